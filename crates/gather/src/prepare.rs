@@ -1,0 +1,202 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow::error::ArrowError;
+
+use crate::column::{Column, Sources, Validity, Values};
+use crate::text::Text;
+
+impl Column {
+    /// Prepares a field of type `target` that lies in `sources`; `None` is a source without it.
+    ///
+    /// Struct fields are found by name, missing ones are null; integers may be narrower than the
+    /// target; text may be `Utf8` or `Dictionary(Int32, Utf8)`.
+    ///
+    /// # Errors
+    /// A source's type can't become the target's, or the target is no type of ours.
+    pub fn new(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
+        let validity = sources
+            .iter()
+            .map(|source| match source {
+                None => Validity::Absent,
+                Some(source) => match source.logical_nulls().filter(|n| n.null_count() > 0) {
+                    None => Validity::All,
+                    Some(nulls) => Validity::Some(nulls),
+                },
+            })
+            .collect();
+        let values = if sources.iter().all(Option::is_none) {
+            missing(target)?
+        } else {
+            present(target, sources)?
+        };
+        Ok(Self {
+            data_type: actual_type(target, &values),
+            validity,
+            values,
+        })
+    }
+}
+
+/// A field that no source has; structs keep their shape, so that callers can walk them.
+fn missing(target: &DataType) -> Result<Values, ArrowError> {
+    Ok(match target {
+        DataType::Struct(fields) => Values::Struct(
+            fields.clone(),
+            fields
+                .iter()
+                .map(|field| Column::new(field.data_type(), &[]))
+                .collect::<Result<_, _>>()?,
+        ),
+        _ => Values::Missing,
+    })
+}
+
+fn present(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Values, ArrowError> {
+    Ok(match target {
+        DataType::Boolean => Values::Boolean(map(sources, target, |a| {
+            a.as_boolean_opt().cloned()
+        })?),
+        DataType::Int8 => Values::Int8(primitive(sources, target)?),
+        DataType::Int16 => Values::Int16(primitive(sources, target)?),
+        DataType::Int32 => Values::Int32(primitive(sources, target)?),
+        DataType::Int64 => Values::Int64(primitive(sources, target)?),
+        DataType::UInt64 => Values::UInt64(primitive(sources, target)?),
+        DataType::Float64 => Values::Float64(primitive(sources, target)?),
+        DataType::Date32 => Values::Date32(primitive(sources, target)?),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Values::Timestamp(primitive(sources, target)?)
+        }
+        DataType::FixedSizeBinary(16) => Values::Bytes16(map(sources, target, |a| {
+            a.as_fixed_size_binary_opt().cloned()
+        })?),
+        DataType::Utf8 | DataType::Dictionary(..) => Values::Text(Text::new(sources)?),
+        DataType::Struct(fields) => {
+            let columns = fields
+                .iter()
+                .map(|field| {
+                    let inner = map_some(sources, |a| {
+                        let source = a
+                            .as_struct_opt()
+                            .ok_or_else(|| mismatch(a.data_type(), target))?;
+                        Ok(source.column_by_name(field.name()).cloned())
+                    })?;
+                    Column::new(field.data_type(), &inner)
+                })
+                .collect::<Result<Vec<_>, ArrowError>>()?;
+            let fields = fields
+                .iter()
+                .zip(&columns)
+                .map(|(field, column)| renewed(field, column.data_type()))
+                .collect();
+            Values::Struct(fields, columns)
+        }
+        DataType::List(item) => {
+            let lists = map(sources, target, |a| a.as_list_opt::<i32>().cloned())?;
+            let items: Vec<_> = lists
+                .iter()
+                .map(|l| l.as_ref().map(|l| l.values().clone()))
+                .collect();
+            let items = Column::new(item.data_type(), &items)?;
+            Values::List(
+                renewed(item, items.data_type()),
+                lists
+                    .iter()
+                    .map(|l| l.as_ref().map(|l| l.offsets().clone()))
+                    .collect(),
+                Box::new(items),
+            )
+        }
+        DataType::Map(entries, _) => {
+            let DataType::Struct(parts) = entries.data_type() else {
+                return Err(mismatch(entries.data_type(), target));
+            };
+            let [key, value] = parts.as_ref() else {
+                return Err(mismatch(entries.data_type(), target));
+            };
+            let maps = map(sources, target, |a| a.as_map_opt().cloned())?;
+            let part = |of: fn(&arrow::array::MapArray) -> &ArrayRef| -> Vec<Option<ArrayRef>> {
+                maps.iter()
+                    .map(|m| m.as_ref().map(|m| of(m).clone()))
+                    .collect()
+            };
+            let keys = Column::new(key.data_type(), &part(|m| m.keys()))?;
+            let values = Column::new(value.data_type(), &part(|m| m.values()))?;
+            let parts = Fields::from(vec![
+                renewed(key, keys.data_type()),
+                renewed(value, values.data_type()),
+            ]);
+            Values::Map(
+                renewed(entries, &DataType::Struct(parts)),
+                maps.iter()
+                    .map(|m| m.as_ref().map(|m| m.offsets().clone()))
+                    .collect(),
+                Box::new((keys, values)),
+            )
+        }
+        other => {
+            return Err(ArrowError::SchemaError(format!(
+                "{other} is no type of an XDM field"
+            )));
+        }
+    })
+}
+
+fn actual_type(target: &DataType, values: &Values) -> DataType {
+    match values {
+        Values::Text(text) => text.data_type(),
+        Values::Struct(fields, _) => DataType::Struct(fields.clone()),
+        Values::List(item, ..) => DataType::List(item.clone()),
+        Values::Map(entries, ..) => DataType::Map(entries.clone(), false),
+        _ => target.clone(),
+    }
+}
+
+fn renewed(field: &Field, data_type: &DataType) -> FieldRef {
+    Arc::new(field.clone().with_data_type(data_type.clone()))
+}
+
+fn map_some<A>(
+    sources: &[Option<ArrayRef>],
+    f: impl Fn(&ArrayRef) -> Result<Option<A>, ArrowError>,
+) -> Result<Sources<A>, ArrowError> {
+    sources
+        .iter()
+        .map(|source| source.as_ref().map_or(Ok(None), &f))
+        .collect()
+}
+
+fn map<A>(
+    sources: &[Option<ArrayRef>],
+    target: &DataType,
+    f: impl Fn(&ArrayRef) -> Option<A>,
+) -> Result<Sources<A>, ArrowError> {
+    map_some(sources, |a| {
+        f(a).map(Some)
+            .ok_or_else(|| mismatch(a.data_type(), target))
+    })
+}
+
+fn primitive<T: ArrowPrimitiveType>(
+    sources: &[Option<ArrayRef>],
+    target: &DataType,
+) -> Result<Sources<PrimitiveArray<T>>, ArrowError> {
+    map_some(sources, |a| {
+        if let Some(same) = a.as_primitive_opt::<T>() {
+            return Ok(Some(same.clone()));
+        }
+        let widens = a.data_type().is_integer()
+            && (T::DATA_TYPE.is_integer() || T::DATA_TYPE == DataType::Float64);
+        if !widens {
+            return Err(mismatch(a.data_type(), target));
+        }
+        let wider = cast(a, &T::DATA_TYPE)?;
+        Ok(wider.as_primitive_opt::<T>().cloned())
+    })
+}
+
+fn mismatch(found: &DataType, target: &DataType) -> ArrowError {
+    ArrowError::SchemaError(format!("{found} can't be read as {target}"))
+}

@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Int32Type};
+use arrow::error::ArrowError;
+use hashbrown::HashMap;
+
+use crate::RowRef;
+
+/// Dictionaries that together hold more values than this are gathered as plain text.
+const LARGEST_DICTIONARY: usize = 1 << 14;
+
+/// Text in several sources, plain or in dictionaries.
+pub(crate) struct Text {
+    sources: Vec<Option<TextSource>>,
+    /// All dictionaries in one, where every source has a dictionary.
+    united: Option<Arc<StringArray>>,
+}
+
+enum TextSource {
+    Plain(StringArray),
+    Dictionary {
+        keys: Int32Array,
+        values: StringArray,
+        /// The united dictionary's key for each of this dictionary's.
+        remap: Arc<Vec<i32>>,
+    },
+}
+
+impl Text {
+    pub(crate) fn new(sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
+        let mut union = DictionaryUnion::default();
+        let sources = sources
+            .iter()
+            .map(|source| source.as_ref().map(|s| union.add(s)).transpose())
+            .collect::<Result<Vec<_>, ArrowError>>()?;
+        Ok(Self {
+            united: union.finish(&sources),
+            sources,
+        })
+    }
+
+    pub(crate) fn data_type(&self) -> DataType {
+        match self.united {
+            Some(_) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+            None => DataType::Utf8,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, at: RowRef) -> Option<&str> {
+        let row = at.row as usize;
+        match self.sources.get(at.source as usize)?.as_ref()? {
+            TextSource::Plain(text) => (row < text.len()).then(|| text.value(row)),
+            TextSource::Dictionary { keys, values, .. } => {
+                let key = usize::try_from(*keys.values().get(row)?).ok()?;
+                (key < values.len()).then(|| values.value(key))
+            }
+        }
+    }
+
+    /// Gathers rows, of which `nulls` are null.
+    pub(crate) fn gather(
+        &self,
+        rows: &[RowRef],
+        nulls: Option<NullBuffer>,
+    ) -> Result<ArrayRef, ArrowError> {
+        if let Some(united) = &self.united {
+            let key = |at: &RowRef| match self.sources.get(at.source as usize) {
+                Some(Some(TextSource::Dictionary { keys, remap, .. })) => keys
+                    .values()
+                    .get(at.row as usize)
+                    .and_then(|key| remap.get(usize::try_from(*key).ok()?))
+                    .copied()
+                    .unwrap_or(0),
+                _ => 0,
+            };
+            let keys = Int32Array::new(rows.iter().map(key).collect(), nulls);
+            let values: ArrayRef = united.clone();
+            return Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(
+                keys, values,
+            )?));
+        }
+        let text = |i: usize, at: &RowRef| match &nulls {
+            Some(nulls) if nulls.is_null(i) => "",
+            _ => self.get(*at).unwrap_or(""),
+        };
+        let mut length = 0usize;
+        let mut offsets = Vec::with_capacity(rows.len() + 1);
+        offsets.push(0i32);
+        for (i, at) in rows.iter().enumerate() {
+            length += text(i, at).len();
+            offsets.push(i32::try_from(length).map_err(|_| {
+                ArrowError::OffsetOverflowError(length)
+            })?);
+        }
+        let mut bytes = Vec::with_capacity(length);
+        for (i, at) in rows.iter().enumerate() {
+            bytes.extend_from_slice(text(i, at).as_bytes());
+        }
+        Ok(Arc::new(StringArray::try_new(
+            OffsetBuffer::new(offsets.into()),
+            bytes.into(),
+            nulls,
+        )?))
+    }
+}
+
+/// Unites dictionaries as sources come in; batches of one file share a dictionary and its remap.
+#[derive(Default)]
+struct DictionaryUnion {
+    keys: HashMap<String, i32>,
+    values: Vec<String>,
+    last: Option<(StringArray, Arc<Vec<i32>>)>,
+    too_large: bool,
+}
+
+impl DictionaryUnion {
+    fn add(&mut self, source: &ArrayRef) -> Result<TextSource, ArrowError> {
+        let wrong = || {
+            ArrowError::SchemaError(format!("text can't be read from {}", source.data_type()))
+        };
+        if let Some(text) = source.as_string_opt::<i32>() {
+            return Ok(TextSource::Plain(text.clone()));
+        }
+        let dictionary = source.as_dictionary_opt::<Int32Type>().ok_or_else(wrong)?;
+        let values = dictionary
+            .values()
+            .as_string_opt::<i32>()
+            .ok_or_else(wrong)?;
+        let remap = match &self.last {
+            Some((known, remap)) if same_buffers(known, values) => remap.clone(),
+            _ => {
+                let remap = Arc::new(self.remap(values));
+                self.last = Some((values.clone(), remap.clone()));
+                remap
+            }
+        };
+        Ok(TextSource::Dictionary {
+            keys: dictionary.keys().clone(),
+            values: values.clone(),
+            remap,
+        })
+    }
+
+    fn remap(&mut self, values: &StringArray) -> Vec<i32> {
+        if self.too_large || self.values.len() + values.len() > 4 * LARGEST_DICTIONARY {
+            self.too_large = true;
+            return Vec::new();
+        }
+        (0..values.len())
+            .map(|i| {
+                let value = values.value(i);
+                if let Some(key) = self.keys.get(value) {
+                    return *key;
+                }
+                let key = self.values.len() as i32;
+                self.keys.insert(value.to_owned(), key);
+                self.values.push(value.to_owned());
+                key
+            })
+            .collect()
+    }
+
+    fn finish(self, sources: &[Option<TextSource>]) -> Option<Arc<StringArray>> {
+        let all_dictionaries = sources
+            .iter()
+            .flatten()
+            .all(|s| matches!(s, TextSource::Dictionary { .. }));
+        if self.too_large || !all_dictionaries || self.values.len() > LARGEST_DICTIONARY {
+            return None;
+        }
+        let mut values = self.values;
+        if values.is_empty() {
+            // Keys of null rows still need a value to point at.
+            values.push(String::new());
+        }
+        Some(Arc::new(StringArray::from(values)))
+    }
+}
+
+fn same_buffers(a: &StringArray, b: &StringArray) -> bool {
+    a.len() == b.len()
+        && a.value_data().as_ptr() == b.value_data().as_ptr()
+        && a.value_offsets().as_ptr() == b.value_offsets().as_ptr()
+}

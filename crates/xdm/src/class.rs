@@ -1,0 +1,99 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldType, Fields};
+
+/// The class of a dataset's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// XDM Individual Profile: record data, one fragment per dataset and identity.
+    Profile,
+    /// XDM ExperienceEvent: time series data, many per identity.
+    Event,
+}
+
+impl Class {
+    /// Both classes, profiles first.
+    pub const ALL: [Self; 2] = [Self::Profile, Self::Event];
+
+    /// The platform's name of the class, as in `schema.name` of a request.
+    #[must_use]
+    pub fn schema_name(self) -> &'static str {
+        match self {
+            Self::Profile => "_xdm.context.profile",
+            Self::Event => "_xdm.context.experienceevent",
+        }
+    }
+
+    /// The `$id` of the class's union schema.
+    #[must_use]
+    pub fn union_id(self) -> &'static str {
+        match self {
+            Self::Profile => "https://ns.adobe.com/xdm/context/profile__union",
+            Self::Event => "https://ns.adobe.com/xdm/context/experienceevent__union",
+        }
+    }
+
+    /// The word that `dataset.json` and the command line use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Event => "event",
+        }
+    }
+
+    /// The class whose union schema has this `$id`.
+    #[must_use]
+    pub fn from_union_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.union_id() == id)
+    }
+
+    /// The fields that the union schema of the class has before any dataset adds its own.
+    #[must_use]
+    pub fn standard_fields(self) -> Fields {
+        let mut fields = Fields::default();
+        if self == Self::Event {
+            fields.insert("_id", FieldType::String);
+            fields.insert("timestamp", FieldType::DateTime);
+        }
+        fields.insert("identityMap", identity_map());
+        if self == Self::Profile {
+            fields.insert("segmentMembership", segment_membership());
+        }
+        fields
+    }
+
+    /// The type that XDM itself gives to a top-level field which no schema declares, used when data
+    /// first brings the field. Source: XDM's External Source System Audit Attributes.
+    #[must_use]
+    pub fn standard_type(self, field: &str) -> Option<FieldType> {
+        match field {
+            "extSourceSystemAudit" => {
+                let mut audit = Fields::default();
+                audit.insert("lastUpdatedDate", FieldType::DateTime);
+                Some(FieldType::Object(audit))
+            }
+            "segmentMembership" => Some(segment_membership()),
+            _ => None,
+        }
+    }
+}
+
+fn identity_map() -> FieldType {
+    let mut item = Fields::default();
+    item.insert("id", FieldType::String);
+    item.insert("authenticatedState", FieldType::String);
+    item.insert("primary", FieldType::Boolean);
+    FieldType::Map(Box::new(FieldType::List(Box::new(FieldType::Object(item)))))
+}
+
+fn segment_membership() -> FieldType {
+    let mut membership = Fields::default();
+    membership.insert("status", FieldType::String);
+    membership.insert("lastQualificationTime", FieldType::DateTime);
+    membership.insert("validUntil", FieldType::DateTime);
+    FieldType::Map(Box::new(FieldType::Map(Box::new(FieldType::Object(
+        membership,
+    )))))
+}

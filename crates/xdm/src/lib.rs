@@ -1,0 +1,32 @@
+//! The vocabulary of Profile Export: identities, timestamps, field paths and the types of XDM fields.
+//!
+//! Nothing here does I/O. Every other crate speaks in these words.
+//!
+//! ```
+//! use profile_export_xdm::{FieldPath, PersonKey};
+//!
+//! // Namespaces compare without regard to ASCII case, ids exactly.
+//! assert_eq!(PersonKey::of("Email", "ann@example.com"), PersonKey::of("EMAIL", "ann@example.com"));
+//! assert_ne!(PersonKey::of("Email", "ann@example.com"), PersonKey::of("Email", "Ann@example.com"));
+//!
+//! let paths = FieldPath::parse_list("identities.id, personalEmail.address").unwrap();
+//! assert_eq!(paths[1].parts(), ["personalEmail", "address"]);
+//! ```
+
+mod class;
+mod identity;
+mod nearest;
+mod path;
+mod schema;
+mod spelling;
+mod time;
+mod types;
+
+pub use class::Class;
+pub use identity::{Identity, PersonKey, digest128};
+pub use nearest::nearest;
+pub use path::{FieldPath, PathError, quote_part};
+pub use schema::{SchemaError, fields_from_json_schema};
+pub use spelling::{Spelling, spelling};
+pub use time::{format_rfc3339, parse_date, parse_rfc3339};
+pub use types::{FieldType, Fields, TypeConflict, list_of, map_of};

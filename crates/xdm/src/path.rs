@@ -1,0 +1,201 @@
+use std::fmt;
+
+use crate::{Spelling, spelling};
+
+/// A dotted path to a field, such as `person.name.lastName` or `a."b.c".d`.
+///
+/// A part with dots, commas or blanks is quoted; a quote inside a quoted part is doubled. XDM's
+/// prefixes are dropped from unquoted parts, as they are from records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath {
+    parts: Vec<String>,
+}
+
+/// Why a text is no field path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} in field path {text:?}")]
+pub struct PathError {
+    text: String,
+    problem: &'static str,
+}
+
+impl FieldPath {
+    /// A path of ready parts.
+    pub fn from_parts<S: Into<String>>(parts: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            parts: parts.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Reads one path.
+    ///
+    /// # Errors
+    /// An empty text, an empty part, an unclosed quote, text beside a quoted part, or a comma.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let mut paths = Self::parse_list(text)?;
+        match (paths.pop(), paths.is_empty()) {
+            (Some(path), true) => Ok(path),
+            (None, _) => Err(error(text, "nothing")),
+            _ => Err(error(text, "a comma")),
+        }
+    }
+
+    /// Reads a comma-separated list; blanks around names do not count. A blank text is an empty list.
+    ///
+    /// # Errors
+    /// As for [`FieldPath::parse`], naming the whole text.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, PathError> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut paths = Vec::new();
+        let mut parts = Vec::new();
+        let mut rest = text;
+        loop {
+            rest = rest.trim_start();
+            if let Some(quoted) = rest.strip_prefix('"') {
+                let (part, after) = unquote(quoted).ok_or_else(|| error(text, "an open quote"))?;
+                if part.is_empty() {
+                    return Err(error(text, "an empty part"));
+                }
+                parts.push(part);
+                rest = after.trim_start();
+                if !(rest.is_empty() || rest.starts_with(['.', ','])) {
+                    return Err(error(text, "text beside a quoted part"));
+                }
+            } else {
+                let end = rest.find(['.', ',', '"']).unwrap_or(rest.len());
+                let (part, after) = rest.split_at(end);
+                if after.starts_with('"') {
+                    return Err(error(text, "a quote inside a part"));
+                }
+                let part = part.trim_end();
+                if part.is_empty() {
+                    return Err(error(text, "an empty part"));
+                }
+                match spelling(part) {
+                    Spelling::Field(name) => parts.push(name.to_owned()),
+                    Spelling::Repo(name) => parts.extend(["_repo".to_owned(), name.to_owned()]),
+                }
+                rest = after;
+            }
+            if let Some(after) = rest.strip_prefix('.') {
+                rest = after;
+                continue;
+            }
+            paths.push(Self {
+                parts: std::mem::take(&mut parts),
+            });
+            match rest.strip_prefix(',') {
+                Some(after) => rest = after,
+                None => return Ok(paths),
+            }
+        }
+    }
+
+    /// The names from the outermost field inwards; never empty.
+    #[must_use]
+    pub fn parts(&self) -> &[String] {
+        &self.parts
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, part) in self.parts.iter().enumerate() {
+            if i > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(&quote_part(part))?;
+        }
+        Ok(())
+    }
+}
+
+/// One part of a path as it is written: quoted where it has special characters.
+#[must_use]
+pub fn quote_part(part: &str) -> String {
+    let plain = |c: char| !c.is_whitespace() && !['.', ',', '"'].contains(&c);
+    if !part.is_empty() && part.chars().all(plain) {
+        part.to_owned()
+    } else {
+        format!("\"{}\"", part.replace('"', "\"\""))
+    }
+}
+
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        part.push_str(before);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                part.push('"');
+                rest = more;
+            }
+            None => return Some((part, after)),
+        }
+    }
+}
+
+fn error(text: &str, problem: &'static str) -> PathError {
+    PathError {
+        text: text.to_owned(),
+        problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Vec<Vec<String>> {
+        FieldPath::parse_list(text)
+            .expect("a list of paths")
+            .into_iter()
+            .map(|p| p.parts)
+            .collect()
+    }
+
+    #[test]
+    fn splits_at_commas_and_dots() {
+        assert_eq!(
+            parts(" _id, _experience.x "),
+            [vec!["_id"], vec!["_experience", "x"]]
+        );
+        assert_eq!(parts("  "), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn quoted_parts_keep_dots_commas_and_quotes() {
+        assert_eq!(
+            parts(r#"a."b.c".d,"e,""f""""#),
+            [vec!["a", "b.c", "d"], vec!["e,\"f\""]]
+        );
+    }
+
+    #[test]
+    fn both_spellings_are_one() {
+        assert_eq!(
+            parts("xdm:person.xdm:name,@id,repo:createDate"),
+            [vec!["person", "name"], vec!["_id"], vec!["_repo", "createDate"]]
+        );
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        for text in [r#"a."b.c".d"#, "identityMap.Email", r#""a""b""#] {
+            assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_path() {
+        for text in ["a..b", ".a", "a.", "a,,b", "a,", "\"a", "a\"b\"", "\"a\"b", "\"\""] {
+            assert!(FieldPath::parse_list(text).is_err(), "{text}");
+        }
+        assert!(FieldPath::parse("").is_err());
+        assert!(FieldPath::parse("a,b").is_err());
+    }
+}
