@@ -135,6 +135,19 @@ impl Column {
         }
     }
 
+    /// Whether a boolean's row is true; false where it is null or of another type.
+    #[inline]
+    #[must_use]
+    pub fn is_true(&self, at: RowRef) -> bool {
+        match &self.values {
+            Values::Boolean(sources) if self.is_valid(at) => {
+                let source = sources.get(at.source as usize).and_then(Option::as_ref);
+                source.is_some_and(|bits| bits.value(at.row as usize))
+            }
+            _ => false,
+        }
+    }
+
     /// The microseconds of a timestamp's row; `None` where it is null or of another type.
     #[inline]
     #[must_use]

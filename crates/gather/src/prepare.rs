@@ -11,12 +11,20 @@ use crate::text::Text;
 impl Column {
     /// Prepares a field of type `target` that lies in `sources`; `None` is a source without it.
     ///
-    /// Struct fields are found by name, missing ones are null; integers may be narrower than the
+    /// Struct fields are found by name; missing ones and ones of type Null are null; integers may be narrower than the
     /// target; text may be `Utf8` or `Dictionary(Int32, Utf8)`.
     ///
     /// # Errors
     /// A source's type can't become the target's, or the target is no type of ours.
     pub fn new(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
+        let known = |source: &ArrayRef| *source.data_type() != DataType::Null;
+        let without_null_types: Vec<Option<ArrayRef>>;
+        let sources = if sources.iter().flatten().all(known) {
+            sources
+        } else {
+            without_null_types = sources.iter().map(|s| s.clone().filter(known)).collect();
+            &without_null_types
+        };
         let validity = sources
             .iter()
             .map(|source| match source {

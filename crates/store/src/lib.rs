@@ -1,1 +1,21 @@
-//! stub
+//! The profile and event store: loads records, lays them out on disk, maps them back.
+//!
+//! A load becomes one or more immutable runs ([`Run`]); the catalog, a SQLite file, names the runs
+//! that are part of the store. A reader takes a [`Snapshot`] and is never disturbed by later loads.
+
+mod catalog;
+mod error;
+mod load;
+mod maintenance;
+mod progress;
+mod record;
+mod run;
+mod store;
+
+pub use catalog::{BatchRecord, Catalog, Dataset, DocumentKind, JobRecord, Scope, new_id};
+pub use error::{Result, StoreError};
+pub use load::{Input, LoadReport, OnBadRecord, PrimaryIdentity};
+pub use maintenance::{DatasetStats, Stats};
+pub use progress::Progress;
+pub use run::{Records, Run};
+pub use store::{DatasetInputs, Snapshot, Store};

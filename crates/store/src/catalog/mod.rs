@@ -1,0 +1,83 @@
+//! The catalog: one SQLite file that names everything which is part of the store.
+//!
+//! What it does not name does not exist: files are written and synced first, then one transaction
+//! makes them visible. Bodies that users see are kept as JSON; columns hold what is searched by.
+
+mod datasets;
+mod documents;
+mod jobs;
+mod runs;
+mod schema;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use datasets::Dataset;
+pub use documents::DocumentKind;
+pub use jobs::{BatchRecord, JobRecord};
+pub use jobs::new_id;
+pub(crate) use runs::{RunChange, RunRecord};
+
+use crate::error::Result;
+
+/// The organisation and the sandbox whose data a caller sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The organisation's ID.
+    pub org: String,
+    /// The sandbox's name.
+    pub sandbox: String,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            org: "default".to_owned(),
+            sandbox: "prod".to_owned(),
+        }
+    }
+}
+
+/// The catalog, seen from one organisation and sandbox.
+pub struct Catalog {
+    connection: Mutex<Connection>,
+    scope: Scope,
+}
+
+impl Catalog {
+    /// Opens the catalog's file, making it where it is missing.
+    pub(crate) fn open(path: &Path, scope: Scope) -> Result<Self> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(60))?;
+        schema::prepare(&mut connection)?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            scope,
+        })
+    }
+
+    /// Whose data this is.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere rolled its transaction back; the connection itself is whole.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `f` in one transaction that takes the write lock at once.
+    fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = f(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}

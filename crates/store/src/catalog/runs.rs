@@ -1,0 +1,165 @@
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::json;
+use xdm::{Class, Fields};
+
+use super::datasets::body;
+use super::{Catalog, Dataset};
+use crate::error::Result;
+use crate::run::RunFiles;
+
+/// A run that is part of the store.
+pub(crate) struct RunRecord {
+    pub(crate) id: i64,
+    pub(crate) dataset: Dataset,
+    pub(crate) folder: String,
+    pub(crate) files: RunFiles,
+}
+
+/// A change of the store's runs, made all at once.
+pub(crate) struct RunChange<'a> {
+    pub(crate) added: &'a [(String, String, RunFiles)],
+    pub(crate) removed: &'a [i64],
+    pub(crate) unions: &'a [(Class, Fields)],
+    pub(crate) next_sequence: u64,
+}
+
+impl Catalog {
+    /// The number of the newest change of the store's runs.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn generation(&self) -> Result<i64> {
+        self.counter("generation")
+    }
+
+    pub(crate) fn next_sequence(&self) -> Result<u64> {
+        Ok(self.counter("sequence")?.cast_unsigned())
+    }
+
+    fn counter(&self, name: &str) -> Result<i64> {
+        Ok(self.connection().query_row(
+            "SELECT value FROM counters WHERE name = ?1",
+            [name],
+            |row| row.get(0),
+        )?)
+    }
+
+    /// The union schema of a class as of a generation, or now. It only grows.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn union(&self, class: Class, generation: Option<i64>) -> Result<Fields> {
+        let stored: Option<Fields> = self
+            .connection()
+            .query_row(
+                "SELECT fields FROM unions
+                 WHERE org = ?1 AND sandbox = ?2 AND class = ?3 AND generation <= coalesce(?4, generation)
+                 ORDER BY generation DESC LIMIT 1",
+                params![self.scope.org, self.scope.sandbox, class.word(), generation],
+                body,
+            )
+            .optional()?;
+        Ok(stored.unwrap_or_else(|| class.standard_fields()))
+    }
+
+    /// The runs of this organisation and sandbox as of a generation.
+    pub(crate) fn runs(&self, generation: i64) -> Result<Vec<RunRecord>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT d.body, r.id, r.folder, r.files FROM runs r JOIN datasets d ON d.id = r.dataset
+             WHERE d.org = ?1 AND d.sandbox = ?2
+               AND r.added <= ?3 AND (r.removed IS NULL OR r.removed > ?3)
+             ORDER BY r.id",
+        )?;
+        let rows = statement.query_map(
+            params![self.scope.org, self.scope.sandbox, generation],
+            |row| {
+                let files: String = row.get(3)?;
+                Ok(RunRecord {
+                    dataset: body(row)?,
+                    id: row.get(1)?,
+                    folder: row.get(2)?,
+                    files: serde_json::from_str(&files).map_err(|e| {
+                        rusqlite::Error::FromSqlConversionFailure(
+                            3,
+                            rusqlite::types::Type::Text,
+                            Box::new(e),
+                        )
+                    })?,
+                })
+            },
+        )?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// Makes a change visible; returns the new generation.
+    pub(crate) fn change_runs(&self, change: &RunChange<'_>) -> Result<i64> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE counters SET value = value + 1 WHERE name = 'generation'",
+                [],
+            )?;
+            t.execute(
+                "UPDATE counters SET value = ?1 WHERE name = 'sequence'",
+                [change.next_sequence.cast_signed()],
+            )?;
+            let generation: i64 = t.query_row(
+                "SELECT value FROM counters WHERE name = 'generation'",
+                [],
+                |row| row.get(0),
+            )?;
+            for (dataset, folder, files) in change.added {
+                t.execute(
+                    "INSERT INTO runs (dataset, folder, added, files) VALUES (?1, ?2, ?3, ?4)",
+                    params![dataset, folder, generation, json!(files).to_string()],
+                )?;
+            }
+            for id in change.removed {
+                t.execute(
+                    "UPDATE runs SET removed = ?2 WHERE id = ?1",
+                    params![id, generation],
+                )?;
+            }
+            for (class, fields) in change.unions {
+                self.put_union(t, *class, generation, fields)?;
+            }
+            Ok(generation)
+        })
+    }
+
+    fn put_union(
+        &self,
+        t: &Transaction<'_>,
+        class: Class,
+        generation: i64,
+        fields: &Fields,
+    ) -> Result<()> {
+        t.execute(
+            "INSERT OR REPLACE INTO unions (org, sandbox, class, generation, fields)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                self.scope.org,
+                self.scope.sandbox,
+                class.word(),
+                generation,
+                json!(fields).to_string()
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets runs that were removed before any job that still waits or runs; returns the folders
+    /// of all runs that are left, in any organisation and sandbox.
+    pub(crate) fn forget_removed_runs(&self) -> Result<Vec<String>> {
+        self.write(|t| {
+            t.execute(
+                "DELETE FROM runs WHERE removed IS NOT NULL AND removed <= coalesce(
+                   (SELECT min(generation) FROM jobs WHERE status IN ('NEW', 'PROCESSING')), removed)",
+                [],
+            )?;
+            let mut statement = t.prepare("SELECT folder FROM runs")?;
+            let folders = statement.query_map([], |row| row.get(0))?;
+            folders.collect::<Result<_, _>>().map_err(Into::into)
+        })
+    }
+}

@@ -1,0 +1,196 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::DataType;
+use gather::{Column, RowRef};
+use rayon::prelude::*;
+use xdm::{Class, Fields};
+
+use super::system::Keyed;
+use crate::error::Result;
+use crate::run::{Run, RunFiles, RunRows, system, write_run};
+
+/// Parsed bytes after which a run is written: what bounds a load's memory.
+const FULL_BYTES: usize = 192 << 20;
+/// Rows after which a run is written, whatever they weigh.
+const FULL_ROWS: usize = 1 << 23;
+
+/// Parsed records that wait to be written as a run.
+#[derive(Default)]
+pub(super) struct Accumulator {
+    parts: Vec<Keyed>,
+    bytes: usize,
+    rows: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    person: u128,
+    /// Ingest time of a fragment, event time of an event.
+    time: i64,
+    sequence: u64,
+    at: RowRef,
+}
+
+impl Accumulator {
+    pub(super) fn push(&mut self, part: Keyed) {
+        self.bytes += part.rows.get_buffer_memory_size();
+        self.rows += part.keys.len();
+        self.parts.push(part);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= FULL_BYTES || self.rows >= FULL_ROWS
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Writes the records as a run; `None` where nothing is left of them.
+    pub(super) fn write(
+        self,
+        folder: &Path,
+        class: Class,
+        types: &Fields,
+        earlier: &[&Run],
+        durable: bool,
+    ) -> Result<Option<RunFiles>> {
+        let mut ids = Vec::new();
+        let mut entries = match class {
+            Class::Profile => self.entries(|_, _| true),
+            Class::Event => {
+                let (kept, sorted) = self.new_events(earlier);
+                ids = sorted;
+                self.entries(|source, row| kept.get(source).is_some_and(|k| k.contains(row)))
+            }
+        };
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        entries.par_sort_unstable_by_key(|e| (e.person, e.time, e.sequence));
+        let sources: Vec<Option<ArrayRef>> = self
+            .parts
+            .into_iter()
+            .map(|part| Some(Arc::new(part.rows) as ArrayRef))
+            .collect();
+        match class {
+            Class::Profile => keep_latest(&mut entries),
+            Class::Event => order_ties_by_id(&mut entries, &sources)?,
+        }
+        let rows: Vec<(u128, RowRef)> = entries.iter().map(|e| (e.person, e.at)).collect();
+        let run = RunRows {
+            class,
+            types,
+            sources: &sources,
+            rows: &rows,
+            ids: &ids,
+        };
+        Ok(Some(write_run(folder, &run, durable)?))
+    }
+
+    fn entries(&self, keep: impl Fn(usize, usize) -> bool) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(self.rows);
+        for (source, part) in self.parts.iter().enumerate() {
+            let columns = part.keys.iter().zip(&part.times).zip(&part.sequences);
+            for (row, ((person, time), sequence)) in columns.enumerate() {
+                if keep(source, row) {
+                    entries.push(Entry {
+                        person: *person,
+                        time: *time,
+                        sequence: *sequence,
+                        at: RowRef::new(source as u32, row as u32),
+                    });
+                }
+            }
+        }
+        entries
+    }
+
+    /// Which events the dataset does not have yet, and their sorted `_id` digests. Of several with
+    /// one `_id` the first stays.
+    fn new_events(&self, earlier: &[&Run]) -> (Vec<Kept>, Vec<u128>) {
+        let mut ids: Vec<(u128, u64, RowRef)> = Vec::with_capacity(self.rows);
+        for (source, part) in self.parts.iter().enumerate() {
+            for (row, (id, sequence)) in part.event_ids.iter().zip(&part.sequences).enumerate() {
+                let at = RowRef::new(source as u32, row as u32);
+                ids.push((*id, *sequence, at));
+            }
+        }
+        ids.par_sort_unstable();
+        ids.dedup_by_key(|(id, ..)| *id);
+        for run in earlier {
+            drop_known(&mut ids, run);
+        }
+        let mut kept: Vec<Kept> = self
+            .parts
+            .iter()
+            .map(|part| Kept(vec![false; part.keys.len()]))
+            .collect();
+        for (_, _, at) in &ids {
+            if let Some(kept) = kept.get_mut(at.source as usize)
+                && let Some(slot) = kept.0.get_mut(at.row as usize)
+            {
+                *slot = true;
+            }
+        }
+        (kept, ids.into_iter().map(|(id, ..)| id).collect())
+    }
+}
+
+struct Kept(Vec<bool>);
+
+impl Kept {
+    fn contains(&self, row: usize) -> bool {
+        self.0.get(row).copied().unwrap_or(false)
+    }
+}
+
+/// Drops the events that a run has: by search where there are few, side by side where there are many.
+fn drop_known(ids: &mut Vec<(u128, u64, RowRef)>, run: &Run) {
+    if ids.len() < run.rows() / 16 {
+        ids.retain(|(id, ..)| !run.has_event(*id));
+        return;
+    }
+    let mut known = run.event_ids().peekable();
+    ids.retain(|(id, ..)| {
+        while known.next_if(|k| k < id).is_some() {}
+        known.peek() != Some(id)
+    });
+}
+
+/// Keeps the last of each person's fragments.
+fn keep_latest(entries: &mut Vec<Entry>) {
+    let mut next = 0;
+    for i in 0..entries.len() {
+        let (Some(entry), following) = (entries.get(i).copied(), entries.get(i + 1)) else {
+            break;
+        };
+        if following.is_none_or(|f| f.person != entry.person) {
+            if let Some(slot) = entries.get_mut(next) {
+                *slot = entry;
+            }
+            next += 1;
+        }
+    }
+    entries.truncate(next);
+}
+
+/// Sorts events of one person and time by their `_id`.
+fn order_ties_by_id(entries: &mut [Entry], sources: &[Option<ArrayRef>]) -> Result<()> {
+    let ids: Vec<Option<ArrayRef>> = sources
+        .iter()
+        .map(|source| {
+            let record = source.as_ref()?.as_struct().column_by_name(system::RECORD)?;
+            record.as_struct().column_by_name("_id").cloned()
+        })
+        .collect();
+    let ids = Column::new(&DataType::Utf8, &ids)?;
+    for tied in entries.chunk_by_mut(|a, b| (a.person, a.time) == (b.person, b.time)) {
+        if tied.len() > 1 {
+            tied.sort_by(|a, b| ids.text(a.at).cmp(&ids.text(b.at)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,405 @@
+//! What the store must know of each record: whose it is, when it came, what it links.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, ListArray, StructArray};
+use arrow::array::{TimestampMicrosecondArray, UInt64Array};
+use arrow::buffer::{Buffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::error::ArrowError;
+use gather::{Child, Column, RowRef};
+use xdm::{Class, FieldPath, FieldType, Fields, PersonKey, digest128};
+
+use super::LoadTarget;
+use crate::record::{RecordError, TextBuilder};
+use crate::run::system;
+
+/// Records with their system columns.
+pub(super) struct Keyed {
+    pub(super) rows: StructArray,
+    pub(super) keys: Vec<u128>,
+    /// Ingest times of fragments, event times of events.
+    pub(super) times: Vec<i64>,
+    /// Digests of the events' `_id`s.
+    pub(super) event_ids: Vec<u128>,
+    pub(super) sequences: Vec<u64>,
+}
+
+/// Adds the system columns, or says which rows lack what they need.
+pub(super) fn add_system_columns(
+    record: StructArray,
+    target: &LoadTarget<'_>,
+    sequences: Vec<u64>,
+) -> Result<Result<Keyed, Vec<(usize, RecordError)>>, ArrowError> {
+    let rows = record.len();
+    let reader = Reader::new(&record, target)?;
+    let mut bad = Vec::new();
+    let mut keys = Vec::with_capacity(rows);
+    let mut namespaces = TextBuilder::new();
+    let mut ids = TextBuilder::new();
+    let mut ingested = Vec::with_capacity(rows);
+    let mut updated = Vec::with_capacity(rows);
+    let mut links = Links::default();
+    let mut times = Vec::with_capacity(rows);
+    let mut event_ids = Vec::new();
+    for row in 0..rows {
+        let at = RowRef::new(0, row as u32);
+        match reader.read(at) {
+            Err(error) => bad.push((row, error)),
+            Ok(one) => {
+                let key = PersonKey::of(one.namespace, one.id);
+                keys.push(key.0);
+                namespaces.push(one.namespace);
+                ids.push(one.id);
+                ingested.push(one.ingested_at);
+                updated.push(reader.custom_time(at).unwrap_or(one.ingested_at));
+                links.push(&reader.identity_map, at);
+                times.push(one.event.map_or(one.ingested_at, |(time, _)| time));
+                event_ids.extend(one.event.map(|(_, id)| digest128(id.as_bytes())));
+            }
+        }
+    }
+    if !bad.is_empty() {
+        return Ok(Err(bad));
+    }
+    let record = match &target.ingested_at_field {
+        Some(path) => without(&record, path.parts())?,
+        None => record,
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (system::NAMESPACE, namespaces.finish(None)?),
+        (system::ID, ids.finish(None)?),
+        (system::INGESTED_AT, micros(ingested)),
+        (
+            system::SEQUENCE,
+            Arc::new(UInt64Array::from(sequences.clone())),
+        ),
+        (system::UPDATED_AT, micros(updated)),
+        (system::LINKS, links.finish()?),
+        (system::RECORD, Arc::new(record)),
+    ];
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, array)| {
+            Field::new(*name, array.data_type().clone(), *name == system::LINKS)
+        })
+        .collect();
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    Ok(Ok(Keyed {
+        rows: StructArray::try_new_with_length(fields.into(), arrays, None, rows)?,
+        keys,
+        times,
+        event_ids,
+        sequences,
+    }))
+}
+
+struct Reader {
+    class: Class,
+    identity_map: IdentityMap,
+    declared: Option<(Column, String, String)>,
+    ingested_at: Result<i64, Column>,
+    ingested_at_name: String,
+    custom_time: Option<Column>,
+    event: Option<(Column, Column)>,
+}
+
+struct One<'a> {
+    namespace: &'a str,
+    id: &'a str,
+    ingested_at: i64,
+    event: Option<(i64, &'a str)>,
+}
+
+impl Reader {
+    fn new(record: &StructArray, target: &LoadTarget<'_>) -> Result<Self, ArrowError> {
+        let column = |parts: &[&str], ty: &DataType| Column::new(ty, &[descend(record, parts)]);
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let declared = match &target.primary_identity {
+            None => None,
+            Some(primary) => {
+                let parts: Vec<&str> = primary.path.parts().iter().map(String::as_str).collect();
+                let array = descend(record, &parts).filter(|a| is_text(a.data_type()));
+                Some((
+                    Column::new(&DataType::Utf8, &[array])?,
+                    primary.path.to_string(),
+                    primary.namespace.clone(),
+                ))
+            }
+        };
+        let ingested_at_name = target
+            .ingested_at_field
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let ingested_at = match &target.ingested_at_field {
+            Some(path) => {
+                let parts: Vec<&str> = path.parts().iter().map(String::as_str).collect();
+                Err(column(&parts, &time)?)
+            }
+            None => Ok(target.ingested_at),
+        };
+        Ok(Self {
+            class: target.class,
+            identity_map: IdentityMap::new(record.column_by_name("identityMap").cloned())?,
+            declared,
+            ingested_at,
+            ingested_at_name,
+            custom_time: match target.class {
+                Class::Profile => {
+                    Some(column(&["extSourceSystemAudit", "lastUpdatedDate"], &time)?)
+                }
+                Class::Event => None,
+            },
+            event: match target.class {
+                Class::Event => Some((
+                    column(&["timestamp"], &time)?,
+                    column(&["_id"], &DataType::Utf8)?,
+                )),
+                Class::Profile => None,
+            },
+        })
+    }
+
+    fn read(&self, at: RowRef) -> Result<One<'_>, RecordError> {
+        let (namespace, id) = match &self.declared {
+            Some((column, path, namespace)) => match column.text(at).filter(|id| !id.is_empty()) {
+                Some(id) => (namespace.as_str(), id),
+                None => {
+                    return Err(RecordError::new(format!(
+                        "no primary identity: {path} is missing, empty or no string"
+                    )));
+                }
+            },
+            None => self.identity_map.primary(at).ok_or_else(|| {
+                RecordError::new("no primary identity: identityMap is missing or has no entry with an id")
+            })?,
+        };
+        let ingested_at = match &self.ingested_at {
+            Ok(time) => *time,
+            Err(column) => column.micros(at).ok_or_else(|| {
+                RecordError::new(format!("no ingest timestamp: {} is missing", self.ingested_at_name))
+            })?,
+        };
+        let event = match &self.event {
+            None => None,
+            Some((times, ids)) => {
+                let missing = |name: &str| {
+                    RecordError::new(format!("an experience event without {name}"))
+                };
+                let id = ids.text(at).filter(|id| !id.is_empty());
+                Some((
+                    times.micros(at).ok_or_else(|| missing("timestamp"))?,
+                    id.ok_or_else(|| missing("_id"))?,
+                ))
+            }
+        };
+        debug_assert_eq!(event.is_some(), self.class == Class::Event);
+        Ok(One {
+            namespace,
+            id,
+            ingested_at,
+            event,
+        })
+    }
+
+    fn custom_time(&self, at: RowRef) -> Option<i64> {
+        self.custom_time.as_ref()?.micros(at)
+    }
+}
+
+/// The `identityMap` column, taken apart.
+struct IdentityMap {
+    map: Column,
+}
+
+impl IdentityMap {
+    fn new(array: Option<ArrayRef>) -> Result<Self, ArrowError> {
+        let ty = Class::Event
+            .standard_fields()
+            .get("identityMap")
+            .map(FieldType::data_type)
+            .unwrap_or(DataType::Null);
+        Ok(Self {
+            map: Column::new(&ty, &[array])?,
+        })
+    }
+
+    /// Calls `f` with namespace, id and the primary flag of each identity that has an id.
+    fn each<'a>(&'a self, at: RowRef, f: &mut impl FnMut(&'a str, &'a str, RowRef)) {
+        let Child::Map(namespaces, lists) = self.map.child() else {
+            return;
+        };
+        let Child::List(items) = lists.child() else {
+            return;
+        };
+        let Child::Struct(_, [ids, ..]) = items.child() else {
+            return;
+        };
+        for entry in self.map.range(at) {
+            for item in lists.range(entry) {
+                if let Some(id) = ids.text(item).filter(|id| !id.is_empty()) {
+                    f(namespaces.text(entry).unwrap_or_default(), id, item);
+                }
+            }
+        }
+    }
+
+    /// The entry with `primary: true`, else the first entry; of several, that of the alphabetically
+    /// first namespace, whose case does not count.
+    fn primary(&self, at: RowRef) -> Option<(&str, &str)> {
+        let mut best: Option<(bool, &str, &str)> = None;
+        self.each(at, &mut |namespace, id, item| {
+            let plain = !self.is_primary(item);
+            let better = match best {
+                None => true,
+                Some((best_plain, best_namespace, _)) => {
+                    (plain, lower(namespace)).lt(&(best_plain, lower(best_namespace)))
+                }
+            };
+            if better {
+                best = Some((plain, namespace, id));
+            }
+        });
+        best.map(|(_, namespace, id)| (namespace, id))
+    }
+
+    fn is_primary(&self, item: RowRef) -> bool {
+        let Child::Map(_, lists) = self.map.child() else {
+            return false;
+        };
+        let Child::List(items) = lists.child() else {
+            return false;
+        };
+        match items.child() {
+            Child::Struct(_, [_, _, primary]) => primary.is_true(item),
+            _ => false,
+        }
+    }
+}
+
+fn lower(text: &str) -> Vec<u8> {
+    text.to_ascii_lowercase().into_bytes()
+}
+
+/// Builds the lists of linked identities: those of a record's identity map, where there are several.
+/// An identity from a declared path beside the map is not linked with them.
+#[derive(Default)]
+struct Links {
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+}
+
+impl Links {
+    fn push(&mut self, map: &IdentityMap, at: RowRef) {
+        let mut keys: Vec<PersonKey> = Vec::new();
+        map.each(at, &mut |namespace, id, _| {
+            let key = PersonKey::of(namespace, id);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        });
+        if keys.len() > 1 {
+            for key in keys {
+                self.bytes.extend_from_slice(&key.to_bytes());
+            }
+        }
+        self.offsets.push((self.bytes.len() / 16) as i32);
+    }
+
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let mut offsets = vec![0];
+        offsets.extend(self.offsets);
+        let keys = FixedSizeBinaryArray::try_new(16, Buffer::from_vec(self.bytes), None)?;
+        let item = Field::new("element", DataType::FixedSizeBinary(16), true);
+        Ok(Arc::new(ListArray::try_new(
+            Arc::new(item),
+            OffsetBuffer::new(offsets.into()),
+            Arc::new(keys),
+            None,
+        )?))
+    }
+}
+
+fn micros(values: Vec<i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+}
+
+fn is_text(ty: &DataType) -> bool {
+    matches!(ty, DataType::Utf8 | DataType::Dictionary(..))
+}
+
+fn descend(record: &StructArray, parts: &[&str]) -> Option<ArrayRef> {
+    let (first, rest) = parts.split_first()?;
+    let column = record.column_by_name(first)?;
+    if rest.is_empty() {
+        Some(column.clone())
+    } else {
+        descend(column.as_struct_opt()?, rest)
+    }
+}
+
+/// The record without the field at a path.
+fn without(record: &StructArray, parts: &[String]) -> Result<StructArray, ArrowError> {
+    let mut fields = Vec::new();
+    let mut arrays = Vec::new();
+    for (field, array) in record.fields().iter().zip(record.columns()) {
+        match parts {
+            [only] if only == field.name() => {}
+            [first, rest @ ..] if first == field.name() && !rest.is_empty() => {
+                let inner = match array.as_struct_opt() {
+                    Some(inner) => Arc::new(without(inner, rest)?) as ArrayRef,
+                    None => array.clone(),
+                };
+                fields.push(Field::new(field.name(), inner.data_type().clone(), true));
+                arrays.push(inner);
+            }
+            _ => {
+                fields.push(field.as_ref().clone());
+                arrays.push(array.clone());
+            }
+        }
+    }
+    StructArray::try_new_with_length(
+        fields.into(),
+        arrays,
+        record.nulls().cloned(),
+        record.len(),
+    )
+}
+
+/// Sets the type at a path, making the objects on the way.
+pub(super) fn set_type(fields: &mut Fields, path: &FieldPath, ty: FieldType) {
+    fn set(fields: &mut Fields, parts: &[String], ty: FieldType) {
+        match parts {
+            [] => {}
+            [last] => fields.insert(last, ty),
+            [first, rest @ ..] => {
+                let mut inner = match fields.get(first) {
+                    Some(FieldType::Object(inner)) => inner.clone(),
+                    _ => Fields::default(),
+                };
+                set(&mut inner, rest, ty);
+                fields.insert(first, FieldType::Object(inner));
+            }
+        }
+    }
+    set(fields, path.parts(), ty);
+}
+
+/// Takes the field at a path out again; an object stays even when it becomes empty.
+pub(super) fn remove_type(fields: &mut Fields, parts: &[String]) {
+    match parts {
+        [] => {}
+        [last] => {
+            fields.remove(last);
+        }
+        [first, rest @ ..] => {
+            if let Some(FieldType::Object(inner)) = fields.get(first) {
+                let mut inner = inner.clone();
+                remove_type(&mut inner, rest);
+                fields.insert(first, FieldType::Object(inner));
+            }
+        }
+    }
+}

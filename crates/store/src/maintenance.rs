@@ -1,0 +1,314 @@
+//! Looking after a store: figures, compaction, verification.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, StructArray};
+use arrow::datatypes::{DataType, Field};
+use gather::RowRef;
+use serde::Serialize;
+use serde_json::Value;
+use xdm::{Class, digest128};
+
+use crate::catalog::{RunChange, RunRecord};
+use crate::error::{AtPath, Result, StoreError};
+use crate::run::{Run, RunRows, SealedFile, sync_folder, system, write_run};
+use crate::store::Store;
+
+/// Figures of a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// The number of the newest change.
+    pub generation: i64,
+    /// How many runs hold the records.
+    pub runs: u64,
+    /// The length of the runs' files together.
+    pub bytes: u64,
+    /// Each dataset's share.
+    pub datasets: Vec<DatasetStats>,
+}
+
+/// Figures of a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DatasetStats {
+    /// The dataset's ID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `profile` or `event`.
+    pub class: String,
+    /// How many runs it has.
+    pub runs: u64,
+    /// Records in them; replaced fragments count until a compaction.
+    pub records: u64,
+    /// The length of their files together.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Figures of the store.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn stats(&self) -> Result<Stats> {
+        let generation = self.catalog().generation()?;
+        let mut stats = Stats {
+            generation,
+            ..Stats::default()
+        };
+        let mut datasets: BTreeMap<String, DatasetStats> = BTreeMap::new();
+        for run in self.catalog().runs(generation)? {
+            let bytes = run.files.files.iter().map(|f| f.length).sum::<u64>();
+            let entry = datasets.entry(run.dataset.id.clone()).or_default();
+            entry.runs += 1;
+            entry.records += run.files.records;
+            entry.bytes += bytes;
+            stats.runs += 1;
+            stats.bytes += bytes;
+        }
+        for dataset in self.catalog().datasets()? {
+            let mut entry = datasets.remove(&dataset.id).unwrap_or_default();
+            entry.class = dataset.class.word().to_owned();
+            entry.id = dataset.id;
+            entry.name = dataset.name;
+            stats.datasets.push(entry);
+        }
+        Ok(stats)
+    }
+
+    /// Folds each dataset's runs into one, without the fragments that later ones replaced.
+    ///
+    /// Exports that run meanwhile keep reading the old runs, whose files go when nothing needs them.
+    ///
+    /// # Errors
+    /// A damaged run, a full disk; then the store is as before.
+    pub fn compact(&self) -> Result<Stats> {
+        let _lock = self.lock_runs()?;
+        let generation = self.catalog().generation()?;
+        let mut by_dataset: BTreeMap<String, Vec<RunRecord>> = BTreeMap::new();
+        for run in self.catalog().runs(generation)? {
+            by_dataset.entry(run.dataset.id.clone()).or_default().push(run);
+        }
+        let result = self.compact_datasets(generation, by_dataset);
+        self.sweep_runs()?;
+        result?;
+        self.stats()
+    }
+
+    fn compact_datasets(
+        &self,
+        generation: i64,
+        by_dataset: BTreeMap<String, Vec<RunRecord>>,
+    ) -> Result<()> {
+        let mut added = Vec::new();
+        let mut removed = Vec::new();
+        for (number, (id, records)) in by_dataset.into_iter().enumerate() {
+            let Some(first) = records.first().filter(|_| records.len() > 1) else {
+                continue;
+            };
+            let class = first.dataset.class;
+            let runs = records
+                .iter()
+                .map(|r| Run::open(&self.runs_folder().join(&r.folder), &id, class, &r.files))
+                .collect::<Result<Vec<_>>>()?;
+            let folder = format!("{:08}-c{number:03}", generation + 1);
+            let files = fold(
+                &runs,
+                class,
+                &self.catalog().union(class, None)?,
+                &self.runs_folder().join(&folder),
+                self.is_durable(),
+            )?;
+            added.push((id, folder, files));
+            removed.extend(records.iter().map(|r| r.id));
+        }
+        if added.is_empty() {
+            return Ok(());
+        }
+        if self.is_durable() {
+            sync_folder(&self.runs_folder())?;
+        }
+        self.catalog().change_runs(&RunChange {
+            added: &added,
+            removed: &removed,
+            unions: &[],
+            next_sequence: self.catalog().next_sequence()?,
+        })?;
+        Ok(())
+    }
+
+    /// Checks every byte of every file that the catalog names: the runs' and the batches'.
+    ///
+    /// Returns what is wrong, an empty list where all is well.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn verify(&self) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        let generation = self.catalog().generation()?;
+        for run in self.catalog().runs(generation)? {
+            let folder = self.runs_folder().join(&run.folder);
+            for file in &run.files.files {
+                let checked = SealedFile::open(&folder, file).and_then(|f| f.check_all());
+                if let Err(error) = checked {
+                    problems.push(error.to_string());
+                }
+            }
+        }
+        for batch in self.catalog().batches()? {
+            let files = batch.body.get("files").and_then(Value::as_array);
+            for file in files.into_iter().flatten() {
+                if let Some(problem) = self.verify_batch_file(&batch.id, file) {
+                    problems.push(problem);
+                }
+            }
+        }
+        Ok(problems)
+    }
+
+    fn verify_batch_file(&self, batch: &str, file: &Value) -> Option<String> {
+        let name = file.get("name").and_then(Value::as_str)?;
+        let path = self.batches_folder().join(batch).join(name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(format!("{}: {error}", path.display())),
+        };
+        let digest = format!("xxh3-128:{:032x}", digest128(&bytes));
+        let known = file.get("digest").and_then(Value::as_str)?;
+        (digest != known).then(|| format!("{} is damaged: its digest differs", path.display()))
+    }
+
+    /// Deletes the folders of batches that no job published: what a killed export leaves behind.
+    ///
+    /// # Errors
+    /// The folder can't be read or cleared.
+    pub fn sweep_batches(&self, running: &HashSet<String>) -> Result<()> {
+        let known: HashSet<String> = self.catalog().all_batch_ids()?.into_iter().collect();
+        let folder = self.batches_folder();
+        for entry in fs::read_dir(&folder).at(&folder)? {
+            let entry = entry.at(&folder)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name.trim_start_matches('.');
+            if !known.contains(id) && !running.contains(id) {
+                fs::remove_dir_all(entry.path()).at(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the live records of several runs as one.
+fn fold(
+    runs: &[Run],
+    class: Class,
+    types: &xdm::Fields,
+    folder: &std::path::Path,
+    durable: bool,
+) -> Result<crate::run::RunFiles> {
+    let mut sources: Vec<Option<ArrayRef>> = Vec::new();
+    let mut entries: Vec<(u128, i64, u64, RowRef)> = Vec::new();
+    let mut ids: Vec<u128> = Vec::new();
+    for run in runs {
+        let first_source = sources.len() as u32;
+        let order = match class {
+            Class::Profile => run.ingest_times()?,
+            // Events keep the order that they have: by time and `_id`.
+            Class::Event => event_times(run)?,
+        };
+        let sequences = run.sequences()?;
+        ids.extend(run.event_ids());
+        for (person, row) in rows_with_person(run) {
+            let (batch, in_batch) = Run::locate(row);
+            entries.push((
+                run.person(person).0,
+                order.get(row as usize).copied().unwrap_or(0),
+                sequences.get(row as usize).copied().unwrap_or(0),
+                RowRef::new(first_source + batch, in_batch),
+            ));
+        }
+        sources.extend(whole_rows(run)?.into_iter().map(Some));
+    }
+    entries.sort_unstable();
+    match class {
+        Class::Profile => {
+            entries.reverse();
+            entries.dedup_by_key(|(person, ..)| *person);
+            entries.reverse();
+        }
+        Class::Event => {
+            ids.sort_unstable();
+            order_event_ties(&mut entries, &sources)?;
+        }
+    }
+    let rows: Vec<(u128, RowRef)> = entries.iter().map(|e| (e.0, e.3)).collect();
+    let run = RunRows {
+        class,
+        types,
+        sources: &sources,
+        rows: &rows,
+        ids: &ids,
+    };
+    write_run(folder, &run, durable)
+}
+
+fn order_event_ties(
+    entries: &mut [(u128, i64, u64, RowRef)],
+    sources: &[Option<ArrayRef>],
+) -> Result<()> {
+    let ids: Vec<Option<ArrayRef>> = sources
+        .iter()
+        .map(|source| {
+            let record = source.as_ref()?.as_struct().column_by_name(system::RECORD)?;
+            record.as_struct().column_by_name("_id").cloned()
+        })
+        .collect();
+    let ids = gather::Column::new(&DataType::Utf8, &ids)?;
+    for tied in entries.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        tied.sort_by(|a, b| ids.text(a.3).cmp(&ids.text(b.3)));
+    }
+    Ok(())
+}
+
+fn event_times(run: &Run) -> Result<Vec<i64>> {
+    let ty = xdm::FieldType::DateTime.data_type();
+    let column = run.record_field("timestamp", &ty)?;
+    let mut times = Vec::with_capacity(run.rows());
+    for batch in column.batches {
+        let batch = batch.ok_or_else(|| StoreError::Refused("events without times".to_owned()))?;
+        times.extend_from_slice(
+            batch
+                .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+                .values(),
+        );
+    }
+    Ok(times)
+}
+
+fn rows_with_person(run: &Run) -> impl Iterator<Item = (usize, u32)> + '_ {
+    (0..run.persons()).flat_map(|person| run.rows_of(person).map(move |row| (person, row)))
+}
+
+/// The batches of a run with the identity columns that the file keeps apart.
+fn whole_rows(run: &Run) -> Result<Vec<ArrayRef>> {
+    let (namespaces, ids) = run.identity_column();
+    let mut persons = rows_with_person(run).map(|(person, _)| RowRef::new(0, person as u32));
+    run.whole()?
+        .into_iter()
+        .map(|batch| {
+            let rows: Vec<RowRef> = persons.by_ref().take(batch.num_rows()).collect();
+            let mut fields = Vec::new();
+            let mut arrays = Vec::new();
+            for (name, column) in [(system::NAMESPACE, namespaces), (system::ID, ids)] {
+                fields.push(Arc::new(Field::new(name, column.data_type().clone(), false)));
+                arrays.push(column.gather(&rows)?);
+            }
+            fields.extend(batch.schema().fields().iter().cloned());
+            arrays.extend(batch.columns().iter().cloned());
+            let whole = StructArray::try_new(fields.into(), arrays, None)?;
+            Ok(Arc::new(whole) as ArrayRef)
+        })
+        .collect()
+}

@@ -1,0 +1,588 @@
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, BooleanBufferBuilder, ListArray, MapArray, NullArray, PrimitiveArray,
+    StructArray,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::array::NullBufferBuilder;
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Fields as ArrowFields, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimestampMicrosecondType,
+};
+use arrow::error::ArrowError;
+use xdm::{Class, FieldType, Fields, Spelling, parse_date, parse_rfc3339, spelling};
+
+use super::segments;
+use super::{Kind, RecordError, TextBuilder, Value};
+
+/// Typed columns that grow record by record.
+///
+/// A field's type is what the union schema says, else what its first value is; integers widen to
+/// float64 when they meet a fraction. After an error the columns hold a part of the record and must
+/// be thrown away.
+pub(crate) struct Columns {
+    root: Column,
+    class: Class,
+}
+
+impl Columns {
+    /// Empty columns for records of a class with these known types.
+    pub(crate) fn new(class: Class, types: &Fields) -> Self {
+        Self {
+            root: Column::new(&FieldType::Object(types.clone())),
+            class,
+        }
+    }
+
+    /// Takes in one record.
+    pub(crate) fn append<'a>(&mut self, record: impl Value<'a>) -> Result<(), RecordError> {
+        if !matches!(record.kind(), Kind::Object | Kind::Map) {
+            return Err(RecordError::new(format!(
+                "a record is an object, found {}",
+                record.kind()
+            )));
+        }
+        let class = self.class;
+        let row = self.root.len();
+        self.root.nulls.append_non_null();
+        let Values::Object(object) = &mut self.root.values else {
+            return Ok(());
+        };
+        record.entries(&mut |key, value| match spelling(key) {
+            Spelling::Field(name) if segments::is_array_form(name, value) => {
+                let known = object.fields.iter().any(|field| field.name == name);
+                if name == "segments" && (known || !segments::has_members(value)) {
+                    // A field of the record's own, or an empty list that says nothing.
+                    return if known { object.set(row, name, value, Some(class)) } else { Ok(()) };
+                }
+                object
+                    .begin(row, "segmentMembership", Some(class))
+                    .and_then(|column| segments::append(column, value))
+                    .map_err(|e| e.under(name))
+            }
+            Spelling::Field(name) => object.set(row, name, value, Some(class)),
+            Spelling::Repo(name) => object.set_repo(row, name, value),
+        })
+    }
+
+    /// The types as they are now.
+    pub(crate) fn types(&self) -> Fields {
+        match self.root.field_type() {
+            FieldType::Object(fields) => fields,
+            _ => Fields::default(),
+        }
+    }
+
+    /// The records as one struct array.
+    pub(crate) fn finish(self) -> Result<StructArray, ArrowError> {
+        let length = self.root.len();
+        match self.root.values {
+            Values::Object(object) => object.finish(length, None),
+            _ => Ok(StructArray::new_empty_fields(length, None)),
+        }
+    }
+}
+
+pub(super) struct Column {
+    nulls: NullBufferBuilder,
+    pub(super) values: Values,
+}
+
+pub(super) enum Values {
+    Unknown,
+    Boolean(BooleanBufferBuilder),
+    Integer { values: Vec<i64>, ty: FieldType },
+    Double(Vec<f64>),
+    Text(TextBuilder),
+    Date(Vec<i32>),
+    DateTime(Vec<i64>),
+    List(Vec<i32>, Box<Column>),
+    Map(Vec<i32>, TextBuilder, Box<Column>),
+    Object(Object),
+}
+
+#[derive(Default)]
+pub(super) struct Object {
+    fields: Vec<Named>,
+    /// Where the next field is looked for first: records mostly agree in the order of their fields.
+    cursor: usize,
+    /// Whether this is an entry of segmentMembership, whose older form says `timestamp` for
+    /// `lastQualificationTime`.
+    membership: bool,
+}
+
+struct Named {
+    name: String,
+    column: Column,
+}
+
+impl Column {
+    fn new(ty: &FieldType) -> Self {
+        Self {
+            nulls: NullBufferBuilder::new(0),
+            values: Values::new(ty, 0),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.nulls.len()
+    }
+
+    fn append_nulls(&mut self, n: usize) {
+        self.nulls.append_n_nulls(n);
+        self.values.append_defaults(n);
+    }
+
+    /// Appends a non-null row of a list or map whose items `f` appends.
+    pub(super) fn append_container(
+        &mut self,
+        f: impl FnOnce(&mut Values) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        self.nulls.append_non_null();
+        f(&mut self.values)?;
+        self.values.close_row()
+    }
+
+    pub(super) fn append<'a>(&mut self, value: impl Value<'a>) -> Result<(), RecordError> {
+        let kind = value.kind();
+        if kind == Kind::Null {
+            self.append_nulls(1);
+            return Ok(());
+        }
+        if matches!(self.values, Values::Unknown) {
+            self.values = Values::new(&first_type(kind)?, self.len());
+        }
+        let row = self.len();
+        self.nulls.append_non_null();
+        let conflict = |expected: &str| {
+            Err(RecordError::new(format!("expected {expected}, found {kind}")))
+        };
+        match (&mut self.values, kind) {
+            (Values::Boolean(bits), Kind::Boolean(b)) => bits.append(b),
+            (Values::Boolean(_), _) => return conflict("a boolean"),
+            (Values::Integer { values, ty }, _) => match integer(ty, kind)? {
+                Some(i) => values.push(i),
+                None => {
+                    let Kind::Float(x) = kind else {
+                        return conflict("a number");
+                    };
+                    let mut floats: Vec<f64> = values.iter().map(|i| *i as f64).collect();
+                    floats.push(x);
+                    self.values = Values::Double(floats);
+                }
+            },
+            (Values::Double(values), Kind::Float(x)) => values.push(x),
+            (Values::Double(values), Kind::Integer(i)) if is_exact(i.into()) => {
+                values.push(i as f64);
+            }
+            (Values::Double(values), Kind::Large(i)) if is_exact(i.into()) => {
+                values.push(i as f64);
+            }
+            (Values::Double(_), Kind::Integer(_) | Kind::Large(_)) => {
+                return Err(RecordError::new(format!(
+                    "{kind} does not fit the field's type double without loss"
+                )));
+            }
+            (Values::Double(_), _) => return conflict("a number"),
+            (Values::Text(text), Kind::Text(t)) => text.push(t),
+            (Values::Text(_), _) => return conflict("a string"),
+            (Values::Date(values), Kind::Date(days)) => values.push(days),
+            (Values::Date(values), Kind::Text(text)) => match parse_date(text) {
+                Some(days) => values.push(days),
+                None => return conflict("a date YYYY-MM-DD"),
+            },
+            (Values::Date(_), _) => return conflict("a date"),
+            (Values::DateTime(values), Kind::DateTime(micros)) => values.push(micros),
+            (Values::DateTime(values), Kind::Text(text)) => match parse_rfc3339(text) {
+                Some(micros) => values.push(micros),
+                None => return conflict("an RFC 3339 timestamp with an offset"),
+            },
+            (Values::DateTime(_), _) => return conflict("a date-time"),
+            (Values::List(offsets, items), Kind::List) => {
+                value.items(&mut |item| items.append(item))?;
+                offsets.push(offset(items.len())?);
+            }
+            (Values::List(..), _) => return conflict("a list"),
+            (Values::Map(offsets, keys, values), Kind::Object | Kind::Map) => {
+                let first = values.len();
+                let mut seen: Vec<&str> = Vec::new();
+                value.entries(&mut |key, value| {
+                    if seen.contains(&key) {
+                        return Err(twice(key));
+                    }
+                    seen.push(key);
+                    keys.push(key);
+                    values.append(value).map_err(|e| e.under(key))
+                })?;
+                debug_assert_eq!(values.len(), first + seen.len());
+                offsets.push(offset(values.len())?);
+            }
+            (Values::Map(..), _) => return conflict("a map"),
+            (Values::Object(object), Kind::Object | Kind::Map) => {
+                value.entries(&mut |key, value| match spelling(key) {
+                    Spelling::Field(name) => object.set(row, name, value, None),
+                    Spelling::Repo(name) => object.set_repo(row, name, value),
+                })?;
+            }
+            (Values::Object(_), _) => return conflict("an object"),
+            (Values::Unknown, _) => {}
+        }
+        Ok(())
+    }
+
+    fn field_type(&self) -> FieldType {
+        match &self.values {
+            Values::Unknown => FieldType::Unknown,
+            Values::Boolean(_) => FieldType::Boolean,
+            Values::Integer { ty, .. } => ty.clone(),
+            Values::Double(_) => FieldType::Double,
+            Values::Text(_) => FieldType::String,
+            Values::Date(_) => FieldType::Date,
+            Values::DateTime(_) => FieldType::DateTime,
+            Values::List(_, items) => FieldType::List(Box::new(items.field_type())),
+            Values::Map(_, _, values) => FieldType::Map(Box::new(values.field_type())),
+            Values::Object(object) => FieldType::Object(
+                object
+                    .fields
+                    .iter()
+                    .map(|field| (field.name.clone(), field.column.field_type()))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn finish(mut self) -> Result<ArrayRef, ArrowError> {
+        let length = self.len();
+        let nulls = self.nulls.finish();
+        Ok(match self.values {
+            Values::Unknown => Arc::new(NullArray::new(length)),
+            Values::Boolean(mut bits) => Arc::new(BooleanArray::new(bits.finish(), nulls)),
+            Values::Integer { values, ty } => integers(values, &ty, nulls),
+            Values::Double(values) => {
+                Arc::new(PrimitiveArray::<Float64Type>::new(values.into(), nulls))
+            }
+            Values::Text(text) => text.finish(nulls)?,
+            Values::Date(values) => {
+                Arc::new(PrimitiveArray::<Date32Type>::new(values.into(), nulls))
+            }
+            Values::DateTime(values) => Arc::new(
+                PrimitiveArray::<TimestampMicrosecondType>::new(values.into(), nulls)
+                    .with_timezone("UTC"),
+            ),
+            Values::List(offsets, items) => {
+                let items = items.finish()?;
+                let field = Field::new("element", items.data_type().clone(), true);
+                Arc::new(ListArray::try_new(
+                    Arc::new(field),
+                    OffsetBuffer::new(offsets.into()),
+                    items,
+                    nulls,
+                )?)
+            }
+            Values::Map(offsets, keys, values) => {
+                let (keys, values) = (keys.finish(None)?, values.finish()?);
+                let parts = ArrowFields::from(vec![
+                    Field::new("key", keys.data_type().clone(), false),
+                    Field::new("value", values.data_type().clone(), true),
+                ]);
+                let entries = StructArray::try_new(parts.clone(), vec![keys, values], None)?;
+                Arc::new(MapArray::try_new(
+                    Arc::new(Field::new("key_value", DataType::Struct(parts), false)),
+                    OffsetBuffer::new(offsets.into()),
+                    entries,
+                    nulls,
+                    false,
+                )?)
+            }
+            Values::Object(object) => Arc::new(object.finish(length, nulls)?),
+        })
+    }
+}
+
+impl Values {
+    /// Empty values of a type, after `rows` null rows.
+    fn new(ty: &FieldType, rows: usize) -> Self {
+        let mut values = match ty {
+            FieldType::Unknown => Self::Unknown,
+            FieldType::Boolean => Self::Boolean(BooleanBufferBuilder::new(0)),
+            FieldType::Byte | FieldType::Short | FieldType::Int | FieldType::Long { .. } => {
+                Self::Integer {
+                    values: Vec::new(),
+                    ty: ty.clone(),
+                }
+            }
+            FieldType::Double => Self::Double(Vec::new()),
+            FieldType::String => Self::Text(TextBuilder::new()),
+            FieldType::Date => Self::Date(Vec::new()),
+            FieldType::DateTime => Self::DateTime(Vec::new()),
+            FieldType::List(item) => Self::List(vec![0], Box::new(Column::new(item))),
+            FieldType::Map(value) => {
+                let mut value = Column::new(value);
+                if let Values::Map(_, _, memberships) = &mut value.values
+                    && let Values::Object(object) = &mut memberships.values
+                {
+                    object.membership = object.has("lastQualificationTime");
+                }
+                Self::Map(vec![0], TextBuilder::new(), Box::new(value))
+            }
+            FieldType::Object(fields) => Self::Object(Object {
+                fields: fields
+                    .iter()
+                    .map(|(name, ty)| Named {
+                        name: name.to_owned(),
+                        column: Column::new(ty),
+                    })
+                    .collect(),
+                cursor: 0,
+                membership: false,
+            }),
+        };
+        values.append_defaults(rows);
+        values
+    }
+
+    /// Values for null rows. An object's fields catch up later.
+    fn append_defaults(&mut self, n: usize) {
+        fn extend<T: Default + Clone>(values: &mut Vec<T>, n: usize) {
+            let length = values.len() + n;
+            values.resize(length, T::default());
+        }
+        match self {
+            Self::Unknown | Self::Object(_) => {}
+            Self::Boolean(bits) => bits.append_n(n, false),
+            Self::Integer { values, .. } | Self::DateTime(values) => extend(values, n),
+            Self::Double(values) => extend(values, n),
+            Self::Text(text) => text.push_empty(n),
+            Self::Date(values) => extend(values, n),
+            Self::List(offsets, _) | Self::Map(offsets, ..) => {
+                let last = offsets.last().copied().unwrap_or(0);
+                let length = offsets.len() + n;
+                offsets.resize(length, last);
+            }
+        }
+    }
+
+    /// Ends the row of a list or map whose items have been appended.
+    fn close_row(&mut self) -> Result<(), RecordError> {
+        match self {
+            Self::List(offsets, items) => offsets.push(offset(items.len())?),
+            Self::Map(offsets, _, values) => offsets.push(offset(values.len())?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Object {
+    fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    #[inline]
+    fn find(&mut self, name: &str, class: Option<Class>) -> usize {
+        let expected = self.fields.get(self.cursor);
+        let at = if expected.is_some_and(|field| field.name == name) {
+            self.cursor
+        } else {
+            match self.fields.iter().position(|field| field.name == name) {
+                Some(at) => at,
+                None => {
+                    let ty = class
+                        .and_then(|class| class.standard_type(name))
+                        .unwrap_or(FieldType::Unknown);
+                    self.fields.push(Named {
+                        name: name.to_owned(),
+                        column: Column::new(&ty),
+                    });
+                    self.fields.len() - 1
+                }
+            }
+        };
+        self.cursor = at + 1;
+        at
+    }
+
+    /// The column of a field, ready for its value in row `row`. `class` is given at the root.
+    fn begin(
+        &mut self,
+        row: usize,
+        name: &str,
+        class: Option<Class>,
+    ) -> Result<&mut Column, RecordError> {
+        let name = if self.membership && name == "timestamp" {
+            "lastQualificationTime"
+        } else {
+            name
+        };
+        let at = self.find(name, class);
+        let Some(field) = self.fields.get_mut(at) else {
+            return Err(RecordError::new("no such field"));
+        };
+        let length = field.column.len();
+        if length > row {
+            return Err(twice(name));
+        }
+        if length < row {
+            field.column.append_nulls(row - length);
+        }
+        Ok(&mut field.column)
+    }
+
+    pub(super) fn set<'a>(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: impl Value<'a>,
+        class: Option<Class>,
+    ) -> Result<(), RecordError> {
+        if name == "_repo" && value.kind() == Kind::Object {
+            // It may come in parts: as an object here and as `repo:` keys beside it.
+            return value
+                .entries(&mut |key, value| match spelling(key) {
+                    Spelling::Field(name) | Spelling::Repo(name) => {
+                        self.set_repo(row, name, value)
+                    }
+                })
+                .map_err(|e| e.under(name));
+        }
+        self.begin(row, name, class)?
+            .append(value)
+            .map_err(|e| e.under(name))
+    }
+
+    /// Sets a field of the `_repo` object of row `row`.
+    fn set_repo<'a>(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: impl Value<'a>,
+    ) -> Result<(), RecordError> {
+        let at = self.find("_repo", None);
+        let Some(Named { column, .. }) = self.fields.get_mut(at) else {
+            return Ok(());
+        };
+        if matches!(column.values, Values::Unknown) {
+            column.values = Values::Object(Object::default());
+        }
+        if column.len() < row {
+            column.append_nulls(row - column.len());
+        }
+        if column.len() == row {
+            column.nulls.append_non_null();
+        }
+        match &mut column.values {
+            Values::Object(repo) => repo
+                .set(row, name, value, None)
+                .map_err(|e| e.under("_repo")),
+            _ => Err(RecordError::new("expected an object").under("_repo")),
+        }
+    }
+
+    fn finish(self, length: usize, nulls: Option<NullBuffer>) -> Result<StructArray, ArrowError> {
+        let mut fields = Vec::with_capacity(self.fields.len());
+        let mut arrays = Vec::with_capacity(self.fields.len());
+        for Named { name, mut column } in self.fields {
+            column.append_nulls(length.saturating_sub(column.len()));
+            let array = column.finish()?;
+            fields.push(Field::new(name, array.data_type().clone(), true));
+            arrays.push(array);
+        }
+        StructArray::try_new_with_length(fields.into(), arrays, nulls, length)
+    }
+}
+
+/// The type of a field whose first value is this.
+fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
+    Ok(match kind {
+        Kind::Null => FieldType::Unknown,
+        Kind::Boolean(_) => FieldType::Boolean,
+        Kind::Integer(_) | Kind::Large(_) => FieldType::Long {
+            declared: false,
+            wide: false,
+        },
+        Kind::Float(_) => FieldType::Double,
+        Kind::Text(_) => FieldType::String,
+        Kind::Date(_) => FieldType::Date,
+        Kind::DateTime(_) => FieldType::DateTime,
+        Kind::List => FieldType::List(Box::new(FieldType::Unknown)),
+        Kind::Object => FieldType::Object(Fields::default()),
+        Kind::Map => FieldType::Map(Box::new(FieldType::Unknown)),
+    })
+}
+
+/// The integer that a column of type `ty` takes, or `None` where the value is no integer but the
+/// column may widen to float64.
+fn integer(ty: &mut FieldType, kind: Kind<'_>) -> Result<Option<i64>, RecordError> {
+    let misfit = |ty: &FieldType| {
+        Err(RecordError::new(format!(
+            "{kind} does not fit the field's type {ty}"
+        )))
+    };
+    let (low, high) = match ty {
+        FieldType::Byte => (i8::MIN.into(), i8::MAX.into()),
+        FieldType::Short => (i16::MIN.into(), i16::MAX.into()),
+        FieldType::Int => (i32::MIN.into(), i32::MAX.into()),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let fixed = !matches!(
+        ty,
+        FieldType::Long {
+            declared: false,
+            ..
+        }
+    );
+    let value = match kind {
+        Kind::Integer(i) => i,
+        // JSON knows one kind of number: 5.0 is an integer where a schema asks for one.
+        Kind::Float(x) if fixed && x.fract() == 0.0 && x.abs() <= 9_007_199_254_740_992.0 => {
+            x as i64
+        }
+        Kind::Float(_) if !fixed && !matches!(ty, FieldType::Long { wide: true, .. }) => {
+            return Ok(None);
+        }
+        Kind::Float(_) | Kind::Large(_) => return misfit(ty),
+        _ => {
+            return Err(RecordError::new(format!("expected a number, found {kind}")));
+        }
+    };
+    if value < low || value > high {
+        return misfit(ty);
+    }
+    if let FieldType::Long { wide, .. } = ty {
+        *wide |= !is_exact(value.into());
+    }
+    Ok(Some(value))
+}
+
+/// Whether a float64 holds exactly this integer.
+fn is_exact(i: i128) -> bool {
+    i.unsigned_abs() <= 1 << 53 || (i as f64) as i128 == i
+}
+
+fn integers(values: Vec<i64>, ty: &FieldType, nulls: Option<NullBuffer>) -> ArrayRef {
+    // Each value was checked against the type's range when it came in.
+    match ty {
+        FieldType::Byte => Arc::new(PrimitiveArray::<Int8Type>::new(
+            values.iter().map(|v| *v as i8).collect(),
+            nulls,
+        )),
+        FieldType::Short => Arc::new(PrimitiveArray::<Int16Type>::new(
+            values.iter().map(|v| *v as i16).collect(),
+            nulls,
+        )),
+        FieldType::Int => Arc::new(PrimitiveArray::<Int32Type>::new(
+            values.iter().map(|v| *v as i32).collect(),
+            nulls,
+        )),
+        _ => Arc::new(PrimitiveArray::<Int64Type>::new(values.into(), nulls)),
+    }
+}
+
+fn offset(length: usize) -> Result<i32, RecordError> {
+    i32::try_from(length).map_err(|_| RecordError::new("more than 2³¹ items in one load step"))
+}
+
+fn twice(name: &str) -> RecordError {
+    RecordError::new("appears twice in one object").under(name)
+}

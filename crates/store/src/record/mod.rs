@@ -1,0 +1,14 @@
+//! From a record's values to typed columns.
+
+mod arrow_value;
+mod columns;
+mod json;
+mod segments;
+mod text;
+mod value;
+
+pub(crate) use arrow_value::{ArrowValue, type_of};
+pub(crate) use columns::Columns;
+pub(crate) use json::{JsonParser, JsonValue};
+pub(crate) use text::TextBuilder;
+pub(crate) use value::{Kind, RecordError, Value};

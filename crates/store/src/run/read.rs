@@ -1,0 +1,298 @@
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt64Type};
+use gather::{Column, RowRef};
+use membership::MembershipIndex;
+use xdm::{Class, PersonKey};
+
+use super::{BATCH_ROWS, RunFiles, SealedFile, system};
+use crate::error::{Result, StoreError};
+
+/// One run, opened.
+pub struct Run {
+    /// The dataset that its records belong to.
+    pub dataset: String,
+    /// Their class.
+    pub class: Class,
+    persons: FixedSizeBinaryArray,
+    namespaces: Column,
+    ids: Column,
+    firsts: UInt64Array,
+    records: SealedFile,
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    members: Option<MembershipIndex>,
+    event_ids: Option<FixedSizeBinaryArray>,
+}
+
+/// A field of the records of one run, batch by batch.
+pub struct Records {
+    /// One array for each batch of the run; `None` where the run lacks the field.
+    pub batches: Vec<Option<ArrayRef>>,
+}
+
+impl Run {
+    pub(crate) fn open(
+        folder: &Path,
+        dataset: &str,
+        class: Class,
+        files: &RunFiles,
+    ) -> Result<Self> {
+        let open = |name: &str| -> Result<SealedFile> {
+            let known = files.files.iter().find(|file| file.name == name);
+            SealedFile::open(
+                folder,
+                known.ok_or_else(|| StoreError::Damaged {
+                    path: folder.join(name),
+                    problem: "the catalog does not know it".to_owned(),
+                })?,
+            )
+        };
+        let wrong = || StoreError::Damaged {
+            path: folder.to_owned(),
+            problem: "a table without its columns".to_owned(),
+        };
+        let keys = |batch: &RecordBatch, name: &str| -> Result<FixedSizeBinaryArray> {
+            batch
+                .column_by_name(name)
+                .and_then(|c| c.as_fixed_size_binary_opt())
+                .cloned()
+                .ok_or_else(wrong)
+        };
+        let persons = open("persons.arrow")?.single_batch()?;
+        let text = |name: &str| -> Result<Column> {
+            let column = persons.column_by_name(name).cloned();
+            Ok(Column::new(&DataType::Utf8, &[column])?)
+        };
+        let records = open("records.arrow")?;
+        let batches = records.batches()?;
+        let (members, event_ids) = match class {
+            Class::Profile => {
+                let segments = open("segments.arrow")?.single_batch()?;
+                let members = open("members.arrow")?.single_batch()?;
+                (Some(MembershipIndex::from_batches(&segments, &members)?), None)
+            }
+            Class::Event => (None, Some(keys(&open("ids.arrow")?.single_batch()?, "id")?)),
+        };
+        Ok(Self {
+            dataset: dataset.to_owned(),
+            class,
+            namespaces: text(system::NAMESPACE)?,
+            ids: text(system::ID)?,
+            firsts: persons
+                .column_by_name("firstRecord")
+                .and_then(|c| c.as_primitive_opt::<UInt64Type>())
+                .cloned()
+                .ok_or_else(wrong)?,
+            persons: keys(&persons, "person")?,
+            rows: batches.iter().map(RecordBatch::num_rows).sum(),
+            records,
+            batches,
+            members,
+            event_ids,
+        })
+    }
+
+    /// How many persons have records here.
+    #[must_use]
+    pub fn persons(&self) -> usize {
+        self.persons.len()
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The key of the `i`th person; persons are sorted by it.
+    ///
+    /// # Panics
+    /// Beyond the last person.
+    #[inline]
+    #[must_use]
+    pub fn person(&self, i: usize) -> PersonKey {
+        key_at(&self.persons, i)
+    }
+
+    /// The namespace and id of the `i`th person.
+    #[must_use]
+    pub fn identity(&self, i: usize) -> (&str, &str) {
+        let at = RowRef::new(0, i as u32);
+        (
+            self.namespaces.text(at).unwrap_or_default(),
+            self.ids.text(at).unwrap_or_default(),
+        )
+    }
+
+    /// The rows of the `i`th person's records.
+    #[must_use]
+    pub fn rows_of(&self, i: usize) -> std::ops::Range<u32> {
+        let start = self.firsts.values().get(i).copied().unwrap_or(0);
+        let end = self.firsts.values().get(i + 1).copied();
+        start as u32..end.unwrap_or(self.rows as u64) as u32
+    }
+
+    /// The index of the first person whose key is not below `key`.
+    #[must_use]
+    pub fn lower_bound(&self, key: PersonKey) -> usize {
+        lower_bound(&self.persons, key.0)
+    }
+
+    /// Which person the record in row `row` belongs to.
+    #[must_use]
+    pub fn person_of_row(&self, row: u32) -> usize {
+        let firsts = self.firsts.values();
+        firsts.partition_point(|first| *first <= u64::from(row)) - 1
+    }
+
+    /// A field of the records, with those parts alone that `target` names, checked.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn record_field(&self, name: &str, target: &DataType) -> Result<Records> {
+        self.checked(target, |batch| {
+            let record = batch.column_by_name(system::RECORD)?.as_struct_opt()?;
+            record.column_by_name(name).cloned()
+        })
+    }
+
+    /// A system column of the records.
+    pub(crate) fn system_column(&self, name: &str, target: &DataType) -> Result<Records> {
+        self.checked(target, |batch| batch.column_by_name(name).cloned())
+    }
+
+    fn checked(
+        &self,
+        target: &DataType,
+        pick: impl Fn(&RecordBatch) -> Option<ArrayRef>,
+    ) -> Result<Records> {
+        let batches = self
+            .batches
+            .iter()
+            .map(|batch| {
+                let array = pick(batch);
+                if let Some(array) = &array {
+                    self.records.check(array, Some(target))?;
+                }
+                Ok(array)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Records { batches })
+    }
+
+    /// When each record came into the store: microseconds since 1970.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn ingest_times(&self) -> Result<Vec<i64>> {
+        self.micros(system::INGESTED_AT)
+    }
+
+    /// By what time each fragment competes with others: its custom timestamp, else its ingest time.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn update_times(&self) -> Result<Vec<i64>> {
+        self.micros(system::UPDATED_AT)
+    }
+
+    /// Each record's place in the store.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn sequences(&self) -> Result<Vec<u64>> {
+        let column = self.system_column(system::SEQUENCE, &DataType::UInt64)?;
+        let mut all = Vec::with_capacity(self.rows);
+        for batch in column.batches.iter().flatten() {
+            if let Some(values) = batch.as_primitive_opt::<UInt64Type>() {
+                all.extend_from_slice(values.values());
+            }
+        }
+        Ok(all)
+    }
+
+    fn micros(&self, name: &str) -> Result<Vec<i64>> {
+        let column = self.system_column(name, &DataType::Null)?;
+        let mut all = Vec::with_capacity(self.rows);
+        for batch in column.batches.iter().flatten() {
+            if let Some(values) = batch.as_primitive_opt::<TimestampMicrosecondType>() {
+                all.extend_from_slice(values.values());
+            }
+        }
+        Ok(all)
+    }
+
+    /// The identities that each record's identity map links: for each batch a list of 16-byte keys.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn links(&self) -> Result<Records> {
+        let ty = xdm::list_of(DataType::FixedSizeBinary(16));
+        self.system_column(system::LINKS, &ty)
+    }
+
+    /// Who is in which segment; `None` for a run of events.
+    #[must_use]
+    pub fn members(&self) -> Option<&MembershipIndex> {
+        self.members.as_ref()
+    }
+
+    /// Whether an event with this `_id` is here, by its digest.
+    #[must_use]
+    pub(crate) fn has_event(&self, id: u128) -> bool {
+        self.event_ids.as_ref().is_some_and(|ids| {
+            let at = lower_bound(ids, id);
+            at < ids.len() && key_at(ids, at).0 == id
+        })
+    }
+
+    pub(crate) fn event_ids(&self) -> impl Iterator<Item = u128> + '_ {
+        self.event_ids
+            .iter()
+            .flat_map(|ids| (0..ids.len()).map(|i| key_at(ids, i).0))
+    }
+
+    /// The system columns and records of all batches as struct arrays, for compaction.
+    pub(crate) fn whole(&self) -> Result<Vec<RecordBatch>> {
+        self.records.check_all()?;
+        Ok(self.batches.clone())
+    }
+
+    pub(crate) fn identity_column(&self) -> (&Column, &Column) {
+        (&self.namespaces, &self.ids)
+    }
+
+    /// Where a record lies: its batch and its row there.
+    #[inline]
+    #[must_use]
+    pub fn locate(row: u32) -> (u32, u32) {
+        (row / BATCH_ROWS as u32, row % BATCH_ROWS as u32)
+    }
+
+    /// How many batches the records are in.
+    #[must_use]
+    pub fn batch_count(&self) -> usize {
+        self.batches.len()
+    }
+}
+
+fn key_at(keys: &FixedSizeBinaryArray, i: usize) -> PersonKey {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(keys.value(i));
+    PersonKey::from_bytes(bytes)
+}
+
+fn lower_bound(keys: &FixedSizeBinaryArray, key: u128) -> usize {
+    let (mut low, mut high) = (0, keys.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if key_at(keys, middle).0 < key {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}

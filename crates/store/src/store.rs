@@ -1,0 +1,270 @@
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use xdm::{Class, Fields};
+
+use crate::Progress;
+use crate::catalog::{Catalog, RunChange, Scope};
+use crate::error::{AtPath, Result, StoreError};
+use crate::load::{Input, LoadReport, LoadSettings, LoadTarget, OnBadRecord, load};
+use crate::run::{Run, sync_folder};
+
+/// A folder with a catalog and runs.
+///
+/// ```text
+/// STORE/
+///   catalog.sqlite   what is part of the store
+///   runs/            the records, see [`crate::Run`]
+///   batches/         the exports: a folder for each batch
+///   load.lock        held by whoever changes the runs
+/// ```
+pub struct Store {
+    folder: PathBuf,
+    catalog: Catalog,
+    durable: bool,
+}
+
+/// One dataset's share of a load.
+#[derive(Clone, Debug)]
+pub struct DatasetInputs {
+    /// The dataset's ID.
+    pub dataset: String,
+    /// What is loaded, in order.
+    pub inputs: Vec<Input>,
+    /// When the records came in (microseconds since 1970), if not now and no field says so.
+    pub ingested_at: Option<i64>,
+}
+
+/// The store as it stood at one generation.
+pub struct Snapshot {
+    /// The number of the change that made it.
+    pub generation: i64,
+    /// The union schema of the profile datasets.
+    pub profile_union: Fields,
+    /// The union schema of the event datasets.
+    pub event_union: Fields,
+    /// Its runs, oldest first.
+    pub runs: Vec<Run>,
+}
+
+impl Store {
+    /// Opens a store, making the folder where it is missing.
+    ///
+    /// # Errors
+    /// The folder can't be made or its catalog is no catalog of ours.
+    pub fn open(folder: impl Into<PathBuf>, scope: Scope) -> Result<Self> {
+        Self::open_with(folder.into(), scope, true)
+    }
+
+    /// Opens a store that is thrown away after use: nothing in it is synced to disk.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_temporary(folder: impl Into<PathBuf>, scope: Scope) -> Result<Self> {
+        Self::open_with(folder.into(), scope, false)
+    }
+
+    fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
+        for name in ["runs", "batches"] {
+            let sub = folder.join(name);
+            fs::create_dir_all(&sub).at(&sub)?;
+        }
+        let catalog = Catalog::open(&folder.join("catalog.sqlite"), scope)?;
+        Ok(Self {
+            folder,
+            catalog,
+            durable,
+        })
+    }
+
+    /// The store's catalog.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The folder that batches are published in.
+    #[must_use]
+    pub fn batches_folder(&self) -> PathBuf {
+        self.folder.join("batches")
+    }
+
+    fn run_folder(&self, name: &str) -> PathBuf {
+        self.folder.join("runs").join(name)
+    }
+
+    /// Takes the lock that whoever changes the runs must hold, and sweeps what a crash left behind.
+    pub(crate) fn lock_runs(&self) -> Result<File> {
+        let path = self.folder.join("load.lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .at(&path)?;
+        lock.lock().at(&path)?;
+        self.sweep_runs()?;
+        Ok(lock)
+    }
+
+    /// Deletes the run folders that the catalog does not name.
+    pub(crate) fn sweep_runs(&self) -> Result<()> {
+        let known: HashSet<String> = self.catalog.forget_removed_runs()?.into_iter().collect();
+        let runs = self.folder.join("runs");
+        for entry in fs::read_dir(&runs).at(&runs)? {
+            let entry = entry.at(&runs)?;
+            if !entry.file_name().to_str().is_some_and(|n| known.contains(n)) {
+                fs::remove_dir_all(entry.path()).at(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The store as it is, or as it was at an earlier generation.
+    ///
+    /// # Errors
+    /// A run that is missing or damaged.
+    pub fn snapshot(&self, generation: Option<i64>) -> Result<Snapshot> {
+        let generation = match generation {
+            Some(generation) => generation,
+            None => self.catalog.generation()?,
+        };
+        let runs = self
+            .catalog
+            .runs(generation)?
+            .iter()
+            .map(|run| {
+                let dataset = &run.dataset;
+                let folder = self.run_folder(&run.folder);
+                Run::open(&folder, &dataset.id, dataset.class, &run.files)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Snapshot {
+            generation,
+            profile_union: self.catalog.union(Class::Profile, Some(generation))?,
+            event_union: self.catalog.union(Class::Event, Some(generation))?,
+            runs,
+        })
+    }
+
+    /// Loads records into datasets, all of them or none.
+    ///
+    /// `now` is the time of the call in microseconds since 1970: the ingest timestamp where nothing
+    /// else gives one.
+    ///
+    /// # Errors
+    /// A bad record (unless they are skipped), an unreadable input, an unknown dataset, a full disk;
+    /// then the store is as before.
+    pub fn ingest(
+        &self,
+        loads: &[DatasetInputs],
+        on_bad_record: &OnBadRecord,
+        now: i64,
+        progress: &Progress,
+    ) -> Result<LoadReport> {
+        let _lock = self.lock_runs()?;
+        let result = self.ingest_locked(loads, on_bad_record, now, progress);
+        if result.is_err() {
+            // What was written is swept now, or at the next load where even that fails.
+            let _ = self.sweep_runs();
+        }
+        result
+    }
+
+    fn ingest_locked(
+        &self,
+        loads: &[DatasetInputs],
+        on_bad_record: &OnBadRecord,
+        now: i64,
+        progress: &Progress,
+    ) -> Result<LoadReport> {
+        let snapshot = self.snapshot(None)?;
+        let mut unions = [snapshot.profile_union, snapshot.event_union];
+        let mut next_sequence = self.catalog.next_sequence()?;
+        let mut report = LoadReport::default();
+        let mut added = Vec::new();
+        let mut new_runs: Vec<Run> = Vec::new();
+        let runs_folder = self.folder.join("runs");
+        for (i, part) in loads.iter().enumerate() {
+            let dataset = self.catalog.dataset(&part.dataset)?.ok_or_else(|| {
+                StoreError::Refused(format!("no dataset {:?}", part.dataset))
+            })?;
+            let union = match dataset.class {
+                Class::Profile => &mut unions[0],
+                Class::Event => &mut unions[1],
+            };
+            let mut types = union.clone();
+            types
+                .unite(&dataset.declared_fields()?)
+                .map_err(|e| StoreError::Refused(format!("dataset {}: {e}", dataset.name)))?;
+            let target = LoadTarget {
+                class: dataset.class,
+                primary_identity: dataset.primary()?,
+                ingested_at: part.ingested_at.unwrap_or(now),
+                ingested_at_field: match part.ingested_at {
+                    Some(_) => None,
+                    None => dataset.ingest_field()?,
+                },
+                types,
+                earlier: snapshot
+                    .runs
+                    .iter()
+                    .chain(&new_runs)
+                    .filter(|run| run.dataset == dataset.id)
+                    .collect(),
+                first_sequence: next_sequence,
+            };
+            let settings = LoadSettings {
+                on_bad_record,
+                runs: &runs_folder,
+                durable: self.durable,
+                progress,
+            };
+            let mut count = 0;
+            let loaded = load(&part.inputs, &target, &settings, || {
+                count += 1;
+                format!("{:08}-{i:03}-{count:04}", snapshot.generation + 1)
+            })?;
+            next_sequence = loaded.next_sequence;
+            *union = loaded.types;
+            report.read += loaded.report.read;
+            report.loaded += loaded.report.loaded;
+            report.dropped += loaded.report.dropped;
+            report.bad += loaded.report.bad;
+            for (folder, files) in loaded.runs {
+                if dataset.class == Class::Event {
+                    let path = self.run_folder(&folder);
+                    new_runs.push(Run::open(&path, &dataset.id, dataset.class, &files)?);
+                }
+                added.push((dataset.id.clone(), folder, files));
+            }
+        }
+        progress.check()?;
+        if self.durable {
+            sync_folder(&runs_folder)?;
+        }
+        let [profile, event] = unions;
+        self.catalog.change_runs(&RunChange {
+            added: &added,
+            removed: &[],
+            unions: &[(Class::Profile, profile), (Class::Event, event)],
+            next_sequence,
+        })?;
+        Ok(report)
+    }
+
+    pub(crate) fn runs_folder(&self) -> PathBuf {
+        self.folder.join("runs")
+    }
+
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// The folder of the store.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
