@@ -17,5 +17,5 @@ pub use error::{Result, StoreError};
 pub use load::{Input, LoadReport, OnBadRecord, PrimaryIdentity};
 pub use maintenance::{DatasetStats, Stats};
 pub use progress::Progress;
-pub use run::{Records, Run};
+pub use run::{Records, RowValues, Run};
 pub use store::{DatasetInputs, Snapshot, Store};

@@ -213,9 +213,9 @@ fn fold(
     let mut ids: Vec<u128> = Vec::new();
     for run in runs {
         let first_source = sources.len() as u32;
-        let order = match class {
-            Class::Profile => run.ingest_times()?,
-            // Events keep the order that they have: by time and `_id`.
+        let ingested = run.ingest_times()?;
+        let happened = match class {
+            Class::Profile => Vec::new(),
             Class::Event => event_times(run)?,
         };
         let sequences = run.sequences()?;
@@ -224,8 +224,11 @@ fn fold(
             let (batch, in_batch) = Run::locate(row);
             entries.push((
                 run.person(person).0,
-                order.get(row as usize).copied().unwrap_or(0),
-                sequences.get(row as usize).copied().unwrap_or(0),
+                match happened.get(row as usize) {
+                    Some(time) => *time,
+                    None => ingested.get(row),
+                },
+                sequences.get(row),
                 RowRef::new(first_source + batch, in_batch),
             ));
         }

@@ -15,7 +15,7 @@ mod read;
 mod sealed;
 mod write;
 
-pub use read::{Records, Run};
+pub use read::{Records, RowValues, Run};
 pub(crate) use sealed::{FileSeal, SealedFile};
 pub(crate) use write::{RunFiles, RunRows, sync_folder, write_run};
 

@@ -1,7 +1,10 @@
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt64Type};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, RecordBatch, UInt64Array,
+};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{ArrowNativeType, DataType, TimestampMicrosecondType, UInt64Type};
 use gather::{Column, RowRef};
 use membership::MembershipIndex;
 use xdm::{Class, PersonKey};
@@ -30,6 +33,25 @@ pub struct Run {
 pub struct Records {
     /// One array for each batch of the run; `None` where the run lacks the field.
     pub batches: Vec<Option<ArrayRef>>,
+}
+
+/// One number for each record of a run, where the file has it.
+pub struct RowValues<T: ArrowNativeType> {
+    batches: Vec<ScalarBuffer<T>>,
+}
+
+impl<T: ArrowNativeType> RowValues<T> {
+    /// The number of a row; 0 beyond the last one.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, row: u32) -> T {
+        let (batch, row) = Run::locate(row);
+        self.batches
+            .get(batch as usize)
+            .and_then(|values| values.get(row as usize))
+            .copied()
+            .unwrap_or_default()
+    }
 }
 
 impl Run {
@@ -186,42 +208,37 @@ impl Run {
     ///
     /// # Errors
     /// A damaged file.
-    pub fn ingest_times(&self) -> Result<Vec<i64>> {
-        self.micros(system::INGESTED_AT)
+    pub fn ingest_times(&self) -> Result<RowValues<i64>> {
+        self.values::<TimestampMicrosecondType>(system::INGESTED_AT)
     }
 
     /// By what time each fragment competes with others: its custom timestamp, else its ingest time.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn update_times(&self) -> Result<Vec<i64>> {
-        self.micros(system::UPDATED_AT)
+    pub fn update_times(&self) -> Result<RowValues<i64>> {
+        self.values::<TimestampMicrosecondType>(system::UPDATED_AT)
     }
 
     /// Each record's place in the store.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn sequences(&self) -> Result<Vec<u64>> {
-        let column = self.system_column(system::SEQUENCE, &DataType::UInt64)?;
-        let mut all = Vec::with_capacity(self.rows);
-        for batch in column.batches.iter().flatten() {
-            if let Some(values) = batch.as_primitive_opt::<UInt64Type>() {
-                all.extend_from_slice(values.values());
-            }
-        }
-        Ok(all)
+    pub fn sequences(&self) -> Result<RowValues<u64>> {
+        self.values::<UInt64Type>(system::SEQUENCE)
     }
 
-    fn micros(&self, name: &str) -> Result<Vec<i64>> {
+    fn values<T: ArrowPrimitiveType>(&self, name: &str) -> Result<RowValues<T::Native>> {
         let column = self.system_column(name, &DataType::Null)?;
-        let mut all = Vec::with_capacity(self.rows);
-        for batch in column.batches.iter().flatten() {
-            if let Some(values) = batch.as_primitive_opt::<TimestampMicrosecondType>() {
-                all.extend_from_slice(values.values());
-            }
-        }
-        Ok(all)
+        let values = |batch: &ArrayRef| batch.as_primitive_opt::<T>().map(|a| a.values().clone());
+        Ok(RowValues {
+            batches: column
+                .batches
+                .iter()
+                .flatten()
+                .filter_map(values)
+                .collect(),
+        })
     }
 
     /// The identities that each record's identity map links: for each batch a list of 16-byte keys.

@@ -152,10 +152,6 @@ impl SealedFile {
         Ok(sealed)
     }
 
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
     /// All batches, their buffers unchecked: check what you use with [`SealedFile::check`].
     pub(crate) fn batches(&self) -> Result<Vec<RecordBatch>> {
         self.blocks

@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
+use gather::{Child, Column, RowRef};
+
+use crate::Groups;
+use crate::united;
+
+/// Merged fields of some profiles: names and arrays of one value a profile.
+pub type MergedFields = Vec<(String, ArrayRef)>;
+
+/// Merges top-level fields of fragments, attribute by attribute.
+///
+/// `fields` are columns over the sources that `groups` point into; each profile's rows are in the
+/// order of the merge policy, best first. Objects are walked into; the value at each leaf is the
+/// first that is not null; a list or map is one leaf, but for `identityMap`, `identities` and
+/// `segmentMembership`, which are united.
+///
+/// # Errors
+/// An array that grows past what its offsets can count.
+pub fn merge(fields: &[(&str, &Column)], groups: &Groups) -> Result<MergedFields, ArrowError> {
+    let single = single_rows(groups);
+    fields
+        .iter()
+        .map(|(name, column)| {
+            let array = match united::kind(name, column) {
+                Some(kind) => united::merge(kind, column, groups)?,
+                None => merge_column(column, groups, single.as_deref())?,
+            };
+            Ok(((*name).to_owned(), array))
+        })
+        .collect()
+}
+
+/// Each profile's only row, where none has more than one: then nothing competes.
+fn single_rows(groups: &Groups) -> Option<Vec<RowRef>> {
+    groups
+        .iter()
+        .map(|rows| match rows {
+            [] => Some(RowRef::NULL),
+            [only] => Some(*only),
+            _ => None,
+        })
+        .collect()
+}
+
+fn merge_column(
+    column: &Column,
+    groups: &Groups,
+    single: Option<&[RowRef]>,
+) -> Result<ArrayRef, ArrowError> {
+    if let Some(rows) = single {
+        return column.gather(rows);
+    }
+    let Child::Struct(fields, columns) = column.child() else {
+        let winners: Vec<RowRef> = groups.iter().map(|rows| column.first_valid(rows)).collect();
+        return column.gather(&winners);
+    };
+    let children = columns
+        .iter()
+        .map(|child| merge_column(child, groups, None))
+        .collect::<Result<Vec<_>, _>>()?;
+    let valid: Vec<bool> = groups
+        .iter()
+        .map(|rows| rows.iter().any(|at| column.is_valid(*at)))
+        .collect();
+    let nulls = NullBuffer::new(BooleanBuffer::from(valid));
+    let fields = fields
+        .iter()
+        .zip(&children)
+        .map(|(field, child)| retyped(field, child.data_type()))
+        .collect::<Vec<_>>();
+    Ok(Arc::new(StructArray::try_new_with_length(
+        fields.into(),
+        children,
+        Some(nulls).filter(|nulls| nulls.null_count() > 0),
+        groups.len(),
+    )?))
+}
+
+pub(crate) fn retyped(field: &Field, data_type: &DataType) -> Field {
+    field.clone().with_data_type(data_type.clone())
+}

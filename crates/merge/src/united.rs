@@ -1,0 +1,270 @@
+//! The three fields that are united across fragments instead of taken whole from one.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ListArray, MapArray, StructArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, FieldRef};
+use arrow::error::ArrowError;
+use gather::{Child, Column, RowRef};
+
+use crate::Groups;
+
+#[derive(Clone, Copy)]
+pub(crate) enum United {
+    /// map<namespace, list<identity>>
+    IdentityMap,
+    /// list<identity>, with the namespace inside
+    Identities,
+    /// map<namespace, map<segment, membership>>
+    SegmentMembership,
+}
+
+/// How a top-level field is united, if it is one of the three and has the type that XDM gives it.
+pub(crate) fn kind(name: &str, column: &Column) -> Option<United> {
+    match (name, column.child()) {
+        ("identityMap", Child::Map(_, lists)) => {
+            matches!(lists.child(), Child::List(_)).then_some(United::IdentityMap)
+        }
+        ("segmentMembership", Child::Map(_, inner)) => {
+            matches!(inner.child(), Child::Map(..)).then_some(United::SegmentMembership)
+        }
+        ("identities", Child::List(items)) => part(items, "id")
+            .and(part(items, "namespace"))
+            .and_then(|namespace| part(namespace, "code"))
+            .map(|_| United::Identities),
+        _ => None,
+    }
+}
+
+pub(crate) fn merge(
+    kind: United,
+    column: &Column,
+    groups: &Groups,
+) -> Result<ArrayRef, ArrowError> {
+    match kind {
+        United::IdentityMap => identity_map(column, groups),
+        United::Identities => identities(column, groups),
+        United::SegmentMembership => segment_membership(column, groups),
+    }
+}
+
+fn part<'a>(column: &'a Column, name: &str) -> Option<&'a Column> {
+    match column.child() {
+        Child::Struct(fields, columns) => {
+            let (at, _) = fields.find(name)?;
+            columns.get(at)
+        }
+        _ => None,
+    }
+}
+
+/// Lists under construction: where each ends, and which are null.
+#[derive(Default)]
+struct Lists {
+    offsets: Vec<i32>,
+    valid: Vec<bool>,
+}
+
+impl Lists {
+    fn close(&mut self, end: usize, valid: bool) {
+        self.offsets.push(end as i32);
+        self.valid.push(valid);
+    }
+
+    fn finish(self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
+        let mut offsets = Vec::with_capacity(self.offsets.len() + 1);
+        offsets.push(0);
+        offsets.extend(self.offsets);
+        let nulls = NullBuffer::new(BooleanBuffer::from(self.valid));
+        (
+            OffsetBuffer::new(offsets.into()),
+            Some(nulls).filter(|nulls| nulls.null_count() > 0),
+        )
+    }
+}
+
+fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+    let Child::Map(namespaces, lists) = column.child() else {
+        return column.gather(&[]);
+    };
+    let Child::List(items) = lists.child() else {
+        return column.gather(&[]);
+    };
+    let ids = part(items, "id");
+    let id = |at: RowRef| ids.and_then(|ids| ids.text(at));
+    let (mut maps, mut values) = (Lists::default(), Lists::default());
+    let (mut key_rows, mut item_rows) = (Vec::new(), Vec::new());
+    // Namespace and identities of the profile at hand.
+    let mut entries: Vec<(RowRef, Vec<RowRef>)> = Vec::new();
+    for rows in groups.iter() {
+        entries.clear();
+        for entry in rows.iter().flat_map(|at| column.range(*at)) {
+            if !lists.is_valid(entry) {
+                continue;
+            }
+            let known = find_namespace(namespaces, &entries, entry);
+            let slot = known.unwrap_or(entries.len());
+            if known.is_none() {
+                entries.push((entry, Vec::new()));
+            }
+            let Some((_, identities)) = entries.get_mut(slot) else {
+                continue;
+            };
+            for item in lists.range(entry).filter(|item| items.is_valid(*item)) {
+                let known = id(item).is_some() && identities.iter().any(|i| id(*i) == id(item));
+                if !known {
+                    identities.push(item);
+                }
+            }
+        }
+        for (key, identities) in &entries {
+            key_rows.push(*key);
+            item_rows.extend_from_slice(identities);
+            values.close(item_rows.len(), true);
+        }
+        maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+    }
+    let values = list_array(lists, items, values, &item_rows)?;
+    map_array(column, namespaces.gather(&key_rows)?, values, maps)
+}
+
+fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+    let Child::Map(namespaces, inner) = column.child() else {
+        return column.gather(&[]);
+    };
+    let Child::Map(segments, memberships) = inner.child() else {
+        return column.gather(&[]);
+    };
+    let (mut outer_maps, mut inner_maps) = (Lists::default(), Lists::default());
+    let (mut key_rows, mut member_rows) = (Vec::new(), Vec::new());
+    let mut entries: Vec<(RowRef, Vec<RowRef>)> = Vec::new();
+    for rows in groups.iter() {
+        entries.clear();
+        let several = rows.iter().filter(|at| column.is_valid(**at)).count() > 1;
+        for entry in rows.iter().flat_map(|at| column.range(*at)) {
+            if !inner.is_valid(entry) {
+                continue;
+            }
+            let known = find_namespace(namespaces, &entries, entry);
+            let slot = known.unwrap_or(entries.len());
+            if known.is_none() {
+                entries.push((entry, Vec::new()));
+            }
+            let Some((_, members)) = entries.get_mut(slot) else {
+                continue;
+            };
+            // Within one map a segment stands once; it takes a second map to compete.
+            let competes = several || known.is_some();
+            for member in inner.range(entry).filter(|m| memberships.is_valid(*m)) {
+                let segment = segments.text(member);
+                if !(competes && members.iter().any(|m| segments.text(*m) == segment)) {
+                    members.push(member);
+                }
+            }
+        }
+        for (key, members) in &entries {
+            key_rows.push(*key);
+            member_rows.extend_from_slice(members);
+            inner_maps.close(member_rows.len(), true);
+        }
+        outer_maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+    }
+    let values = map_array(
+        inner,
+        segments.gather(&member_rows)?,
+        memberships.gather(&member_rows)?,
+        inner_maps,
+    )?;
+    map_array(column, namespaces.gather(&key_rows)?, values, outer_maps)
+}
+
+fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+    let Child::List(items) = column.child() else {
+        return column.gather(&[]);
+    };
+    let ids = part(items, "id");
+    let codes = part(items, "namespace").and_then(|namespace| part(namespace, "code"));
+    let identity = |at: RowRef| {
+        Some((
+            codes.and_then(|codes| codes.text(at))?.to_ascii_lowercase(),
+            ids.and_then(|ids| ids.text(at))?,
+        ))
+    };
+    let mut lists = Lists::default();
+    let mut item_rows = Vec::new();
+    for rows in groups.iter() {
+        let mut known = Vec::new();
+        for item in rows.iter().flat_map(|at| column.range(*at)) {
+            match identity(item) {
+                Some(identity) if known.contains(&identity) => continue,
+                Some(identity) => known.push(identity),
+                None if !items.is_valid(item) => continue,
+                None => {}
+            }
+            item_rows.push(item);
+        }
+        lists.close(item_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+    }
+    list_array(column, items, lists, &item_rows)
+}
+
+fn find_namespace(
+    namespaces: &Column,
+    entries: &[(RowRef, Vec<RowRef>)],
+    entry: RowRef,
+) -> Option<usize> {
+    let namespace = namespaces.text(entry)?;
+    entries.iter().position(|(known, _)| {
+        namespaces
+            .text(*known)
+            .is_some_and(|known| known.eq_ignore_ascii_case(namespace))
+    })
+}
+
+fn list_array(
+    column: &Column,
+    items: &Column,
+    lists: Lists,
+    rows: &[RowRef],
+) -> Result<ArrayRef, ArrowError> {
+    let DataType::List(item) = column.data_type() else {
+        return Err(not_a("list"));
+    };
+    let (offsets, nulls) = lists.finish();
+    let values = items.gather(rows)?;
+    Ok(Arc::new(ListArray::try_new(
+        item.clone(),
+        offsets,
+        values,
+        nulls,
+    )?))
+}
+
+fn map_array(
+    column: &Column,
+    keys: ArrayRef,
+    values: ArrayRef,
+    maps: Lists,
+) -> Result<ArrayRef, ArrowError> {
+    let DataType::Map(entries, _) = column.data_type() else {
+        return Err(not_a("map"));
+    };
+    let entries: &FieldRef = entries;
+    let DataType::Struct(parts) = entries.data_type() else {
+        return Err(not_a("map"));
+    };
+    let (offsets, nulls) = maps.finish();
+    let pairs = StructArray::try_new(parts.clone(), vec![keys, values], None)?;
+    Ok(Arc::new(MapArray::try_new(
+        entries.clone(),
+        offsets,
+        pairs,
+        nulls,
+        false,
+    )?))
+}
+
+fn not_a(what: &str) -> ArrowError {
+    ArrowError::SchemaError(format!("a field that is united is no {what}"))
+}
