@@ -190,9 +190,8 @@ impl Store {
         let folder = self.batches_folder();
         for entry in fs::read_dir(&folder).at(&folder)? {
             let entry = entry.at(&folder)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let id = name.trim_start_matches('.');
-            if !known.contains(id) && !running.contains(id) {
+            let id = entry.file_name().to_string_lossy().into_owned();
+            if !known.contains(&id) && !running.contains(&id) {
                 fs::remove_dir_all(entry.path()).at(entry.path())?;
             }
         }

@@ -17,6 +17,7 @@ use crate::run::{Run, sync_folder};
 ///   catalog.sqlite   what is part of the store
 ///   runs/            the records, see [`crate::Run`]
 ///   batches/         the exports: a folder for each batch
+///   staging/         batches that are being written: a folder for each running job
 ///   load.lock        held by whoever changes the runs
 /// ```
 pub struct Store {
@@ -66,7 +67,7 @@ impl Store {
     }
 
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
-        for name in ["runs", "batches"] {
+        for name in ["runs", "batches", "staging"] {
             let sub = folder.join(name);
             fs::create_dir_all(&sub).at(&sub)?;
         }
@@ -88,6 +89,18 @@ impl Store {
     #[must_use]
     pub fn batches_folder(&self) -> PathBuf {
         self.folder.join("batches")
+    }
+
+    /// The folder that running jobs write in.
+    #[must_use]
+    pub fn staging_folder(&self) -> PathBuf {
+        self.folder.join("staging")
+    }
+
+    /// Whether what it holds is synced to disk.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.durable
     }
 
     fn run_folder(&self, name: &str) -> PathBuf {
@@ -256,10 +269,6 @@ impl Store {
 
     pub(crate) fn runs_folder(&self) -> PathBuf {
         self.folder.join("runs")
-    }
-
-    pub(crate) fn is_durable(&self) -> bool {
-        self.durable
     }
 
     /// The folder of the store.

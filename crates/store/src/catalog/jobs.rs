@@ -123,6 +123,39 @@ impl Catalog {
             .optional()?)
     }
 
+    /// All jobs in state `PROCESSING`, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn processing_jobs(&self) -> Result<Vec<JobRecord>> {
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare("SELECT body, id, generation FROM jobs WHERE status = 'PROCESSING'")?;
+        let rows = statement.query_map([], |row| {
+            Ok(JobRecord {
+                id: row.get(1)?,
+                status: "PROCESSING".to_owned(),
+                generation: row.get(2)?,
+                body: super::datasets::body(row)?,
+            })
+        })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// Fails a job whose process is gone, unless it ended meanwhile.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn fail_dead_job(&self, id: i64, body: &Value) -> Result<()> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE jobs SET status = 'FAILED', body = ?2 WHERE id = ?1 AND status = 'PROCESSING'",
+                params![id, body.to_string()],
+            )?;
+            Ok(())
+        })
+    }
+
     /// The IDs of all batches that are part of the store, in any organisation and sandbox.
     pub(crate) fn all_batch_ids(&self) -> Result<Vec<String>> {
         let connection = self.connection();

@@ -1,0 +1,69 @@
+//! Exporting a source folder without a store of one's own.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use store::{LoadReport, OnBadRecord, Progress, Scope, Store, StoreError};
+
+use crate::error::{Error, Result};
+use crate::folder::SourceFolder;
+use crate::job::{Finished, RunOptions, create_job, ensure_target, run_job};
+use crate::request::ExportRequest;
+
+/// What the temporary stores beside the exports are called.
+const PREFIX: &str = ".profile-export-";
+
+/// Loads a source folder into a temporary store under `out`, exports from it, and throws it away.
+///
+/// `now` is microseconds since 1970.
+///
+/// # Errors
+/// As loading and running a job.
+pub fn export_folder(
+    request: &ExportRequest,
+    source: &SourceFolder,
+    out: &Path,
+    on_bad_record: &OnBadRecord,
+    max_rows_per_file: Option<usize>,
+    now: i64,
+    progress: &Progress,
+) -> Result<(LoadReport, Finished)> {
+    let io = |source: std::io::Error| {
+        Error::from(StoreError::Io {
+            path: out.to_owned(),
+            source,
+        })
+    };
+    fs::create_dir_all(out).map_err(io)?;
+    sweep_temporary(out);
+    let folder = tempfile::Builder::new()
+        .prefix(PREFIX)
+        .tempdir_in(out)
+        .map_err(io)?;
+    let lock = File::create(folder.path().join("lock")).map_err(io)?;
+    lock.lock().map_err(io)?;
+    let store = Store::open_temporary(folder.path(), Scope::default())?;
+    let report = source.load(&store, on_bad_record, now, progress)?;
+    ensure_target(&store, request)?;
+    let job = create_job(&store, request)?;
+    let options = RunOptions {
+        out: Some(out.to_owned()),
+        max_rows_per_file,
+    };
+    let finished = run_job(&store, &job, &options, progress)?;
+    Ok((report, finished))
+}
+
+/// Deletes the temporary stores of processes that are gone.
+fn sweep_temporary(out: &Path) {
+    let Ok(entries) = fs::read_dir(out) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let lock = File::open(entry.path().join("lock"));
+        if ours && lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

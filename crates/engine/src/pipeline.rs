@@ -1,0 +1,370 @@
+//! From people to rows: select, merge, project, add events; one chunk at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use filter::MembershipMatches;
+use gather::{Column, RowRef};
+use merge::{Groups, IdentityGraphType, merge};
+use projection::event_lists;
+use xdm::{Class, FieldType, PersonKey};
+
+use crate::error::Result;
+use crate::graph::{Components, components};
+use crate::people::{EventRange, People, PeopleRows};
+use crate::plan::Plan;
+use crate::sources::Sources;
+
+/// The union schema's name for a profile's events.
+const EVENTS: &str = "timeSeriesEvents";
+
+/// An export's columns, prepared once and read by all its chunks.
+pub(crate) struct Pipeline<'a> {
+    plan: &'a Plan,
+    sources: &'a Sources<'a>,
+    profile: Vec<(String, Column)>,
+    /// `identityMap` with the event sources behind the profile sources: what empty profiles show.
+    identity_map: Option<Column>,
+    profile_batches: u32,
+    events: Option<EventColumns>,
+    schema: SchemaRef,
+}
+
+struct EventColumns {
+    fields: Vec<(String, Column)>,
+    timestamp: Column,
+    id: Column,
+}
+
+/// The rows of one chunk.
+pub(crate) struct Chunk {
+    pub(crate) rows: RecordBatch,
+    pub(crate) events: u64,
+    /// Profiles by the namespace of their primary identity.
+    pub(crate) by_namespace: BTreeMap<String, u64>,
+}
+
+impl<'a> Pipeline<'a> {
+    pub(crate) fn new(plan: &'a Plan, sources: &'a Sources<'a>) -> Result<Self> {
+        let profile = sources.columns(Class::Profile, plan.projection.needed())?;
+        let identity_map = match plan.projection.needed().get("identityMap") {
+            Some(ty) if plan.profiles.empty_profiles => Some(identity_map(sources, ty)?),
+            _ => None,
+        };
+        let events = match &plan.events {
+            None => None,
+            Some(events) => {
+                let fields = sources.columns(Class::Event, events.projection.needed())?;
+                let column = |name: &str, ty: FieldType| -> Result<Column> {
+                    let ty = ty.data_type();
+                    let arrays = sources.arrays(Class::Event, name, &ty)?;
+                    Ok(Column::new(&ty, &arrays)?)
+                };
+                Some(EventColumns {
+                    fields,
+                    timestamp: column("timestamp", FieldType::DateTime)?,
+                    id: column("_id", FieldType::String)?,
+                })
+            }
+        };
+        let mut pipeline = Self {
+            plan,
+            sources,
+            profile,
+            identity_map,
+            profile_batches: sources
+                .all
+                .iter()
+                .filter(|s| s.run.class == Class::Profile)
+                .map(|s| s.run.batch_count() as u32)
+                .sum(),
+            events,
+            schema: Arc::new(Schema::empty()),
+        };
+        pipeline.schema = pipeline.rows(&PeopleRows::default(), None)?.rows.schema();
+        Ok(pipeline)
+    }
+
+    /// The schema of all rows, fixed before the first is made.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The people that a batch looks at.
+    pub(crate) fn people(
+        &self,
+        matches: Option<&MembershipMatches<'_>>,
+        graph: Option<&Graph>,
+    ) -> People {
+        let Some(matches) = matches else {
+            return match graph {
+                None => People::all(self.sources),
+                Some(graph) => People::Groups {
+                    numbers: (0..graph.components.ends.len() as u32).collect(),
+                    components: graph.components.clone(),
+                },
+            };
+        };
+        let mut keys: Vec<PersonKey> = Vec::new();
+        for (number, source) in self.sources.all.iter().enumerate() {
+            let rows = matches.candidate_rows(number);
+            keys.extend(rows.map(|row| source.run.person(source.run.person_of_row(row))));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        match graph {
+            None => People::Keys(keys),
+            Some(graph) => {
+                let mut numbers: Vec<u32> = keys.iter().filter_map(|k| graph.number_of(*k)).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                People::Groups {
+                    numbers,
+                    components: graph.components.clone(),
+                }
+            }
+        }
+    }
+
+    /// Selects, merges and projects the profiles of some people.
+    pub(crate) fn rows(
+        &self,
+        people: &PeopleRows,
+        matches: Option<&MembershipMatches<'_>>,
+    ) -> Result<Chunk> {
+        let selected = self.select(people, matches);
+        let fields: Vec<(&str, &Column)> = self
+            .profile
+            .iter()
+            .map(|(name, column)| (name.as_str(), column))
+            .collect();
+        let mut merged = merge(&fields, &selected.fragments)?;
+        if let Some(column) = &self.identity_map {
+            let mut united = merge(&[("identityMap", column)], &self.with_events(&selected))?;
+            for (name, array) in &mut merged {
+                if name == "identityMap"
+                    && let Some((_, own)) = united.pop()
+                {
+                    *array = own;
+                }
+            }
+        }
+        let mut columns = self.plan.projection.apply(merged)?;
+        let mut count = 0;
+        if let (Some(plan), Some(events)) = (&self.plan.events, &self.events) {
+            let rows = selected.event_rows.rows();
+            count = rows.len() as u64;
+            let fields = events
+                .fields
+                .iter()
+                .map(|(name, column)| Ok((name.clone(), column.gather(rows)?)))
+                .collect::<Result<Vec<_>>>()?;
+            let parts = plan.projection.apply(fields)?;
+            let list = event_lists(to_struct(parts, rows.len())?, selected.event_rows.ends())?;
+            columns.push((EVENTS.to_owned(), list));
+        }
+        let schema = if self.schema.fields().is_empty() {
+            Arc::new(Schema::new(
+                columns
+                    .iter()
+                    .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
+                    .collect::<Vec<_>>(),
+            ))
+        } else {
+            self.schema.clone()
+        };
+        let arrays = columns.into_iter().map(|(_, array)| array).collect();
+        Ok(Chunk {
+            rows: RecordBatch::try_new(schema, arrays)?,
+            events: count,
+            by_namespace: selected.by_namespace,
+        })
+    }
+
+    fn select(&self, people: &PeopleRows, matches: Option<&MembershipMatches<'_>>) -> Selected {
+        let mut selected = Selected::default();
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        let (mut fragment_start, mut event_start) = (0, 0);
+        for (fragment_end, event_end) in people.fragment_ends.iter().zip(&people.event_ends) {
+            let (fragment_end, event_end) = (*fragment_end as usize, *event_end as usize);
+            let fragments = people
+                .fragments
+                .get(fragment_start..fragment_end)
+                .unwrap_or_default();
+            let events = people.events.get(event_start..event_end).unwrap_or_default();
+            (fragment_start, event_start) = (fragment_end, event_end);
+            if !self.takes(fragments, events, matches) {
+                continue;
+            }
+            let best = match (fragments.first(), events.first()) {
+                (Some(at), _) => Some(*at),
+                (None, Some(range)) => Some(RowRef::new(range.source, range.start)),
+                (None, None) => None,
+            };
+            if let Some(at) = best
+                && let Some(source) = self.sources.get(at.source)
+            {
+                let person = source.run.person_of_row(at.row);
+                *counts.entry(source.run.identity(person).0).or_default() += 1;
+            }
+            selected
+                .fragments
+                .push(fragments.iter().map(|at| self.sources.in_batch(*at)));
+            if self.events.is_some() {
+                selected.event_rows.push(self.events_of(events));
+            }
+            if self.identity_map.is_some() {
+                selected.of_empty.push(match fragments {
+                    [] => events.iter().flat_map(rows_of).collect(),
+                    _ => Vec::new(),
+                });
+            }
+        }
+        selected.by_namespace = counts
+            .into_iter()
+            .map(|(namespace, count)| (namespace.to_owned(), count))
+            .collect();
+        selected
+    }
+
+    fn takes(
+        &self,
+        fragments: &[RowRef],
+        events: &[EventRange],
+        matches: Option<&MembershipMatches<'_>>,
+    ) -> bool {
+        let filter = &self.plan.profiles;
+        let is_empty = fragments.is_empty();
+        if is_empty && (events.is_empty() || !filter.empty_profiles) {
+            return false;
+        }
+        let updated = if filter.from_ingest.is_none() {
+            0
+        } else {
+            let ingested = |at: RowRef| {
+                let source = self.sources.get(at.source);
+                source.map_or(i64::MIN, |source| source.ingested.get(at.row))
+            };
+            let latest = if is_empty {
+                events.iter().flat_map(rows_of).map(ingested).max()
+            } else {
+                fragments.iter().copied().map(ingested).max()
+            };
+            latest.unwrap_or(i64::MIN)
+        };
+        filter.takes(is_empty, updated) && matches.is_none_or(|matches| matches.takes(fragments))
+    }
+
+    /// The rows of a profile's events that the request wants, by time and `_id`.
+    fn events_of(&self, ranges: &[EventRange]) -> Vec<RowRef> {
+        let (Some(plan), Some(columns)) = (&self.plan.events, &self.events) else {
+            return Vec::new();
+        };
+        let mut rows = Vec::new();
+        for range in ranges {
+            let Some(source) = self.sources.get(range.source) else {
+                continue;
+            };
+            rows.extend(
+                rows_of(range)
+                    .filter(|at| {
+                        plan.filter.is_open() || plan.filter.takes(source.ingested.get(at.row))
+                    })
+                    .map(|at| self.sources.in_batch(at)),
+            );
+        }
+        // One person's events of one source are in order already.
+        if ranges.len() > 1 {
+            rows.sort_by(|a, b| {
+                let time = |at: RowRef| columns.timestamp.micros(at);
+                (time(*a), columns.id.text(*a)).cmp(&(time(*b), columns.id.text(*b)))
+            });
+        }
+        rows
+    }
+
+    /// The fragments of each profile; of an empty one its events, which lie behind the fragments in
+    /// the column of `identityMap`.
+    fn with_events(&self, selected: &Selected) -> Groups {
+        let mut groups = Groups::default();
+        for (fragments, events) in selected.fragments.iter().zip(&selected.of_empty) {
+            let events = events.iter().map(|at| {
+                let at = self.sources.in_batch(*at);
+                RowRef::new(at.source + self.profile_batches, at.row)
+            });
+            groups.push(fragments.iter().copied().chain(events));
+        }
+        groups
+    }
+}
+
+/// The profiles that the filters let pass.
+#[derive(Default)]
+struct Selected {
+    /// Their fragments, best first.
+    fragments: Groups,
+    /// The events that are added.
+    event_rows: Groups,
+    /// For each profile, all its events if it is empty; only where `identityMap` needs them.
+    of_empty: Vec<Vec<RowRef>>,
+    by_namespace: BTreeMap<String, u64>,
+}
+
+/// The identity graph of a snapshot.
+pub(crate) struct Graph {
+    components: Arc<Components>,
+    /// Persons with the number of their component, sorted by key.
+    numbers: Vec<(PersonKey, u32)>,
+}
+
+impl Graph {
+    /// The graph that a plan's policy needs, if it needs one.
+    pub(crate) fn of(plan: &Plan, sources: &Sources<'_>) -> Result<Option<Self>> {
+        if plan.policy.identity_graph.kind == IdentityGraphType::None {
+            return Ok(None);
+        }
+        let components = components(sources)?;
+        let mut numbers = Vec::with_capacity(components.members.len());
+        for number in 0..components.ends.len() {
+            let members = components.get(number).iter();
+            numbers.extend(members.map(|key| (*key, number as u32)));
+        }
+        numbers.sort_unstable();
+        Ok(Some(Self {
+            components: Arc::new(components),
+            numbers,
+        }))
+    }
+
+    fn number_of(&self, key: PersonKey) -> Option<u32> {
+        let at = self.numbers.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        self.numbers.get(at).map(|(_, number)| *number)
+    }
+}
+
+fn rows_of(range: &EventRange) -> impl Iterator<Item = RowRef> + use<> {
+    let source = range.source;
+    (range.start..range.end).map(move |row| RowRef::new(source, row))
+}
+
+fn identity_map(sources: &Sources<'_>, ty: &FieldType) -> Result<Column> {
+    let ty = ty.data_type();
+    let mut arrays = sources.arrays(Class::Profile, "identityMap", &ty)?;
+    arrays.extend(sources.arrays(Class::Event, "identityMap", &ty)?);
+    Ok(Column::new(&ty, &arrays)?)
+}
+
+fn to_struct(parts: Vec<(String, ArrayRef)>, length: usize) -> Result<ArrayRef> {
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = parts
+        .into_iter()
+        .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+        .unzip();
+    Ok(Arc::new(StructArray::try_new_with_length(
+        fields.into(),
+        arrays,
+        None,
+        length,
+    )?))
+}

@@ -1,0 +1,258 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use xdm::nearest;
+
+/// The body of `POST /export/jobs`, as the platform defines it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportRequest {
+    /// Comma-separated field paths; all fields where it is missing or blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<String>,
+    /// Which merge policy; see the contract for what holds where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_policy: Option<MergePolicyRef>,
+    /// Which profiles; all but empty ones where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterRequest>,
+    /// Events; none where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_fields: Option<AdditionalFields>,
+    /// Where the batches go.
+    pub destination: Destination,
+    /// The class that is exported.
+    pub schema: SchemaRef,
+    /// Whether segments are evaluated first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_info: Option<EvaluationInfo>,
+}
+
+/// Names a merge policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MergePolicyRef {
+    /// Its ID.
+    pub id: String,
+    /// Its version; the newest where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+}
+
+/// Which profiles are exported: all that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FilterRequest {
+    /// One of these segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Vec<SegmentRequest>>,
+    /// When the matching membership was qualified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_qualification_time: Option<TimeWindow>,
+    /// The merged profile was updated strictly later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_ingest_timestamp: Option<String>,
+    /// Profiles that have events alone are exported too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_profiles: Option<bool>,
+}
+
+/// One segment of a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SegmentRequest {
+    /// Its ID.
+    pub segment_id: String,
+    /// Its namespace; any where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_ns: Option<String>,
+    /// The statuses that count; realized and existing where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Vec<String>>,
+}
+
+/// A span of time, both ends included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TimeWindow {
+    /// Its first moment; open where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    /// Its last moment; open where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
+}
+
+/// What is exported beside the profiles' own fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AdditionalFields {
+    /// The profiles' events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_list: Option<EventList>,
+}
+
+/// Which events, and which of their fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventList {
+    /// Comma-separated field paths; all fields where it is missing or blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<String>,
+    /// Which events; all where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<EventFilterRequest>,
+}
+
+/// Which events are exported, by when they were ingested.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventFilterRequest {
+    /// Strictly later than this.
+    #[serde(
+        default,
+        alias = "fromTimestamp",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub from_ingest_timestamp: Option<String>,
+    /// Not later than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_ingest_timestamp: Option<String>,
+}
+
+/// Where the batches go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Destination {
+    /// The dataset that they are written to.
+    #[serde(alias = "dataSetId")]
+    pub dataset_id: String,
+    /// One batch for each segment of the filter instead of one in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_per_batch: Option<bool>,
+}
+
+/// Names the exported class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaRef {
+    /// `_xdm.context.profile`.
+    pub name: String,
+}
+
+/// Whether segments are evaluated first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationInfo {
+    /// Only false can be done.
+    #[serde(default)]
+    pub segmentation: bool,
+}
+
+/// Why a request is refused: the JSON path and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bad request: {path}: {problem}")]
+pub struct RequestError {
+    /// Such as `filter.segments[0].status`; `.` is the whole body.
+    pub path: String,
+    /// What was found and what is allowed.
+    pub problem: String,
+}
+
+impl RequestError {
+    pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl ExportRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Broken JSON, a missing, unknown or mistyped property; the error names its path and, for an
+    /// unknown one, the nearest known name.
+    pub fn from_json(text: &[u8]) -> Result<Self, RequestError> {
+        read_json(text)
+    }
+
+    /// The request as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        serde_json::json!(self)
+    }
+}
+
+/// Reads a JSON body, with errors as users want them.
+///
+/// # Errors
+/// As [`ExportRequest::from_json`] says.
+pub fn read_json<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, RequestError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        explain(&path, &error.into_inner().to_string())
+    })?;
+    deserializer
+        .end()
+        .map_err(|e| RequestError::new(".", e.to_string()))?;
+    Ok(value)
+}
+
+/// Turns serde's message into ours: an unknown property gets its nearest known name.
+fn explain(path: &str, message: &str) -> RequestError {
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return RequestError::new(path, message);
+    };
+    let mut quoted = rest.split('`').step_by(2);
+    let found = quoted.next().unwrap_or_default();
+    // "name`, expected one of `a`, `b` at line 1 column 2": every second piece is a name.
+    let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
+    let near = match nearest(found, known.iter().copied()).first() {
+        Some(name) => format!("; did you mean {name:?}?"),
+        None => String::new(),
+    };
+    RequestError::new(
+        path,
+        format!(
+            "unknown property {found:?}{near} (allowed: {})",
+            known.join(", ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        ExportRequest::from_json(text.as_bytes())
+            .expect_err("refused")
+            .to_string()
+    }
+
+    #[test]
+    fn an_unknown_property_is_named_with_its_path_and_its_neighbour() {
+        let text = r#"{"schema": {"name": "x"}, "destination": {"datasetId": "d"},
+                       "filter": {"segments": [{"segmentID": "a"}]}}"#;
+        let message = refusal(text);
+        assert!(message.contains("filter.segments[0]"), "{message}");
+        assert!(message.contains(r#"did you mean "segmentId"?"#), "{message}");
+    }
+
+    #[test]
+    fn a_mistyped_property_is_named_with_what_was_found() {
+        let text = r#"{"schema": {"name": "x"}, "destination": {"datasetId": "d", "segmentPerBatch": "yes"}}"#;
+        let message = refusal(text);
+        assert!(message.contains("destination.segmentPerBatch"), "{message}");
+        assert!(message.contains("expected a boolean"), "{message}");
+    }
+
+    #[test]
+    fn both_spellings_of_the_dataset_are_read() {
+        let text = r#"{"schema": {"name": "x"}, "destination": {"dataSetId": "d"}}"#;
+        let request = ExportRequest::from_json(text.as_bytes()).expect("a request");
+        assert_eq!(request.destination.dataset_id, "d");
+    }
+}

@@ -1,0 +1,118 @@
+//! The runs that an export reads, as the sources of its columns.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use gather::{Column, RowRef};
+use membership::MembershipIndex;
+use merge::{MergePolicy, Precedence};
+use rayon::prelude::*;
+use store::{RowValues, Run, Snapshot};
+use xdm::{Class, Fields};
+
+use crate::error::Result;
+
+/// The runs of a snapshot, with each one's part in the merge policy.
+pub(crate) struct Sources<'a> {
+    pub(crate) all: Vec<Source<'a>>,
+    pub(crate) precedence: Precedence,
+}
+
+pub(crate) struct Source<'a> {
+    pub(crate) run: &'a Run,
+    /// The dataset's place in the policy; `None` where its fragments take no part.
+    pub(crate) rank: Option<u32>,
+    /// Whether its events are collected.
+    pub(crate) takes_events: bool,
+    pub(crate) ingested: RowValues<i64>,
+    pub(crate) updated: RowValues<i64>,
+    pub(crate) sequences: RowValues<u64>,
+    /// The number of its first batch among the batches of all sources of its class.
+    first_batch: u32,
+}
+
+impl<'a> Sources<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, policy: &MergePolicy) -> Result<Self> {
+        let datasets = snapshot
+            .runs
+            .iter()
+            .map(|run| (run.dataset.as_str(), run.class == Class::Event));
+        let precedence = Precedence::new(policy, datasets);
+        let mut next_batch = [0u32; 2];
+        let all = snapshot
+            .runs
+            .iter()
+            .map(|run| {
+                let next = &mut next_batch[usize::from(run.class == Class::Event)];
+                let first_batch = *next;
+                *next += run.batch_count() as u32;
+                Ok(Source {
+                    run,
+                    rank: match run.class {
+                        Class::Profile => precedence.rank(&run.dataset),
+                        Class::Event => None,
+                    },
+                    takes_events: run.class == Class::Event
+                        && precedence.takes_events(&run.dataset),
+                    ingested: run.ingest_times()?,
+                    updated: run.update_times()?,
+                    sequences: run.sequences()?,
+                    first_batch,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self { all, precedence })
+    }
+
+    pub(crate) fn get(&self, source: u32) -> Option<&Source<'a>> {
+        self.all.get(source as usize)
+    }
+
+    /// The membership indexes, by source; `None` where a source takes no part.
+    pub(crate) fn indexes(&self) -> Vec<Option<&'a MembershipIndex>> {
+        self.all
+            .iter()
+            .map(|source| source.rank.and_then(|_| source.run.members()))
+            .collect()
+    }
+
+    /// Turns a row of a source into a row of that source's batch.
+    #[inline]
+    pub(crate) fn in_batch(&self, at: RowRef) -> RowRef {
+        let (batch, row) = Run::locate(at.row);
+        let first = self.get(at.source).map_or(0, |source| source.first_batch);
+        RowRef::new(first + batch, row)
+    }
+
+    /// The columns of top-level fields over the batches of all sources of a class.
+    pub(crate) fn columns(&self, class: Class, fields: &Fields) -> Result<Vec<(String, Column)>> {
+        fields
+            .iter()
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(name, ty)| {
+                let ty = ty.data_type();
+                let arrays = self.arrays(class, name, &ty)?;
+                Ok((name.to_owned(), Column::new(&ty, &arrays)?))
+            })
+            .collect()
+    }
+
+    /// A field's arrays in the batches of all sources of a class; `None` where a source that takes
+    /// no part stands.
+    pub(crate) fn arrays(
+        &self,
+        class: Class,
+        name: &str,
+        ty: &DataType,
+    ) -> Result<Vec<Option<ArrayRef>>> {
+        let mut arrays = Vec::new();
+        for source in self.all.iter().filter(|s| s.run.class == class) {
+            if source.rank.is_some() || source.takes_events {
+                arrays.extend(source.run.record_field(name, ty)?.batches);
+            } else {
+                arrays.extend(vec![None; source.run.batch_count()]);
+            }
+        }
+        Ok(arrays)
+    }
+}

@@ -1,0 +1,162 @@
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use crate::error::{AtPath, Result, WriteError};
+use crate::file::{FileInfo, FileOptions, ParquetFile};
+
+/// Writes one batch. Dropped before it is published, it takes its files with it.
+pub struct BatchWriter {
+    schema: SchemaRef,
+    options: FileOptions,
+    durable: bool,
+    file: Option<ParquetFile>,
+    files: Vec<FileInfo>,
+    staging: Staging,
+}
+
+/// A batch whose files are whole and synced, but not visible yet.
+pub struct StagedBatch {
+    files: Vec<FileInfo>,
+    durable: bool,
+    staging: Staging,
+}
+
+/// The hidden folder; removed when dropped, unless it was published.
+struct Staging {
+    hidden: PathBuf,
+    target: PathBuf,
+    published: bool,
+}
+
+impl BatchWriter {
+    /// Begins a batch in the folder `staging`, which will become the folder `target` of the same
+    /// file system. The first file is made at once, so that a bad place fails before the work.
+    ///
+    /// # Errors
+    /// `staging` exists already or can't be made; the schema is none that Parquet can hold.
+    pub fn create(
+        staging: PathBuf,
+        target: PathBuf,
+        schema: SchemaRef,
+        options: FileOptions,
+        durable: bool,
+    ) -> Result<Self> {
+        fs::create_dir(&staging).at(&staging)?;
+        let mut writer = Self {
+            staging: Staging {
+                hidden: staging,
+                target,
+                published: false,
+            },
+            schema,
+            options,
+            durable,
+            file: None,
+            files: Vec::new(),
+        };
+        writer.open_file()?;
+        Ok(writer)
+    }
+
+    /// Adds rows in order.
+    ///
+    /// # Errors
+    /// The disk is full; a column is not of the schema's type.
+    pub fn write(&mut self, mut batch: RecordBatch) -> Result<()> {
+        let limit = self.options.max_rows_per_file.unwrap_or(usize::MAX).max(1);
+        while batch.num_rows() > 0 {
+            let written = self.file.as_ref().map_or(0, ParquetFile::rows) as usize;
+            let room = limit - written;
+            if room == 0 {
+                self.close_file()?;
+                self.open_file()?;
+                continue;
+            }
+            let n = room.min(batch.num_rows());
+            if let Some(file) = &mut self.file {
+                file.push(batch.slice(0, n))?;
+            }
+            batch = batch.slice(n, batch.num_rows() - n);
+        }
+        Ok(())
+    }
+
+    /// Finishes and syncs the files.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn finish(mut self) -> Result<StagedBatch> {
+        self.close_file()?;
+        if self.durable {
+            sync_folder(&self.staging.hidden)?;
+        }
+        Ok(StagedBatch {
+            files: self.files,
+            durable: self.durable,
+            staging: self.staging,
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("part-{:05}.parquet", self.files.len())
+    }
+
+    fn open_file(&mut self) -> Result<()> {
+        let path = self.staging.hidden.join(self.name());
+        self.file = Some(ParquetFile::create(&path, &self.schema, &self.options)?);
+        Ok(())
+    }
+
+    fn close_file(&mut self) -> Result<()> {
+        if let Some(file) = self.file.take() {
+            let name = self.name();
+            self.files.push(file.finish(&name, self.durable)?);
+        }
+        Ok(())
+    }
+}
+
+impl StagedBatch {
+    /// The files.
+    #[must_use]
+    pub fn files(&self) -> &[FileInfo] {
+        &self.files
+    }
+
+    /// Makes the batch visible by one rename; returns its folder.
+    ///
+    /// # Errors
+    /// A folder of that name exists already.
+    pub fn publish(mut self) -> Result<PathBuf> {
+        let staging = &mut self.staging;
+        let folder = staging.target.clone();
+        if folder.exists() {
+            return Err(WriteError::Io {
+                path: folder,
+                source: std::io::ErrorKind::AlreadyExists.into(),
+            });
+        }
+        fs::rename(&staging.hidden, &folder).at(&folder)?;
+        staging.published = true;
+        if let Some(parent) = folder.parent().filter(|_| self.durable) {
+            sync_folder(parent)?;
+        }
+        Ok(folder)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.published {
+            // What can't be removed now is swept at the next start.
+            let _ = fs::remove_dir_all(&self.hidden);
+        }
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|f| f.sync_all()).at(folder)
+}
