@@ -1,1 +1,55 @@
-fn main() {}
+//! The program `profile-export`: parses its arguments, calls the engine, prints.
+
+mod args;
+mod catalog;
+mod export;
+mod failure;
+mod ingest;
+mod output;
+mod progress;
+mod store_command;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output and is no mistake; anything else is wrong usage.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(threads) = arguments.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|e| Failure::usage(e.to_string()))?;
+    }
+    match &arguments.command {
+        Command::Run(run) => export::run(arguments, run),
+        Command::Ingest(ingest) => ingest::run(arguments, ingest),
+        Command::Datasets(command) => catalog::datasets(arguments, command),
+        Command::MergePolicies(command) => catalog::merge_policies(arguments, command),
+        Command::Segments(command) => catalog::segments(arguments, command),
+        Command::Store(command) => store_command::run(arguments, command),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command, "profile-export", &mut script);
+            output::print(&String::from_utf8_lossy(&script))
+        }
+    }
+}

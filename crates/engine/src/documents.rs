@@ -109,7 +109,10 @@ pub fn segments(catalog: &Catalog) -> Result<Vec<Value>> {
 }
 
 /// Reads a list of documents, or a single one.
-pub(crate) fn read_list(text: &[u8]) -> Result<Vec<Value>, RequestError> {
+///
+/// # Errors
+/// Broken JSON.
+pub fn read_list(text: &[u8]) -> Result<Vec<Value>, RequestError> {
     Ok(match read_json::<Value>(text)? {
         Value::Array(list) => list,
         one => vec![one],

@@ -1,5 +1,6 @@
 //! Profile Export: an offline export engine over local profile stores.
 
+mod dataset_body;
 mod direct;
 mod documents;
 mod error;
@@ -13,8 +14,9 @@ mod plan;
 mod request;
 mod sources;
 
+pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use direct::export_folder;
-pub use documents::{merge_policies, put_merge_policy, put_segment, segments};
+pub use documents::{merge_policies, put_merge_policy, put_segment, read_list, segments};
 pub use error::{Error, Result};
 pub use folder::SourceFolder;
 pub use job::{Finished, RunOptions, create_job, run_job, sweep};
@@ -25,3 +27,4 @@ pub use store::{
     Dataset, DatasetInputs, Input, JobRecord, LoadReport, OnBadRecord, Progress, Scope, Store,
     StoreError,
 };
+pub use xdm::{Class, parse_rfc3339};

@@ -1,0 +1,198 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
+///
+/// Results go to standard output, progress and messages to standard error.
+/// Exit codes: 0 done, 1 the job failed, 2 wrong usage or bad request, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "profile-export", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Number of threads [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: Option<usize>,
+
+    /// Print results as JSON, and no messages
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print no progress and no messages
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// The organisation whose data this is about
+    #[arg(long, global = true, env = "PROFILE_EXPORT_ORG", default_value = "default")]
+    pub org: String,
+
+    /// The sandbox whose data this is about
+    #[arg(long, global = true, env = "PROFILE_EXPORT_SANDBOX", default_value = "prod")]
+    pub sandbox: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create an export job, run it, print it when it is finished
+    Run(RunArgs),
+    /// Load records into a store
+    Ingest(IngestArgs),
+    /// Create and list datasets
+    #[command(subcommand)]
+    Datasets(DatasetsCommand),
+    /// Create and list merge policies
+    #[command(subcommand)]
+    MergePolicies(DocumentsCommand),
+    /// Create and list segment definitions
+    #[command(subcommand)]
+    Segments(DocumentsCommand),
+    /// Look after a store
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Print a script that completes this program's arguments in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job's request: the body of POST /export/jobs; - is standard input
+    pub request: String,
+    /// Export from this store
+    #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
+    pub store: Option<PathBuf>,
+    /// Export straight from this source folder, without a store
+    #[arg(long, value_name = "DIR", requires = "out")]
+    pub from: Option<PathBuf>,
+    /// Publish the batches in this folder instead of the store's own
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Begin a new file of a batch after this many rows
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_rows_per_file: Option<usize>,
+    #[command(flatten)]
+    pub bad_records: BadRecordArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct BadRecordArgs {
+    /// What becomes of a bad record
+    #[arg(long, value_enum, default_value = "fail")]
+    pub on_bad_record: BadRecord,
+    /// Where skipped records go, with file, line and reason
+    #[arg(long, value_name = "FILE", default_value = "rejects.ndjson")]
+    pub rejects: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BadRecord {
+    /// The whole load fails and the store stays as it was
+    Fail,
+    /// It goes to the rejects file and the good ones load
+    Skip,
+}
+
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// The store; it is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Load this source folder: a folder per dataset with a dataset.json and data files
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
+    pub from: Option<PathBuf>,
+    /// Load files into the dataset of this name or ID; it is made where it is missing
+    #[arg(long, value_name = "NAME", requires = "files")]
+    pub dataset: Option<String>,
+    /// Files and globs, NDJSON or Parquet, plain, .gz or .zst; - is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    /// The class of a dataset that is made
+    #[arg(long, value_enum, default_value = "profile")]
+    pub class: ClassArg,
+    /// Where a dataset that is made has its primary identity, if not in identityMap, such as
+    /// personalEmail.address=Email
+    #[arg(long, value_name = "PATH=NAMESPACE")]
+    pub primary_identity: Option<String>,
+    /// When the records came in, as RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME", conflicts_with = "ingested_at_field")]
+    pub ingested_at: Option<String>,
+    /// The field of a dataset that is made which says when a record came in
+    #[arg(long, value_name = "PATH")]
+    pub ingested_at_field: Option<String>,
+    /// The XDM schema of a dataset that is made, as JSON Schema
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+    #[command(flatten)]
+    pub bad_records: BadRecordArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ClassArg {
+    /// XDM Individual Profile
+    Profile,
+    /// XDM ExperienceEvent
+    Event,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreArg {
+    /// The store
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DatasetsCommand {
+    /// Create a dataset from the body of the platform's POST /dataSets; - is standard input
+    Create {
+        /// The body
+        body: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// List all, newest first
+    List {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DocumentsCommand {
+    /// Create one or more from their JSON; - is standard input
+    Create {
+        /// An object or a list of objects
+        body: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// List all
+    List {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Say what the store holds
+    Stats {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Fold each dataset's runs into one
+    Compact {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Check every byte of every file
+    Verify {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}

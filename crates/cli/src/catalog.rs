@@ -1,0 +1,124 @@
+use profile_export::{
+    Dataset, DatasetBody, MergePolicy, Store, merge_policies as list_policies, put_merge_policy,
+    put_segment, read_json, read_list, segments as list_segments,
+};
+use serde_json::{Value, json};
+
+use crate::args::{Arguments, DatasetsCommand, DocumentsCommand, StoreArg};
+use crate::export::scope;
+use crate::failure::Failure;
+use crate::ingest::now_micros;
+use crate::output::{print, print_json, read};
+
+/// Opens a store, making it where it is missing: one may begin with its policies and datasets.
+fn store(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
+    Ok(Store::open(&store.store, scope(arguments))?)
+}
+
+pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), Failure> {
+    match command {
+        DatasetsCommand::Create { body, store: at } => {
+            let body: DatasetBody = read_json(&read(body)?)?;
+            let dataset = Dataset {
+                created: now_micros() / 1000,
+                ..body.into_dataset()?
+            };
+            let made = store(arguments, at)?.catalog().create_dataset(dataset)?;
+            print_json(&json!([format!("@/dataSets/{}", made.id)]))
+        }
+        DatasetsCommand::List { store: at } => {
+            let datasets = store(arguments, at)?.catalog().datasets()?;
+            if arguments.json {
+                return print_json(&json!(datasets));
+            }
+            let rows = datasets.iter().map(|d| [d.id.as_str(), d.class.word(), &d.name]);
+            print(&table(["ID", "CLASS", "NAME"], rows))
+        }
+    }
+}
+
+pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
+    match command {
+        DocumentsCommand::Create { body, store: at } => {
+            let store = store(arguments, at)?;
+            let mut made = Vec::new();
+            for body in read_list(&read(body)?)? {
+                let policy: MergePolicy = read_json(body.to_string().as_bytes())?;
+                made.push(put_merge_policy(store.catalog(), policy, now_micros() / 1000)?);
+            }
+            print_json(&one_or_list(made.iter().map(|p| json!(p)).collect()))
+        }
+        DocumentsCommand::List { store: at } => {
+            let policies = list_policies(store(arguments, at)?.catalog())?;
+            if arguments.json {
+                return print_json(&json!(policies));
+            }
+            let versions: Vec<String> = policies.iter().map(|p| p.version.to_string()).collect();
+            let rows = policies.iter().zip(&versions).map(|(p, version)| {
+                let default = if p.default { "default" } else { "" };
+                [p.id.as_str(), version, default, &p.name]
+            });
+            print(&table(["ID", "VERSION", "", "NAME"], rows))
+        }
+    }
+}
+
+pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
+    match command {
+        DocumentsCommand::Create { body, store: at } => {
+            let store = store(arguments, at)?;
+            let mut made = Vec::new();
+            for body in read_list(&read(body)?)? {
+                made.push(put_segment(store.catalog(), body)?);
+            }
+            print_json(&one_or_list(made))
+        }
+        DocumentsCommand::List { store: at } => {
+            let segments = list_segments(store(arguments, at)?.catalog())?;
+            if arguments.json {
+                return print_json(&json!(segments));
+            }
+            let text = |segment: &Value, name: &str| {
+                segment.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let texts: Vec<[String; 3]> = segments
+                .iter()
+                .map(|s| [text(s, "id"), text(s, "mergePolicyId"), text(s, "name")])
+                .collect();
+            let rows = texts.iter().map(|[id, policy, name]| [id.as_str(), policy, name]);
+            print(&table(["ID", "MERGE POLICY", "NAME"], rows))
+        }
+    }
+}
+
+fn one_or_list(mut values: Vec<Value>) -> Value {
+    match values.len() {
+        1 => values.remove(0),
+        _ => Value::Array(values),
+    }
+}
+
+/// Columns side by side, each as wide as its widest cell.
+pub fn table<'a, const N: usize>(
+    head: [&'a str; N],
+    rows: impl Iterator<Item = [&'a str; N]>,
+) -> String {
+    let lines: Vec<[&str; N]> = std::iter::once(head).chain(rows).collect();
+    let mut widths = [0; N];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

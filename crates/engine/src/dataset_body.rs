@@ -1,0 +1,86 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::Dataset;
+use xdm::Class;
+
+use crate::request::RequestError;
+
+/// The body of the platform's `POST /dataSets`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DatasetBody {
+    /// Unique within its sandbox.
+    pub name: String,
+    /// The schema that it is created on.
+    pub schema_ref: SchemaRefBody,
+    /// How its files are kept; persisted Parquet where it is missing.
+    #[serde(default)]
+    pub file_description: Option<FileDescription>,
+    /// Read and ignored, as newer versions of the platform do.
+    #[serde(default)]
+    pub aspect: Option<String>,
+    /// Labels.
+    #[serde(default)]
+    pub tags: Option<Value>,
+    /// For people.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Names a schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SchemaRefBody {
+    /// The schema's `$id`.
+    pub id: String,
+    /// The form of the schema.
+    #[serde(default)]
+    pub content_type: Option<String>,
+}
+
+/// How a dataset's files are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FileDescription {
+    /// Whether they are kept at all.
+    #[serde(default)]
+    pub persisted: bool,
+    /// Always `parquet` here.
+    #[serde(default = "parquet")]
+    pub container_format: String,
+    /// Always `parquet` here.
+    #[serde(default = "parquet")]
+    pub format: String,
+}
+
+fn parquet() -> String {
+    "parquet".to_owned()
+}
+
+impl DatasetBody {
+    /// The dataset that it describes.
+    ///
+    /// # Errors
+    /// A schema that is none of the union schemas.
+    pub fn into_dataset(self) -> Result<Dataset, RequestError> {
+        let class = Class::from_union_id(&self.schema_ref.id).ok_or_else(|| {
+            RequestError::new(
+                "schemaRef.id",
+                format!(
+                    "found {:?}; allowed are {} and {} (records of a schema of your own: profile-export \
+                     ingest --dataset NAME --schema FILE)",
+                    self.schema_ref.id,
+                    Class::Profile.union_id(),
+                    Class::Event.union_id()
+                ),
+            )
+        })?;
+        let mut dataset = Dataset::target("", &self.name);
+        dataset.class = class;
+        dataset.schema_ref = Some(serde_json::json!(self.schema_ref));
+        if let Some(description) = self.file_description {
+            dataset.file_description = Some(serde_json::json!(description));
+        }
+        Ok(dataset)
+    }
+}
