@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use filter::MembershipMatches;
+use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
 use merge::{Groups, IdentityGraphType, merge};
 use projection::event_lists;
@@ -28,12 +28,13 @@ pub(crate) struct Pipeline<'a> {
     /// `identityMap` with the event sources behind the profile sources: what empty profiles show.
     identity_map: Option<Column>,
     profile_batches: u32,
-    events: Option<EventColumns>,
+    events: Option<Vec<(String, Column)>>,
+    event_order: Option<EventOrder>,
     schema: SchemaRef,
 }
 
-struct EventColumns {
-    fields: Vec<(String, Column)>,
+/// What events are ordered by.
+struct EventOrder {
     timestamp: Column,
     id: Column,
 }
@@ -55,19 +56,12 @@ impl<'a> Pipeline<'a> {
         };
         let events = match &plan.events {
             None => None,
-            Some(events) => {
-                let fields = sources.columns(Class::Event, events.projection.needed())?;
-                let column = |name: &str, ty: FieldType| -> Result<Column> {
-                    let ty = ty.data_type();
-                    let arrays = sources.arrays(Class::Event, name, &ty)?;
-                    Ok(Column::new(&ty, &arrays)?)
-                };
-                Some(EventColumns {
-                    fields,
-                    timestamp: column("timestamp", FieldType::DateTime)?,
-                    id: column("_id", FieldType::String)?,
-                })
-            }
+            Some(events) => Some(sources.columns(Class::Event, events.projection.needed())?),
+        };
+        let event_order = if events.is_some() || identity_map.is_some() {
+            Some(EventOrder::new(sources)?)
+        } else {
+            None
         };
         let mut pipeline = Self {
             plan,
@@ -81,6 +75,7 @@ impl<'a> Pipeline<'a> {
                 .map(|s| s.run.batch_count() as u32)
                 .sum(),
             events,
+            event_order,
             schema: Arc::new(Schema::empty()),
         };
         pipeline.schema = pipeline.rows(&PeopleRows::default(), None)?.rows.schema();
@@ -157,7 +152,6 @@ impl<'a> Pipeline<'a> {
             let rows = selected.event_rows.rows();
             count = rows.len() as u64;
             let fields = events
-                .fields
                 .iter()
                 .map(|(name, column)| Ok((name.clone(), column.gather(rows)?)))
                 .collect::<Result<Vec<_>>>()?;
@@ -212,12 +206,13 @@ impl<'a> Pipeline<'a> {
             selected
                 .fragments
                 .push(fragments.iter().map(|at| self.sources.in_batch(*at)));
-            if self.events.is_some() {
-                selected.event_rows.push(self.events_of(events));
+            if let Some(plan) = &self.plan.events {
+                let rows = self.events_of(events, plan.filter);
+                selected.event_rows.push(rows);
             }
             if self.identity_map.is_some() {
                 selected.of_empty.push(match fragments {
-                    [] => events.iter().flat_map(rows_of).collect(),
+                    [] => self.events_of(events, EventFilter::default()),
                     _ => Vec::new(),
                 });
             }
@@ -257,11 +252,9 @@ impl<'a> Pipeline<'a> {
         filter.takes(is_empty, updated) && matches.is_none_or(|matches| matches.takes(fragments))
     }
 
-    /// The rows of a profile's events that the request wants, by time and `_id`.
-    fn events_of(&self, ranges: &[EventRange]) -> Vec<RowRef> {
-        let (Some(plan), Some(columns)) = (&self.plan.events, &self.events) else {
-            return Vec::new();
-        };
+    /// The events of a profile that a filter takes, by time and `_id`; where two datasets have the
+    /// same, by their place in the store.
+    fn events_of(&self, ranges: &[EventRange], filter: EventFilter) -> Vec<RowRef> {
         let mut rows = Vec::new();
         for range in ranges {
             let Some(source) = self.sources.get(range.source) else {
@@ -269,18 +262,22 @@ impl<'a> Pipeline<'a> {
             };
             rows.extend(
                 rows_of(range)
-                    .filter(|at| {
-                        plan.filter.is_open() || plan.filter.takes(source.ingested.get(at.row))
-                    })
-                    .map(|at| self.sources.in_batch(at)),
+                    .filter(|at| filter.is_open() || filter.takes(source.ingested.get(at.row))),
             );
         }
         // One person's events of one source are in order already.
-        if ranges.len() > 1 {
-            rows.sort_by(|a, b| {
-                let time = |at: RowRef| columns.timestamp.micros(at);
-                (time(*a), columns.id.text(*a)).cmp(&(time(*b), columns.id.text(*b)))
-            });
+        if ranges.len() > 1
+            && let Some(order) = &self.event_order
+        {
+            let key = |at: RowRef| {
+                let row = self.sources.in_batch(at);
+                let place = self.sources.get(at.source).map(|s| s.sequences.get(at.row));
+                (order.timestamp.micros(row), order.id.text(row), place)
+            };
+            rows.sort_by(|a, b| key(*a).cmp(&key(*b)));
+        }
+        for row in &mut rows {
+            *row = self.sources.in_batch(*row);
         }
         rows
     }
@@ -290,13 +287,26 @@ impl<'a> Pipeline<'a> {
     fn with_events(&self, selected: &Selected) -> Groups {
         let mut groups = Groups::default();
         for (fragments, events) in selected.fragments.iter().zip(&selected.of_empty) {
-            let events = events.iter().map(|at| {
-                let at = self.sources.in_batch(*at);
-                RowRef::new(at.source + self.profile_batches, at.row)
-            });
+            let events = events
+                .iter()
+                .map(|at| RowRef::new(at.source + self.profile_batches, at.row));
             groups.push(fragments.iter().copied().chain(events));
         }
         groups
+    }
+}
+
+impl EventOrder {
+    fn new(sources: &Sources<'_>) -> Result<Self> {
+        let column = |name: &str, ty: FieldType| -> Result<Column> {
+            let ty = ty.data_type();
+            let arrays = sources.arrays(Class::Event, name, &ty)?;
+            Ok(Column::new(&ty, &arrays)?)
+        };
+        Ok(Self {
+            timestamp: column("timestamp", FieldType::DateTime)?,
+            id: column("_id", FieldType::String)?,
+        })
     }
 }
 
@@ -307,7 +317,7 @@ struct Selected {
     fragments: Groups,
     /// The events that are added.
     event_rows: Groups,
-    /// For each profile, all its events if it is empty; only where `identityMap` needs them.
+    /// For each profile, all its events in order if it is empty; only where `identityMap` needs them.
     of_empty: Vec<Vec<RowRef>>,
     by_namespace: BTreeMap<String, u64>,
 }

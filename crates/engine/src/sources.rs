@@ -33,9 +33,9 @@ pub(crate) struct Source<'a> {
 impl<'a> Sources<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, policy: &MergePolicy) -> Result<Self> {
         let datasets = snapshot
-            .runs
+            .datasets
             .iter()
-            .map(|run| (run.dataset.as_str(), run.class == Class::Event));
+            .map(|dataset| (dataset.id.as_str(), dataset.class == Class::Event));
         let precedence = Precedence::new(policy, datasets);
         let mut next_batch = [0u32; 2];
         let all = snapshot

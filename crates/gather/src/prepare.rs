@@ -64,6 +64,7 @@ fn missing(target: &DataType) -> Result<Values, ArrowError> {
 
 fn present(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Values, ArrowError> {
     Ok(match target {
+        DataType::Null => Values::Missing,
         DataType::Boolean => Values::Boolean(map(sources, target, |a| {
             a.as_boolean_opt().cloned()
         })?),

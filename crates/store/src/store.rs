@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use xdm::{Class, Fields};
 
 use crate::Progress;
-use crate::catalog::{Catalog, RunChange, Scope};
+use crate::catalog::{Catalog, Dataset, RunChange, Scope};
 use crate::error::{AtPath, Result, StoreError};
 use crate::load::{Input, LoadReport, LoadSettings, LoadTarget, OnBadRecord, load};
 use crate::run::{Run, sync_folder};
@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub profile_union: Fields,
     /// The union schema of the event datasets.
     pub event_union: Fields,
+    /// All datasets, those without records too.
+    pub datasets: Vec<Dataset>,
     /// Its runs, oldest first.
     pub runs: Vec<Run>,
 }
@@ -71,7 +73,7 @@ impl Store {
             let sub = folder.join(name);
             fs::create_dir_all(&sub).at(&sub)?;
         }
-        let catalog = Catalog::open(&folder.join("catalog.sqlite"), scope)?;
+        let catalog = Catalog::open(&folder.join("catalog.sqlite"), scope, durable)?;
         Ok(Self {
             folder,
             catalog,
@@ -157,6 +159,7 @@ impl Store {
             generation,
             profile_union: self.catalog.union(Class::Profile, Some(generation))?,
             event_union: self.catalog.union(Class::Event, Some(generation))?,
+            datasets: self.catalog.datasets()?,
             runs,
         })
     }

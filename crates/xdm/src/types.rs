@@ -61,11 +61,24 @@ pub struct TypeConflict {
 }
 
 impl FieldType {
-    /// The Arrow type of a column: `element` for list items, `key_value` for map entries.
+    /// The Arrow type of an exported column: `element` for list items, `key_value` for map entries,
+    /// text where only nulls were seen.
     #[must_use]
     pub fn data_type(&self) -> DataType {
+        self.arrow_type(&DataType::Utf8)
+    }
+
+    /// The Arrow type of a column in the store, where a field of which only nulls were seen has the
+    /// type Null: a later load may give it any other.
+    #[must_use]
+    pub fn stored_type(&self) -> DataType {
+        self.arrow_type(&DataType::Null)
+    }
+
+    fn arrow_type(&self, unknown: &DataType) -> DataType {
         match self {
-            Self::Unknown | Self::String => DataType::Utf8,
+            Self::Unknown => unknown.clone(),
+            Self::String => DataType::Utf8,
             Self::Boolean => DataType::Boolean,
             Self::Byte => DataType::Int8,
             Self::Short => DataType::Int16,
@@ -74,9 +87,14 @@ impl FieldType {
             Self::Double => DataType::Float64,
             Self::Date => DataType::Date32,
             Self::DateTime => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            Self::List(item) => list_of(item.data_type()),
-            Self::Map(value) => map_of(value.data_type()),
-            Self::Object(fields) => DataType::Struct(fields.arrow_fields()),
+            Self::List(item) => list_of(item.arrow_type(unknown)),
+            Self::Map(value) => map_of(value.arrow_type(unknown)),
+            Self::Object(fields) => DataType::Struct(
+                fields
+                    .iter()
+                    .map(|(name, ty)| Field::new(name, ty.arrow_type(unknown), true))
+                    .collect(),
+            ),
         }
     }
 
@@ -231,15 +249,6 @@ impl Fields {
             }
         }
         Ok(())
-    }
-
-    /// The columns of a struct with these fields, all nullable.
-    #[must_use]
-    pub fn arrow_fields(&self) -> arrow::datatypes::Fields {
-        self.0
-            .iter()
-            .map(|(name, ty)| Field::new(name, ty.data_type(), true))
-            .collect()
     }
 }
 

@@ -49,10 +49,10 @@ pub struct Catalog {
 
 impl Catalog {
     /// Opens the catalog's file, making it where it is missing.
-    pub(crate) fn open(path: &Path, scope: Scope) -> Result<Self> {
+    pub(crate) fn open(path: &Path, scope: Scope, durable: bool) -> Result<Self> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(60))?;
-        schema::prepare(&mut connection)?;
+        schema::prepare(&mut connection, durable)?;
         Ok(Self {
             connection: Mutex::new(connection),
             scope,

@@ -61,9 +61,10 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
 "];
 
-pub(super) fn prepare(connection: &mut Connection) -> Result<()> {
+pub(super) fn prepare(connection: &mut Connection, durable: bool) -> Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;

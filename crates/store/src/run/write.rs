@@ -14,7 +14,7 @@ use gather::{Child, Column, RowRef};
 use membership::MembershipIndex;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use xdm::{Class, Fields};
+use xdm::{Class, FieldType, Fields};
 
 use super::{BATCH_ROWS, FileSeal, system};
 use crate::error::{AtPath, Result};
@@ -156,7 +156,7 @@ pub(crate) fn run_type(types: &Fields) -> DataType {
             ),
             Field::new(
                 system::RECORD,
-                DataType::Struct(types.arrow_fields()),
+                FieldType::Object(types.clone()).stored_type(),
                 false,
             ),
         ]

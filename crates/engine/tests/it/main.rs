@@ -1,0 +1,9 @@
+//! Whole behaviour: records in, Parquet out, read back.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod cases;
+mod generate;
+mod properties;
+mod readback;
+mod reference;
+mod scratch;

@@ -1,0 +1,568 @@
+//! The contract once more, plain and slow: records as JSON values, loops, no Arrow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::DateTime;
+use serde_json::{Map, Value, json};
+
+/// Microseconds since 1970.
+pub fn micros(text: &str) -> i64 {
+    DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
+}
+
+/// An identity: namespace in lower case, and id.
+type Identity = (String, String);
+
+#[derive(Clone)]
+struct Record {
+    dataset: String,
+    identity: Identity,
+    ingested: i64,
+    place: usize,
+    body: Value,
+}
+
+#[derive(Default)]
+pub struct Reference {
+    /// Dataset ID, whether it holds events, primary identity's path and namespace.
+    datasets: Vec<(String, bool, Option<(String, String)>)>,
+    fragments: Vec<Record>,
+    events: Vec<Record>,
+    places: usize,
+}
+
+impl Reference {
+    pub fn dataset(&mut self, id: &str, events: bool, primary: Option<(&str, &str)>) {
+        let primary = primary.map(|(path, ns)| (path.to_owned(), ns.to_owned()));
+        self.datasets.push((id.to_owned(), events, primary));
+    }
+
+    /// Takes in good records, which say in `ingestedAt` when they came.
+    pub fn load(&mut self, dataset: &str, records: &[Value]) {
+        let (_, is_event, primary) = self
+            .datasets
+            .iter()
+            .find(|(id, ..)| id == dataset)
+            .unwrap()
+            .clone();
+        for record in records {
+            let mut body = plain_record(record);
+            let object = body.as_object_mut().unwrap();
+            let ingested = object.shift_remove("ingestedAt").unwrap();
+            let identity = match &primary {
+                Some((path, namespace)) => {
+                    let id = path.split('.').fold(&body, |v, part| &v[part]);
+                    (namespace.to_lowercase(), id.as_str().unwrap().to_owned())
+                }
+                None => primary_identity(&body),
+            };
+            let record = Record {
+                dataset: dataset.to_owned(),
+                identity,
+                ingested: micros(ingested.as_str().unwrap()),
+                place: self.places,
+                body,
+            };
+            self.places += 1;
+            if is_event {
+                let known = self
+                    .events
+                    .iter()
+                    .any(|e| e.dataset == dataset && e.body["_id"] == record.body["_id"]);
+                if !known {
+                    self.events.push(record);
+                }
+                continue;
+            }
+            let same = |f: &Record| f.dataset == dataset && f.identity == record.identity;
+            match self.fragments.iter().position(same) {
+                None => self.fragments.push(record),
+                Some(at) => {
+                    let old = &self.fragments[at];
+                    if (record.ingested, record.place) > (old.ingested, old.place) {
+                        self.fragments[at] = record;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rows of each batch that a request exports by a merge policy.
+    pub fn export(&self, request: &Value, policy: &Value) -> Vec<Vec<Value>> {
+        let filter = &request["filter"];
+        let segments = filter["segments"].as_array().cloned().unwrap_or_default();
+        let per_batch = request["destination"]["segmentPerBatch"] == json!(true);
+        let wanted: Vec<Vec<Value>> = if per_batch {
+            segments.iter().map(|s| vec![s.clone()]).collect()
+        } else {
+            vec![segments]
+        };
+        let profiles = self.profiles(policy);
+        wanted
+            .iter()
+            .map(|segments| {
+                profiles
+                    .iter()
+                    .filter(|p| p.passes(filter, segments))
+                    .map(|p| p.row(request))
+                    .collect()
+            })
+            .collect()
+    }
+
+    fn profiles(&self, policy: &Value) -> Vec<Profile> {
+        let order: Vec<&str> = policy["attributeMerge"]["order"]
+            .as_array()
+            .map(|o| o.iter().map(|id| id.as_str().unwrap()).collect())
+            .unwrap_or_default();
+        let by_dataset = policy["attributeMerge"]["type"] == "dataSetPrecedence";
+        let is_event = |id: &str| self.datasets.iter().any(|(d, e, _)| d == id && *e);
+        let events_listed = order.iter().any(|id| is_event(id));
+        let mut groups: Vec<BTreeSet<Identity>> = Vec::new();
+        for record in self.fragments.iter().chain(&self.events) {
+            let mut group = BTreeSet::from([record.identity.clone()]);
+            if policy["identityGraph"]["type"] == "pdg" {
+                // What the map links is one group; the record's own identity need not be in it.
+                let linked: BTreeSet<Identity> = identities(&record.body).into_iter().collect();
+                for group in [group, linked] {
+                    join(&mut groups, group);
+                }
+            } else {
+                groups.retain(|g| *g != group);
+                groups.push(std::mem::take(&mut group));
+            }
+        }
+        let mut profiles = Vec::new();
+        for group in groups {
+            let mut fragments: Vec<Record> = self
+                .fragments
+                .iter()
+                .filter(|f| group.contains(&f.identity))
+                .filter(|f| !by_dataset || order.contains(&f.dataset.as_str()))
+                .cloned()
+                .collect();
+            fragments.sort_by_key(|f| {
+                let updated = f.body["extSourceSystemAudit"]["lastUpdatedDate"]["µs"]
+                    .as_i64()
+                    .unwrap_or(f.ingested);
+                let time = std::cmp::Reverse(updated);
+                let place = std::cmp::Reverse(f.place);
+                if by_dataset {
+                    let rank = order.iter().position(|id| *id == f.dataset).unwrap();
+                    (rank, time, std::cmp::Reverse(String::new()), place)
+                } else {
+                    (0, time, std::cmp::Reverse(f.dataset.clone()), place)
+                }
+            });
+            let mut events: Vec<Record> = self
+                .events
+                .iter()
+                .filter(|e| group.contains(&e.identity))
+                .filter(|e| !by_dataset || !events_listed || order.contains(&e.dataset.as_str()))
+                .cloned()
+                .collect();
+            events.sort_by_key(|e| {
+                let id = e.body["_id"].as_str().unwrap().to_owned();
+                (e.body["timestamp"]["µs"].as_i64().unwrap(), id, e.place)
+            });
+            if !(fragments.is_empty() && events.is_empty()) {
+                profiles.push(Profile { fragments, events });
+            }
+        }
+        profiles
+    }
+}
+
+fn join(groups: &mut Vec<BTreeSet<Identity>>, mut group: BTreeSet<Identity>) {
+    if group.is_empty() {
+        return;
+    }
+    let (touching, apart): (Vec<_>, Vec<_>) =
+        groups.drain(..).partition(|g| !g.is_disjoint(&group));
+    group.extend(touching.into_iter().flatten());
+    *groups = apart;
+    groups.push(group);
+}
+
+struct Profile {
+    fragments: Vec<Record>,
+    events: Vec<Record>,
+}
+
+impl Profile {
+    fn passes(&self, filter: &Value, segments: &[Value]) -> bool {
+        let empty = self.fragments.is_empty();
+        if empty && filter["emptyProfiles"] != json!(true) {
+            return false;
+        }
+        let records = if empty { &self.events } else { &self.fragments };
+        let updated = records.iter().map(|r| r.ingested).max().unwrap();
+        if let Some(from) = filter["fromIngestTimestamp"].as_str()
+            && updated <= micros(from)
+        {
+            return false;
+        }
+        let window = &filter["segmentQualificationTime"];
+        let has_window = window["startTime"].is_string() || window["endTime"].is_string();
+        if segments.is_empty() && !has_window {
+            return true;
+        }
+        let memberships = self.memberships();
+        memberships.iter().any(|((namespace, id), membership)| {
+            let status = membership["status"].as_str().unwrap_or("realized");
+            let named = if segments.is_empty() {
+                ["realized", "existing"].contains(&status)
+            } else {
+                segments.iter().any(|s| {
+                    let ns = s["segmentNs"].as_str().map(str::to_lowercase);
+                    let statuses = s["status"].as_array().cloned().unwrap_or_default();
+                    let statuses = if statuses.is_empty() {
+                        vec![json!("realized"), json!("existing")]
+                    } else {
+                        statuses
+                    };
+                    s["segmentId"] == json!(id)
+                        && ns.is_none_or(|ns| ns == *namespace)
+                        && statuses.contains(&json!(status))
+                })
+            };
+            let time = membership["lastQualificationTime"]["µs"].as_i64();
+            let in_window = !has_window
+                || time.is_some_and(|time| {
+                    let start = window["startTime"].as_str().map_or(i64::MIN, micros);
+                    let end = window["endTime"].as_str().map_or(i64::MAX, micros);
+                    start <= time && time <= end
+                });
+            named && in_window
+        })
+    }
+
+    /// By namespace in lower case and segment.
+    fn memberships(&self) -> BTreeMap<(String, String), Value> {
+        let mut all = BTreeMap::new();
+        for fragment in &self.fragments {
+            if let Some(map) = fragment.body["segmentMembership"].as_object() {
+                for (namespace, segments) in map {
+                    for (id, membership) in segments.as_object().into_iter().flatten() {
+                        if !membership.is_null() {
+                            all.entry((namespace.to_lowercase(), id.clone()))
+                                .or_insert(membership.clone());
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn row(&self, request: &Value) -> Value {
+        let mut row = json!({});
+        for fragment in &self.fragments {
+            fill(&mut row, &fragment.body);
+        }
+        unite_maps(&mut row, &self.fragments);
+        if self.fragments.is_empty() {
+            // An empty profile shows whose it is: its events' identities.
+            let mut of_events = json!({});
+            unite_maps(&mut of_events, &self.events);
+            if let Some(map) = of_events.get("identityMap") {
+                row["identityMap"] = map.clone();
+            }
+        }
+        // An object of which no field was ever seen is nothing that Parquet can hold.
+        row.as_object_mut().unwrap().shift_remove("nothing");
+        let mut row = project(row, request["fields"].as_str());
+        let list = &request["additionalFields"]["eventList"];
+        if list.is_object() {
+            let filter = &list["filter"];
+            let bound = |name: &str| filter[name].as_str().map(micros);
+            let from = bound("fromIngestTimestamp").or(bound("fromTimestamp"));
+            let to = bound("toIngestTimestamp");
+            let events = self.events.iter().filter(|e| {
+                from.is_none_or(|from| e.ingested > from) && to.is_none_or(|to| e.ingested <= to)
+            });
+            row["timeSeriesEvents"] = events
+                .map(|e| project(strip(e.body.clone()), list["fields"].as_str()))
+                .collect();
+        }
+        row
+    }
+}
+
+/// Objects whose keys are data.
+const MAPS: [&str; 3] = ["identityMap", "segmentMembership", "scores"];
+
+/// Puts what is missing in `row` in from a fragment with less priority.
+fn fill(row: &mut Value, fragment: &Value) {
+    for (name, value) in fragment.as_object().unwrap() {
+        let is_map = MAPS.contains(&name.as_str());
+        match (row.get_mut(name), value) {
+            (_, Value::Null) => {}
+            (Some(known @ Value::Object(_)), Value::Object(_)) if !is_map && !is_time(known) => {
+                fill(known, value);
+            }
+            (Some(_), _) => {}
+            (None, Value::Object(_)) if !is_map && !is_time(value) => {
+                row[name] = json!({});
+                fill(&mut row[name], value);
+            }
+            (None, _) if name == "scores" => row[name] = value.clone(),
+            (None, _) => row[name] = strip(value.clone()),
+        }
+    }
+}
+
+fn is_time(value: &Value) -> bool {
+    value.get("µs").is_some() || value.get("day").is_some()
+}
+
+/// Without the null fields of objects; maps keep theirs.
+fn strip(value: Value) -> Value {
+    match value {
+        Value::Object(object) => object
+            .into_iter()
+            .filter(|(_, v)| !v.is_null())
+            .map(|(k, v)| {
+                let v = if k == "scores" { v } else { strip(v) };
+                (k, v)
+            })
+            .collect(),
+        Value::Array(items) => items.into_iter().map(strip).collect(),
+        other => other,
+    }
+}
+
+fn unite_maps(row: &mut Value, records: &[Record]) {
+    let mut identity_map: Option<Vec<(String, Vec<Value>)>> = None;
+    let mut identity_list: Option<Vec<Value>> = None;
+    let mut segment_map: Option<Vec<(String, Vec<(String, Value)>)>> = None;
+    for record in records {
+        if let Some(map) = record.body["identityMap"].as_object() {
+            let united = identity_map.get_or_insert_default();
+            for (namespace, items) in map {
+                let Some(items) = items.as_array() else { continue };
+                let at = slot(united, namespace);
+                for item in items.iter().filter(|i| !i.is_null()) {
+                    let id = &item["id"];
+                    if id.is_null() || !united[at].1.iter().any(|i| i["id"] == *id) {
+                        united[at].1.push(strip(item.clone()));
+                    }
+                }
+            }
+        }
+        if let Some(items) = record.body["identities"].as_array() {
+            let united = identity_list.get_or_insert_default();
+            for item in items.iter().filter(|i| !i.is_null()) {
+                let key = |i: &Value| {
+                    let code = i["namespace"]["code"].as_str()?.to_lowercase();
+                    Some((code, i["id"].as_str()?.to_owned()))
+                };
+                if key(item).is_none() || !united.iter().any(|i| key(i) == key(item)) {
+                    united.push(strip(item.clone()));
+                }
+            }
+        }
+        if let Some(map) = record.body["segmentMembership"].as_object() {
+            let united = segment_map.get_or_insert_default();
+            for (namespace, segments) in map {
+                let Some(segments) = segments.as_object() else { continue };
+                let at = slot(united, namespace);
+                for (id, membership) in segments.iter().filter(|(_, m)| !m.is_null()) {
+                    if !united[at].1.iter().any(|(known, _)| known == id) {
+                        united[at].1.push((id.clone(), strip(membership.clone())));
+                    }
+                }
+            }
+        }
+    }
+    if let Some(map) = identity_map {
+        row["identityMap"] = map.into_iter().map(|(k, v)| (k, json!(v))).collect();
+    }
+    if let Some(list) = identity_list {
+        row["identities"] = json!(list);
+    }
+    if let Some(map) = segment_map {
+        row["segmentMembership"] = map
+            .into_iter()
+            .map(|(k, v)| (k, v.into_iter().collect::<Value>()))
+            .collect();
+    }
+}
+
+fn slot<T: Default>(map: &mut Vec<(String, T)>, namespace: &str) -> usize {
+    match map.iter().position(|(k, _)| k.eq_ignore_ascii_case(namespace)) {
+        Some(at) => at,
+        None => {
+            map.push((namespace.to_owned(), T::default()));
+            map.len() - 1
+        }
+    }
+}
+
+/// Keeps the paths of a comma-separated list (without quotes), or everything.
+fn project(value: Value, fields: Option<&str>) -> Value {
+    let fields = fields.unwrap_or_default();
+    if fields.trim().is_empty() {
+        return value;
+    }
+    let paths: Vec<Vec<&str>> = fields
+        .split(',')
+        .map(|path| path.trim().split('.').collect())
+        .collect();
+    let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
+    keep(&value, &paths, false, false)
+}
+
+fn keep(value: &Value, paths: &[&[&str]], fold: bool, inside_map: bool) -> Value {
+    if paths.iter().any(|path| path.is_empty()) {
+        return value.clone();
+    }
+    match value {
+        Value::Array(items) => items.iter().map(|i| keep(i, paths, fold, inside_map)).collect(),
+        Value::Object(object) => {
+            let mut kept = Map::new();
+            for (name, inner) in object {
+                let same = |part: &str| part == name || (fold && part.eq_ignore_ascii_case(name));
+                // The values of a map have one type, so they keep the parts that any key asks for.
+                let all: Vec<&[&str]> = paths.iter().map(|path| &path[1..]).collect();
+                let rest: Vec<&[&str]> = paths
+                    .iter()
+                    .filter(|path| same(path[0]))
+                    .map(|path| &path[1..])
+                    .collect();
+                if rest.is_empty() {
+                    continue;
+                }
+                let is_map = !inside_map && MAPS.contains(&name.as_str());
+                let of_namespaces = is_map && name != "scores";
+                let rest = if inside_map { all } else { rest };
+                let inner_is_map = is_map || (inside_map && fold && object_of_segments(inner));
+                kept.insert(name.clone(), keep(inner, &rest, of_namespaces, inner_is_map));
+            }
+            Value::Object(kept)
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether this is the inner map of segmentMembership: segments by ID.
+fn object_of_segments(value: &Value) -> bool {
+    value.as_object().is_some_and(|o| o.keys().all(|k| k.starts_with("seg")))
+}
+
+/// One spelling, timestamps as numbers, all numbers as floats.
+fn plain_record(record: &Value) -> Value {
+    let mut plain = json!({});
+    for (key, value) in record.as_object().unwrap() {
+        let name = key.strip_prefix("xdm:").unwrap_or(key);
+        match name {
+            "identityMap" => {
+                plain[name] = value
+                    .as_object()
+                    .map(|map| map.iter().map(|(k, v)| (k.clone(), plain_value(v))).collect())
+                    .unwrap_or_default();
+            }
+            "segments" | "segmentMembership" if value.is_array() => {
+                let mut map: Vec<(String, Map<String, Value>)> = Vec::new();
+                for entry in value.as_array().unwrap() {
+                    let code = entry["segmentID"]["namespace"]["code"].as_str().unwrap_or("ups");
+                    let id = entry["segmentID"]["_id"].as_str().unwrap().to_owned();
+                    let mut membership = membership(entry);
+                    membership.as_object_mut().unwrap().shift_remove("segmentID");
+                    let at = slot(&mut map, code);
+                    map[at].1.insert(id, membership);
+                }
+                plain["segmentMembership"] =
+                    map.into_iter().map(|(k, v)| (k, Value::Object(v))).collect();
+            }
+            "segmentMembership" => {
+                plain[name] = value
+                    .as_object()
+                    .map(|map| {
+                        map.iter()
+                            .map(|(k, v)| {
+                                let inner = v.as_object().unwrap().iter();
+                                let inner: Value =
+                                    inner.map(|(id, m)| (id.clone(), membership(m))).collect();
+                                (k.clone(), inner)
+                            })
+                            .collect()
+                    })
+                    .unwrap_or_default();
+            }
+            "ingestedAt" => plain[name] = value.clone(),
+            "timestamp" => plain[name] = json!({"µs": micros(value.as_str().unwrap())}),
+            "@id" => plain["_id"] = value.clone(),
+            _ => match name.strip_prefix("repo:") {
+                Some(part) => plain["_repo"][part] = value.clone(),
+                None => plain[name] = plain_value(value),
+            },
+        }
+    }
+    plain
+}
+
+fn membership(value: &Value) -> Value {
+    let Some(object) = value.as_object() else {
+        return value.clone();
+    };
+    object
+        .iter()
+        .map(|(key, value)| match (key.as_str(), value) {
+            ("lastQualificationTime" | "timestamp", Value::String(text)) => (
+                "lastQualificationTime".to_owned(),
+                json!({"µs": micros(text)}),
+            ),
+            _ => (key.clone(), plain_value(value)),
+        })
+        .collect()
+}
+
+fn plain_value(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64().unwrap()),
+        Value::Array(items) => items.iter().map(plain_value).collect(),
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| {
+                let name = key.strip_prefix("xdm:").unwrap_or(key);
+                match (name, value) {
+                    ("lastUpdatedDate", Value::String(text)) => {
+                        (name.to_owned(), json!({"µs": micros(text)}))
+                    }
+                    _ => (name.to_owned(), plain_value(value)),
+                }
+            })
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// All identities of a record's map that have an id.
+fn identities(body: &Value) -> Vec<Identity> {
+    let mut all = Vec::new();
+    for (namespace, items) in body["identityMap"].as_object().into_iter().flatten() {
+        for item in items.as_array().into_iter().flatten() {
+            if let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) {
+                all.push((namespace.to_lowercase(), id.to_owned()));
+            }
+        }
+    }
+    all
+}
+
+fn primary_identity(body: &Value) -> Identity {
+    let mut candidates = Vec::new();
+    for (namespace, items) in body["identityMap"].as_object().unwrap() {
+        for item in items.as_array().into_iter().flatten() {
+            if let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) {
+                let secondary = item["primary"] != json!(true);
+                candidates.push(((secondary, namespace.to_lowercase()), id.to_owned()));
+            }
+        }
+    }
+    // Stable, so the first entry of a namespace stays first.
+    candidates.sort_by(|a, b| a.0.cmp(&b.0));
+    let ((_, namespace), id) = candidates.remove(0);
+    (namespace, id)
+}

@@ -1,0 +1,134 @@
+//! A store in a folder that goes away, and short ways to use it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use profile_export::*;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const TARGET: &str = "00000000000000000000aaaa";
+
+pub struct Scratch {
+    pub folder: TempDir,
+    pub store: Store,
+    files: std::cell::Cell<usize>,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = Store::open_temporary(folder.path().join("store"), Scope::default()).unwrap();
+        store
+            .catalog()
+            .create_dataset(Dataset::target(TARGET, "target"))
+            .unwrap();
+        Self {
+            folder,
+            store,
+            files: 0.into(),
+        }
+    }
+
+    pub fn dataset(&self, id: &str, class: Class, more: Value) {
+        let mut body = json!({"id": id, "name": format!("dataset {id}"), "class": class});
+        for (key, value) in more.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        let dataset = serde_json::from_value(body).unwrap();
+        self.store.catalog().create_dataset(dataset).unwrap();
+    }
+
+    /// A new file with this text.
+    pub fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let number = self.files.get();
+        self.files.set(number + 1);
+        let path = self.folder.path().join(format!("{number}-{name}"));
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn load(&self, dataset: &str, records: &[Value]) -> Result<LoadReport> {
+        let text: String = records.iter().map(|r| format!("{r}\n")).collect();
+        self.load_text(dataset, text, &OnBadRecord::Fail)
+    }
+
+    pub fn load_text(
+        &self,
+        dataset: &str,
+        text: impl AsRef<[u8]>,
+        on_bad: &OnBadRecord,
+    ) -> Result<LoadReport> {
+        let load = DatasetInputs {
+            dataset: dataset.to_owned(),
+            inputs: vec![Input::File(self.file("records.ndjson", text))],
+            ingested_at: None,
+        };
+        Ok(self
+            .store
+            .ingest(&[load], on_bad, 1_000_000, &Progress::default())?)
+    }
+
+    pub fn run(&self, request: &Value) -> Result<Finished> {
+        let request = ExportRequest::from_json(request.to_string().as_bytes())?;
+        let job = create_job(&self.store, &request)?;
+        run_job(&self.store, &job, &RunOptions::default(), &Progress::default())
+    }
+
+    /// The rows of each batch.
+    pub fn export(&self, request: &Value) -> Vec<Vec<Value>> {
+        let finished = self.run(request).unwrap();
+        finished
+            .batches
+            .iter()
+            .map(|(folder, files)| {
+                let paths = files.iter().map(|file| folder.join(&file.name));
+                paths.flat_map(|path| crate::readback::rows(&path)).collect()
+            })
+            .collect()
+    }
+
+    /// The rows of the only batch.
+    pub fn rows(&self, request: &Value) -> Vec<Value> {
+        let mut batches = self.export(request);
+        assert_eq!(batches.len(), 1);
+        batches.remove(0)
+    }
+}
+
+/// A request with what every request has.
+pub fn request(more: Value) -> Value {
+    let mut body = json!({
+        "schema": {"name": "_xdm.context.profile"},
+        "destination": {"datasetId": TARGET},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    body
+}
+
+/// Rows in an order that does not depend on the store's.
+pub fn sorted(mut rows: Vec<Value>) -> Vec<String> {
+    rows.sort_by_key(canonical);
+    rows.iter().map(canonical).collect()
+}
+
+/// JSON text with sorted keys.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<String> = object
+                .iter()
+                .map(|(key, value)| format!("{key:?}:{}", canonical(value)))
+                .collect();
+            entries.sort();
+            format!("{{{}}}", entries.join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
+}
