@@ -26,11 +26,21 @@ pub struct Arguments {
     pub quiet: bool,
 
     /// The organisation whose data this is about
-    #[arg(long, global = true, env = "PROFILE_EXPORT_ORG", default_value = "default")]
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILE_EXPORT_ORG",
+        default_value = "default"
+    )]
     pub org: String,
 
     /// The sandbox whose data this is about
-    #[arg(long, global = true, env = "PROFILE_EXPORT_SANDBOX", default_value = "prod")]
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILE_EXPORT_SANDBOX",
+        default_value = "prod"
+    )]
     pub sandbox: String,
 }
 
@@ -64,7 +74,12 @@ pub struct RunArgs {
     /// The job's request: the body of POST /export/jobs; - is standard input
     pub request: String,
     /// Export from this store
-    #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "from",
+        conflicts_with = "from"
+    )]
     pub store: Option<PathBuf>,
     /// Export straight from this source folder, without a store
     #[arg(long, value_name = "DIR", requires = "out")]

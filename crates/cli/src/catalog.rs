@@ -31,7 +31,9 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
             if arguments.json {
                 return print_json(&json!(datasets));
             }
-            let rows = datasets.iter().map(|d| [d.id.as_str(), d.class.word(), &d.name]);
+            let rows = datasets
+                .iter()
+                .map(|d| [d.id.as_str(), d.class.word(), &d.name]);
             print(&table(["ID", "CLASS", "NAME"], rows))
         }
     }
@@ -44,7 +46,11 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
             let mut made = Vec::new();
             for body in read_list(&read(body)?)? {
                 let policy: MergePolicy = read_json(body.to_string().as_bytes())?;
-                made.push(put_merge_policy(store.catalog(), policy, now_micros() / 1000)?);
+                made.push(put_merge_policy(
+                    store.catalog(),
+                    policy,
+                    now_micros() / 1000,
+                )?);
             }
             print_json(&one_or_list(made.iter().map(|p| json!(p)).collect()))
         }
@@ -79,13 +85,19 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
                 return print_json(&json!(segments));
             }
             let text = |segment: &Value, name: &str| {
-                segment.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+                segment
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
             };
             let texts: Vec<[String; 3]> = segments
                 .iter()
                 .map(|s| [text(s, "id"), text(s, "mergePolicyId"), text(s, "name")])
                 .collect();
-            let rows = texts.iter().map(|[id, policy, name]| [id.as_str(), policy, name]);
+            let rows = texts
+                .iter()
+                .map(|[id, policy, name]| [id.as_str(), policy, name]);
             print(&table(["ID", "MERGE POLICY", "NAME"], rows))
         }
     }

@@ -41,7 +41,11 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
             say_loaded(arguments, &report, &run.bad_records);
             finished
         }
-        _ => return Err(Failure::usage("give --store DIR, or --from DIR and --out DIR")),
+        _ => {
+            return Err(Failure::usage(
+                "give --store DIR, or --from DIR and --out DIR",
+            ));
+        }
     };
     print_json(&finished.job)?;
     say(arguments, &summary(&finished, started));

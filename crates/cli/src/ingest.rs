@@ -1,7 +1,8 @@
 use std::time::Instant;
 
 use profile_export::{
-    Class, Dataset, DatasetInputs, Input, LoadReport, OnBadRecord, SourceFolder, Store, parse_rfc3339,
+    Class, Dataset, DatasetInputs, Input, LoadReport, OnBadRecord, SourceFolder, Store,
+    parse_rfc3339,
 };
 use serde_json::json;
 
@@ -35,7 +36,11 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             };
             store.ingest(&[load], &on_bad, now, &watch.progress)?
         }
-        (None, None) => return Err(Failure::usage("give --from DIR, or --dataset NAME and files")),
+        (None, None) => {
+            return Err(Failure::usage(
+                "give --from DIR, or --dataset NAME and files",
+            ));
+        }
     };
     say_loaded(arguments, &report, &ingest.bad_records);
     say(
@@ -77,8 +82,16 @@ fn ingested_at(text: Option<&str>) -> Result<Option<i64>, Failure> {
 fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Failure> {
     if let Some(known) = store.catalog().dataset(name)? {
         let wants = [
-            (&ingest.primary_identity, &known.primary_identity, "--primary-identity"),
-            (&ingest.ingested_at_field, &known.ingested_at_field, "--ingested-at-field"),
+            (
+                &ingest.primary_identity,
+                &known.primary_identity,
+                "--primary-identity",
+            ),
+            (
+                &ingest.ingested_at_field,
+                &known.ingested_at_field,
+                "--ingested-at-field",
+            ),
         ];
         for (wanted, is, option) in wants {
             if wanted.is_some() && wanted != is {

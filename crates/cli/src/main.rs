@@ -22,7 +22,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help goes to standard output and is no mistake; anything else is wrong usage.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                failure::USAGE
+            } else {
+                0
+            });
         }
     };
     match run(&arguments) {

@@ -34,9 +34,20 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
         .iter()
         .map(|d| [count(d.runs), count(d.records), bytes(d.bytes)])
         .collect();
-    let rows = stats.datasets.iter().zip(&cells).map(|(d, [runs, records, bytes])| {
-        [d.id.as_str(), d.class.as_str(), runs, records, bytes, &d.name]
-    });
+    let rows = stats
+        .datasets
+        .iter()
+        .zip(&cells)
+        .map(|(d, [runs, records, bytes])| {
+            [
+                d.id.as_str(),
+                d.class.as_str(),
+                runs,
+                records,
+                bytes,
+                &d.name,
+            ]
+        });
     let mut text = table(["ID", "CLASS", "RUNS", "RECORDS", "SIZE", "NAME"], rows);
     text.push_str(&format!(
         "{} runs, {}, generation {}\n",

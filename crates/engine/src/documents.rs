@@ -32,7 +32,11 @@ pub fn merge_policies(catalog: &Catalog) -> Result<Vec<MergePolicy>> {
 ///
 /// # Errors
 /// A policy that contradicts itself, or the name of a built-in one.
-pub fn put_merge_policy(catalog: &Catalog, mut policy: MergePolicy, now: i64) -> Result<MergePolicy> {
+pub fn put_merge_policy(
+    catalog: &Catalog,
+    mut policy: MergePolicy,
+    now: i64,
+) -> Result<MergePolicy> {
     if policy.id.is_empty() {
         policy.id = new_id();
     }
@@ -44,7 +48,11 @@ pub fn put_merge_policy(catalog: &Catalog, mut policy: MergePolicy, now: i64) ->
         return Err(RequestError::new(path, problem).into());
     }
     let known = catalog.document(DocumentKind::MergePolicy, &policy.id, None)?;
-    policy.version = match known.as_ref().and_then(|k| k.get("version")).and_then(Value::as_i64) {
+    policy.version = match known
+        .as_ref()
+        .and_then(|k| k.get("version"))
+        .and_then(Value::as_i64)
+    {
         Some(version) => version + 1,
         None => 1,
     };
@@ -90,7 +98,9 @@ pub fn put_segment(catalog: &Catalog, mut segment: Value) -> Result<Value> {
         }
         Some(Value::String(id)) if !id.is_empty() => id.clone(),
         Some(other) => {
-            return Err(RequestError::new("id", format!("found {other}; allowed is a string")).into());
+            return Err(
+                RequestError::new("id", format!("found {other}; allowed is a string")).into(),
+            );
         }
     };
     if let Some(policy) = policy_of(&segment) {
@@ -159,7 +169,9 @@ pub(crate) fn resolve_policy(catalog: &Catalog, request: &ExportRequest) -> Resu
         None => merge_policies(catalog)?
             .into_iter()
             .find(|policy| policy.default)
-            .ok_or_else(|| RequestError::new("mergePolicy", "missing, and there is no default").into()),
+            .ok_or_else(|| {
+                RequestError::new("mergePolicy", "missing, and there is no default").into()
+            }),
     }
 }
 
@@ -199,7 +211,10 @@ fn find_policy(
                 Some(near) => format!("; did you mean {near:?}?"),
                 None => String::new(),
             };
-            format!("no merge policy {id:?}{hint} (there are {})", ids.join(", "))
+            format!(
+                "no merge policy {id:?}{hint} (there are {})",
+                ids.join(", ")
+            )
         }
     };
     Err(RequestError::new(path, problem).into())

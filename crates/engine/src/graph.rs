@@ -167,7 +167,9 @@ impl<'a> LiveRows<'a> {
         };
         let key = own.run.person(own.run.person_of_row(row));
         let rivals = self.sources.all.iter().enumerate().filter(|(i, source)| {
-            *i != number && source.run.class == Class::Profile && source.run.dataset == own.run.dataset
+            *i != number
+                && source.run.class == Class::Profile
+                && source.run.dataset == own.run.dataset
         });
         for (i, rival) in rivals {
             if let Some(rival_row) = row_of(rival.run, key)

@@ -88,7 +88,11 @@ pub fn run_job(
     match result {
         Ok(finished) => Ok(finished),
         Err(error) => {
-            let status = if error.is_cancelled() { "CANCELLED" } else { "FAILED" };
+            let status = if error.is_cancelled() {
+                "CANCELLED"
+            } else {
+                "FAILED"
+            };
             if !error.is_cancelled() {
                 set(&mut body, "errors", json!([error_object(&error)]));
             }
@@ -126,7 +130,10 @@ fn work(
         &snapshot.event_union,
     )?;
     let ids = batch_ids(&job.body);
-    let target = options.out.clone().unwrap_or_else(|| store.batches_folder());
+    let target = options
+        .out
+        .clone()
+        .unwrap_or_else(|| store.batches_folder());
     fs::create_dir_all(&target).map_err(|source| StoreError::Io {
         path: target.clone(),
         source,
@@ -136,17 +143,28 @@ fn work(
         target: &target,
         ids: &ids,
         metadata: vec![
-            ("profile-export.request".to_owned(), request.to_json().to_string()),
+            (
+                "profile-export.request".to_owned(),
+                request.to_json().to_string(),
+            ),
             ("profile-export.jobId".to_owned(), job.id.to_string()),
-            ("profile-export.mergePolicy".to_owned(), json!(plan.policy).to_string()),
-            ("profile-export.generation".to_owned(), job.generation.to_string()),
+            (
+                "profile-export.mergePolicy".to_owned(),
+                json!(plan.policy).to_string(),
+            ),
+            (
+                "profile-export.generation".to_owned(),
+                job.generation.to_string(),
+            ),
         ],
         max_rows_per_file: options.max_rows_per_file,
         durable: store.is_durable() || options.out.is_some(),
     };
     let start = Instant::now();
     let (staged, exported): (Vec<StagedBatch>, Vec<Exported>) =
-        export(&snapshot, &plan, &settings, progress)?.into_iter().unzip();
+        export(&snapshot, &plan, &settings, progress)?
+            .into_iter()
+            .unzip();
     end_times(body, "profileExportTime", start.elapsed().as_millis());
     progress.check()?;
     let start = Instant::now();
@@ -203,17 +221,28 @@ fn finish(
         .flatten()
         .zip(&exported)
         .map(|(batch, exported)| {
-            let id = batch.get("segmentId").and_then(Value::as_str).unwrap_or_default();
+            let id = batch
+                .get("segmentId")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             (id.to_owned(), json!(exported.profiles))
         })
         .collect();
     if let Some(metrics) = body.get_mut("metrics") {
         set(metrics, "totalExportedProfileCounter", json!(profiles));
-        set(metrics, "exportedProfileByNamespaceCounter", json!(by_namespace));
+        set(
+            metrics,
+            "exportedProfileByNamespaceCounter",
+            json!(by_namespace),
+        );
         set(metrics, "totalExportedEventCounter", json!(events));
         set(metrics, "totalWrittenBytes", json!(bytes));
         if !by_segment.is_empty() {
-            set(metrics, "exportedProfileBySegmentCounter", Value::Object(by_segment));
+            set(
+                metrics,
+                "exportedProfileBySegmentCounter",
+                Value::Object(by_segment),
+            );
         }
     }
     set(body, "status", json!("SUCCEEDED"));
@@ -397,7 +426,13 @@ fn job_object(
 /// The request that a job object echoes, with the merge policy as it was resolved.
 fn request_of(job: &Value) -> Result<ExportRequest> {
     let mut body = json!({});
-    for name in ["fields", "filter", "additionalFields", "mergePolicy", "schema"] {
+    for name in [
+        "fields",
+        "filter",
+        "additionalFields",
+        "mergePolicy",
+        "schema",
+    ] {
         if let Some(value) = job.get(name) {
             set(&mut body, name, value.clone());
         }
@@ -414,7 +449,9 @@ fn request_of(job: &Value) -> Result<ExportRequest> {
 
 fn batch_ids(job: &Value) -> Vec<String> {
     let single = job.pointer("/destination/batchId");
-    let list = job.pointer("/destination/batches").and_then(Value::as_array);
+    let list = job
+        .pointer("/destination/batches")
+        .and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .filter_map(|batch| batch.get("batchId"))

@@ -12,6 +12,7 @@ mod people;
 mod pipeline;
 mod plan;
 mod request;
+mod rows;
 mod sources;
 
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
@@ -23,8 +24,9 @@ pub use job::{Finished, RunOptions, create_job, run_job, sweep};
 pub use merge::MergePolicy;
 pub use plan::{EventPlan, Plan};
 pub use request::{ExportRequest, RequestError, read_json};
+pub use rows::export_rows;
 pub use store::{
-    Dataset, DatasetInputs, Input, JobRecord, LoadReport, OnBadRecord, Progress, Scope, Store,
-    StoreError,
+    Dataset, DatasetBatches, DatasetInputs, Input, JobRecord, LoadReport, OnBadRecord, Progress,
+    Scope, Store, StoreError,
 };
 pub use xdm::{Class, parse_rfc3339};

@@ -106,7 +106,11 @@ impl RowsBuilder<'_> {
     /// Adds everybody whose key begins with these bits, by going through all sources side by side.
     fn add_range(&mut self, range: usize, bits: u32) {
         let sources = self.sources;
-        let low = PersonKey(if bits == 0 { 0 } else { (range as u128) << (128 - bits) });
+        let low = PersonKey(if bits == 0 {
+            0
+        } else {
+            (range as u128) << (128 - bits)
+        });
         let mut cursors: Vec<(usize, usize)> = sources
             .all
             .iter()
@@ -195,7 +199,10 @@ impl RowsBuilder<'_> {
             None => self.fragments.push(fragment),
             Some(other) => {
                 let age = |f: &Fragment| {
-                    let ingested = self.sources.get(f.at.source).map(|s| s.ingested.get(f.at.row));
+                    let ingested = self
+                        .sources
+                        .get(f.at.source)
+                        .map(|s| s.ingested.get(f.at.row));
                     (ingested, f.sequence)
                 };
                 if age(&fragment) > age(other) {

@@ -112,7 +112,8 @@ impl<'a> Pipeline<'a> {
         match graph {
             None => People::Keys(keys),
             Some(graph) => {
-                let mut numbers: Vec<u32> = keys.iter().filter_map(|k| graph.number_of(*k)).collect();
+                let mut numbers: Vec<u32> =
+                    keys.iter().filter_map(|k| graph.number_of(*k)).collect();
                 numbers.sort_unstable();
                 numbers.dedup();
                 People::Groups {
@@ -187,7 +188,10 @@ impl<'a> Pipeline<'a> {
                 .fragments
                 .get(fragment_start..fragment_end)
                 .unwrap_or_default();
-            let events = people.events.get(event_start..event_end).unwrap_or_default();
+            let events = people
+                .events
+                .get(event_start..event_end)
+                .unwrap_or_default();
             (fragment_start, event_start) = (fragment_end, event_end);
             if !self.takes(fragments, events, matches) {
                 continue;
@@ -349,7 +353,10 @@ impl Graph {
     }
 
     fn number_of(&self, key: PersonKey) -> Option<u32> {
-        let at = self.numbers.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        let at = self
+            .numbers
+            .binary_search_by_key(&key, |(key, _)| *key)
+            .ok()?;
         self.numbers.get(at).map(|(_, number)| *number)
     }
 }

@@ -55,7 +55,11 @@ impl Plan {
             )
             .into());
         }
-        if request.evaluation_info.as_ref().is_some_and(|e| e.segmentation) {
+        if request
+            .evaluation_info
+            .as_ref()
+            .is_some_and(|e| e.segmentation)
+        {
             return Err(RequestError::new(
                 "evaluationInfo.segmentation",
                 "found true; the engine can't evaluate segments yet and exports the memberships that \
@@ -68,7 +72,10 @@ impl Plan {
         let window = filter.segment_qualification_time.unwrap_or_default();
         let window_path = "filter.segmentQualificationTime";
         let membership = MembershipFilter {
-            qualified_from: moment(window.start_time.as_ref(), &format!("{window_path}.startTime"))?,
+            qualified_from: moment(
+                window.start_time.as_ref(),
+                &format!("{window_path}.startTime"),
+            )?,
             qualified_to: moment(window.end_time.as_ref(), &format!("{window_path}.endTime"))?,
             segments,
         };

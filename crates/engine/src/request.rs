@@ -238,7 +238,10 @@ mod tests {
                        "filter": {"segments": [{"segmentID": "a"}]}}"#;
         let message = refusal(text);
         assert!(message.contains("filter.segments[0]"), "{message}");
-        assert!(message.contains(r#"did you mean "segmentId"?"#), "{message}");
+        assert!(
+            message.contains(r#"did you mean "segmentId"?"#),
+            "{message}"
+        );
     }
 
     #[test]

@@ -65,9 +65,9 @@ fn missing(target: &DataType) -> Result<Values, ArrowError> {
 fn present(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Values, ArrowError> {
     Ok(match target {
         DataType::Null => Values::Missing,
-        DataType::Boolean => Values::Boolean(map(sources, target, |a| {
-            a.as_boolean_opt().cloned()
-        })?),
+        DataType::Boolean => {
+            Values::Boolean(map(sources, target, |a| a.as_boolean_opt().cloned())?)
+        }
         DataType::Int8 => Values::Int8(primitive(sources, target)?),
         DataType::Int16 => Values::Int16(primitive(sources, target)?),
         DataType::Int32 => Values::Int32(primitive(sources, target)?),

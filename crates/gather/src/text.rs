@@ -91,9 +91,8 @@ impl Text {
         offsets.push(0i32);
         for (i, at) in rows.iter().enumerate() {
             length += text(i, at).len();
-            offsets.push(i32::try_from(length).map_err(|_| {
-                ArrowError::OffsetOverflowError(length)
-            })?);
+            offsets
+                .push(i32::try_from(length).map_err(|_| ArrowError::OffsetOverflowError(length))?);
         }
         let mut bytes = Vec::with_capacity(length);
         for (i, at) in rows.iter().enumerate() {
@@ -118,9 +117,8 @@ struct DictionaryUnion {
 
 impl DictionaryUnion {
     fn add(&mut self, source: &ArrayRef) -> Result<TextSource, ArrowError> {
-        let wrong = || {
-            ArrowError::SchemaError(format!("text can't be read from {}", source.data_type()))
-        };
+        let wrong =
+            || ArrowError::SchemaError(format!("text can't be read from {}", source.data_type()));
         if let Some(text) = source.as_string_opt::<i32>() {
             return Ok(TextSource::Plain(text.clone()));
         }

@@ -81,7 +81,8 @@ impl MembershipIndex {
     /// The entries of a segment in each of its namespaces, or in the one given.
     pub fn find(&self, id: &str, namespace: Option<&str>) -> impl Iterator<Item = Segment<'_>> {
         self.segments().filter(move |segment| {
-            segment.id == id && namespace.is_none_or(|ns| segment.namespace.eq_ignore_ascii_case(ns))
+            segment.id == id
+                && namespace.is_none_or(|ns| segment.namespace.eq_ignore_ascii_case(ns))
         })
     }
 
@@ -127,14 +128,10 @@ impl MembershipIndex {
     ///
     /// # Errors
     /// Tables of another shape.
-    pub fn from_batches(
-        segments: &RecordBatch,
-        entries: &RecordBatch,
-    ) -> Result<Self, ArrowError> {
+    pub fn from_batches(segments: &RecordBatch, entries: &RecordBatch) -> Result<Self, ArrowError> {
         let wrong = || ArrowError::SchemaError("not the tables of a membership index".to_owned());
-        let column = |batch: &RecordBatch, i: usize| {
-            batch.columns().get(i).cloned().ok_or_else(wrong)
-        };
+        let column =
+            |batch: &RecordBatch, i: usize| batch.columns().get(i).cloned().ok_or_else(wrong);
         let text = |array: ArrayRef| array.as_string_opt::<i32>().cloned().ok_or_else(wrong);
         let first = column(segments, 2)?;
         let mut starts: Vec<u64> = first

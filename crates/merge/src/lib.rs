@@ -17,5 +17,7 @@ mod united;
 
 pub use attributes::{MergedFields, merge};
 pub use groups::Groups;
-pub use policy::{AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy, SchemaName};
+pub use policy::{
+    AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy, SchemaName,
+};
 pub use priority::{Fragment, Precedence};

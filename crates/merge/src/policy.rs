@@ -134,9 +134,9 @@ impl MergePolicy {
                 "attributeMerge.order: dataSetPrecedence needs the list of dataset IDs, best first"
                     .to_owned(),
             ),
-            AttributeMergeType::TimestampOrdered if !order.is_empty() => Some(
-                "attributeMerge.order: only dataSetPrecedence takes an order".to_owned(),
-            ),
+            AttributeMergeType::TimestampOrdered if !order.is_empty() => {
+                Some("attributeMerge.order: only dataSetPrecedence takes an order".to_owned())
+            }
             _ => order
                 .iter()
                 .enumerate()

@@ -29,10 +29,9 @@ pub(crate) fn kind(name: &str, column: &Column) -> Option<United> {
         ("segmentMembership", Child::Map(_, inner)) => {
             matches!(inner.child(), Child::Map(..)).then_some(United::SegmentMembership)
         }
-        ("identities", Child::List(items)) => part(items, "id")
-            .and(part(items, "namespace"))
-            .and_then(|namespace| part(namespace, "code"))
-            .map(|_| United::Identities),
+        ("identities", Child::List(items)) => {
+            matches!(items.child(), Child::Struct(..)).then_some(United::Identities)
+        }
         _ => None,
     }
 }

@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field};
@@ -102,9 +100,9 @@ fn reduce_map(map: &MapArray, keep: &Keep, ty: &FieldType) -> Result<ArrayRef, A
         let kept: Vec<bool> = (0..keys.len() as u32)
             .map(|row| {
                 let key = column.text(RowRef::new(0, row)).unwrap_or_default();
-                wanted.iter().any(|wanted| {
-                    wanted == key || (*fold && wanted.eq_ignore_ascii_case(key))
-                })
+                wanted
+                    .iter()
+                    .any(|wanted| wanted == key || (*fold && wanted.eq_ignore_ascii_case(key)))
             })
             .collect();
         let mut counts = vec![0usize; map.len()];

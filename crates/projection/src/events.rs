@@ -16,9 +16,8 @@ pub fn event_lists(events: ArrayRef, ends: &[u32]) -> Result<ArrayRef, ArrowErro
     let mut offsets = Vec::with_capacity(ends.len() + 1);
     offsets.push(0i32);
     for end in ends {
-        offsets.push(
-            i32::try_from(*end).map_err(|_| ArrowError::OffsetOverflowError(*end as usize))?,
-        );
+        offsets
+            .push(i32::try_from(*end).map_err(|_| ArrowError::OffsetOverflowError(*end as usize))?);
     }
     Ok(Arc::new(ListArray::try_new(
         Arc::new(Field::new("element", events.data_type().clone(), true)),

@@ -208,7 +208,11 @@ impl<'a> Place<'a> {
         let near: Vec<String> = nearest(part, siblings.iter().map(|(name, _)| name))
             .into_iter()
             .map(|name| {
-                let prefix = if at.is_empty() { String::new() } else { format!("{at}.") };
+                let prefix = if at.is_empty() {
+                    String::new()
+                } else {
+                    format!("{at}.")
+                };
                 format!("{prefix}{}", quote_part(name))
             })
             .collect();

@@ -23,7 +23,10 @@ pub(crate) fn solid_fields(fields: &Fields) -> Option<Fields> {
 }
 
 /// Refuses fields of one object whose names differ only in case.
-pub(crate) fn check_case(fields: &Fields, parents: &mut Vec<String>) -> Result<(), ProjectionError> {
+pub(crate) fn check_case(
+    fields: &Fields,
+    parents: &mut Vec<String>,
+) -> Result<(), ProjectionError> {
     let mut known: Vec<(String, &str)> = Vec::new();
     for (name, ty) in fields.iter() {
         let folded = name.to_lowercase();

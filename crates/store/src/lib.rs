@@ -14,7 +14,7 @@ mod store;
 
 pub use catalog::{BatchRecord, Catalog, Dataset, DocumentKind, JobRecord, Scope, new_id};
 pub use error::{Result, StoreError};
-pub use load::{Input, LoadReport, OnBadRecord, PrimaryIdentity};
+pub use load::{DatasetBatches, Input, LoadReport, OnBadRecord, PrimaryIdentity};
 pub use maintenance::{DatasetStats, Stats};
 pub use progress::Progress;
 pub use run::{Records, RowValues, Run};

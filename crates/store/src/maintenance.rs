@@ -13,7 +13,7 @@ use xdm::{Class, digest128};
 
 use crate::catalog::{RunChange, RunRecord};
 use crate::error::{AtPath, Result, StoreError};
-use crate::run::{Run, RunRows, SealedFile, sync_folder, system, write_run};
+use crate::run::{Run, RunRows, RunTables, SealedFile, sync_folder, system};
 use crate::store::Store;
 
 /// Figures of a store.
@@ -90,7 +90,10 @@ impl Store {
         let generation = self.catalog().generation()?;
         let mut by_dataset: BTreeMap<String, Vec<RunRecord>> = BTreeMap::new();
         for run in self.catalog().runs(generation)? {
-            by_dataset.entry(run.dataset.id.clone()).or_default().push(run);
+            by_dataset
+                .entry(run.dataset.id.clone())
+                .or_default()
+                .push(run);
         }
         let result = self.compact_datasets(generation, by_dataset);
         self.sweep_runs()?;
@@ -253,7 +256,7 @@ fn fold(
         rows: &rows,
         ids: &ids,
     };
-    write_run(folder, &run, durable)
+    RunTables::new(&run)?.write(folder, durable)
 }
 
 fn order_event_ties(
@@ -263,7 +266,10 @@ fn order_event_ties(
     let ids: Vec<Option<ArrayRef>> = sources
         .iter()
         .map(|source| {
-            let record = source.as_ref()?.as_struct().column_by_name(system::RECORD)?;
+            let record = source
+                .as_ref()?
+                .as_struct()
+                .column_by_name(system::RECORD)?;
             record.as_struct().column_by_name("_id").cloned()
         })
         .collect();
@@ -304,7 +310,11 @@ fn whole_rows(run: &Run) -> Result<Vec<ArrayRef>> {
             let mut fields = Vec::new();
             let mut arrays = Vec::new();
             for (name, column) in [(system::NAMESPACE, namespaces), (system::ID, ids)] {
-                fields.push(Arc::new(Field::new(name, column.data_type().clone(), false)));
+                fields.push(Arc::new(Field::new(
+                    name,
+                    column.data_type().clone(),
+                    false,
+                )));
                 arrays.push(column.gather(&rows)?);
             }
             fields.extend(batch.schema().fields().iter().cloned());

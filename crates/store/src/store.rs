@@ -129,7 +129,11 @@ impl Store {
         let runs = self.folder.join("runs");
         for entry in fs::read_dir(&runs).at(&runs)? {
             let entry = entry.at(&runs)?;
-            if !entry.file_name().to_str().is_some_and(|n| known.contains(n)) {
+            if !entry
+                .file_name()
+                .to_str()
+                .is_some_and(|n| known.contains(n))
+            {
                 fs::remove_dir_all(entry.path()).at(entry.path())?;
             }
         }
@@ -203,9 +207,10 @@ impl Store {
         let mut new_runs: Vec<Run> = Vec::new();
         let runs_folder = self.folder.join("runs");
         for (i, part) in loads.iter().enumerate() {
-            let dataset = self.catalog.dataset(&part.dataset)?.ok_or_else(|| {
-                StoreError::Refused(format!("no dataset {:?}", part.dataset))
-            })?;
+            let dataset = self
+                .catalog
+                .dataset(&part.dataset)?
+                .ok_or_else(|| StoreError::Refused(format!("no dataset {:?}", part.dataset)))?;
             let union = match dataset.class {
                 Class::Profile => &mut unions[0],
                 Class::Event => &mut unions[1],

@@ -179,7 +179,11 @@ mod tests {
     fn both_spellings_are_one() {
         assert_eq!(
             parts("xdm:person.xdm:name,@id,repo:createDate"),
-            [vec!["person", "name"], vec!["_id"], vec!["_repo", "createDate"]]
+            [
+                vec!["person", "name"],
+                vec!["_id"],
+                vec!["_repo", "createDate"]
+            ]
         );
     }
 
@@ -192,7 +196,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_path() {
-        for text in ["a..b", ".a", "a.", "a,,b", "a,", "\"a", "a\"b\"", "\"a\"b", "\"\""] {
+        for text in [
+            "a..b", ".a", "a.", "a,,b", "a,", "\"a", "a\"b\"", "\"a\"b", "\"\"",
+        ] {
             assert!(FieldPath::parse_list(text).is_err(), "{text}");
         }
         assert!(FieldPath::parse("").is_err());

@@ -38,7 +38,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn field(&self, schema: &Value, path: &str, depth: usize) -> Result<FieldType, SchemaError> {
         let error = |problem: String| SchemaError {
-            path: if path.is_empty() { "/".into() } else { path.into() },
+            path: if path.is_empty() {
+                "/".into()
+            } else {
+                path.into()
+            },
             problem,
         };
         if depth > 128 {
@@ -124,9 +128,11 @@ impl Reader<'_> {
     ) -> Result<FieldType, SchemaError> {
         let at = format!("{path}/additionalProperties");
         match schema.get("additionalProperties") {
-            Some(value @ Value::Object(_)) => {
-                Ok(FieldType::Map(Box::new(self.field(value, &at, depth + 1)?)))
-            }
+            Some(value @ Value::Object(_)) => Ok(FieldType::Map(Box::new(self.field(
+                value,
+                &at,
+                depth + 1,
+            )?))),
             _ => Err(SchemaError {
                 path: at,
                 problem: "a map gives the type of its values here".to_owned(),
@@ -202,8 +208,17 @@ mod tests {
         assert_eq!(
             types,
             [
-                "s string", "b boolean", "byte byte", "short short", "int int", "long long",
-                "double double", "day date", "moment date-time", "tags a list", "scores a map",
+                "s string",
+                "b boolean",
+                "byte byte",
+                "short short",
+                "int int",
+                "long long",
+                "double double",
+                "day date",
+                "moment date-time",
+                "tags a list",
+                "scores a map",
                 "_repo an object"
             ]
         );

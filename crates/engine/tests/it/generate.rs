@@ -63,8 +63,12 @@ fn id() -> impl Strategy<Value = &'static str> {
 }
 
 fn identity_map() -> impl Strategy<Value = Value> {
-    let item = (id(), weighted(0.3, any::<bool>()), weighted(0.2, Just("loggedOut"))).prop_map(
-        |(id, primary, state)| {
+    let item = (
+        id(),
+        weighted(0.3, any::<bool>()),
+        weighted(0.2, Just("loggedOut")),
+    )
+        .prop_map(|(id, primary, state)| {
             let mut item = json!({"id": id});
             if let Some(primary) = primary {
                 item["primary"] = json!(primary);
@@ -73,11 +77,14 @@ fn identity_map() -> impl Strategy<Value = Value> {
                 item["authenticatedState"] = json!(state);
             }
             item
-        },
-    );
+        });
     let namespaces = subsequence(vec!["Email", "ECID", "ecid", "CRMID"], 1..3);
     (namespaces, vec(vec(item, 1..3), 3)).prop_map(|(namespaces, items)| {
-        namespaces.into_iter().map(str::to_owned).zip(items.into_iter().map(Value::from)).collect()
+        namespaces
+            .into_iter()
+            .map(str::to_owned)
+            .zip(items.into_iter().map(Value::from))
+            .collect()
     })
 }
 
@@ -105,14 +112,22 @@ fn memberships() -> impl Strategy<Value = Value> {
         .prop_map(|(ids, m)| ids.into_iter().map(str::to_owned).zip(m).collect::<Value>());
     (namespaces, vec(inner, 3), any::<bool>()).prop_map(|(namespaces, inner, as_list)| {
         if !as_list || namespaces.contains(&"ups") && namespaces.contains(&"UPS") {
-            return namespaces.into_iter().map(str::to_owned).zip(inner).collect();
+            return namespaces
+                .into_iter()
+                .map(str::to_owned)
+                .zip(inner)
+                .collect();
         }
         let mut list = Vec::new();
         for (namespace, segments) in namespaces.into_iter().zip(inner) {
             let segments: Value = segments;
             for (id, membership) in segments.as_object().unwrap() {
                 let mut entry = membership.clone();
-                if let Some(time) = entry.as_object_mut().unwrap().shift_remove("lastQualificationTime") {
+                if let Some(time) = entry
+                    .as_object_mut()
+                    .unwrap()
+                    .shift_remove("lastQualificationTime")
+                {
                     entry["timestamp"] = time;
                 }
                 entry["segmentID"] = json!({"_id": id, "namespace": {"code": namespace}});
@@ -124,11 +139,23 @@ fn memberships() -> impl Strategy<Value = Value> {
 }
 
 fn text() -> impl Strategy<Value = Value> {
-    select(vec![json!(null), json!("x"), json!("y"), json!(""), json!("é\"\\\n🦊")])
+    select(vec![
+        json!(null),
+        json!("x"),
+        json!("y"),
+        json!(""),
+        json!("é\"\\\n🦊"),
+    ])
 }
 
 fn number() -> impl Strategy<Value = Value> {
-    select(vec![json!(null), json!(1), json!(-2), json!(2.5), json!(9007199254740992i64)])
+    select(vec![
+        json!(null),
+        json!(1),
+        json!(-2),
+        json!(2.5),
+        json!(9007199254740992i64),
+    ])
 }
 
 fn fields() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
@@ -152,7 +179,10 @@ fn fields() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
         person
     });
     let identity = (id(), of(select(&["Email", "EMAIL", "ECID"][..]))).prop_map(|(id, code)| {
-        code.map_or(json!({"id": id}), |code| json!({"id": id, "namespace": {"code": code}}))
+        code.map_or(
+            json!({"id": id}),
+            |code| json!({"id": id, "namespace": {"code": code}}),
+        )
     });
     let all = (
         weighted(0.6, prop_oneof![9 => person, 1 => Just(Value::Null)]),
@@ -166,23 +196,25 @@ fn fields() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
         weighted(0.3, text()),
         any::<bool>(),
     );
-    all.prop_map(|(person, tags, score, identities, segments, updated, flag, empty, repo, xdm)| {
-        let mut fields = Vec::new();
-        let mut add = |name, value: Option<Value>| fields.extend(value.map(|v| (name, v)));
-        add(if xdm { "xdm:person" } else { "person" }, person);
-        add("tags", tags);
-        add("score", score);
-        add("identities", identities);
-        add("segmentMembership", segments);
-        add(
-            "extSourceSystemAudit",
-            updated.map(|time| json!({"lastUpdatedDate": time})),
-        );
-        add("flag", flag.map(Value::from));
-        add("nothing", empty);
-        add("repo:createdBy", repo);
-        fields
-    })
+    all.prop_map(
+        |(person, tags, score, identities, segments, updated, flag, empty, repo, xdm)| {
+            let mut fields = Vec::new();
+            let mut add = |name, value: Option<Value>| fields.extend(value.map(|v| (name, v)));
+            add(if xdm { "xdm:person" } else { "person" }, person);
+            add("tags", tags);
+            add("score", score);
+            add("identities", identities);
+            add("segmentMembership", segments);
+            add(
+                "extSourceSystemAudit",
+                updated.map(|time| json!({"lastUpdatedDate": time})),
+            );
+            add("flag", flag.map(Value::from));
+            add("nothing", empty);
+            add("repo:createdBy", repo);
+            fields
+        },
+    )
 }
 
 fn record(fields: Vec<(&'static str, Value)>, more: Vec<(&'static str, Value)>) -> Value {
@@ -200,9 +232,14 @@ fn profile() -> impl Strategy<Value = Value> {
 
 /// A record of the dataset that declares its primary identity and a schema.
 fn member() -> impl Strategy<Value = Value> {
-    let scores = of(vec((select(&["k1", "k2"][..]), of(0..3)), 0..2).prop_map(|entries| {
-        entries.into_iter().map(|(k, v)| (k.to_owned(), json!(v.map(f64::from)))).collect::<Value>()
-    }));
+    let scores = of(
+        vec((select(&["k1", "k2"][..]), of(0..3)), 0..2).prop_map(|entries| {
+            entries
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), json!(v.map(f64::from))))
+                .collect::<Value>()
+        }),
+    );
     (fields(), id(), of(identity_map()), scores, moment()).prop_map(
         |(fields, email, map, scores, ingested)| {
             let mut more = vec![
@@ -217,8 +254,15 @@ fn member() -> impl Strategy<Value = Value> {
 }
 
 fn event() -> impl Strategy<Value = Value> {
-    (0..30u32, moment(), moment(), identity_map(), of(text()), of(number())).prop_map(
-        |(id, timestamp, ingested, map, page, price)| {
+    (
+        0..30u32,
+        moment(),
+        moment(),
+        identity_map(),
+        of(text()),
+        of(number()),
+    )
+        .prop_map(|(id, timestamp, ingested, map, page, price)| {
             let mut event = json!({
                 "_id": format!("event-{id}"),
                 "timestamp": timestamp,
@@ -232,8 +276,7 @@ fn event() -> impl Strategy<Value = Value> {
                 event["commerce"] = json!({"order": [{"price": price}]});
             }
             event
-        },
-    )
+        })
 }
 
 fn policy() -> impl Strategy<Value = Value> {
@@ -283,7 +326,12 @@ const PATHS: [&str; 9] = [
     "email.address",
     "scores.k1",
 ];
-const EVENT_PATHS: [&str; 4] = ["_id", "timestamp", "identityMap.ECID", "identityMap.Email.id"];
+const EVENT_PATHS: [&str; 4] = [
+    "_id",
+    "timestamp",
+    "identityMap.ECID",
+    "identityMap.Email.id",
+];
 
 fn list(paths: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
     of(subsequence(paths, 1..4).prop_map(|paths| paths.join(", ")))
@@ -322,8 +370,13 @@ fn request() -> impl Strategy<Value = Value> {
             "fromIngestTimestamp": from, "toIngestTimestamp": to,
         }}})
     });
-    (list(&PATHS), weighted(0.8, filter), of(events), any::<bool>()).prop_map(
-        |(fields, filter, events, per_batch)| {
+    (
+        list(&PATHS),
+        weighted(0.8, filter),
+        of(events),
+        any::<bool>(),
+    )
+        .prop_map(|(fields, filter, events, per_batch)| {
             let has_segments = filter
                 .as_ref()
                 .is_some_and(|f| f["segments"].as_array().is_some_and(|s| !s.is_empty()));
@@ -333,6 +386,5 @@ fn request() -> impl Strategy<Value = Value> {
             request["additionalFields"] = json!(events);
             request["destination"]["segmentPerBatch"] = json!(per_batch && has_segments);
             request
-        },
-    )
+        })
 }

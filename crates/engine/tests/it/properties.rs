@@ -13,7 +13,11 @@ const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
 
 #[test]
 fn an_export_is_what_the_reference_says() {
-    let cases = if std::env::var_os(DEEP).is_some() { 10_000 } else { 300 };
+    let cases = if std::env::var_os(DEEP).is_some() {
+        10_000
+    } else {
+        300
+    };
     let config = Config {
         cases,
         failure_persistence: None,

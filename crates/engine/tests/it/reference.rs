@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 /// Microseconds since 1970.
 pub fn micros(text: &str) -> i64 {
-    DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
+    DateTime::parse_from_rfc3339(text)
+        .unwrap()
+        .timestamp_micros()
 }
 
 /// An identity: namespace in lower case, and id.
@@ -340,7 +342,9 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
         if let Some(map) = record.body["identityMap"].as_object() {
             let united = identity_map.get_or_insert_default();
             for (namespace, items) in map {
-                let Some(items) = items.as_array() else { continue };
+                let Some(items) = items.as_array() else {
+                    continue;
+                };
                 let at = slot(united, namespace);
                 for item in items.iter().filter(|i| !i.is_null()) {
                     let id = &item["id"];
@@ -365,7 +369,9 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
         if let Some(map) = record.body["segmentMembership"].as_object() {
             let united = segment_map.get_or_insert_default();
             for (namespace, segments) in map {
-                let Some(segments) = segments.as_object() else { continue };
+                let Some(segments) = segments.as_object() else {
+                    continue;
+                };
                 let at = slot(united, namespace);
                 for (id, membership) in segments.iter().filter(|(_, m)| !m.is_null()) {
                     if !united[at].1.iter().any(|(known, _)| known == id) {
@@ -390,7 +396,10 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
 }
 
 fn slot<T: Default>(map: &mut Vec<(String, T)>, namespace: &str) -> usize {
-    match map.iter().position(|(k, _)| k.eq_ignore_ascii_case(namespace)) {
+    match map
+        .iter()
+        .position(|(k, _)| k.eq_ignore_ascii_case(namespace))
+    {
         Some(at) => at,
         None => {
             map.push((namespace.to_owned(), T::default()));
@@ -418,7 +427,10 @@ fn keep(value: &Value, paths: &[&[&str]], fold: bool, inside_map: bool) -> Value
         return value.clone();
     }
     match value {
-        Value::Array(items) => items.iter().map(|i| keep(i, paths, fold, inside_map)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|i| keep(i, paths, fold, inside_map))
+            .collect(),
         Value::Object(object) => {
             let mut kept = Map::new();
             for (name, inner) in object {
@@ -437,7 +449,10 @@ fn keep(value: &Value, paths: &[&[&str]], fold: bool, inside_map: bool) -> Value
                 let of_namespaces = is_map && name != "scores";
                 let rest = if inside_map { all } else { rest };
                 let inner_is_map = is_map || (inside_map && fold && object_of_segments(inner));
-                kept.insert(name.clone(), keep(inner, &rest, of_namespaces, inner_is_map));
+                kept.insert(
+                    name.clone(),
+                    keep(inner, &rest, of_namespaces, inner_is_map),
+                );
             }
             Value::Object(kept)
         }
@@ -447,7 +462,9 @@ fn keep(value: &Value, paths: &[&[&str]], fold: bool, inside_map: bool) -> Value
 
 /// Whether this is the inner map of segmentMembership: segments by ID.
 fn object_of_segments(value: &Value) -> bool {
-    value.as_object().is_some_and(|o| o.keys().all(|k| k.starts_with("seg")))
+    value
+        .as_object()
+        .is_some_and(|o| o.keys().all(|k| k.starts_with("seg")))
 }
 
 /// One spelling, timestamps as numbers, all numbers as floats.
@@ -459,21 +476,32 @@ fn plain_record(record: &Value) -> Value {
             "identityMap" => {
                 plain[name] = value
                     .as_object()
-                    .map(|map| map.iter().map(|(k, v)| (k.clone(), plain_value(v))).collect())
+                    .map(|map| {
+                        map.iter()
+                            .map(|(k, v)| (k.clone(), plain_value(v)))
+                            .collect()
+                    })
                     .unwrap_or_default();
             }
             "segments" | "segmentMembership" if value.is_array() => {
                 let mut map: Vec<(String, Map<String, Value>)> = Vec::new();
                 for entry in value.as_array().unwrap() {
-                    let code = entry["segmentID"]["namespace"]["code"].as_str().unwrap_or("ups");
+                    let code = entry["segmentID"]["namespace"]["code"]
+                        .as_str()
+                        .unwrap_or("ups");
                     let id = entry["segmentID"]["_id"].as_str().unwrap().to_owned();
                     let mut membership = membership(entry);
-                    membership.as_object_mut().unwrap().shift_remove("segmentID");
+                    membership
+                        .as_object_mut()
+                        .unwrap()
+                        .shift_remove("segmentID");
                     let at = slot(&mut map, code);
                     map[at].1.insert(id, membership);
                 }
-                plain["segmentMembership"] =
-                    map.into_iter().map(|(k, v)| (k, Value::Object(v))).collect();
+                plain["segmentMembership"] = map
+                    .into_iter()
+                    .map(|(k, v)| (k, Value::Object(v)))
+                    .collect();
             }
             "segmentMembership" => {
                 plain[name] = value

@@ -72,7 +72,12 @@ impl Scratch {
     pub fn run(&self, request: &Value) -> Result<Finished> {
         let request = ExportRequest::from_json(request.to_string().as_bytes())?;
         let job = create_job(&self.store, &request)?;
-        run_job(&self.store, &job, &RunOptions::default(), &Progress::default())
+        run_job(
+            &self.store,
+            &job,
+            &RunOptions::default(),
+            &Progress::default(),
+        )
     }
 
     /// The rows of each batch.
@@ -83,7 +88,9 @@ impl Scratch {
             .iter()
             .map(|(folder, files)| {
                 let paths = files.iter().map(|file| folder.join(&file.name));
-                paths.flat_map(|path| crate::readback::rows(&path)).collect()
+                paths
+                    .flat_map(|path| crate::readback::rows(&path))
+                    .collect()
             })
             .collect()
     }

@@ -57,7 +57,10 @@ impl Dataset {
             .rsplit_once('=')
             .filter(|(_, namespace)| !namespace.trim().is_empty())
             .ok_or_else(|| {
-                refused("expected a path and a namespace, such as personalEmail.address=Email".to_owned())
+                refused(
+                    "expected a path and a namespace, such as personalEmail.address=Email"
+                        .to_owned(),
+                )
             })?;
         Ok(Some(PrimaryIdentity {
             path: FieldPath::parse(path).map_err(|e| refused(e.to_string()))?,

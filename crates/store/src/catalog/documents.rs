@@ -1,8 +1,8 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::datasets::body;
 use super::Catalog;
+use super::datasets::body;
 use crate::error::Result;
 
 /// The kinds of documents that users give the store and that it keeps in versions.
@@ -69,13 +69,7 @@ impl Catalog {
                  WHERE kind = ?1 AND org = ?2 AND sandbox = ?3 AND id = ?4
                    AND version = coalesce(?5, version)
                  ORDER BY version DESC LIMIT 1",
-                params![
-                    kind.word(),
-                    self.scope.org,
-                    self.scope.sandbox,
-                    id,
-                    version
-                ],
+                params![kind.word(), self.scope.org, self.scope.sandbox, id, version],
                 body,
             )
             .optional()?)

@@ -34,11 +34,7 @@ impl Catalog {
     ///
     /// # Errors
     /// The catalog can't be written.
-    pub fn create_job(
-        &self,
-        created: i64,
-        body: impl FnOnce(i64) -> Value,
-    ) -> Result<JobRecord> {
+    pub fn create_job(&self, created: i64, body: impl FnOnce(i64) -> Value) -> Result<JobRecord> {
         self.write(|t| {
             let generation: i64 = t.query_row(
                 "SELECT value FROM counters WHERE name = 'generation'",

@@ -17,8 +17,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use datasets::Dataset;
 pub use documents::DocumentKind;
-pub use jobs::{BatchRecord, JobRecord};
 pub use jobs::new_id;
+pub use jobs::{BatchRecord, JobRecord};
 pub(crate) use runs::{RunChange, RunRecord};
 
 use crate::error::Result;

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -9,7 +8,7 @@ use xdm::{Class, Fields};
 
 use super::system::Keyed;
 use crate::error::Result;
-use crate::run::{Run, RunFiles, RunRows, system, write_run};
+use crate::run::{Run, RunRows, RunTables, system};
 
 /// Parsed bytes after which a run is written: what bounds a load's memory.
 const FULL_BYTES: usize = 192 << 20;
@@ -48,15 +47,13 @@ impl Accumulator {
         self.rows
     }
 
-    /// Writes the records as a run; `None` where nothing is left of them.
-    pub(super) fn write(
+    /// The records as the tables of a run; `None` where nothing is left of them.
+    pub(super) fn into_tables(
         self,
-        folder: &Path,
         class: Class,
         types: &Fields,
         earlier: &[&Run],
-        durable: bool,
-    ) -> Result<Option<RunFiles>> {
+    ) -> Result<Option<RunTables>> {
         let mut ids = Vec::new();
         let mut entries = match class {
             Class::Profile => self.entries(|_, _| true),
@@ -87,7 +84,7 @@ impl Accumulator {
             rows: &rows,
             ids: &ids,
         };
-        Ok(Some(write_run(folder, &run, durable)?))
+        Ok(Some(RunTables::new(&run)?))
     }
 
     fn entries(&self, keep: impl Fn(usize, usize) -> bool) -> Vec<Entry> {
@@ -182,7 +179,10 @@ fn order_ties_by_id(entries: &mut [Entry], sources: &[Option<ArrayRef>]) -> Resu
     let ids: Vec<Option<ArrayRef>> = sources
         .iter()
         .map(|source| {
-            let record = source.as_ref()?.as_struct().column_by_name(system::RECORD)?;
+            let record = source
+                .as_ref()?
+                .as_struct()
+                .column_by_name(system::RECORD)?;
             record.as_struct().column_by_name("_id").cloned()
         })
         .collect();

@@ -7,8 +7,8 @@ use arrow::array::{RecordBatch, StructArray};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::error::{AtPath, Result, StoreError};
 use crate::Progress;
+use crate::error::{AtPath, Result, StoreError};
 
 /// Bytes of NDJSON that are parsed in one go.
 const CHUNK_BYTES: usize = 2 << 20;
@@ -97,7 +97,10 @@ pub(super) fn read_chunks(
             if magic.get(..n) == Some(b"PAR1") {
                 return read_parquet(file, &name, send);
             }
-            let counted = Counted { inner: file, progress };
+            let counted = Counted {
+                inner: file,
+                progress,
+            };
             read_stream(Box::new(counted), &name, send)
         }
         Input::Stdin => read_stream(

@@ -2,6 +2,7 @@
 
 mod flush;
 mod input;
+mod memory;
 mod parse;
 mod rejects;
 mod system;
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 use xdm::{Class, FieldPath, FieldType, Fields};
 
 pub use input::Input;
+pub use memory::DatasetBatches;
 
 use crate::Progress;
 use crate::error::{Result, StoreError};
@@ -233,12 +235,12 @@ impl State {
         let name = run_name();
         let folder = settings.runs.join(&name);
         let read = accumulator.rows() as u64;
-        let written =
-            accumulator.write(&folder, target.class, &types, &earlier, settings.durable)?;
-        let Some(files) = written else {
+        let tables = accumulator.into_tables(target.class, &types, &earlier)?;
+        let Some(tables) = tables else {
             self.report.dropped += read;
             return Ok(());
         };
+        let files = tables.write(&folder, settings.durable)?;
         self.report.loaded += files.records;
         self.report.dropped += read - files.records;
         if target.class == Class::Event {

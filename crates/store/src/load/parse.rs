@@ -87,9 +87,8 @@ impl<'a> Records<'a> {
                     f(number, value.map(Record::Json))
                 })
             }
-            ChunkRecords::Batch(batch) => (0..batch.len()).try_for_each(|row| {
-                f(row, Ok(Record::Arrow(ArrowValue::new(batch, row))))
-            }),
+            ChunkRecords::Batch(batch) => (0..batch.len())
+                .try_for_each(|row| f(row, Ok(Record::Arrow(ArrowValue::new(batch, row))))),
         }
     }
 }
@@ -232,7 +231,10 @@ fn add_types_of(types: &mut Fields, batch: &StructArray) {
     for field in batch.fields() {
         if let Spelling::Field(name) = spelling(field.name())
             && types.get(name).is_none()
-            && !matches!(name, "segments" | "segmentMembership" | "extSourceSystemAudit")
+            && !matches!(
+                name,
+                "segments" | "segmentMembership" | "extSourceSystemAudit"
+            )
             && let Some(ty) = type_of(field.data_type())
         {
             types.insert(name, normalised(ty));

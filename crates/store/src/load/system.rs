@@ -80,9 +80,7 @@ pub(super) fn add_system_columns(
     ];
     let fields: Vec<Field> = columns
         .iter()
-        .map(|(name, array)| {
-            Field::new(*name, array.data_type().clone(), *name == system::LINKS)
-        })
+        .map(|(name, array)| Field::new(*name, array.data_type().clone(), *name == system::LINKS))
         .collect();
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     Ok(Ok(Keyed {
@@ -172,21 +170,25 @@ impl Reader {
                 }
             },
             None => self.identity_map.primary(at).ok_or_else(|| {
-                RecordError::new("no primary identity: identityMap is missing or has no entry with an id")
+                RecordError::new(
+                    "no primary identity: identityMap is missing or has no entry with an id",
+                )
             })?,
         };
         let ingested_at = match &self.ingested_at {
             Ok(time) => *time,
             Err(column) => column.micros(at).ok_or_else(|| {
-                RecordError::new(format!("no ingest timestamp: {} is missing", self.ingested_at_name))
+                RecordError::new(format!(
+                    "no ingest timestamp: {} is missing",
+                    self.ingested_at_name
+                ))
             })?,
         };
         let event = match &self.event {
             None => None,
             Some((times, ids)) => {
-                let missing = |name: &str| {
-                    RecordError::new(format!("an experience event without {name}"))
-                };
+                let missing =
+                    |name: &str| RecordError::new(format!("an experience event without {name}"));
                 let id = ids.text(at).filter(|id| !id.is_empty());
                 Some((
                     times.micros(at).ok_or_else(|| missing("timestamp"))?,
@@ -360,12 +362,7 @@ fn without(record: &StructArray, parts: &[String]) -> Result<StructArray, ArrowE
             }
         }
     }
-    StructArray::try_new_with_length(
-        fields.into(),
-        arrays,
-        record.nulls().cloned(),
-        record.len(),
-    )
+    StructArray::try_new_with_length(fields.into(), arrays, record.nulls().cloned(), record.len())
 }
 
 /// Sets the type at a path, making the objects on the way.

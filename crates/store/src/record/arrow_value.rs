@@ -92,10 +92,7 @@ impl<'a> Value<'a> for ArrowValue<'a> {
         }
     }
 
-    fn items(
-        self,
-        f: &mut impl FnMut(Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
+    fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError> {
         let (values, start, end) = match self.array.data_type() {
             DataType::List(_) => {
                 let list = self.array.as_list::<i32>();

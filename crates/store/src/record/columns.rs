@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
+use arrow::array::NullBufferBuilder;
 use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, ListArray, MapArray, NullArray, PrimitiveArray,
     StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::array::NullBufferBuilder;
 use arrow::datatypes::{
     DataType, Date32Type, Field, Fields as ArrowFields, Float64Type, Int8Type, Int16Type,
     Int32Type, Int64Type, TimestampMicrosecondType,
@@ -54,7 +54,11 @@ impl Columns {
                 let known = object.fields.iter().any(|field| field.name == name);
                 if name == "segments" && (known || !segments::has_members(value)) {
                     // A field of the record's own, or an empty list that says nothing.
-                    return if known { object.set(row, name, value, Some(class)) } else { Ok(()) };
+                    return if known {
+                        object.set(row, name, value, Some(class))
+                    } else {
+                        Ok(())
+                    };
                 }
                 object
                     .begin(row, "segmentMembership", Some(class))
@@ -156,7 +160,9 @@ impl Column {
         let row = self.len();
         self.nulls.append_non_null();
         let conflict = |expected: &str| {
-            Err(RecordError::new(format!("expected {expected}, found {kind}")))
+            Err(RecordError::new(format!(
+                "expected {expected}, found {kind}"
+            )))
         };
         match (&mut self.values, kind) {
             (Values::Boolean(bits), Kind::Boolean(b)) => bits.append(b),
@@ -440,9 +446,7 @@ impl Object {
             // It may come in parts: as an object here and as `repo:` keys beside it.
             return value
                 .entries(&mut |key, value| match spelling(key) {
-                    Spelling::Field(name) | Spelling::Repo(name) => {
-                        self.set_repo(row, name, value)
-                    }
+                    Spelling::Field(name) | Spelling::Repo(name) => self.set_repo(row, name, value),
                 })
                 .map_err(|e| e.under(name));
         }

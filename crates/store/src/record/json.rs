@@ -114,10 +114,7 @@ impl<'t> Value<'t> for JsonValue<'t> {
     }
 
     #[inline]
-    fn items(
-        self,
-        f: &mut impl FnMut(Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
+    fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError> {
         let Some(Node::Array { len, .. }) = self.nodes.first() else {
             return Ok(());
         };

@@ -111,10 +111,7 @@ impl<'a, V: Value<'a>> Value<'a> for Membership<V> {
         self.0.kind()
     }
 
-    fn items(
-        self,
-        f: &mut impl FnMut(Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
+    fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError> {
         self.0.items(&mut |item| f(Membership(item)))
     }
 

@@ -120,11 +120,8 @@ impl TextBuilder {
             // Keys of null rows still need a value to point at.
             offsets.push(0);
         }
-        let values = StringArray::try_new(
-            OffsetBuffer::new(offsets.into()),
-            self.bytes.into(),
-            None,
-        )?;
+        let values =
+            StringArray::try_new(OffsetBuffer::new(offsets.into()), self.bytes.into(), None)?;
         let keys = Int32Array::new(dictionary.keys.into(), nulls);
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(
             keys,

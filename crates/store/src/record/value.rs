@@ -11,10 +11,7 @@ pub(crate) trait Value<'a>: Copy {
     fn kind(self) -> Kind<'a>;
 
     /// Calls `f` for each item of a list; does nothing for other kinds.
-    fn items(
-        self,
-        f: &mut impl FnMut(Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError>;
+    fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError>;
 
     /// Calls `f` for each entry of an object or map in order; does nothing for other kinds.
     fn entries(
@@ -51,7 +48,11 @@ impl fmt::Display for Kind<'_> {
             Self::Large(i) => write!(f, "the number {i}"),
             Self::Float(x) => write!(f, "the number {x}"),
             Self::Text(t) if t.chars().count() > 40 => {
-                write!(f, "the string {:?}…", t.chars().take(40).collect::<String>())
+                write!(
+                    f,
+                    "the string {:?}…",
+                    t.chars().take(40).collect::<String>()
+                )
             }
             Self::Text(t) => write!(f, "the string {t:?}"),
             Self::Date(_) => f.write_str("a date"),

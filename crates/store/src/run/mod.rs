@@ -17,7 +17,7 @@ mod write;
 
 pub use read::{Records, RowValues, Run};
 pub(crate) use sealed::{FileSeal, SealedFile};
-pub(crate) use write::{RunFiles, RunRows, sync_folder, write_run};
+pub(crate) use write::{RunFiles, RunRows, RunTables, sync_folder};
 
 /// The system columns beside `record`.
 pub(crate) mod system {

@@ -5,11 +5,12 @@ use arrow::array::{
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{ArrowNativeType, DataType, TimestampMicrosecondType, UInt64Type};
+use arrow::error::ArrowError;
 use gather::{Column, RowRef};
 use membership::MembershipIndex;
 use xdm::{Class, PersonKey};
 
-use super::{BATCH_ROWS, RunFiles, SealedFile, system};
+use super::{BATCH_ROWS, RunFiles, RunTables, SealedFile, system};
 use crate::error::{Result, StoreError};
 
 /// One run, opened.
@@ -22,12 +23,21 @@ pub struct Run {
     namespaces: Column,
     ids: Column,
     firsts: UInt64Array,
-    records: SealedFile,
+    /// The file of the records, which checks what is read; none for a run in memory.
+    records: Option<SealedFile>,
     batches: Vec<RecordBatch>,
     rows: usize,
     members: Option<MembershipIndex>,
     event_ids: Option<FixedSizeBinaryArray>,
 }
+
+/// Persons, record batches, segments and members, event IDs.
+type Tables<'a> = (
+    &'a RecordBatch,
+    Vec<RecordBatch>,
+    Option<(RecordBatch, RecordBatch)>,
+    Option<RecordBatch>,
+);
 
 /// A field of the records of one run, batch by batch.
 pub struct Records {
@@ -71,31 +81,49 @@ impl Run {
                 })?,
             )
         };
-        let wrong = || StoreError::Damaged {
-            path: folder.to_owned(),
-            problem: "a table without its columns".to_owned(),
-        };
-        let keys = |batch: &RecordBatch, name: &str| -> Result<FixedSizeBinaryArray> {
-            batch
-                .column_by_name(name)
-                .and_then(|c| c.as_fixed_size_binary_opt())
-                .cloned()
-                .ok_or_else(wrong)
+        let records = open("records.arrow")?;
+        let batches = records.batches()?;
+        let (membership, ids) = match class {
+            Class::Profile => {
+                let segments = open("segments.arrow")?.single_batch()?;
+                (
+                    Some((segments, open("members.arrow")?.single_batch()?)),
+                    None,
+                )
+            }
+            Class::Event => (None, Some(open("ids.arrow")?.single_batch()?)),
         };
         let persons = open("persons.arrow")?.single_batch()?;
+        let tables = (&persons, batches, membership, ids);
+        Self::from_tables(dataset, class, tables, Some(records))
+    }
+
+    /// A run that is in memory alone.
+    pub(crate) fn in_memory(dataset: &str, class: Class, tables: RunTables) -> Result<Self> {
+        let parts = (
+            &tables.persons,
+            tables.records,
+            tables.membership,
+            tables.ids,
+        );
+        Self::from_tables(dataset, class, parts, None)
+    }
+
+    fn from_tables(
+        dataset: &str,
+        class: Class,
+        (persons, batches, membership, ids): Tables<'_>,
+        records: Option<SealedFile>,
+    ) -> Result<Self> {
+        let wrong = || ArrowError::SchemaError("a run's table without its columns".to_owned());
+        let keys = |batch: &RecordBatch, name: &str| {
+            let column = batch.column_by_name(name);
+            let keys = column.and_then(|c| c.as_fixed_size_binary_opt());
+            keys.cloned().ok_or_else(wrong)
+        };
         let text = |name: &str| -> Result<Column> {
             let column = persons.column_by_name(name).cloned();
             Ok(Column::new(&DataType::Utf8, &[column])?)
-        };
-        let records = open("records.arrow")?;
-        let batches = records.batches()?;
-        let (members, event_ids) = match class {
-            Class::Profile => {
-                let segments = open("segments.arrow")?.single_batch()?;
-                let members = open("members.arrow")?.single_batch()?;
-                (Some(MembershipIndex::from_batches(&segments, &members)?), None)
-            }
-            Class::Event => (None, Some(keys(&open("ids.arrow")?.single_batch()?, "id")?)),
         };
         Ok(Self {
             dataset: dataset.to_owned(),
@@ -107,12 +135,14 @@ impl Run {
                 .and_then(|c| c.as_primitive_opt::<UInt64Type>())
                 .cloned()
                 .ok_or_else(wrong)?,
-            persons: keys(&persons, "person")?,
+            persons: keys(persons, "person")?,
             rows: batches.iter().map(RecordBatch::num_rows).sum(),
             records,
             batches,
-            members,
-            event_ids,
+            members: membership
+                .map(|(segments, members)| MembershipIndex::from_batches(&segments, &members))
+                .transpose()?,
+            event_ids: ids.map(|ids| keys(&ids, "id")).transpose()?,
         })
     }
 
@@ -195,8 +225,8 @@ impl Run {
             .iter()
             .map(|batch| {
                 let array = pick(batch);
-                if let Some(array) = &array {
-                    self.records.check(array, Some(target))?;
+                if let (Some(array), Some(file)) = (&array, &self.records) {
+                    file.check(array, Some(target))?;
                 }
                 Ok(array)
             })
@@ -232,12 +262,7 @@ impl Run {
         let column = self.system_column(name, &DataType::Null)?;
         let values = |batch: &ArrayRef| batch.as_primitive_opt::<T>().map(|a| a.values().clone());
         Ok(RowValues {
-            batches: column
-                .batches
-                .iter()
-                .flatten()
-                .filter_map(values)
-                .collect(),
+            batches: column.batches.iter().flatten().filter_map(values).collect(),
         })
     }
 
@@ -273,7 +298,9 @@ impl Run {
 
     /// The system columns and records of all batches as struct arrays, for compaction.
     pub(crate) fn whole(&self) -> Result<Vec<RecordBatch>> {
-        self.records.check_all()?;
+        if let Some(file) = &self.records {
+            file.check_all()?;
+        }
         Ok(self.batches.clone())
     }
 

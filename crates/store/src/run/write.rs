@@ -27,7 +27,7 @@ pub(crate) struct RunFiles {
     pub(crate) records: u64,
 }
 
-/// The rows of a run to be written: struct arrays of the system columns and the record, and which
+/// The rows of a run to be: struct arrays of the system columns and the record, and which
 /// of their rows go where.
 pub(crate) struct RunRows<'a> {
     pub(crate) class: Class,
@@ -39,76 +39,108 @@ pub(crate) struct RunRows<'a> {
     pub(crate) ids: &'a [u128],
 }
 
-/// Writes a run's files into an empty folder. They are not synced yet where `durable` is false.
-pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>, durable: bool) -> Result<RunFiles> {
-    let column = Column::new(&run_type(run.types), run.sources)?;
-    let persons = persons_batch(&column, run.rows)?;
-    let batches: Vec<StructArray> = run
-        .rows
-        .par_chunks(BATCH_ROWS)
-        .map(|rows| {
-            let rows: Vec<RowRef> = rows.iter().map(|(_, at)| *at).collect();
-            Ok(column.gather(&rows)?.as_struct().clone())
-        })
-        .collect::<Result<_>>()?;
-    let record_columns: Vec<usize> = match column.data_type() {
-        DataType::Struct(fields) => (0..fields.len())
-            .filter(|i| {
-                fields
-                    .get(*i)
-                    .is_some_and(|f| f.name() != system::NAMESPACE && f.name() != system::ID)
+/// The tables of a run, before they are files.
+pub(crate) struct RunTables {
+    pub(crate) persons: RecordBatch,
+    pub(crate) records: Vec<RecordBatch>,
+    records_schema: SchemaRef,
+    /// Segments and members of a profile run.
+    pub(crate) membership: Option<(RecordBatch, RecordBatch)>,
+    /// The digests of the events' `_id`s of an event run.
+    pub(crate) ids: Option<RecordBatch>,
+}
+
+impl RunTables {
+    /// Gathers the rows of a run, in parallel.
+    pub(crate) fn new(run: &RunRows<'_>) -> Result<Self> {
+        let column = Column::new(&run_type(run.types), run.sources)?;
+        let batches: Vec<StructArray> = run
+            .rows
+            .par_chunks(BATCH_ROWS)
+            .map(|rows| {
+                let rows: Vec<RowRef> = rows.iter().map(|(_, at)| *at).collect();
+                Ok(column.gather(&rows)?.as_struct().clone())
             })
-            .collect(),
-        _ => Vec::new(),
-    };
-    let records = batches
-        .iter()
-        .map(|batch| RecordBatch::from(batch).project(&record_columns))
-        .collect::<Result<Vec<_>, ArrowError>>()?;
-    let mut tables = vec![
-        ("persons.arrow", persons.schema(), vec![persons.clone()]),
-        ("records.arrow", schema_of(&column, &record_columns), records),
-    ];
-    match run.class {
-        Class::Profile => {
-            let memberships: Vec<ArrayRef> = batches
+            .collect::<Result<_>>()?;
+        // The identity stands in the table of persons, once.
+        let kept: Vec<usize> = match column.data_type() {
+            DataType::Struct(fields) => fields
                 .iter()
-                .filter_map(|batch| {
-                    let record = batch.column_by_name(system::RECORD)?.as_struct();
-                    record.column_by_name("segmentMembership").cloned()
-                })
-                .collect();
-            let (segments, members) = MembershipIndex::from_columns(&memberships)?.to_batches()?;
+                .enumerate()
+                .filter(|(_, f)| f.name() != system::NAMESPACE && f.name() != system::ID)
+                .map(|(i, _)| i)
+                .collect(),
+            _ => Vec::new(),
+        };
+        let (membership, ids) = match run.class {
+            Class::Profile => {
+                let columns: Vec<ArrayRef> = batches
+                    .iter()
+                    .filter_map(|batch| {
+                        let record = batch.column_by_name(system::RECORD)?.as_struct();
+                        record.column_by_name("segmentMembership").cloned()
+                    })
+                    .collect();
+                let tables = MembershipIndex::from_columns(&columns)?.to_batches()?;
+                (Some(tables), None)
+            }
+            Class::Event => {
+                let ids = keys_array(run.ids.iter().copied())?;
+                let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)])?;
+                (None, Some(batch))
+            }
+        };
+        Ok(Self {
+            persons: persons_batch(&column, run.rows)?,
+            records_schema: schema_of(&column, &kept),
+            records: batches
+                .iter()
+                .map(|batch| RecordBatch::from(batch).project(&kept))
+                .collect::<Result<_, ArrowError>>()?,
+            membership,
+            ids,
+        })
+    }
+
+    /// Writes the tables into a new folder; they are synced where `durable`.
+    pub(crate) fn write(self, folder: &Path, durable: bool) -> Result<RunFiles> {
+        let (persons, records) = (
+            self.persons.num_rows() as u64,
+            self.records.iter().map(|b| b.num_rows() as u64).sum(),
+        );
+        let mut tables = vec![
+            ("persons.arrow", self.persons.schema(), vec![self.persons]),
+            ("records.arrow", self.records_schema, self.records),
+        ];
+        if let Some((segments, members)) = self.membership {
             tables.push(("segments.arrow", segments.schema(), vec![segments]));
             tables.push(("members.arrow", members.schema(), vec![members]));
         }
-        Class::Event => {
-            let ids = keys_array(run.ids.iter().copied())?;
-            let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)])?;
-            tables.push(("ids.arrow", batch.schema(), vec![batch]));
+        if let Some(ids) = self.ids {
+            tables.push(("ids.arrow", ids.schema(), vec![ids]));
         }
-    }
-    std::fs::create_dir_all(folder).at(folder)?;
-    let files = tables
-        .into_par_iter()
-        .map(|(name, schema, batches)| {
-            write_table(&folder.join(name), &schema, &batches, durable)?;
-            let seal = FileSeal::write(folder, name)?;
-            if durable {
-                let path = folder.join(format!("{name}.seal"));
-                File::open(&path).and_then(|f| f.sync_all()).at(&path)?;
-            }
-            Ok(seal)
+        std::fs::create_dir_all(folder).at(folder)?;
+        let files = tables
+            .into_par_iter()
+            .map(|(name, schema, batches)| {
+                write_table(&folder.join(name), &schema, &batches, durable)?;
+                let seal = FileSeal::write(folder, name)?;
+                if durable {
+                    let path = folder.join(format!("{name}.seal"));
+                    File::open(&path).and_then(|f| f.sync_all()).at(&path)?;
+                }
+                Ok(seal)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if durable {
+            sync_folder(folder)?;
+        }
+        Ok(RunFiles {
+            files,
+            persons,
+            records,
         })
-        .collect::<Result<Vec<_>>>()?;
-    if durable {
-        sync_folder(folder)?;
     }
-    Ok(RunFiles {
-        files,
-        persons: persons.num_rows() as u64,
-        records: run.rows.len() as u64,
-    })
 }
 
 /// Makes the names in a folder durable.
