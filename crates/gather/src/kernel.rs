@@ -136,11 +136,11 @@ fn expand(
     offsets.push(0i32);
     let mut inner = Vec::new();
     for (i, at) in rows.iter().enumerate() {
-        if !nulls.is_some_and(|n| n.is_null(i)) {
-            if let Some(Some(source)) = sources.get(at.source as usize) {
-                let (start, end) = bounds(source, at.row);
-                inner.extend((start..end).map(|row| RowRef::new(at.source, row)));
-            }
+        if !nulls.is_some_and(|n| n.is_null(i))
+            && let Some(Some(source)) = sources.get(at.source as usize)
+        {
+            let (start, end) = bounds(source, at.row);
+            inner.extend((start..end).map(|row| RowRef::new(at.source, row)));
         }
         let length = inner.len();
         offsets.push(i32::try_from(length).map_err(|_| ArrowError::OffsetOverflowError(length))?);

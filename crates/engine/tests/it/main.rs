@@ -1,5 +1,5 @@
 //! Whole behaviour: records in, Parquet out, read back.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
 
 mod cases;
 mod generate;

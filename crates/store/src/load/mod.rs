@@ -118,13 +118,15 @@ pub(crate) fn load(
         let (sender, receiver) = sync_channel::<Result<Chunk>>(window);
         scope.spawn(move || {
             for input in inputs {
+                // Once nobody listens any more, nothing is read any more.
                 let mut open = true;
                 let result = read_chunks(input, settings.progress, &mut |chunk| {
                     open = sender.send(Ok(chunk)).is_ok();
                     open
                 });
                 if let Err(error) = result {
-                    open = open && sender.send(Err(error)).is_ok() && false;
+                    let _ = sender.send(Err(error));
+                    return;
                 }
                 if !open {
                     return;

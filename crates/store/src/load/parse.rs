@@ -40,14 +40,12 @@ impl<'a> Records<'a> {
         };
         if let ChunkRecords::Lines(text) = &chunk.records {
             let mut start = 0;
-            let mut number = chunk.first_line;
-            for line in text.split(|b| *b == b'\n') {
+            for (number, line) in (chunk.first_line..).zip(text.split(|b| *b == b'\n')) {
                 if !line.iter().all(u8::is_ascii_whitespace) {
                     records.lines.push((start, start + line.len()));
                     records.numbers.push(number);
                 }
                 start += line.len() + 1;
-                number += 1;
             }
         }
         records

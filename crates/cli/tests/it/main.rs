@@ -1,0 +1,5 @@
+//! The program as its users meet it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod program;
+mod readers;

@@ -1,0 +1,59 @@
+//! The exports as other programs read them: pyarrow and DuckDB.
+//!
+//! `scripts/test` makes the virtual environment that they live in and says so in a variable.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::program::{fixtures, program};
+
+#[test]
+fn pyarrow_and_duckdb_read_every_kind_of_output() {
+    let Some(python) = std::env::var_os("PROFILE_EXPORT_READERS") else {
+        panic!("PROFILE_EXPORT_READERS is not set: run the tests with scripts/test");
+    };
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    for request in [
+        "everyone-with-events",
+        "all-profiles",
+        "tutorial",
+        "one-identity",
+        "events-only",
+    ] {
+        let output = program()
+            .arg("run")
+            .arg(fixtures().join(format!("requests/{request}.json")))
+            .arg("--from")
+            .arg(fixtures())
+            .arg("--out")
+            .arg(out.join(request))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let store = folder.path().join("store");
+    let output = program()
+        .args(["ingest", "--store"])
+        .arg(&store)
+        .arg("--from")
+        .arg(fixtures())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(&out)
+        .arg(store.join("runs"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
