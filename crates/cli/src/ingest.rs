@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use profile_export::{
     Class, Dataset, DatasetInputs, Input, LoadReport, OnBadRecord, SourceFolder, Store,
-    parse_rfc3339,
+    parse_rfc3339, peak_memory,
 };
 use serde_json::json;
 
@@ -53,6 +53,7 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             "loaded": report.loaded,
             "dropped": report.dropped,
             "bad": report.bad,
+            "peakMemoryBytes": peak_memory(),
         }))?;
     }
     Ok(())

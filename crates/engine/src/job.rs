@@ -11,6 +11,7 @@ use writer::{FileInfo, StagedBatch};
 
 use crate::documents::resolve_policy;
 use crate::error::{Error, Result};
+use crate::memory::peak_memory;
 use crate::export::{ExportOptions, Exported, export};
 use crate::plan::Plan;
 use crate::request::{ExportRequest, MergePolicyRef, RequestError};
@@ -237,6 +238,7 @@ fn finish(
         );
         set(metrics, "totalExportedEventCounter", json!(events));
         set(metrics, "totalWrittenBytes", json!(bytes));
+        set(metrics, "peakMemoryBytes", json!(peak_memory()));
         if !by_segment.is_empty() {
             set(
                 metrics,
