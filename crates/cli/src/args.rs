@@ -50,15 +50,21 @@ pub enum Command {
     Run(RunArgs),
     /// Load records into a store
     Ingest(IngestArgs),
-    /// Create and list datasets
+    /// Create, list, show and delete datasets
     #[command(subcommand)]
     Datasets(DatasetsCommand),
-    /// Create and list merge policies
+    /// Create, update, list, show and delete merge policies
     #[command(subcommand)]
     MergePolicies(DocumentsCommand),
-    /// Create and list segment definitions
+    /// Create, update, list, show and delete segment definitions
     #[command(subcommand)]
     Segments(DocumentsCommand),
+    /// Create, run, watch, list and cancel export jobs
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+    /// List, show and delete the batches that jobs wrote
+    #[command(subcommand)]
+    Batches(BatchesCommand),
     /// Look after a store
     #[command(subcommand)]
     Store(StoreCommand),
@@ -175,6 +181,20 @@ pub enum DatasetsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
+    /// Show one
+    Get {
+        /// Its ID or name
+        id: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Delete one with its records
+    Delete {
+        /// Its ID
+        id: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,8 +206,127 @@ pub enum DocumentsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
+    /// Replace one; a merge policy gets a new version
+    Update {
+        /// Its ID
+        id: String,
+        /// An object
+        body: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
     /// List all
     List {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Show one
+    Get {
+        /// Its ID
+        id: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Delete one
+    Delete {
+        /// Its ID
+        id: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// Create a job that waits to be run, and print it
+    Create {
+        /// The body of POST /export/jobs; - is standard input
+        request: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Run jobs that wait
+    Run {
+        /// The job's ID
+        #[arg(required_unless_present_any = ["next", "all"], conflicts_with_all = ["next", "all"])]
+        id: Option<i64>,
+        /// The oldest that waits, if there is one
+        #[arg(long, conflicts_with = "all")]
+        next: bool,
+        /// All that wait, one after the other
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// List jobs, newest first, in the platform's page form
+    List {
+        /// At the most this many [default: all]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+        /// A number of jobs to skip, or the page.pageOffset of the page before
+        #[arg(long, value_name = "N|CURSOR")]
+        offset: Option<String>,
+        /// NEW, PROCESSING, SUCCEEDED, FAILED or CANCELLED
+        #[arg(long)]
+        status: Option<String>,
+        /// createdTime or updateTime, with :asc or :desc
+        #[arg(long)]
+        sort: Option<String>,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Show one
+    Get {
+        /// The job's ID
+        id: i64,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Follow one until it is finished, and print it
+    Watch {
+        /// The job's ID
+        id: i64,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Cancel one that waits or runs
+    Cancel {
+        /// The job's ID
+        id: i64,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BatchesCommand {
+    /// List all, newest first
+    List {
+        /// Only those of this dataset
+        #[arg(long, value_name = "ID")]
+        dataset: Option<String>,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Show one
+    Get {
+        /// Its ID
+        id: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// List the files of one: path, length, rows and digest
+    Files {
+        /// Its ID
+        id: String,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Delete one with its files
+    Delete {
+        /// Its ID
+        id: String,
         #[command(flatten)]
         store: StoreArg,
     },

@@ -1,6 +1,7 @@
 use profile_export::{
-    Dataset, DatasetBody, MergePolicy, Store, merge_policies as list_policies, put_merge_policy,
-    put_segment, read_json, read_list, segments as list_segments,
+    Dataset, DatasetBody, MergePolicy, Store, delete_merge_policy, delete_segment,
+    merge_policies as list_policies, merge_policy, put_merge_policy, put_segment, read_json,
+    read_list, segment, segments as list_segments,
 };
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use crate::export::scope;
 use crate::failure::Failure;
 use crate::ingest::now_micros;
 use crate::output::{print, print_json, read};
+use crate::progress::say;
 
 /// Opens a store, making it where it is missing: one may begin with its policies and datasets.
 fn store(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
@@ -36,6 +38,16 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
                 .map(|d| [d.id.as_str(), d.class.word(), &d.name]);
             print(&table(["ID", "CLASS", "NAME"], rows))
         }
+        DatasetsCommand::Get { id, store: at } => {
+            let dataset = store(arguments, at)?.catalog().dataset(id)?;
+            let dataset = dataset.ok_or_else(|| Failure::usage(format!("no dataset {id:?}")))?;
+            print_json(&json!(dataset))
+        }
+        DatasetsCommand::Delete { id, store: at } => {
+            store(arguments, at)?.catalog().delete_dataset(id)?;
+            say(arguments, &format!("deleted dataset {id}"));
+            Ok(())
+        }
     }
 }
 
@@ -53,6 +65,27 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
                 )?);
             }
             print_json(&one_or_list(made.iter().map(|p| json!(p)).collect()))
+        }
+        DocumentsCommand::Update {
+            id,
+            body,
+            store: at,
+        } => {
+            let store = store(arguments, at)?;
+            merge_policy(store.catalog(), id, None)?;
+            let mut policy: MergePolicy = read_json(&read(body)?)?;
+            policy.id.clone_from(id);
+            let made = put_merge_policy(store.catalog(), policy, now_micros() / 1000)?;
+            print_json(&json!(made))
+        }
+        DocumentsCommand::Get { id, store: at } => {
+            let store = store(arguments, at)?;
+            print_json(&json!(merge_policy(store.catalog(), id, None)?))
+        }
+        DocumentsCommand::Delete { id, store: at } => {
+            delete_merge_policy(store(arguments, at)?.catalog(), id)?;
+            say(arguments, &format!("deleted merge policy {id}"));
+            Ok(())
         }
         DocumentsCommand::List { store: at } => {
             let policies = list_policies(store(arguments, at)?.catalog())?;
@@ -78,6 +111,27 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
                 made.push(put_segment(store.catalog(), body)?);
             }
             print_json(&one_or_list(made))
+        }
+        DocumentsCommand::Update {
+            id,
+            body,
+            store: at,
+        } => {
+            let store = store(arguments, at)?;
+            segment(store.catalog(), id)?;
+            let mut body: Value = read_json(&read(body)?)?;
+            if let Some(body) = body.as_object_mut() {
+                body.insert("id".to_owned(), json!(id));
+            }
+            print_json(&put_segment(store.catalog(), body)?)
+        }
+        DocumentsCommand::Get { id, store: at } => {
+            print_json(&segment(store(arguments, at)?.catalog(), id)?)
+        }
+        DocumentsCommand::Delete { id, store: at } => {
+            delete_segment(store(arguments, at)?.catalog(), id)?;
+            say(arguments, &format!("deleted segment {id}"));
+            Ok(())
         }
         DocumentsCommand::List { store: at } => {
             let segments = list_segments(store(arguments, at)?.catalog())?;

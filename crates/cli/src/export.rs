@@ -72,7 +72,7 @@ pub fn scope(arguments: &Arguments) -> Scope {
 }
 
 /// What was written where, and how long each stage took.
-fn summary(finished: &Finished, started: Instant) -> String {
+pub fn summary(finished: &Finished, started: Instant) -> String {
     let mut text = String::new();
     for (folder, files) in &finished.batches {
         for file in files {

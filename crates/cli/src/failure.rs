@@ -30,6 +30,14 @@ impl Failure {
         }
     }
 
+    pub fn is_interrupt(&self) -> bool {
+        self.code == INTERRUPTED
+    }
+
+    pub fn is_usage(&self) -> bool {
+        self.code == USAGE
+    }
+
     /// Says the message on standard error and gives the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {

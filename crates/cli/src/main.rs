@@ -1,10 +1,12 @@
 //! The program `profile-export`: parses its arguments, calls the engine, prints.
 
 mod args;
+mod batches;
 mod catalog;
 mod export;
 mod failure;
 mod ingest;
+mod jobs;
 mod output;
 mod progress;
 mod store_command;
@@ -48,6 +50,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Datasets(command) => catalog::datasets(arguments, command),
         Command::MergePolicies(command) => catalog::merge_policies(arguments, command),
         Command::Segments(command) => catalog::segments(arguments, command),
+        Command::Jobs(command) => jobs::run(arguments, command),
+        Command::Batches(command) => batches::run(arguments, command),
         Command::Store(command) => store_command::run(arguments, command),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -82,6 +82,55 @@ fn end_other_default(catalog: &Catalog, policy: &MergePolicy) -> Result<()> {
     Ok(())
 }
 
+/// A merge policy, in a version of it or the newest.
+///
+/// # Errors
+/// There is no such policy or version; the error names those that there are.
+pub fn merge_policy(catalog: &Catalog, id: &str, version: Option<i64>) -> Result<MergePolicy> {
+    find_policy(catalog, id, version, "id")
+}
+
+/// Deletes a merge policy with all its versions; jobs that were created with it still use it.
+///
+/// # Errors
+/// There is no such policy, it is built in, or a segment's definition names it.
+pub fn delete_merge_policy(catalog: &Catalog, id: &str) -> Result<()> {
+    let refuse = |problem: String| Err(RequestError::new("id", problem).into());
+    if MergePolicy::built_in().iter().any(|b| b.id == id) {
+        return refuse(format!("{id:?} is built in"));
+    }
+    for segment in segments(catalog)? {
+        if policy_of(&segment).as_deref() == Some(id) {
+            let name = segment.get("id").unwrap_or(&Value::Null);
+            return refuse(format!("segment {name} names merge policy {id:?}"));
+        }
+    }
+    if !catalog.delete_document(DocumentKind::MergePolicy, id)? {
+        find_policy(catalog, id, None, "id")?;
+    }
+    Ok(())
+}
+
+/// A segment definition.
+///
+/// # Errors
+/// There is no such segment.
+pub fn segment(catalog: &Catalog, id: &str) -> Result<Value> {
+    catalog
+        .document(DocumentKind::Segment, id, None)?
+        .ok_or_else(|| RequestError::new("id", format!("no segment {id:?}")).into())
+}
+
+/// Deletes a segment definition; the memberships of profiles stay.
+///
+/// # Errors
+/// There is no such segment.
+pub fn delete_segment(catalog: &Catalog, id: &str) -> Result<()> {
+    segment(catalog, id)?;
+    catalog.delete_document(DocumentKind::Segment, id)?;
+    Ok(())
+}
+
 /// Adds a segment definition or replaces it.
 ///
 /// # Errors

@@ -67,17 +67,23 @@ mod sources;
 
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use direct::export_folder;
-pub use documents::{merge_policies, put_merge_policy, put_segment, read_list, segments};
+pub use documents::{
+    delete_merge_policy, delete_segment, merge_policies, merge_policy, put_merge_policy,
+    put_segment, read_list, segment, segments,
+};
 pub use error::{Error, Result};
 pub use folder::SourceFolder;
-pub use job::{Finished, RunOptions, create_job, run_job, sweep};
+pub use job::{
+    CancelOutcome, Finished, JobPage, JobProgress, RunOptions, cancel_job, create_job,
+    job_progress, list_jobs, run_job, sweep,
+};
 pub use memory::peak_memory;
 pub use merge::MergePolicy;
 pub use plan::{EventPlan, Plan};
 pub use request::{ExportRequest, RequestError, read_json};
 pub use rows::export_rows;
 pub use store::{
-    Dataset, DatasetBatches, DatasetInputs, Input, JobRecord, LoadReport, OnBadRecord, Progress,
-    Scope, Store, StoreError,
+    BatchRecord, Dataset, DatasetBatches, DatasetInputs, Input, JobRecord, LoadReport, OnBadRecord,
+    Progress, Scope, Store, StoreError,
 };
 pub use xdm::{Class, parse_rfc3339};

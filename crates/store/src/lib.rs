@@ -12,7 +12,10 @@ mod record;
 mod run;
 mod store;
 
-pub use catalog::{BatchRecord, Catalog, Dataset, DocumentKind, JobRecord, Scope, new_id};
+pub use catalog::{
+    BatchRecord, Catalog, Dataset, DocumentKind, JobOffset, JobQuery, JobRecord, JobSort, NewJob,
+    Scope, new_id,
+};
 pub use error::{Result, StoreError};
 pub use load::{DatasetBatches, Input, LoadReport, OnBadRecord, PrimaryIdentity};
 pub use maintenance::{DatasetStats, Stats};

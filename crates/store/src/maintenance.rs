@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StructArray};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use xdm::{Class, digest128};
 
-use crate::catalog::{RunChange, RunRecord};
+use crate::catalog::{BatchRecord, RunChange, RunRecord};
 use crate::error::{AtPath, Result, StoreError};
 use crate::run::{Run, RunRows, RunTables, SealedFile, sync_folder, system};
 use crate::store::Store;
@@ -161,10 +162,10 @@ impl Store {
                 }
             }
         }
-        for batch in self.catalog().batches()? {
+        for batch in self.catalog().batches(None)? {
             let files = batch.body.get("files").and_then(Value::as_array);
             for file in files.into_iter().flatten() {
-                if let Some(problem) = self.verify_batch_file(&batch.id, file) {
+                if let Some(problem) = verify_batch_file(&self.batch_folder(&batch), file) {
                     problems.push(problem);
                 }
             }
@@ -172,16 +173,30 @@ impl Store {
         Ok(problems)
     }
 
-    fn verify_batch_file(&self, batch: &str, file: &Value) -> Option<String> {
-        let name = file.get("name").and_then(Value::as_str)?;
-        let path = self.batches_folder().join(batch).join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) => return Some(format!("{}: {error}", path.display())),
+    /// Where a batch's files are: in the store, unless its job was told another place.
+    #[must_use]
+    pub fn batch_folder(&self, batch: &BatchRecord) -> PathBuf {
+        match batch.body.get("folder").and_then(Value::as_str) {
+            Some(folder) => PathBuf::from(folder),
+            None => self.batches_folder().join(&batch.id),
+        }
+    }
+
+    /// Deletes a batch with its files; says whether there was one.
+    ///
+    /// # Errors
+    /// The catalog can't be written, the files can't be deleted.
+    pub fn delete_batch(&self, id: &str) -> Result<bool> {
+        let Some(batch) = self.catalog().batch(id)? else {
+            return Ok(false);
         };
-        let digest = format!("xxh3-128:{:032x}", digest128(&bytes));
-        let known = file.get("digest").and_then(Value::as_str)?;
-        (digest != known).then(|| format!("{} is damaged: its digest differs", path.display()))
+        // First out of sight, then off the disk: a crash in between leaves what is swept.
+        let folder = self.batch_folder(&batch);
+        let deleted = self.catalog().delete_batch(id)?;
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at(folder),
+            _ => Ok(deleted),
+        }
     }
 
     /// Deletes the folders of batches that no job published: what a killed export leaves behind.
@@ -202,12 +217,24 @@ impl Store {
     }
 }
 
+fn verify_batch_file(folder: &Path, file: &Value) -> Option<String> {
+    let name = file.get("name").and_then(Value::as_str)?;
+    let path = folder.join(name);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) => return Some(format!("{}: {error}", path.display())),
+    };
+    let digest = format!("xxh3-128:{:032x}", digest128(&bytes));
+    let known = file.get("digest").and_then(Value::as_str)?;
+    (digest != known).then(|| format!("{} is damaged: its digest differs", path.display()))
+}
+
 /// Writes the live records of several runs as one.
 fn fold(
     runs: &[Run],
     class: Class,
     types: &xdm::Fields,
-    folder: &std::path::Path,
+    folder: &Path,
     durable: bool,
 ) -> Result<crate::run::RunFiles> {
     let mut sources: Vec<Option<ArrayRef>> = Vec::new();

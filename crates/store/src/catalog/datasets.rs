@@ -181,8 +181,8 @@ impl Catalog {
             let taken: Option<(String, String)> = t
                 .query_row(
                     "SELECT id, name FROM datasets
-                     WHERE id = ?1 OR (org = ?2 AND sandbox = ?3 AND name = ?4)",
-                    params![dataset.id, self.scope.org, self.scope.sandbox, dataset.name],
+                     WHERE org = ?1 AND sandbox = ?2 AND deleted = 0 AND (id = ?3 OR name = ?4)",
+                    params![self.scope.org, self.scope.sandbox, dataset.id, dataset.name],
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .optional()?;
@@ -193,13 +193,16 @@ impl Catalog {
                     format!("dataset name {name:?} is taken by dataset {id}; names are unique")
                 }));
             }
+            // A deleted dataset's row stays for the jobs that still read it; its ID may come back.
             t.execute(
-                "INSERT INTO datasets (id, org, sandbox, name, created, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO datasets (org, sandbox, id, name, created, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (org, sandbox, id) DO UPDATE
+                 SET name = ?4, created = ?5, body = ?6, deleted = 0",
                 params![
-                    dataset.id,
                     self.scope.org,
                     self.scope.sandbox,
+                    dataset.id,
                     dataset.name,
                     dataset.created,
                     json!(dataset).to_string(),
@@ -210,6 +213,44 @@ impl Catalog {
         Ok(dataset)
     }
 
+    /// Deletes a dataset with its records; jobs that were created before still read them.
+    ///
+    /// # Errors
+    /// There is no such dataset, or batches were written to it.
+    pub fn delete_dataset(&self, id: &str) -> Result<()> {
+        self.write(|t| {
+            let scope = params![self.scope.org, self.scope.sandbox, id];
+            let batches: i64 = t.query_row(
+                "SELECT count(*) FROM batches WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3",
+                scope,
+                |row| row.get(0),
+            )?;
+            if batches > 0 {
+                return Err(StoreError::Refused(format!(
+                    "dataset {id} holds {batches} batches; delete them first"
+                )));
+            }
+            let deleted = t.execute(
+                "UPDATE datasets SET deleted = 1
+                 WHERE org = ?1 AND sandbox = ?2 AND id = ?3 AND deleted = 0",
+                scope,
+            )?;
+            if deleted == 0 {
+                return Err(StoreError::Refused(format!("no dataset {id:?}")));
+            }
+            t.execute(
+                "UPDATE counters SET value = value + 1 WHERE name = 'generation'",
+                [],
+            )?;
+            t.execute(
+                "UPDATE runs SET removed = (SELECT value FROM counters WHERE name = 'generation')
+                 WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3 AND removed IS NULL",
+                scope,
+            )?;
+            Ok(())
+        })
+    }
+
     /// All datasets, newest first.
     ///
     /// # Errors
@@ -217,7 +258,8 @@ impl Catalog {
     pub fn datasets(&self) -> Result<Vec<Dataset>> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 ORDER BY created DESC, id",
+            "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 AND deleted = 0
+             ORDER BY created DESC, id",
         )?;
         let rows = statement.query_map(params![self.scope.org, self.scope.sandbox], body)?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
@@ -231,7 +273,8 @@ impl Catalog {
         Ok(self
             .connection()
             .query_row(
-                "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 AND (id = ?3 OR name = ?3)
+                "SELECT body FROM datasets
+                 WHERE org = ?1 AND sandbox = ?2 AND deleted = 0 AND (id = ?3 OR name = ?3)
                  ORDER BY id = ?3 DESC LIMIT 1",
                 params![self.scope.org, self.scope.sandbox, id_or_name],
                 body,

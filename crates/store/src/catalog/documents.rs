@@ -52,6 +52,20 @@ impl Catalog {
         })
     }
 
+    /// Deletes a document with all its versions; says whether there was one.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn delete_document(&self, kind: DocumentKind, id: &str) -> Result<bool> {
+        self.write(|t| {
+            let deleted = t.execute(
+                "DELETE FROM documents WHERE kind = ?1 AND org = ?2 AND sandbox = ?3 AND id = ?4",
+                params![kind.word(), self.scope.org, self.scope.sandbox, id],
+            )?;
+            Ok(deleted > 0)
+        })
+    }
+
     /// A document's version, or its newest one.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::Catalog;
@@ -13,41 +13,125 @@ pub struct JobRecord {
     pub status: String,
     /// The generation of the store that it reads.
     pub generation: i64,
+    /// When it was created: milliseconds since 1970, never less than those of the job before.
+    pub created: i64,
+    /// The request as it was given.
+    pub request: Value,
+    /// The merge policy as it was resolved.
+    pub policy: Value,
     /// The job object.
     pub body: Value,
 }
 
-/// A batch of a job that succeeded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchRecord {
-    /// 24 hex digits, given out when the job was created.
-    pub id: String,
-    /// The dataset that it was written to.
-    pub dataset: String,
-    /// Its files with their sizes, rows and digests.
-    pub body: Value,
+/// What a new job is made of.
+pub struct NewJob<'a> {
+    /// Milliseconds since 1970.
+    pub now: i64,
+    /// The request as it was given.
+    pub request: &'a Value,
+    /// The merge policy as it was resolved.
+    pub policy: &'a Value,
+}
+
+/// What a list of jobs shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobQuery {
+    /// At the most this many.
+    pub limit: Option<u32>,
+    /// From where on.
+    pub offset: JobOffset,
+    /// Only jobs in this state.
+    pub status: Option<String>,
+    /// In what order.
+    pub sort: JobSort,
+}
+
+/// Where a page of a list begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobOffset {
+    /// After this many jobs.
+    Count(u32),
+    /// After the job that was created at this time (milliseconds since 1970) with this ID.
+    After(i64, i64),
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobSort {
+    /// Newest first.
+    #[default]
+    CreatedDescending,
+    /// Oldest first.
+    CreatedAscending,
+    /// Latest change first.
+    UpdatedDescending,
+    /// Latest change last.
+    UpdatedAscending,
+}
+
+impl Default for JobOffset {
+    fn default() -> Self {
+        Self::Count(0)
+    }
+}
+
+const COLUMNS: &str = "body, id, status, generation, created, request, policy";
+
+fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+    let json = |i: usize| -> rusqlite::Result<Value> {
+        let text: String = row.get(i)?;
+        serde_json::from_str(&text).map_err(|e| {
+            rusqlite::Error::FromSqlConversionFailure(i, rusqlite::types::Type::Text, Box::new(e))
+        })
+    };
+    Ok(JobRecord {
+        id: row.get(1)?,
+        status: row.get(2)?,
+        generation: row.get(3)?,
+        created: row.get(4)?,
+        request: json(5)?,
+        policy: json(6)?,
+        body: json(0)?,
+    })
 }
 
 impl Catalog {
     /// Adds a job in state `NEW` that reads the store as it is now. `body` makes the job object from
-    /// the job's ID.
+    /// the job's ID and time.
     ///
     /// # Errors
     /// The catalog can't be written.
-    pub fn create_job(&self, created: i64, body: impl FnOnce(i64) -> Value) -> Result<JobRecord> {
+    pub fn create_job(
+        &self,
+        job: &NewJob<'_>,
+        body: impl FnOnce(i64, i64) -> Value,
+    ) -> Result<JobRecord> {
         self.write(|t| {
             let generation: i64 = t.query_row(
                 "SELECT value FROM counters WHERE name = 'generation'",
                 [],
                 |row| row.get(0),
             )?;
+            // A clock that is set back must not change the order of the jobs.
+            let last: i64 =
+                t.query_row("SELECT coalesce(max(created), 0) FROM jobs", [], |row| {
+                    row.get(0)
+                })?;
+            let created = job.now.max(last);
             t.execute(
-                "INSERT INTO jobs (org, sandbox, status, generation, created, body)
-                 VALUES (?1, ?2, 'NEW', ?3, ?4, '{}')",
-                params![self.scope.org, self.scope.sandbox, generation, created],
+                "INSERT INTO jobs (org, sandbox, status, generation, created, request, policy, body)
+                 VALUES (?1, ?2, 'NEW', ?3, ?4, ?5, ?6, '{}')",
+                params![
+                    self.scope.org,
+                    self.scope.sandbox,
+                    generation,
+                    created,
+                    job.request.to_string(),
+                    job.policy.to_string()
+                ],
             )?;
             let id = t.last_insert_rowid();
-            let body = body(id);
+            let body = body(id, created);
             t.execute(
                 "UPDATE jobs SET body = ?2 WHERE id = ?1",
                 params![id, body.to_string()],
@@ -56,28 +140,58 @@ impl Catalog {
                 id,
                 status: "NEW".to_owned(),
                 generation,
+                created,
+                request: job.request.clone(),
+                policy: job.policy.clone(),
                 body,
             })
         })
     }
 
-    /// Replaces a job's state and object, and adds its batches, all in one transaction.
+    /// Moves a job from one state to another; says whether it was in the first, and, where it
+    /// `must_want`, whether nobody has asked to cancel it.
     ///
     /// # Errors
     /// The catalog can't be written.
-    pub fn update_job(
+    pub fn move_job(
         &self,
         id: i64,
-        status: &str,
+        from: &str,
+        to: &str,
+        body: &Value,
+        must_want: bool,
+    ) -> Result<bool> {
+        self.write(|t| {
+            let moved = t.execute(
+                "UPDATE jobs SET status = ?3, body = ?4
+                 WHERE id = ?1 AND status = ?2 AND (cancel = 0 OR NOT ?5)",
+                params![id, from, to, body.to_string(), must_want],
+            )?;
+            Ok(moved > 0)
+        })
+    }
+
+    /// Ends a running job in success and adds its batches, all at once; says false, and does nothing,
+    /// where somebody has asked to cancel it.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn finish_job(
+        &self,
+        id: i64,
         body: &Value,
         created: i64,
-        batches: &[BatchRecord],
-    ) -> Result<()> {
+        batches: &[super::BatchRecord],
+    ) -> Result<bool> {
         self.write(|t| {
-            t.execute(
-                "UPDATE jobs SET status = ?2, body = ?3 WHERE id = ?1",
-                params![id, status, body.to_string()],
+            let moved = t.execute(
+                "UPDATE jobs SET status = 'SUCCEEDED', body = ?2
+                 WHERE id = ?1 AND status = 'PROCESSING' AND cancel = 0",
+                params![id, body.to_string()],
             )?;
+            if moved == 0 {
+                return Ok(false);
+            }
             for batch in batches {
                 t.execute(
                     "INSERT INTO batches (id, org, sandbox, job, dataset, created, body)
@@ -93,7 +207,7 @@ impl Catalog {
                     ],
                 )?;
             }
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -105,18 +219,71 @@ impl Catalog {
         Ok(self
             .connection()
             .query_row(
-                "SELECT body, status, generation FROM jobs WHERE id = ?1 AND org = ?2 AND sandbox = ?3",
+                &format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND org = ?2 AND sandbox = ?3"),
                 params![id, self.scope.org, self.scope.sandbox],
-                |row| {
-                    Ok(JobRecord {
-                        id,
-                        status: row.get(1)?,
-                        generation: row.get(2)?,
-                        body: super::datasets::body(row)?,
-                    })
-                },
+                record,
             )
             .optional()?)
+    }
+
+    /// The oldest job in state `NEW`.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn next_job(&self) -> Result<Option<JobRecord>> {
+        Ok(self
+            .connection()
+            .query_row(
+                &format!(
+                    "SELECT {COLUMNS} FROM jobs WHERE status = 'NEW' AND org = ?1 AND sandbox = ?2
+                     ORDER BY id LIMIT 1"
+                ),
+                params![self.scope.org, self.scope.sandbox],
+                record,
+            )
+            .optional()?)
+    }
+
+    /// A page of the list of jobs.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn jobs(&self, query: &JobQuery) -> Result<Vec<JobRecord>> {
+        let order = match query.sort {
+            JobSort::CreatedDescending => "created DESC, id DESC",
+            JobSort::CreatedAscending => "created, id",
+            JobSort::UpdatedDescending => "json_extract(body, '$.updateTime') DESC, id DESC",
+            JobSort::UpdatedAscending => "json_extract(body, '$.updateTime'), id",
+        };
+        let (count, after) = match query.offset {
+            JobOffset::Count(count) => (count, None),
+            JobOffset::After(created, id) => (0, Some((created, id))),
+        };
+        let sign = if query.sort == JobSort::CreatedAscending {
+            ">"
+        } else {
+            "<"
+        };
+        let connection = self.connection();
+        let mut statement = connection.prepare(&format!(
+            "SELECT {COLUMNS} FROM jobs
+             WHERE org = ?1 AND sandbox = ?2 AND status = coalesce(?3, status)
+               AND (?4 IS NULL OR (created, id) {sign} (?4, ?5))
+             ORDER BY {order} LIMIT ?6 OFFSET ?7"
+        ))?;
+        let rows = statement.query_map(
+            params![
+                self.scope.org,
+                self.scope.sandbox,
+                query.status,
+                after.map(|(created, _)| created),
+                after.map(|(_, id)| id),
+                query.limit.map_or(-1, i64::from),
+                count
+            ],
+            record,
+        )?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
     /// All jobs in state `PROCESSING`, in any organisation and sandbox.
@@ -125,59 +292,36 @@ impl Catalog {
     /// The catalog can't be read.
     pub fn processing_jobs(&self) -> Result<Vec<JobRecord>> {
         let connection = self.connection();
-        let mut statement = connection
-            .prepare("SELECT body, id, generation FROM jobs WHERE status = 'PROCESSING'")?;
-        let rows = statement.query_map([], |row| {
-            Ok(JobRecord {
-                id: row.get(1)?,
-                status: "PROCESSING".to_owned(),
-                generation: row.get(2)?,
-                body: super::datasets::body(row)?,
-            })
-        })?;
+        let mut statement = connection.prepare(&format!(
+            "SELECT {COLUMNS} FROM jobs WHERE status = 'PROCESSING'"
+        ))?;
+        let rows = statement.query_map([], record)?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
-    /// Fails a job whose process is gone, unless it ended meanwhile.
+    /// Asks for a running job to be cancelled; whoever runs it looks for that.
     ///
     /// # Errors
     /// The catalog can't be written.
-    pub fn fail_dead_job(&self, id: i64, body: &Value) -> Result<()> {
+    pub fn request_cancel(&self, id: i64) -> Result<()> {
         self.write(|t| {
-            t.execute(
-                "UPDATE jobs SET status = 'FAILED', body = ?2 WHERE id = ?1 AND status = 'PROCESSING'",
-                params![id, body.to_string()],
-            )?;
+            t.execute("UPDATE jobs SET cancel = 1 WHERE id = ?1", [id])?;
             Ok(())
         })
     }
 
-    /// The IDs of all batches that are part of the store, in any organisation and sandbox.
-    pub(crate) fn all_batch_ids(&self) -> Result<Vec<String>> {
-        let connection = self.connection();
-        let mut statement = connection.prepare("SELECT id FROM batches")?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        rows.collect::<Result<_, _>>().map_err(Into::into)
-    }
-
-    /// All batches, with their bodies.
+    /// Whether somebody has asked for a job to be cancelled.
     ///
     /// # Errors
     /// The catalog can't be read.
-    pub fn batches(&self) -> Result<Vec<BatchRecord>> {
-        let connection = self.connection();
-        let mut statement = connection.prepare(
-            "SELECT body, id, dataset FROM batches WHERE org = ?1 AND sandbox = ?2
-             ORDER BY created DESC, id",
-        )?;
-        let rows = statement.query_map(params![self.scope.org, self.scope.sandbox], |row| {
-            Ok(BatchRecord {
-                id: row.get(1)?,
-                dataset: row.get(2)?,
-                body: super::datasets::body(row)?,
+    pub fn is_cancel_requested(&self, id: i64) -> Result<bool> {
+        let cancel: Option<bool> = self
+            .connection()
+            .query_row("SELECT cancel FROM jobs WHERE id = ?1", [id], |row| {
+                row.get(0)
             })
-        })?;
-        rows.collect::<Result<_, _>>().map_err(Into::into)
+            .optional()?;
+        Ok(cancel.unwrap_or(false))
     }
 }
 

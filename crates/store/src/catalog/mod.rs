@@ -3,6 +3,7 @@
 //! What it does not name does not exist: files are written and synced first, then one transaction
 //! makes them visible. Bodies that users see are kept as JSON; columns hold what is searched by.
 
+mod batches;
 mod datasets;
 mod documents;
 mod jobs;
@@ -15,10 +16,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+pub use batches::BatchRecord;
 pub use datasets::Dataset;
 pub use documents::DocumentKind;
 pub use jobs::new_id;
-pub use jobs::{BatchRecord, JobRecord};
+pub use jobs::{JobOffset, JobQuery, JobRecord, JobSort, NewJob};
 pub(crate) use runs::{RunChange, RunRecord};
 
 use crate::error::Result;

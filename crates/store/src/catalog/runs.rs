@@ -66,8 +66,9 @@ impl Catalog {
     pub(crate) fn runs(&self, generation: i64) -> Result<Vec<RunRecord>> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT d.body, r.id, r.folder, r.files FROM runs r JOIN datasets d ON d.id = r.dataset
-             WHERE d.org = ?1 AND d.sandbox = ?2
+            "SELECT d.body, r.id, r.folder, r.files FROM runs r
+             JOIN datasets d ON d.org = r.org AND d.sandbox = r.sandbox AND d.id = r.dataset
+             WHERE r.org = ?1 AND r.sandbox = ?2
                AND r.added <= ?3 AND (r.removed IS NULL OR r.removed > ?3)
              ORDER BY r.id",
         )?;
@@ -110,8 +111,16 @@ impl Catalog {
             )?;
             for (dataset, folder, files) in change.added {
                 t.execute(
-                    "INSERT INTO runs (dataset, folder, added, files) VALUES (?1, ?2, ?3, ?4)",
-                    params![dataset, folder, generation, json!(files).to_string()],
+                    "INSERT INTO runs (org, sandbox, dataset, folder, added, files)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![
+                        self.scope.org,
+                        self.scope.sandbox,
+                        dataset,
+                        folder,
+                        generation,
+                        json!(files).to_string()
+                    ],
                 )?;
             }
             for id in change.removed {

@@ -7,14 +7,16 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
     INSERT INTO counters VALUES ('generation', 0), ('sequence', 0);
     CREATE TABLE datasets (
-        id TEXT PRIMARY KEY,
         org TEXT NOT NULL,
         sandbox TEXT NOT NULL,
+        id TEXT NOT NULL,
         name TEXT NOT NULL,
         created INTEGER NOT NULL,
+        deleted INTEGER NOT NULL DEFAULT 0,
         body TEXT NOT NULL,
-        UNIQUE (org, sandbox, name)
+        PRIMARY KEY (org, sandbox, id)
     ) STRICT;
+    CREATE UNIQUE INDEX dataset_names ON datasets (org, sandbox, name) WHERE deleted = 0;
     CREATE TABLE unions (
         org TEXT NOT NULL,
         sandbox TEXT NOT NULL,
@@ -25,11 +27,14 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        dataset TEXT NOT NULL REFERENCES datasets (id),
+        org TEXT NOT NULL,
+        sandbox TEXT NOT NULL,
+        dataset TEXT NOT NULL,
         folder TEXT NOT NULL UNIQUE,
         added INTEGER NOT NULL,
         removed INTEGER,
-        files TEXT NOT NULL
+        files TEXT NOT NULL,
+        FOREIGN KEY (org, sandbox, dataset) REFERENCES datasets (org, sandbox, id)
     ) STRICT;
     CREATE TABLE documents (
         kind TEXT NOT NULL,
@@ -47,9 +52,13 @@ const MIGRATIONS: [&str; 1] = ["
         status TEXT NOT NULL,
         generation INTEGER NOT NULL,
         created INTEGER NOT NULL,
+        cancel INTEGER NOT NULL DEFAULT 0,
+        request TEXT NOT NULL,
+        policy TEXT NOT NULL,
         body TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX jobs_by_scope ON jobs (org, sandbox, id);
+    CREATE INDEX jobs_by_age ON jobs (org, sandbox, created, id);
+    CREATE INDEX jobs_by_status ON jobs (status, id);
     CREATE TABLE batches (
         id TEXT PRIMARY KEY,
         org TEXT NOT NULL,
@@ -59,6 +68,7 @@ const MIGRATIONS: [&str; 1] = ["
         created INTEGER NOT NULL,
         body TEXT NOT NULL
     ) STRICT;
+    CREATE INDEX batches_by_dataset ON batches (org, sandbox, dataset, created);
 "];
 
 pub(super) fn prepare(connection: &mut Connection, durable: bool) -> Result<()> {
