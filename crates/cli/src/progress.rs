@@ -1,6 +1,6 @@
 use std::io::{IsTerminal, stderr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -8,6 +8,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use profile_export::Progress;
 
 use crate::args::Arguments;
+
+/// The work that Ctrl-C cancels.
+static CURRENT: Mutex<Option<Arc<Progress>>> = Mutex::new(None);
+
+fn current() -> MutexGuard<'static, Option<Arc<Progress>>> {
+    CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Shows how far the work is while it goes on, and cancels it at Ctrl-C.
 pub struct Watch {
@@ -20,9 +27,13 @@ impl Watch {
     /// Begins to watch; `total` is the number of bytes to be read, 0 where it is not known.
     pub fn start(arguments: &Arguments, total: u64) -> Self {
         let progress = Arc::new(Progress::default());
-        let cancelled = progress.clone();
-        // A second handler can't be set, and one is enough.
-        let _ = ctrlc::set_handler(move || cancelled.cancel());
+        *current() = Some(progress.clone());
+        // A second handler can't be set, and one is enough: it cancels whatever is at work.
+        let _ = ctrlc::set_handler(|| {
+            if let Some(progress) = current().as_ref() {
+                progress.cancel();
+            }
+        });
         let done = Arc::new(AtomicBool::new(false));
         let shown = stderr().is_terminal() && !arguments.quiet && !arguments.json;
         let watcher = shown.then(|| {

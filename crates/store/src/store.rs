@@ -163,7 +163,7 @@ impl Store {
             generation,
             profile_union: self.catalog.union(Class::Profile, Some(generation))?,
             event_union: self.catalog.union(Class::Event, Some(generation))?,
-            datasets: self.catalog.datasets()?,
+            datasets: self.catalog.datasets_ever()?,
             runs,
         })
     }

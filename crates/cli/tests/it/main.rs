@@ -1,5 +1,8 @@
 //! The program as its users meet it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod faults;
+mod lives;
 mod program;
 mod readers;
+mod walk;

@@ -256,12 +256,24 @@ impl Catalog {
     /// # Errors
     /// The catalog can't be read.
     pub fn datasets(&self) -> Result<Vec<Dataset>> {
+        self.select_datasets(false)
+    }
+
+    /// All datasets and the deleted ones too, which an earlier job may still read.
+    pub(crate) fn datasets_ever(&self) -> Result<Vec<Dataset>> {
+        self.select_datasets(true)
+    }
+
+    fn select_datasets(&self, deleted_too: bool) -> Result<Vec<Dataset>> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 AND deleted = 0
+            "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 AND deleted <= ?3
              ORDER BY created DESC, id",
         )?;
-        let rows = statement.query_map(params![self.scope.org, self.scope.sandbox], body)?;
+        let rows = statement.query_map(
+            params![self.scope.org, self.scope.sandbox, deleted_too],
+            body,
+        )?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
