@@ -52,8 +52,10 @@ pub struct Entry {
     pub qualified: Option<i64>,
 }
 
+/// Builds a [`MembershipIndex`] from a column that comes in stretches.
 #[derive(Default)]
-struct Builder {
+pub struct MembershipBuilder {
+    rows: u32,
     known: HashMap<(String, String), usize>,
     segments: Vec<((String, String), Vec<Entry>)>,
 }
@@ -64,11 +66,9 @@ impl MembershipIndex {
     /// # Errors
     /// A column that is no map of maps of objects.
     pub fn from_columns(columns: &[ArrayRef]) -> Result<Self, ArrowError> {
-        let mut builder = Builder::default();
-        let mut first_row = 0;
+        let mut builder = MembershipBuilder::default();
         for column in columns {
-            builder.add(column, first_row)?;
-            first_row += column.len() as u32;
+            builder.add(column)?;
         }
         Ok(builder.finish())
     }
@@ -220,8 +220,14 @@ impl<'a> Segment<'a> {
     }
 }
 
-impl Builder {
-    fn add(&mut self, column: &ArrayRef, first_row: u32) -> Result<(), ArrowError> {
+impl MembershipBuilder {
+    /// Adds the next records' column.
+    ///
+    /// # Errors
+    /// A column that is no map of maps of objects.
+    pub fn add(&mut self, column: &ArrayRef) -> Result<(), ArrowError> {
+        let first_row = self.rows;
+        self.rows += column.len() as u32;
         let Some(ty) = Class::Profile.standard_type("segmentMembership") else {
             return Ok(());
         };
@@ -275,7 +281,9 @@ impl Builder {
         }
     }
 
-    fn finish(mut self) -> MembershipIndex {
+    /// The index of all that was added.
+    #[must_use]
+    pub fn finish(mut self) -> MembershipIndex {
         self.segments.sort_by(|a, b| a.0.cmp(&b.0));
         let mut starts = vec![0];
         let mut total = 0;

@@ -14,7 +14,7 @@ use xdm::{Class, digest128};
 
 use crate::catalog::{BatchRecord, RunChange, RunRecord};
 use crate::error::{AtPath, Result, StoreError};
-use crate::run::{Run, RunRows, RunTables, SealedFile, sync_folder, system};
+use crate::run::{Run, RunRows, SealedFile, sync_folder, system, write_run};
 use crate::store::Store;
 
 /// Figures of a store.
@@ -283,7 +283,7 @@ fn fold(
         rows: &rows,
         ids: &ids,
     };
-    RunTables::new(&run)?.write(folder, durable)
+    write_run(folder, &run, durable)
 }
 
 fn order_event_ties(

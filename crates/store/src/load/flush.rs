@@ -8,10 +8,11 @@ use xdm::{Class, Fields};
 
 use super::system::Keyed;
 use crate::error::Result;
-use crate::run::{Run, RunRows, RunTables, system};
+use crate::run::{Run, RunRows, system};
 
-/// Parsed bytes after which a run is written: what bounds a load's memory.
-const FULL_BYTES: usize = 192 << 20;
+/// Parsed bytes after which a run is written. A load holds twice as much: while one run is written the
+/// records of the next are parsed.
+const FULL_BYTES: usize = 128 << 20;
 /// Rows after which a run is written, whatever they weigh.
 const FULL_ROWS: usize = 1 << 23;
 
@@ -47,13 +48,14 @@ impl Accumulator {
         self.rows
     }
 
-    /// The records as the tables of a run; `None` where nothing is left of them.
-    pub(super) fn into_tables(
+    /// Hands the records, sorted as a run, to `f`; `None` where nothing is left of them.
+    pub(super) fn into_run<T>(
         self,
         class: Class,
         types: &Fields,
         earlier: &[&Run],
-    ) -> Result<Option<RunTables>> {
+        f: impl FnOnce(&RunRows<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
         let mut ids = Vec::new();
         let mut entries = match class {
             Class::Profile => self.entries(|_, _| true),
@@ -84,7 +86,7 @@ impl Accumulator {
             rows: &rows,
             ids: &ids,
         };
-        Ok(Some(RunTables::new(&run)?))
+        f(&run).map(Some)
     }
 
     fn entries(&self, keep: impl Fn(usize, usize) -> bool) -> Vec<Entry> {

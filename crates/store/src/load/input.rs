@@ -180,7 +180,7 @@ fn read_lines(
         if n > 0 {
             // Only what is new can hold a line's end.
             let new = bytes.get(before..).unwrap_or_default();
-            match new.iter().rposition(|b| *b == b'\n') {
+            match memchr::memrchr(b'\n', new) {
                 Some(end) => carried = bytes.split_off(before + end + 1),
                 None => {
                     carried = bytes;
@@ -192,7 +192,7 @@ fn read_lines(
             bytes.drain(..3);
         }
         if !bytes.is_empty() {
-            let lines = bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            let lines = memchr::memchr_iter(b'\n', &bytes).count() as u64;
             let chunk = Chunk {
                 file: name.clone(),
                 first_line,

@@ -12,7 +12,7 @@ use super::parse::{Records, exported_types, parse};
 use super::system::set_type;
 use crate::catalog::Dataset;
 use crate::error::{Result, StoreError};
-use crate::run::Run;
+use crate::run::{Run, RunTables};
 use crate::store::Snapshot;
 
 /// Records of one dataset as Arrow record batches: a column for each top-level XDM field.
@@ -81,7 +81,8 @@ impl Snapshot {
             }
             *union = exported_types(&types, &target);
             let earlier: Vec<&Run> = runs.iter().filter(|r| r.dataset == dataset.id).collect();
-            let tables = accumulator.into_tables(dataset.class, union, &earlier)?;
+            let class = dataset.class;
+            let tables = accumulator.into_run(class, union, &earlier, RunTables::new)?;
             if let Some(tables) = tables {
                 runs.push(Run::in_memory(&dataset.id, dataset.class, tables)?);
             }

@@ -8,7 +8,7 @@ mod rejects;
 mod system;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use rayon::prelude::*;
 use xdm::{Class, FieldPath, FieldType, Fields};
@@ -18,10 +18,10 @@ pub use memory::DatasetBatches;
 
 use crate::Progress;
 use crate::error::{Result, StoreError};
-use crate::run::{Run, RunFiles};
+use crate::run::{Run, RunFiles, write_run};
 use flush::Accumulator;
 use input::{Chunk, read_chunks};
-use parse::{Bad, Parsed, Records, exported_types, parse};
+use parse::{Parsed, Records, exported_types, parse};
 use rejects::Rejects;
 use system::set_type;
 
@@ -108,14 +108,20 @@ pub(crate) fn load(
         sequence: target.first_sequence,
         report: LoadReport::default(),
         rejects: Rejects::new(settings.on_bad_record),
-        accumulator: Accumulator::default(),
-        loaded: Vec::new(),
-        new_runs: Vec::new(),
+        target,
+        settings,
+    };
+    let mut written = Written {
+        target,
+        settings,
+        report: LoadReport::default(),
+        runs: Vec::new(),
+        opened: Vec::new(),
     };
     let window = 4 * rayon::current_num_threads();
     std::thread::scope(|scope| {
         // Made in here, so that after an error the receiver is gone before the reader is waited for.
-        let (sender, receiver) = sync_channel::<Result<Chunk>>(window);
+        let (sender, mut receiver) = sync_channel::<Result<Chunk>>(window);
         scope.spawn(move || {
             for input in inputs {
                 // Once nobody listens any more, nothing is read any more.
@@ -133,44 +139,74 @@ pub(crate) fn load(
                 }
             }
         });
-        loop {
-            let chunks: Vec<Chunk> = receiver.iter().take(window).collect::<Result<_>>()?;
-            if chunks.is_empty() {
-                return Ok(());
-            }
-            settings.progress.check()?;
-            state.take_in(&chunks, target, settings, &mut run_name)?;
+        // While the records of one run are written, those of the next are parsed.
+        let mut full = state.fill(&mut receiver, window)?;
+        while let Some((accumulator, types)) = full.take() {
+            let name = run_name();
+            let (wrote, filled) = rayon::join(
+                || written.write(accumulator, &types, name),
+                || state.fill(&mut receiver, window),
+            );
+            wrote?;
+            full = filled?;
         }
-    })
-    .and_then(|()| state.flush(target, settings, &mut run_name))?;
+        Ok::<_, StoreError>(())
+    })?;
     state.rejects.finish()?;
     Ok(Loaded {
         types: exported_types(&state.types, target),
-        runs: state.loaded,
+        runs: written.runs,
         next_sequence: state.sequence,
-        report: state.report,
+        report: LoadReport {
+            read: state.report.read,
+            bad: state.report.bad,
+            ..written.report
+        },
     })
 }
 
-struct State {
+/// What was parsed so far.
+struct State<'a> {
     types: Fields,
     sequence: u64,
     report: LoadReport,
     rejects: Rejects,
-    accumulator: Accumulator,
-    loaded: Vec<(String, RunFiles)>,
-    /// The runs of this load, for the events that they have.
-    new_runs: Vec<Run>,
+    target: &'a LoadTarget<'a>,
+    settings: &'a LoadSettings<'a>,
 }
 
-impl State {
-    fn take_in(
+/// What was written so far.
+struct Written<'a> {
+    target: &'a LoadTarget<'a>,
+    settings: &'a LoadSettings<'a>,
+    report: LoadReport,
+    runs: Vec<(String, RunFiles)>,
+    /// The runs of this load, for the events that they have.
+    opened: Vec<Run>,
+}
+
+impl State<'_> {
+    /// Parses until there is enough for a run, or no more; returns the records with their types.
+    fn fill(
         &mut self,
-        chunks: &[Chunk],
-        target: &LoadTarget<'_>,
-        settings: &LoadSettings<'_>,
-        run_name: &mut impl FnMut() -> String,
-    ) -> Result<()> {
+        receiver: &mut Receiver<Result<Chunk>>,
+        window: usize,
+    ) -> Result<Option<(Accumulator, Fields)>> {
+        let mut accumulator = Accumulator::default();
+        while !accumulator.is_full() {
+            let chunks: Vec<Chunk> = receiver.iter().take(window).collect::<Result<_>>()?;
+            if chunks.is_empty() {
+                break;
+            }
+            self.settings.progress.check()?;
+            self.take_in(&chunks, &mut accumulator)?;
+        }
+        let types = exported_types(&self.types, self.target);
+        Ok((accumulator.rows() > 0).then_some((accumulator, types)))
+    }
+
+    fn take_in(&mut self, chunks: &[Chunk], accumulator: &mut Accumulator) -> Result<()> {
+        let target = self.target;
         let mut first = self.sequence;
         let records: Vec<(Records<'_>, u64)> = chunks
             .iter()
@@ -204,52 +240,41 @@ impl State {
             self.types = united;
             self.report.read += records.len() as u64;
             for bad in &parsed.bad {
-                self.reject(chunk, bad)?;
+                self.report.bad += 1;
+                self.rejects.push(&chunk.file, bad)?;
             }
-            settings.progress.add_rows(records.len() as u64);
-            self.accumulator.push(parsed.keyed);
-            if self.accumulator.is_full() {
-                self.flush(target, settings, run_name)?;
-            }
+            self.settings.progress.add_rows(records.len() as u64);
+            accumulator.push(parsed.keyed);
         }
         Ok(())
     }
+}
 
-    fn reject(&mut self, chunk: &Chunk, bad: &Bad) -> Result<()> {
-        self.report.bad += 1;
-        self.rejects.push(&chunk.file, bad)
-    }
-
-    fn flush(
-        &mut self,
-        target: &LoadTarget<'_>,
-        settings: &LoadSettings<'_>,
-        run_name: &mut impl FnMut() -> String,
-    ) -> Result<()> {
-        let accumulator = std::mem::take(&mut self.accumulator);
-        let earlier: Vec<&Run> = target
+impl Written<'_> {
+    /// Writes records as a run, unless the dataset has them all already.
+    fn write(&mut self, accumulator: Accumulator, types: &Fields, name: String) -> Result<()> {
+        let class = self.target.class;
+        let earlier: Vec<&Run> = self
+            .target
             .earlier
             .iter()
             .copied()
-            .chain(&self.new_runs)
+            .chain(&self.opened)
             .collect();
-        let types = exported_types(&self.types, target);
-        let name = run_name();
-        let folder = settings.runs.join(&name);
+        let folder = self.settings.runs.join(&name);
         let read = accumulator.rows() as u64;
-        let tables = accumulator.into_tables(target.class, &types, &earlier)?;
-        let Some(tables) = tables else {
-            self.report.dropped += read;
-            return Ok(());
-        };
-        let files = tables.write(&folder, settings.durable)?;
-        self.report.loaded += files.records;
-        self.report.dropped += read - files.records;
-        if target.class == Class::Event {
-            self.new_runs
-                .push(Run::open(&folder, "", target.class, &files)?);
+        let files = accumulator.into_run(class, types, &earlier, |run| {
+            write_run(&folder, run, self.settings.durable)
+        })?;
+        let loaded = files.as_ref().map_or(0, |files| files.records);
+        self.report.loaded += loaded;
+        self.report.dropped += read - loaded;
+        if let Some(files) = files {
+            if class == Class::Event {
+                self.opened.push(Run::open(&folder, "", class, &files)?);
+            }
+            self.runs.push((name, files));
         }
-        self.loaded.push((name, files));
         Ok(())
     }
 }

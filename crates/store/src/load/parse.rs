@@ -40,12 +40,14 @@ impl<'a> Records<'a> {
         };
         if let ChunkRecords::Lines(text) = &chunk.records {
             let mut start = 0;
-            for (number, line) in (chunk.first_line..).zip(text.split(|b| *b == b'\n')) {
+            let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+            for (number, end) in (chunk.first_line..).zip(ends) {
+                let line = text.get(start..end).unwrap_or_default();
                 if !line.iter().all(u8::is_ascii_whitespace) {
-                    records.lines.push((start, start + line.len()));
+                    records.lines.push((start, end));
                     records.numbers.push(number);
                 }
-                start += line.len() + 1;
+                start = end + 1;
             }
         }
         records

@@ -16,8 +16,8 @@ mod sealed;
 mod write;
 
 pub use read::{Records, RowValues, Run};
-pub(crate) use sealed::{FileSeal, SealedFile};
-pub(crate) use write::{RunFiles, RunRows, RunTables, sync_folder};
+pub(crate) use sealed::{FileSeal, SealedFile, Sealing};
+pub(crate) use write::{RunFiles, RunRows, RunTables, sync_folder, write_run};
 
 /// The system columns beside `record`.
 pub(crate) mod system {

@@ -6,6 +6,7 @@
 //! are an error rather than a wrong answer.
 
 use std::fs::File;
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::{AtPath, Result, StoreError};
 
@@ -34,23 +35,73 @@ pub(crate) struct FileSeal {
     pub(crate) digest: String,
 }
 
-impl FileSeal {
-    /// Writes the seal of a finished file beside it. Neither is synced.
-    pub(crate) fn write(folder: &Path, name: &str) -> Result<Self> {
-        let path = folder.join(name);
-        let file = File::open(&path).at(&path)?;
-        let map = map(&file).at(&path)?;
-        let seal: Vec<u8> = map
-            .par_chunks(PAGE)
-            .flat_map_iter(|page| xxh3_64(page).to_le_bytes())
-            .collect();
-        let seal_path = seal_path(&path);
-        std::fs::write(&seal_path, &seal).at(&seal_path)?;
-        Ok(Self {
-            name: name.to_owned(),
-            length: map.len() as u64,
-            digest: format!("{:032x}", xdm::digest128(&seal)),
-        })
+/// A writer that seals what goes through it.
+pub(crate) struct Sealing<W> {
+    inner: W,
+    page: Box<Xxh3>,
+    in_page: usize,
+    length: u64,
+    seal: Vec<u8>,
+}
+
+impl<W: Write> Sealing<W> {
+    pub(crate) fn new(inner: W) -> Self {
+        Self {
+            inner,
+            page: Box::new(Xxh3::new()),
+            in_page: 0,
+            length: 0,
+            seal: Vec::new(),
+        }
+    }
+
+    fn end_page(&mut self) {
+        self.seal.extend(self.page.digest().to_le_bytes());
+        self.page.reset();
+        self.in_page = 0;
+    }
+
+    /// The writer beneath, and the seal of all that was written, which goes into a file beside it.
+    pub(crate) fn finish(mut self, path: &Path, durable: bool) -> Result<(W, FileSeal)> {
+        if self.in_page > 0 {
+            self.end_page();
+        }
+        let seal_path = seal_path(path);
+        std::fs::write(&seal_path, &self.seal).at(&seal_path)?;
+        if durable {
+            File::open(&seal_path)
+                .and_then(|f| f.sync_all())
+                .at(&seal_path)?;
+        }
+        let name = path.file_name().unwrap_or_default();
+        let seal = FileSeal {
+            name: name.to_string_lossy().into_owned(),
+            length: self.length,
+            digest: format!("{:032x}", xdm::digest128(&self.seal)),
+        };
+        Ok((self.inner, seal))
+    }
+}
+
+impl<W: Write> Write for Sealing<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        let mut rest = bytes.get(..n).unwrap_or_default();
+        self.length += n as u64;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(PAGE - self.in_page));
+            self.page.update(now);
+            self.in_page += now.len();
+            rest = later;
+            if self.in_page == PAGE {
+                self.end_page();
+            }
+        }
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
     }
 }
 

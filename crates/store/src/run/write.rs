@@ -1,22 +1,20 @@
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, StructArray, UInt64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt64Array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use gather::{Child, Column, RowRef};
-use membership::MembershipIndex;
+use membership::{MembershipBuilder, MembershipIndex};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xdm::{Class, FieldType, Fields};
 
-use super::{BATCH_ROWS, FileSeal, system};
+use super::{BATCH_ROWS, FileSeal, Sealing, system};
 use crate::error::{AtPath, Result};
 
 /// The files of a run as the catalog knows them.
@@ -39,31 +37,18 @@ pub(crate) struct RunRows<'a> {
     pub(crate) ids: &'a [u128],
 }
 
-/// The tables of a run, before they are files.
-pub(crate) struct RunTables {
-    pub(crate) persons: RecordBatch,
-    pub(crate) records: Vec<RecordBatch>,
-    records_schema: SchemaRef,
-    /// Segments and members of a profile run.
-    pub(crate) membership: Option<(RecordBatch, RecordBatch)>,
-    /// The digests of the events' `_id`s of an event run.
-    pub(crate) ids: Option<RecordBatch>,
+/// Gathers the rows of a run, batch by batch.
+struct Gatherer<'a> {
+    column: Column,
+    rows: &'a [(u128, RowRef)],
+    /// The columns of the records' table: the identity stands in the table of persons, once.
+    kept: Vec<usize>,
 }
 
-impl RunTables {
-    /// Gathers the rows of a run, in parallel.
-    pub(crate) fn new(run: &RunRows<'_>) -> Result<Self> {
+impl<'a> Gatherer<'a> {
+    fn new(run: &RunRows<'a>) -> Result<Self> {
         let column = Column::new(&run_type(run.types), run.sources)?;
-        let batches: Vec<StructArray> = run
-            .rows
-            .par_chunks(BATCH_ROWS)
-            .map(|rows| {
-                let rows: Vec<RowRef> = rows.iter().map(|(_, at)| *at).collect();
-                Ok(column.gather(&rows)?.as_struct().clone())
-            })
-            .collect::<Result<_>>()?;
-        // The identity stands in the table of persons, once.
-        let kept: Vec<usize> = match column.data_type() {
+        let kept = match column.data_type() {
             DataType::Struct(fields) => fields
                 .iter()
                 .enumerate()
@@ -72,103 +57,160 @@ impl RunTables {
                 .collect(),
             _ => Vec::new(),
         };
-        let (membership, ids) = match run.class {
-            Class::Profile => {
-                let columns: Vec<ArrayRef> = batches
-                    .iter()
-                    .filter_map(|batch| {
-                        let record = batch.column_by_name(system::RECORD)?.as_struct();
-                        record.column_by_name("segmentMembership").cloned()
-                    })
-                    .collect();
-                let tables = MembershipIndex::from_columns(&columns)?.to_batches()?;
-                (Some(tables), None)
-            }
-            Class::Event => {
-                let ids = keys_array(run.ids.iter().copied())?;
-                let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)])?;
-                (None, Some(batch))
-            }
-        };
         Ok(Self {
-            persons: persons_batch(&column, run.rows)?,
-            records_schema: schema_of(&column, &kept),
-            records: batches
-                .iter()
-                .map(|batch| RecordBatch::from(batch).project(&kept))
-                .collect::<Result<_, ArrowError>>()?,
-            membership,
-            ids,
+            column,
+            rows: run.rows,
+            kept,
         })
     }
 
-    /// Writes the tables into a new folder; they are synced where `durable`.
-    pub(crate) fn write(self, folder: &Path, durable: bool) -> Result<RunFiles> {
-        let (persons, records) = (
-            self.persons.num_rows() as u64,
-            self.records.iter().map(|b| b.num_rows() as u64).sum(),
-        );
-        let mut tables = vec![
-            ("persons.arrow", self.persons.schema(), vec![self.persons]),
-            ("records.arrow", self.records_schema, self.records),
-        ];
-        if let Some((segments, members)) = self.membership {
-            tables.push(("segments.arrow", segments.schema(), vec![segments]));
-            tables.push(("members.arrow", members.schema(), vec![members]));
-        }
-        if let Some(ids) = self.ids {
-            tables.push(("ids.arrow", ids.schema(), vec![ids]));
-        }
-        std::fs::create_dir_all(folder).at(folder)?;
-        let files = tables
-            .into_par_iter()
-            .map(|(name, schema, batches)| {
-                write_table(&folder.join(name), &schema, &batches, durable)?;
-                let seal = FileSeal::write(folder, name)?;
-                if durable {
-                    let path = folder.join(format!("{name}.seal"));
-                    File::open(&path).and_then(|f| f.sync_all()).at(&path)?;
-                }
-                Ok(seal)
+    /// The batches of some of the rows, gathered in parallel, each with its memberships.
+    fn batches(&self, rows: &[(u128, RowRef)]) -> Result<Vec<(RecordBatch, Option<ArrayRef>)>> {
+        rows.par_chunks(BATCH_ROWS)
+            .map(|rows| {
+                let rows: Vec<RowRef> = rows.iter().map(|(_, at)| *at).collect();
+                let whole = self.column.gather(&rows)?;
+                let whole = whole.as_struct();
+                let record = whole.column_by_name(system::RECORD).map(|r| r.as_struct());
+                let memberships = record.and_then(|r| r.column_by_name("segmentMembership"));
+                let batch = RecordBatch::from(whole).project(&self.kept)?;
+                Ok((batch, memberships.cloned()))
             })
-            .collect::<Result<Vec<_>>>()?;
-        if durable {
-            sync_folder(folder)?;
-        }
-        Ok(RunFiles {
-            files,
-            persons,
+            .collect()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        let fields: Vec<_> = match self.column.data_type() {
+            DataType::Struct(fields) => self
+                .kept
+                .iter()
+                .filter_map(|i| fields.get(*i).cloned())
+                .collect(),
+            _ => Vec::new(),
+        };
+        SchemaRef::new(Schema::new(fields))
+    }
+}
+
+/// The tables of a run that stays in memory.
+pub(crate) struct RunTables {
+    pub(crate) persons: RecordBatch,
+    pub(crate) records: Vec<RecordBatch>,
+    /// Segments and members of a profile run.
+    pub(crate) membership: Option<(RecordBatch, RecordBatch)>,
+    /// The digests of the events' `_id`s of an event run.
+    pub(crate) ids: Option<RecordBatch>,
+}
+
+impl RunTables {
+    pub(crate) fn new(run: &RunRows<'_>) -> Result<Self> {
+        let gatherer = Gatherer::new(run)?;
+        let (records, memberships): (Vec<_>, Vec<_>) =
+            gatherer.batches(run.rows)?.into_iter().unzip();
+        let memberships: Vec<ArrayRef> = memberships.into_iter().flatten().collect();
+        Ok(Self {
+            persons: persons_batch(&gatherer.column, run.rows)?,
             records,
+            membership: match run.class {
+                Class::Profile => Some(MembershipIndex::from_columns(&memberships)?.to_batches()?),
+                Class::Event => None,
+            },
+            ids: match run.class {
+                Class::Profile => None,
+                Class::Event => Some(ids_batch(run.ids)?),
+            },
         })
     }
+}
+
+/// Writes a run's files into a new folder, a few batches at a time; they are synced where `durable`.
+pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>, durable: bool) -> Result<RunFiles> {
+    let gatherer = Gatherer::new(run)?;
+    std::fs::create_dir_all(folder).at(folder)?;
+    let persons = persons_batch(&gatherer.column, run.rows)?;
+    let mut members = MembershipBuilder::default();
+    let mut table = Table::create(&folder.join("records.arrow"), &gatherer.schema())?;
+    for rows in gatherer
+        .rows
+        .chunks(BATCH_ROWS * rayon::current_num_threads())
+    {
+        for (batch, memberships) in gatherer.batches(rows)? {
+            if let (Class::Profile, Some(memberships)) = (run.class, memberships) {
+                members.add(&memberships)?;
+            }
+            table.writer.write(&batch)?;
+        }
+    }
+    let records = table;
+    let person_count = persons.num_rows() as u64;
+    let mut small = vec![("persons.arrow", persons)];
+    match run.class {
+        Class::Profile => {
+            let (segments, members) = members.finish().to_batches()?;
+            small.push(("segments.arrow", segments));
+            small.push(("members.arrow", members));
+        }
+        Class::Event => small.push(("ids.arrow", ids_batch(run.ids)?)),
+    }
+    let mut tables = vec![records];
+    for (name, batch) in small {
+        let mut table = Table::create(&folder.join(name), &batch.schema())?;
+        table.writer.write(&batch)?;
+        tables.push(table);
+    }
+    let files = tables
+        .into_par_iter()
+        .map(|table| table.finish(durable))
+        .collect::<Result<Vec<_>>>()?;
+    if durable {
+        sync_folder(folder)?;
+    }
+    Ok(RunFiles {
+        files,
+        persons: person_count,
+        records: run.rows.len() as u64,
+    })
+}
+
+/// A table's file being written and sealed.
+struct Table {
+    path: PathBuf,
+    writer: FileWriter<BufWriter<Sealing<File>>>,
+}
+
+impl Table {
+    fn create(path: &Path, schema: &Schema) -> Result<Self> {
+        let file = Sealing::new(File::create_new(path).at(path)?);
+        let buffered = BufWriter::with_capacity(1 << 20, file);
+        Ok(Self {
+            path: path.to_owned(),
+            writer: FileWriter::try_new(buffered, schema)?,
+        })
+    }
+
+    fn finish(mut self, durable: bool) -> Result<FileSeal> {
+        let path = &self.path;
+        self.writer.finish()?;
+        let sealing = self.writer.into_inner()?.into_inner();
+        let sealing = sealing
+            .map_err(std::io::IntoInnerError::into_error)
+            .at(path)?;
+        let (file, seal) = sealing.finish(path, durable)?;
+        if durable {
+            file.sync_all().at(path)?;
+        }
+        Ok(seal)
+    }
+}
+
+fn ids_batch(ids: &[u128]) -> Result<RecordBatch> {
+    let ids: ArrayRef = Arc::new(keys_array(ids.iter().copied())?);
+    Ok(RecordBatch::try_from_iter([("id", ids)])?)
 }
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).at(folder)
-}
-
-fn write_table(
-    path: &Path,
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    durable: bool,
-) -> Result<()> {
-    let file = File::create_new(path).at(path)?;
-    let mut writer = FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema)?;
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.finish()?;
-    let file = writer
-        .into_inner()?
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .at(path)?;
-    if durable {
-        file.sync_all().at(path)?;
-    }
-    Ok(())
 }
 
 /// The type of a run's rows: system columns and the record.
@@ -194,17 +236,6 @@ pub(crate) fn run_type(types: &Fields) -> DataType {
         ]
         .into(),
     )
-}
-
-fn schema_of(column: &Column, columns: &[usize]) -> SchemaRef {
-    let fields: Vec<_> = match column.data_type() {
-        DataType::Struct(fields) => columns
-            .iter()
-            .filter_map(|i| fields.get(*i).cloned())
-            .collect(),
-        _ => Vec::new(),
-    };
-    SchemaRef::new(Schema::new(fields))
 }
 
 /// One row a person: key, identity and first record.
