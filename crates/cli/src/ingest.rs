@@ -33,6 +33,7 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
                 dataset: dataset.id,
                 inputs,
                 ingested_at,
+                keep: None,
             };
             store.ingest(&[load], &on_bad, now, &watch.progress)?
         }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use store::{LoadReport, OnBadRecord, Progress, Scope, Store, StoreError};
 
+use xdm::{Class, FieldPath};
+
 use crate::error::{Error, Result};
 use crate::folder::SourceFolder;
 use crate::job::{Finished, RunOptions, create_job, ensure_target, run_job};
@@ -43,7 +45,13 @@ pub fn export_folder(
     let lock = File::create(folder.path().join("lock")).map_err(io)?;
     lock.lock().map_err(io)?;
     let store = Store::open_temporary(folder.path(), Scope::default())?;
-    let report = source.load(&store, on_bad_record, now, progress)?;
+    let report = source.load_fields(
+        &store,
+        |class| wanted_fields(request, class),
+        on_bad_record,
+        now,
+        progress,
+    )?;
     ensure_target(&store, request)?;
     let job = create_job(&store, request)?;
     let options = RunOptions {
@@ -52,6 +60,24 @@ pub fn export_folder(
     };
     let finished = run_job(&store, &job, &options, progress)?;
     Ok((report, finished))
+}
+
+/// The top-level fields of a class that a request asks for; `None` where it asks for all.
+fn wanted_fields(request: &ExportRequest, class: Class) -> Option<Vec<String>> {
+    let fields = match class {
+        Class::Profile => request.fields.as_deref(),
+        Class::Event => {
+            let additional = request.additional_fields.as_ref();
+            match additional.and_then(|a| a.event_list.as_ref()) {
+                None => return Some(Vec::new()),
+                Some(list) => list.fields.as_deref(),
+            }
+        }
+    };
+    // A list that can't be read is refused when the job is created.
+    let paths = FieldPath::parse_list(fields.unwrap_or_default()).unwrap_or_default();
+    let first = |path: &FieldPath| path.parts().first().cloned();
+    (!paths.is_empty()).then(|| paths.iter().filter_map(first).collect())
 }
 
 /// Deletes the temporary stores of processes that are gone.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use store::{Dataset, DatasetInputs, Input, LoadReport, OnBadRecord, Progress, Store, StoreError};
 
+use xdm::Class;
+
 use crate::documents::{put_merge_policy, put_segment, read_list};
 use crate::error::{Error, Result};
 use crate::request::read_json;
@@ -81,6 +83,19 @@ impl SourceFolder {
         now: i64,
         progress: &Progress,
     ) -> Result<LoadReport> {
+        self.load_fields(store, |_| None, on_bad_record, now, progress)
+    }
+
+    /// Loads it into a store of which only the top-level fields that `keep` gives for a class are
+    /// wanted.
+    pub(crate) fn load_fields(
+        &self,
+        store: &Store,
+        keep: impl Fn(Class) -> Option<Vec<String>>,
+        on_bad_record: &OnBadRecord,
+        now: i64,
+        progress: &Progress,
+    ) -> Result<LoadReport> {
         let catalog = store.catalog();
         let mut loads = Vec::new();
         for (dataset, inputs) in &self.datasets {
@@ -104,6 +119,7 @@ impl SourceFolder {
                 dataset: dataset.id.clone(),
                 inputs: inputs.clone(),
                 ingested_at: None,
+                keep: keep(dataset.class),
             });
         }
         for (path, is_policy) in [(&self.merge_policies, true), (&self.segments, false)] {

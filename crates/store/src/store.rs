@@ -35,6 +35,9 @@ pub struct DatasetInputs {
     pub inputs: Vec<Input>,
     /// When the records came in (microseconds since 1970), if not now and no field says so.
     pub ingested_at: Option<i64>,
+    /// The top-level fields that are stored, beside those that every export needs; all where it is
+    /// missing. For stores that are thrown away after one export.
+    pub keep: Option<Vec<String>>,
 }
 
 /// The store as it stood at one generation.
@@ -219,6 +222,11 @@ impl Store {
             types
                 .unite(&dataset.declared_fields()?)
                 .map_err(|e| StoreError::Refused(format!("dataset {}: {e}", dataset.name)))?;
+            let keep = part.keep.clone().map(|mut keep| {
+                let needed = dataset.class.standard_fields();
+                keep.extend(needed.iter().map(|(name, _)| name.to_owned()));
+                keep
+            });
             let target = LoadTarget {
                 class: dataset.class,
                 primary_identity: dataset.primary()?,
@@ -228,6 +236,7 @@ impl Store {
                     None => dataset.ingest_field()?,
                 },
                 types,
+                keep: keep.as_deref(),
                 earlier: snapshot
                     .runs
                     .iter()

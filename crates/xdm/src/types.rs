@@ -208,6 +208,11 @@ impl Fields {
         Some(self.0.remove(at).1)
     }
 
+    /// Keeps the fields whose names `f` accepts.
+    pub fn retain(&mut self, f: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| f(name));
+    }
+
     /// Names and types in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &FieldType)> {
         self.0.iter().map(|(n, t)| (n.as_str(), t))

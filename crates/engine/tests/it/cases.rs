@@ -515,6 +515,7 @@ fn parquet_input_loads_as_json_does() {
             dataset: WEB.to_owned(),
             inputs: Input::expand(path.to_str().unwrap()).unwrap(),
             ingested_at: None,
+            keep: None,
         };
         scratch
             .store

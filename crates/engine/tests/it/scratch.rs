@@ -63,6 +63,7 @@ impl Scratch {
             dataset: dataset.to_owned(),
             inputs: vec![Input::File(self.file("records.ndjson", text))],
             ingested_at: None,
+            keep: None,
         };
         Ok(self
             .store

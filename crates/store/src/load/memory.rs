@@ -52,6 +52,7 @@ impl Snapshot {
                 ingested_at: part.ingested_at,
                 ingested_at_field: dataset.ingest_field()?,
                 types: types.clone(),
+                keep: None,
                 earlier: Vec::new(),
                 first_sequence: sequence,
             };

@@ -56,6 +56,9 @@ pub(crate) struct LoadTarget<'a> {
     pub(crate) ingested_at_field: Option<FieldPath>,
     /// The union schema of the class, with what the dataset declares.
     pub(crate) types: Fields,
+    /// The top-level fields that are stored; all where it is missing. The others are checked, and are
+    /// part of the union schema, all the same.
+    pub(crate) keep: Option<&'a [String]>,
     /// The dataset's runs so far: an event that they have is dropped.
     pub(crate) earlier: Vec<&'a Run>,
     pub(crate) first_sequence: u64,
@@ -201,7 +204,10 @@ impl State<'_> {
             self.settings.progress.check()?;
             self.take_in(&chunks, &mut accumulator)?;
         }
-        let types = exported_types(&self.types, self.target);
+        let mut types = exported_types(&self.types, self.target);
+        if let Some(keep) = self.target.keep {
+            types.retain(|name| keep.iter().any(|kept| kept == name));
+        }
         Ok((accumulator.rows() > 0).then_some((accumulator, types)))
     }
 

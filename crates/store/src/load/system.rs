@@ -66,6 +66,10 @@ pub(super) fn add_system_columns(
         Some(path) => without(&record, path.parts())?,
         None => record,
     };
+    let record = match target.keep {
+        Some(keep) => only(&record, keep)?,
+        None => record,
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         (system::NAMESPACE, namespaces.finish(None)?),
         (system::ID, ids.finish(None)?),
@@ -339,6 +343,18 @@ fn descend(record: &StructArray, parts: &[&str]) -> Option<ArrayRef> {
     } else {
         descend(column.as_struct_opt()?, rest)
     }
+}
+
+/// The record with these top-level fields alone.
+fn only(record: &StructArray, keep: &[String]) -> Result<StructArray, ArrowError> {
+    let (fields, arrays): (Vec<_>, Vec<_>) = record
+        .fields()
+        .iter()
+        .zip(record.columns())
+        .filter(|(field, _)| keep.contains(field.name()))
+        .map(|(field, array)| (field.clone(), array.clone()))
+        .unzip();
+    StructArray::try_new_with_length(fields.into(), arrays, None, record.len())
 }
 
 /// The record without the field at a path.
