@@ -81,11 +81,21 @@ pub(super) enum ChunkRecords {
     Batch(StructArray),
 }
 
-/// Reads an input and hands over its chunks in order, until `send` says false.
+/// Takes chunks and gives buffers.
+pub(super) trait ChunkSink {
+    /// Hands over a chunk; says whether more are wanted.
+    fn send(&mut self, chunk: Chunk) -> bool;
+
+    /// An empty buffer, one that was used before if there is one: fresh memory costs more than
+    /// reading into it.
+    fn buffer(&mut self) -> Vec<u8>;
+}
+
+/// Reads an input and hands over its chunks in order, as long as they are wanted.
 pub(super) fn read_chunks(
     input: &Input,
     progress: &Progress,
-    send: &mut dyn FnMut(Chunk) -> bool,
+    sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let name: Arc<str> = input.name().into();
     match input {
@@ -95,13 +105,13 @@ pub(super) fn read_chunks(
             let n = read_up_to(&mut file, &mut magic).at(path)?;
             file.rewind().at(path)?;
             if magic.get(..n) == Some(b"PAR1") {
-                return read_parquet(file, &name, send);
+                return read_parquet(file, &name, sink);
             }
             let counted = Counted {
                 inner: file,
                 progress,
             };
-            read_stream(Box::new(counted), &name, send)
+            read_stream(Box::new(counted), &name, sink)
         }
         Input::Stdin => read_stream(
             Box::new(Counted {
@@ -109,7 +119,7 @@ pub(super) fn read_chunks(
                 progress,
             }),
             &name,
-            send,
+            sink,
         ),
     }
 }
@@ -130,7 +140,7 @@ impl<R: Read> Read for Counted<'_, R> {
 fn read_stream(
     mut stream: Box<dyn Read + '_>,
     name: &Arc<str>,
-    send: &mut dyn FnMut(Chunk) -> bool,
+    sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let io_error = |source| StoreError::Io {
         path: PathBuf::from(&**name),
@@ -147,31 +157,28 @@ fn read_stream(
                 flate2::read::MultiGzDecoder::new(stream),
             )),
             name,
-            send,
+            sink,
         ),
         [0x28, 0xb5, 0x2f, 0xfd] => {
             let decoder = zstd::Decoder::new(stream).map_err(io_error)?;
-            read_stream(Box::new(decoder), name, send)
+            read_stream(Box::new(decoder), name, sink)
         }
         b"PAR1" => {
             let mut bytes = Vec::new();
             let mut stream = stream;
             stream.read_to_end(&mut bytes).map_err(io_error)?;
-            read_parquet(Bytes::from(bytes), name, send)
+            read_parquet(Bytes::from(bytes), name, sink)
         }
-        _ => read_lines(stream, name, send).map_err(io_error),
+        _ => read_lines(stream, name, sink).map_err(io_error),
     }
 }
 
-fn read_lines(
-    mut stream: impl Read,
-    name: &Arc<str>,
-    send: &mut dyn FnMut(Chunk) -> bool,
-) -> io::Result<()> {
+fn read_lines(mut stream: impl Read, name: &Arc<str>, sink: &mut dyn ChunkSink) -> io::Result<()> {
     let mut first_line = 1;
     let mut carried: Vec<u8> = Vec::new();
     loop {
-        let mut bytes = Vec::with_capacity(CHUNK_BYTES + carried.len());
+        let mut bytes = sink.buffer();
+        bytes.reserve(CHUNK_BYTES + carried.len());
         bytes.append(&mut carried);
         let before = bytes.len();
         let n = (&mut stream)
@@ -198,7 +205,7 @@ fn read_lines(
                 first_line,
                 records: ChunkRecords::Lines(bytes),
             };
-            if !send(chunk) {
+            if !sink.send(chunk) {
                 return Ok(());
             }
             first_line += lines;
@@ -212,7 +219,7 @@ fn read_lines(
 fn read_parquet(
     file: impl parquet::file::reader::ChunkReader + 'static,
     name: &Arc<str>,
-    send: &mut dyn FnMut(Chunk) -> bool,
+    sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     // The reader has panicked on damaged bytes before.
     let guarded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -228,7 +235,7 @@ fn read_parquet(
                 first_line,
                 records: ChunkRecords::Batch(batch.into()),
             };
-            if !send(chunk) {
+            if !sink.send(chunk) {
                 break;
             }
             first_line += rows;

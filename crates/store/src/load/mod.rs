@@ -8,7 +8,7 @@ mod rejects;
 mod system;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use rayon::prelude::*;
 use xdm::{Class, FieldPath, FieldType, Fields};
@@ -20,7 +20,7 @@ use crate::Progress;
 use crate::error::{Result, StoreError};
 use crate::run::{Run, RunFiles, write_run};
 use flush::Accumulator;
-use input::{Chunk, read_chunks};
+use input::{Chunk, ChunkRecords, ChunkSink, read_chunks};
 use parse::{Parsed, Records, exported_types, parse};
 use rejects::Rejects;
 use system::set_type;
@@ -106,8 +106,10 @@ pub(crate) fn load(
     if let Some(path) = &target.ingested_at_field {
         set_type(&mut types, path, FieldType::DateTime);
     }
+    let (give_back, used) = channel();
     let mut state = State {
         types,
+        give_back,
         sequence: target.first_sequence,
         report: LoadReport::default(),
         rejects: Rejects::new(settings.on_bad_record),
@@ -125,19 +127,19 @@ pub(crate) fn load(
     std::thread::scope(|scope| {
         // Made in here, so that after an error the receiver is gone before the reader is waited for.
         let (sender, mut receiver) = sync_channel::<Result<Chunk>>(window);
+        let mut sink = Sink {
+            chunks: sender,
+            used,
+            open: true,
+        };
         scope.spawn(move || {
             for input in inputs {
-                // Once nobody listens any more, nothing is read any more.
-                let mut open = true;
-                let result = read_chunks(input, settings.progress, &mut |chunk| {
-                    open = sender.send(Ok(chunk)).is_ok();
-                    open
-                });
-                if let Err(error) = result {
-                    let _ = sender.send(Err(error));
+                if let Err(error) = read_chunks(input, settings.progress, &mut sink) {
+                    let _ = sink.chunks.send(Err(error));
                     return;
                 }
-                if !open {
+                // Once nobody listens any more, nothing is read any more.
+                if !sink.open {
                     return;
                 }
             }
@@ -168,9 +170,31 @@ pub(crate) fn load(
     })
 }
 
+/// The reader's end of the channels.
+struct Sink {
+    chunks: SyncSender<Result<Chunk>>,
+    used: Receiver<Vec<u8>>,
+    open: bool,
+}
+
+impl ChunkSink for Sink {
+    fn send(&mut self, chunk: Chunk) -> bool {
+        self.open = self.chunks.send(Ok(chunk)).is_ok();
+        self.open
+    }
+
+    fn buffer(&mut self) -> Vec<u8> {
+        let mut buffer = self.used.try_recv().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+}
+
 /// What was parsed so far.
 struct State<'a> {
     types: Fields,
+    /// Where buffers go that have been parsed.
+    give_back: Sender<Vec<u8>>,
     sequence: u64,
     report: LoadReport,
     rejects: Rejects,
@@ -203,6 +227,12 @@ impl State<'_> {
             }
             self.settings.progress.check()?;
             self.take_in(&chunks, &mut accumulator)?;
+            for chunk in chunks {
+                if let ChunkRecords::Lines(buffer) = chunk.records {
+                    // A reader that is done needs none.
+                    let _ = self.give_back.send(buffer);
+                }
+            }
         }
         let mut types = exported_types(&self.types, self.target);
         if let Some(keep) = self.target.keep {

@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+
 use arrow::array::{Array, StructArray};
 use arrow::error::ArrowError;
 use xdm::{FieldType, Fields, Spelling, spelling};
@@ -117,10 +119,24 @@ pub(super) fn parse(
     types: &Fields,
     first_sequence: u64,
 ) -> Result<Parsed, ArrowError> {
-    let mut parser = JsonParser::new();
+    PARSER.with_borrow_mut(|parser| parse_with(parser, records, target, types, first_sequence))
+}
+
+thread_local! {
+    /// A parser's tape and buffers are as large as its documents; each thread keeps its own.
+    static PARSER: RefCell<JsonParser> = RefCell::new(JsonParser::new());
+}
+
+fn parse_with(
+    parser: &mut JsonParser,
+    records: &Records<'_>,
+    target: &LoadTarget<'_>,
+    types: &Fields,
+    first_sequence: u64,
+) -> Result<Parsed, ArrowError> {
     let types = &with_types_of_batch(types, records.chunk);
     let mut columns = Columns::new(target.class, types);
-    let fast = records.each(&mut parser, |_, record| record?.append_to(&mut columns));
+    let fast = records.each(parser, |_, record| record?.append_to(&mut columns));
     if fast.is_ok() {
         let grown = columns.types();
         let sequences = (0..records.len() as u64)
@@ -134,7 +150,7 @@ pub(super) fn parse(
             });
         }
     }
-    parse_carefully(&mut parser, records, target, types, first_sequence)
+    parse_carefully(parser, records, target, types, first_sequence)
 }
 
 fn parse_carefully(
