@@ -199,18 +199,31 @@ impl Store {
         }
     }
 
-    /// Deletes the folders of batches that no job published: what a killed export leaves behind.
+    /// The batch folders that there are, whether the catalog knows them or not.
     ///
     /// # Errors
-    /// The folder can't be read or cleared.
-    pub fn sweep_batches(&self, running: &HashSet<String>) -> Result<()> {
-        let known: HashSet<String> = self.catalog().all_batch_ids()?.into_iter().collect();
+    /// The folder can't be read.
+    pub fn batch_folders(&self) -> Result<Vec<PathBuf>> {
         let folder = self.batches_folder();
-        for entry in fs::read_dir(&folder).at(&folder)? {
-            let entry = entry.at(&folder)?;
-            let id = entry.file_name().to_string_lossy().into_owned();
-            if !known.contains(&id) && !running.contains(&id) {
-                fs::remove_dir_all(entry.path()).at(entry.path())?;
+        let entries = fs::read_dir(&folder).at(&folder)?;
+        entries.map(|entry| Ok(entry.at(&folder)?.path())).collect()
+    }
+
+    /// Deletes those of the folders that are neither a batch in the catalog nor `live`.
+    ///
+    /// # Errors
+    /// The catalog can't be read, a folder can't be deleted.
+    pub fn sweep_batches(&self, folders: &[PathBuf], live: &HashSet<String>) -> Result<()> {
+        let known: HashSet<String> = self.catalog().all_batch_ids()?.into_iter().collect();
+        for folder in folders {
+            let id = folder.file_name().unwrap_or_default().to_string_lossy();
+            if !known.contains(id.as_ref()) && !live.contains(id.as_ref()) {
+                match fs::remove_dir_all(folder) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error).at(folder);
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use store::{Store, StoreError};
@@ -21,10 +22,7 @@ impl JobStaging {
     pub(super) fn create(store: &Store, id: i64) -> Result<Self> {
         let folder = store.staging_folder().join(id.to_string());
         let lock_path = lock_path(store, id);
-        let held = || StoreError::Refused(format!("job {id} is run by another process already"));
-        let lock = take_lock(&lock_path)
-            .map_err(io(&lock_path))?
-            .ok_or_else(held)?;
+        let lock = wait_for_lock(store, id, &lock_path)?;
         fs::create_dir_all(&folder).map_err(io(&folder))?;
         Ok(Self {
             folder,
@@ -40,6 +38,25 @@ impl Drop for JobStaging {
         let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_file(&self.lock_path);
     }
+}
+
+/// Takes the lock of a job that is to be run. Somebody who sweeps holds it for a moment; one who runs
+/// the job has moved it on from `NEW`.
+fn wait_for_lock(store: &Store, id: i64, path: &Path) -> Result<File> {
+    for _ in 0..40 {
+        if let Some(lock) = take_lock(path).map_err(io(path))? {
+            return Ok(lock);
+        }
+        if store
+            .catalog()
+            .job(id)?
+            .is_none_or(|job| job.status != "NEW")
+        {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    Err(StoreError::Refused(format!("job {id} is run by another process already")).into())
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
@@ -76,6 +93,9 @@ fn take_lock(path: &Path) -> std::io::Result<Option<File>> {
 /// # Errors
 /// The catalog or the folders can't be read or written.
 pub fn sweep(store: &Store) -> Result<()> {
+    // The folders first: one that is there now is of a job that runs now, or has ended by the time
+    // that the catalog is asked.
+    let folders = store.batch_folders()?;
     let mut live = HashSet::new();
     for job in store.catalog().processing_jobs()? {
         let path = lock_path(store, job.id);
@@ -110,7 +130,7 @@ pub fn sweep(store: &Store) -> Result<()> {
             clear(store, id);
         }
     }
-    Ok(store.sweep_batches(&live)?)
+    Ok(store.sweep_batches(&folders, &live)?)
 }
 
 /// Deletes what a job left; its lock is held.
