@@ -132,9 +132,9 @@ pub struct IngestArgs {
     /// Files and globs, NDJSON or Parquet, plain, .gz or .zst; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<String>,
-    /// The class of a dataset that is made
-    #[arg(long, value_enum, default_value = "profile")]
-    pub class: ClassArg,
+    /// The class of a dataset that is made [default: profile]
+    #[arg(long, value_enum)]
+    pub class: Option<ClassArg>,
     /// Where a dataset that is made has its primary identity, if not in identityMap, such as
     /// personalEmail.address=Email
     #[arg(long, value_name = "PATH=NAMESPACE")]

@@ -23,7 +23,7 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
             let body: DatasetBody = read_json(&read(body)?)?;
             let dataset = Dataset {
                 created: now_micros() / 1000,
-                ..body.into_dataset()?
+                ..body.into_dataset()
             };
             let made = store(arguments, at)?.catalog().create_dataset(dataset)?;
             print_json(&json!([format!("@/dataSets/{}", made.id)]))

@@ -89,10 +89,14 @@ pub fn summary(finished: &Finished, started: Instant) -> String {
         finished.job.pointer(&path).cloned().unwrap_or_default()
     };
     text.push_str(&format!(
-        "{} profiles and {} events in {:.3} s (export {} ms, publish {} ms)",
+        "{} profiles and {} events in {:.3} s (load and plan {} ms, export {} ms, publish {} ms)",
         count(finished.profiles),
         count(finished.events),
         started.elapsed().as_secs_f64(),
+        started
+            .elapsed()
+            .as_millis()
+            .saturating_sub(u128::from(took("totalTime").as_u64().unwrap_or(0))),
         took("profileExportTime"),
         took("aCPDatasetWriteTime"),
     ));

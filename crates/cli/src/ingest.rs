@@ -82,7 +82,17 @@ fn ingested_at(text: Option<&str>) -> Result<Option<i64>, Failure> {
 
 /// The dataset of that name or ID, made where it is missing.
 fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Failure> {
+    let class = ingest.class.map(|class| match class {
+        ClassArg::Profile => Class::Profile,
+        ClassArg::Event => Class::Event,
+    });
     if let Some(known) = store.catalog().dataset(name)? {
+        if class.is_some_and(|class| class != known.class) {
+            return Err(Failure::usage(format!(
+                "--class: dataset {name:?} was made with {}, which stays",
+                known.class.word()
+            )));
+        }
         let wants = [
             (
                 &ingest.primary_identity,
@@ -115,10 +125,7 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
     Ok(store.catalog().create_dataset(Dataset {
         id: String::new(),
         name: name.to_owned(),
-        class: match ingest.class {
-            ClassArg::Profile => Class::Profile,
-            ClassArg::Event => Class::Event,
-        },
+        class: class.unwrap_or(Class::Profile),
         primary_identity: ingest.primary_identity.clone(),
         ingested_at_field: ingest.ingested_at_field.clone(),
         schema,

@@ -3,8 +3,6 @@ use serde_json::Value;
 use store::Dataset;
 use xdm::Class;
 
-use crate::request::RequestError;
-
 /// The body of the platform's `POST /dataSets`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -58,29 +56,24 @@ fn parquet() -> String {
 }
 
 impl DatasetBody {
-    /// The dataset that it describes.
-    ///
-    /// # Errors
-    /// A schema that is none of the union schemas.
-    pub fn into_dataset(self) -> Result<Dataset, RequestError> {
-        let class = Class::from_union_id(&self.schema_ref.id).ok_or_else(|| {
-            RequestError::new(
-                "schemaRef.id",
-                format!(
-                    "found {:?}; allowed are {} and {} (records of a schema of your own: profile-export \
-                     ingest --dataset NAME --schema FILE)",
-                    self.schema_ref.id,
-                    Class::Profile.union_id(),
-                    Class::Event.union_id()
-                ),
-            )
-        })?;
+    /// The dataset that it describes. Its schema's `$id` tells the class: experience events where it
+    /// says so, profiles else.
+    #[must_use]
+    pub fn into_dataset(self) -> Dataset {
+        let id = self.schema_ref.id.to_ascii_lowercase();
+        let class = Class::from_union_id(&self.schema_ref.id).unwrap_or_else(|| {
+            if id.contains("experienceevent") {
+                Class::Event
+            } else {
+                Class::Profile
+            }
+        });
         let mut dataset = Dataset::target("", &self.name);
         dataset.class = class;
         dataset.schema_ref = Some(serde_json::json!(self.schema_ref));
         if let Some(description) = self.file_description {
             dataset.file_description = Some(serde_json::json!(description));
         }
-        Ok(dataset)
+        dataset
     }
 }

@@ -103,6 +103,67 @@ fn null_empty_and_absent_stay_apart() {
 }
 
 #[test]
+fn columns_come_in_the_union_schemas_order_and_quoted_parts_are_names() {
+    let scratch = with_crm();
+    let record = person(
+        "a",
+        json!({"z": {"b.c": {"d": 1, "e": 2}}, "y": 3, "x, \"w\"": 4}),
+    );
+    scratch.load(CRM, &[record]).unwrap();
+    let rows = scratch.rows(&request(json!({"fields": r#""x, ""w""", y, z."b.c".d"#})));
+    let expected = json!({"z": {"b.c": {"d": 1.0}}, "y": 3.0, "x, \"w\"": 4.0});
+    assert_eq!(rows[0].to_string(), expected.to_string());
+}
+
+#[test]
+fn the_ingest_timestamp_is_given_or_read_or_the_time_of_the_call() {
+    let scratch = with_crm();
+    scratch.dataset(WEB, Class::Profile, json!({"ingestedAtField": "meta.in"}));
+    let load = |dataset: &str, id: &str, more: Value, given: Option<&str>| {
+        let text = format!("{}\n", person(id, more));
+        let load = DatasetInputs {
+            dataset: dataset.to_owned(),
+            inputs: vec![Input::File(scratch.file("one.ndjson", text))],
+            ingested_at: given.map(|time| parse_rfc3339(time).unwrap()),
+            keep: None,
+        };
+        let now = parse_rfc3339("2020-01-03T00:00:00Z").unwrap();
+        scratch
+            .store
+            .ingest(&[load], &OnBadRecord::Fail, now, &Progress::default())
+            .unwrap();
+    };
+    load(
+        CRM,
+        "given",
+        json!({"id": "given"}),
+        Some("2020-01-01T00:00:00Z"),
+    );
+    let read = json!({"id": "read", "meta": {"in": "2020-01-02T01:00:00+01:00", "kept": true}});
+    load(WEB, "read", read, None);
+    load(CRM, "call", json!({"id": "call"}), None);
+    let after = |time: &str| {
+        let rows = scratch.rows(&request(
+            json!({"fields": "id", "filter": {"fromIngestTimestamp": time}}),
+        ));
+        sorted(rows)
+    };
+    let (given, read, call) = (r#"{"id":"given"}"#, r#"{"id":"read"}"#, r#"{"id":"call"}"#);
+    assert_eq!(after("2019-12-31T23:59:59.999999Z"), [call, given, read]);
+    // Strictly later.
+    assert_eq!(after("2020-01-01T00:00:00Z"), [call, read]);
+    assert_eq!(after("2020-01-02T00:00:00Z"), [call]);
+    assert_eq!(after("2020-01-03T00:00:00Z"), [] as [&str; 0]);
+    // The field that was read is system data and no column; what stands beside it is.
+    let error = scratch
+        .run(&request(json!({"fields": "meta.in"})))
+        .expect_err("no column");
+    assert!(error.to_string().contains("no field meta.in"), "{error}");
+    let rows = scratch.rows(&request(json!({"fields": "meta"})));
+    assert!(rows.contains(&json!({"meta": {"kept": true}})), "{rows:?}");
+}
+
+#[test]
 fn integers_widen_to_floats_across_loads_and_datasets() {
     let scratch = with_crm();
     scratch.dataset(WEB, Class::Profile, json!({}));
