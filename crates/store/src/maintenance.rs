@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StructArray};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::Field;
 use gather::RowRef;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use xdm::{Class, digest128};
 
 use crate::catalog::{BatchRecord, RunChange, RunRecord};
 use crate::error::{AtPath, Result, StoreError};
-use crate::run::{Run, RunRows, SealedFile, sync_folder, system, write_run};
+use crate::run::{Run, RunRows, SealedFile, event_ids, sync_folder, system, write_run};
 use crate::store::Store;
 
 /// Figures of a store.
@@ -303,17 +303,7 @@ fn order_event_ties(
     entries: &mut [(u128, i64, u64, RowRef)],
     sources: &[Option<ArrayRef>],
 ) -> Result<()> {
-    let ids: Vec<Option<ArrayRef>> = sources
-        .iter()
-        .map(|source| {
-            let record = source
-                .as_ref()?
-                .as_struct()
-                .column_by_name(system::RECORD)?;
-            record.as_struct().column_by_name("_id").cloned()
-        })
-        .collect();
-    let ids = gather::Column::new(&DataType::Utf8, &ids)?;
+    let ids = event_ids(sources)?;
     for tied in entries.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)) {
         tied.sort_by(|a, b| ids.text(a.3).cmp(&ids.text(b.3)));
     }

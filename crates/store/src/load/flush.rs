@@ -1,14 +1,13 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
-use gather::{Column, RowRef};
+use arrow::array::{Array, ArrayRef};
+use gather::RowRef;
 use rayon::prelude::*;
 use xdm::{Class, Fields};
 
 use super::system::Keyed;
 use crate::error::Result;
-use crate::run::{Run, RunRows, system};
+use crate::run::{Run, RunRows, event_ids};
 
 /// Parsed bytes after which a run is written. A load holds twice as much: while one run is written the
 /// records of the next are parsed.
@@ -178,17 +177,7 @@ fn keep_latest(entries: &mut Vec<Entry>) {
 
 /// Sorts events of one person and time by their `_id`.
 fn order_ties_by_id(entries: &mut [Entry], sources: &[Option<ArrayRef>]) -> Result<()> {
-    let ids: Vec<Option<ArrayRef>> = sources
-        .iter()
-        .map(|source| {
-            let record = source
-                .as_ref()?
-                .as_struct()
-                .column_by_name(system::RECORD)?;
-            record.as_struct().column_by_name("_id").cloned()
-        })
-        .collect();
-    let ids = Column::new(&DataType::Utf8, &ids)?;
+    let ids = event_ids(sources)?;
     for tied in entries.chunk_by_mut(|a, b| (a.person, a.time) == (b.person, b.time)) {
         if tied.len() > 1 {
             tied.sort_by(|a, b| ids.text(a.at).cmp(&ids.text(b.at)));

@@ -3,6 +3,7 @@
 mod arrow_value;
 mod columns;
 mod json;
+mod numbers;
 mod segments;
 mod text;
 mod value;

@@ -17,7 +17,7 @@ mod write;
 
 pub use read::{Records, RowValues, Run};
 pub(crate) use sealed::{FileSeal, SealedFile, Sealing};
-pub(crate) use write::{RunFiles, RunRows, RunTables, sync_folder, write_run};
+pub(crate) use write::{RunFiles, RunRows, RunTables, event_ids, sync_folder, write_run};
 
 /// The system columns beside `record`.
 pub(crate) mod system {
