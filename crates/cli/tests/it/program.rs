@@ -53,6 +53,17 @@ fn a_source_folder_exports_in_one_command() {
     assert_eq!(job["status"], "SUCCEEDED");
     let batches = job["destination"]["batches"].as_array().unwrap();
     assert_eq!(batches.len(), 2);
+    let metrics = &job["metrics"];
+    let total = metrics["totalExportedProfileCounter"].as_u64().unwrap();
+    for counter in [
+        "exportedProfileByNamespaceCounter",
+        "exportedProfileBySegmentCounter",
+    ] {
+        let counts = metrics[counter].as_object().unwrap();
+        let sum: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
+        assert_eq!(sum, total, "{metrics}");
+        assert!(counts.len() == 2, "{metrics}");
+    }
     for batch in batches {
         let folder = out.path().join(batch["batchId"].as_str().unwrap());
         assert!(folder.join("part-00000.parquet").is_file());

@@ -454,6 +454,57 @@ fn a_policy_update_makes_a_version_and_the_old_one_stays_usable() {
 }
 
 #[test]
+fn a_schema_has_one_default_policy() {
+    let scratch = with_crm();
+    scratch.load(CRM, &[person("a", json!({}))]).unwrap();
+    let catalog = scratch.store.catalog();
+    let used = || scratch.run(&request(json!({}))).unwrap().job["mergePolicy"].clone();
+    let put = |body: Value| {
+        put_merge_policy(catalog, serde_json::from_value(body).unwrap(), 0).unwrap();
+    };
+    assert_eq!(used()["id"], "timestampOrdered-none-mp");
+    for id in ["first", "second"] {
+        put(json!({"id": id, "default": true}));
+        assert_eq!(used(), json!({"id": id, "version": 1}));
+        let policies = merge_policies(catalog).unwrap();
+        let defaults: Vec<&str> = policies
+            .iter()
+            .filter(|policy| policy.default)
+            .map(|policy| policy.id.as_str())
+            .collect();
+        assert_eq!(defaults, [id], "making another the default ends the first");
+    }
+    put(json!({"id": "second", "default": true, "identityGraph": {"type": "pdg"}}));
+    assert_eq!(used(), json!({"id": "second", "version": 2}));
+    // A policy that contradicts itself, and the built-in ones, are refused.
+    let refused = |body: Value| {
+        put_merge_policy(catalog, serde_json::from_value(body).unwrap(), 0)
+            .expect_err("refused")
+            .to_string()
+    };
+    let precedence = json!({"type": "dataSetPrecedence"});
+    let error = refused(json!({"id": "p", "attributeMerge": precedence}));
+    assert!(error.contains("attributeMerge.order: "), "{error}");
+    assert!(refused(json!({"id": "timestampOrdered-pdg-mp"})).contains("built in"));
+}
+
+#[test]
+fn a_job_keeps_its_policy_when_that_is_deleted() {
+    let scratch = with_crm();
+    scratch.load(CRM, &[person("a", json!({}))]).unwrap();
+    let catalog = scratch.store.catalog();
+    let policy = json!({"id": "mine", "identityGraph": {"type": "pdg"}});
+    put_merge_policy(catalog, serde_json::from_value(policy).unwrap(), 0).unwrap();
+    let body = request(json!({"mergePolicy": {"id": "mine"}}));
+    let wanted = ExportRequest::from_json(body.to_string().as_bytes()).unwrap();
+    let job = create_job(&scratch.store, &wanted).unwrap();
+    delete_merge_policy(catalog, "mine").unwrap();
+    assert!(create_job(&scratch.store, &wanted).is_err());
+    let options = RunOptions::default();
+    run_job(&scratch.store, &job, &options, &Progress::default()).unwrap();
+}
+
+#[test]
 fn a_job_reads_the_store_as_it_stood_when_it_was_created() {
     let scratch = with_crm();
     scratch.load(CRM, &[person("a", json!({"x": 1}))]).unwrap();
