@@ -261,7 +261,7 @@ fn fold(
             Class::Event => event_times(run)?,
         };
         let sequences = run.sequences()?;
-        ids.extend(run.event_ids());
+        ids.extend(run.event_ids()?.iter());
         for (person, row) in rows_with_person(run) {
             let (batch, in_batch) = Run::locate(row);
             entries.push((

@@ -7,7 +7,7 @@ use xdm::{Class, Fields};
 
 use super::system::Keyed;
 use crate::error::Result;
-use crate::run::{Run, RunRows, event_ids};
+use crate::run::{Run, RunRows, SortedIds, event_ids};
 
 /// Parsed bytes after which a run is written. A load holds twice as much: while one run is written the
 /// records of the next are parsed.
@@ -59,7 +59,7 @@ impl Accumulator {
         let mut entries = match class {
             Class::Profile => self.entries(|_, _| true),
             Class::Event => {
-                let (kept, sorted) = self.new_events(earlier);
+                let (kept, sorted) = self.new_events(earlier)?;
                 ids = sorted;
                 self.entries(|source, row| kept.get(source).is_some_and(|k| k.contains(row)))
             }
@@ -108,7 +108,7 @@ impl Accumulator {
 
     /// Which events the dataset does not have yet, and their sorted `_id` digests. Of several with
     /// one `_id` the first stays.
-    fn new_events(&self, earlier: &[&Run]) -> (Vec<Kept>, Vec<u128>) {
+    fn new_events(&self, earlier: &[&Run]) -> Result<(Vec<Kept>, Vec<u128>)> {
         let mut ids: Vec<(u128, u64, RowRef)> = Vec::with_capacity(self.rows);
         for (source, part) in self.parts.iter().enumerate() {
             for (row, (id, sequence)) in part.event_ids.iter().zip(&part.sequences).enumerate() {
@@ -119,7 +119,7 @@ impl Accumulator {
         ids.par_sort_unstable();
         ids.dedup_by_key(|(id, ..)| *id);
         for run in earlier {
-            drop_known(&mut ids, run);
+            drop_known(&mut ids, &run.event_ids()?);
         }
         let mut kept: Vec<Kept> = self
             .parts
@@ -133,7 +133,7 @@ impl Accumulator {
                 *slot = true;
             }
         }
-        (kept, ids.into_iter().map(|(id, ..)| id).collect())
+        Ok((kept, ids.into_iter().map(|(id, ..)| id).collect()))
     }
 }
 
@@ -145,13 +145,13 @@ impl Kept {
     }
 }
 
-/// Drops the events that a run has: by search where there are few, side by side where there are many.
-fn drop_known(ids: &mut Vec<(u128, u64, RowRef)>, run: &Run) {
-    if ids.len() < run.rows() / 16 {
-        ids.retain(|(id, ..)| !run.has_event(*id));
+/// Drops the events that are known: by search where there are few, side by side where there are many.
+fn drop_known(ids: &mut Vec<(u128, u64, RowRef)>, known: &SortedIds) {
+    if ids.len() < known.len() / 16 {
+        ids.retain(|(id, ..)| !known.contains(*id));
         return;
     }
-    let mut known = run.event_ids().peekable();
+    let mut known = known.iter().peekable();
     ids.retain(|(id, ..)| {
         while known.next_if(|k| k < id).is_some() {}
         known.peek() != Some(id)

@@ -15,6 +15,7 @@ mod read;
 mod sealed;
 mod write;
 
+pub(crate) use read::SortedIds;
 pub use read::{Records, RowValues, Run};
 pub(crate) use sealed::{FileSeal, SealedFile, Sealing};
 pub(crate) use write::{RunFiles, RunRows, RunTables, event_ids, sync_folder, write_run};

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, RecordBatch, UInt64Array,
@@ -10,7 +10,7 @@ use gather::{Column, RowRef};
 use membership::MembershipIndex;
 use xdm::{Class, PersonKey};
 
-use super::{BATCH_ROWS, RunFiles, RunTables, SealedFile, system};
+use super::{BATCH_ROWS, FileSeal, RunFiles, RunTables, SealedFile, system};
 use crate::error::{Result, StoreError};
 
 /// One run, opened.
@@ -28,7 +28,7 @@ pub struct Run {
     batches: Vec<RecordBatch>,
     rows: usize,
     members: Option<MembershipIndex>,
-    event_ids: Option<FixedSizeBinaryArray>,
+    event_ids: EventIds,
 }
 
 /// Persons, record batches, segments and members, event IDs.
@@ -36,8 +36,15 @@ type Tables<'a> = (
     &'a RecordBatch,
     Vec<RecordBatch>,
     Option<(RecordBatch, RecordBatch)>,
-    Option<RecordBatch>,
+    EventIds,
 );
+
+/// Where the digests of a run's event `_id`s are. Only loads ask for them, so exports leave the file be.
+enum EventIds {
+    None,
+    File(PathBuf, FileSeal),
+    Memory(FixedSizeBinaryArray),
+}
 
 /// A field of the records of one run, batch by batch.
 pub struct Records {
@@ -71,27 +78,26 @@ impl Run {
         class: Class,
         files: &RunFiles,
     ) -> Result<Self> {
-        let open = |name: &str| -> Result<SealedFile> {
+        let known = |name: &str| -> Result<&FileSeal> {
             let known = files.files.iter().find(|file| file.name == name);
-            SealedFile::open(
-                folder,
-                known.ok_or_else(|| StoreError::Damaged {
-                    path: folder.join(name),
-                    problem: "the catalog does not know it".to_owned(),
-                })?,
-            )
+            known.ok_or_else(|| StoreError::Damaged {
+                path: folder.join(name),
+                problem: "the catalog does not know it".to_owned(),
+            })
         };
+        let open = |name: &str| SealedFile::open(folder, known(name)?);
         let records = open("records.arrow")?;
         let batches = records.batches()?;
         let (membership, ids) = match class {
             Class::Profile => {
                 let segments = open("segments.arrow")?.single_batch()?;
-                (
-                    Some((segments, open("members.arrow")?.single_batch()?)),
-                    None,
-                )
+                let members = open("members.arrow")?.single_batch()?;
+                (Some((segments, members)), EventIds::None)
             }
-            Class::Event => (None, Some(open("ids.arrow")?.single_batch()?)),
+            Class::Event => {
+                let ids = known("ids.arrow")?.clone();
+                (None, EventIds::File(folder.to_owned(), ids))
+            }
         };
         let persons = open("persons.arrow")?.single_batch()?;
         let tables = (&persons, batches, membership, ids);
@@ -100,12 +106,11 @@ impl Run {
 
     /// A run that is in memory alone.
     pub(crate) fn in_memory(dataset: &str, class: Class, tables: RunTables) -> Result<Self> {
-        let parts = (
-            &tables.persons,
-            tables.records,
-            tables.membership,
-            tables.ids,
-        );
+        let ids = match &tables.ids {
+            Some(batch) => EventIds::Memory(keys_of(batch, "id")?),
+            None => EventIds::None,
+        };
+        let parts = (&tables.persons, tables.records, tables.membership, ids);
         Self::from_tables(dataset, class, parts, None)
     }
 
@@ -115,12 +120,6 @@ impl Run {
         (persons, batches, membership, ids): Tables<'_>,
         records: Option<SealedFile>,
     ) -> Result<Self> {
-        let wrong = || ArrowError::SchemaError("a run's table without its columns".to_owned());
-        let keys = |batch: &RecordBatch, name: &str| {
-            let column = batch.column_by_name(name);
-            let keys = column.and_then(|c| c.as_fixed_size_binary_opt());
-            keys.cloned().ok_or_else(wrong)
-        };
         let text = |name: &str| -> Result<Column> {
             let column = persons.column_by_name(name).cloned();
             Ok(Column::new(&DataType::Utf8, &[column])?)
@@ -134,15 +133,15 @@ impl Run {
                 .column_by_name("firstRecord")
                 .and_then(|c| c.as_primitive_opt::<UInt64Type>())
                 .cloned()
-                .ok_or_else(wrong)?,
-            persons: keys(persons, "person")?,
+                .ok_or_else(wrong_table)?,
+            persons: keys_of(persons, "person")?,
             rows: batches.iter().map(RecordBatch::num_rows).sum(),
             records,
             batches,
             members: membership
                 .map(|(segments, members)| MembershipIndex::from_batches(&segments, &members))
                 .transpose()?,
-            event_ids: ids.map(|ids| keys(&ids, "id")).transpose()?,
+            event_ids: ids,
         })
     }
 
@@ -281,19 +280,16 @@ impl Run {
         self.members.as_ref()
     }
 
-    /// Whether an event with this `_id` is here, by its digest.
-    #[must_use]
-    pub(crate) fn has_event(&self, id: u128) -> bool {
-        self.event_ids.as_ref().is_some_and(|ids| {
-            let at = lower_bound(ids, id);
-            at < ids.len() && key_at(ids, at).0 == id
-        })
-    }
-
-    pub(crate) fn event_ids(&self) -> impl Iterator<Item = u128> + '_ {
-        self.event_ids
-            .iter()
-            .flat_map(|ids| (0..ids.len()).map(|i| key_at(ids, i).0))
+    /// The digests of the events' `_id`s.
+    pub(crate) fn event_ids(&self) -> Result<SortedIds> {
+        Ok(SortedIds(match &self.event_ids {
+            EventIds::None => FixedSizeBinaryArray::new_null(16, 0),
+            EventIds::Memory(ids) => ids.clone(),
+            EventIds::File(folder, seal) => {
+                let batch = SealedFile::open(folder, seal)?.single_batch()?;
+                keys_of(&batch, "id")?
+            }
+        }))
     }
 
     /// The system columns and records of all batches as struct arrays, for compaction.
@@ -320,6 +316,34 @@ impl Run {
     pub fn batch_count(&self) -> usize {
         self.batches.len()
     }
+}
+
+/// Sorted digests of event `_id`s.
+pub(crate) struct SortedIds(FixedSizeBinaryArray);
+
+impl SortedIds {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn contains(&self, id: u128) -> bool {
+        let at = lower_bound(&self.0, id);
+        at < self.0.len() && key_at(&self.0, at).0 == id
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u128> + '_ {
+        (0..self.0.len()).map(|i| key_at(&self.0, i).0)
+    }
+}
+
+fn keys_of(batch: &RecordBatch, name: &str) -> Result<FixedSizeBinaryArray, ArrowError> {
+    let column = batch.column_by_name(name);
+    let keys = column.and_then(|c| c.as_fixed_size_binary_opt());
+    keys.cloned().ok_or_else(wrong_table)
+}
+
+fn wrong_table() -> ArrowError {
+    ArrowError::SchemaError("a run's table without its columns".to_owned())
 }
 
 fn key_at(keys: &FixedSizeBinaryArray, i: usize) -> PersonKey {
