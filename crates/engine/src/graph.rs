@@ -2,11 +2,10 @@
 
 use arrow::array::{Array, AsArray};
 use std::collections::HashMap;
-use store::Run;
 use xdm::{Class, PersonKey};
 
 use crate::error::Result;
-use crate::sources::Sources;
+use crate::sources::{Source, Sources};
 
 /// Persons grouped into profiles, in the order of each profile's least key.
 pub(crate) struct Components {
@@ -26,7 +25,6 @@ impl Components {
 /// Finds the components of the graph that all live records make, of whatever dataset.
 pub(crate) fn components(sources: &Sources<'_>) -> Result<Components> {
     let mut graph = UnionFind::default();
-    let live = LiveRows::new(sources);
     for (number, source) in sources.all.iter().enumerate() {
         let mut first_row = 0u32;
         for batch in source.run.links()?.batches.iter().flatten() {
@@ -34,7 +32,7 @@ pub(crate) fn components(sources: &Sources<'_>) -> Result<Components> {
             let keys = lists.values().as_fixed_size_binary();
             for (row, range) in lists.value_offsets().windows(2).enumerate() {
                 let [start, end] = *range else { continue };
-                if start == end || !live.contains(number, first_row + row as u32) {
+                if start == end || !is_live(sources, number, first_row + row as u32) {
                     continue;
                 }
                 let key = |i: i32| {
@@ -144,46 +142,20 @@ impl UnionFind {
     }
 }
 
-/// Which rows no later record of their dataset and identity replaces.
-struct LiveRows<'a> {
-    sources: &'a Sources<'a>,
-}
-
-impl<'a> LiveRows<'a> {
-    fn new(sources: &'a Sources<'a>) -> Self {
-        Self { sources }
+/// Whether no later record of its dataset and identity replaces the record in this row of a source.
+fn is_live(sources: &Sources<'_>, number: usize, row: u32) -> bool {
+    let Some(own) = sources.all.get(number) else {
+        return false;
+    };
+    if own.run.class == Class::Event {
+        return true;
     }
-
-    fn contains(&self, number: usize, row: u32) -> bool {
-        let Some(own) = self.sources.all.get(number) else {
-            return false;
-        };
-        if own.run.class == Class::Event {
-            return true;
-        }
-        let age = |run: usize, row: u32| {
-            let source = self.sources.all.get(run)?;
-            Some((source.ingested.get(row), source.sequences.get(row)))
-        };
-        let key = own.run.person(own.run.person_of_row(row));
-        let rivals = self.sources.all.iter().enumerate().filter(|(i, source)| {
-            *i != number
-                && source.run.class == Class::Profile
-                && source.run.dataset == own.run.dataset
-        });
-        for (i, rival) in rivals {
-            if let Some(rival_row) = row_of(rival.run, key)
-                && age(i, rival_row) > age(number, row)
-            {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-/// The first row of a person in a run.
-fn row_of(run: &Run, key: PersonKey) -> Option<u32> {
-    let person = run.lower_bound(key);
-    (person < run.persons() && run.person(person) == key).then(|| run.rows_of(person).start)
+    let age = |source: &Source<'_>, row| (source.ingested.get(row), source.sequences.get(row));
+    let key = own.run.person(own.run.person_of_row(row));
+    let rivals = sources.all.iter().enumerate().filter(|(i, source)| {
+        *i != number && source.run.class == Class::Profile && source.run.dataset == own.run.dataset
+    });
+    rivals
+        .filter_map(|(_, rival)| Some((rival, rival.run.find(key)?)))
+        .all(|(rival, person)| age(rival, rival.run.rows_of(person).start) <= age(own, row))
 }

@@ -160,8 +160,7 @@ impl RowsBuilder<'_> {
     fn add_person(&mut self, key: PersonKey) {
         let first = self.fragments.len();
         for (source, one) in self.sources.all.iter().enumerate() {
-            let person = one.run.lower_bound(key);
-            if person < one.run.persons() && one.run.person(person) == key {
+            if let Some(person) = one.run.find(key) {
                 self.add(source, person, first);
             }
         }

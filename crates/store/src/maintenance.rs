@@ -14,7 +14,7 @@ use xdm::{Class, digest128};
 
 use crate::catalog::{BatchRecord, RunChange, RunRecord};
 use crate::error::{AtPath, Result, StoreError};
-use crate::run::{Run, RunRows, SealedFile, event_ids, sync_folder, system, write_run};
+use crate::run::{Entry, Run, RunRows, SealedFile, in_run_order, sync_folder, system, write_run};
 use crate::store::Store;
 
 /// Figures of a store.
@@ -251,7 +251,7 @@ fn fold(
     durable: bool,
 ) -> Result<crate::run::RunFiles> {
     let mut sources: Vec<Option<ArrayRef>> = Vec::new();
-    let mut entries: Vec<(u128, i64, u64, RowRef)> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut ids: Vec<u128> = Vec::new();
     for run in runs {
         let first_source = sources.len() as u32;
@@ -264,31 +264,20 @@ fn fold(
         ids.extend(run.event_ids()?.iter());
         for (person, row) in rows_with_person(run) {
             let (batch, in_batch) = Run::locate(row);
-            entries.push((
-                run.person(person).0,
-                match happened.get(row as usize) {
+            entries.push(Entry {
+                person: run.person(person).0,
+                time: match happened.get(row as usize) {
                     Some(time) => *time,
                     None => ingested.get(row),
                 },
-                sequences.get(row),
-                RowRef::new(first_source + batch, in_batch),
-            ));
+                sequence: sequences.get(row),
+                at: RowRef::new(first_source + batch, in_batch),
+            });
         }
         sources.extend(whole_rows(run)?.into_iter().map(Some));
     }
-    entries.sort_unstable();
-    match class {
-        Class::Profile => {
-            entries.reverse();
-            entries.dedup_by_key(|(person, ..)| *person);
-            entries.reverse();
-        }
-        Class::Event => {
-            ids.sort_unstable();
-            order_event_ties(&mut entries, &sources)?;
-        }
-    }
-    let rows: Vec<(u128, RowRef)> = entries.iter().map(|e| (e.0, e.3)).collect();
+    ids.sort_unstable();
+    let rows = in_run_order(class, entries, &sources)?;
     let run = RunRows {
         class,
         types,
@@ -297,17 +286,6 @@ fn fold(
         ids: &ids,
     };
     write_run(folder, &run, durable)
-}
-
-fn order_event_ties(
-    entries: &mut [(u128, i64, u64, RowRef)],
-    sources: &[Option<ArrayRef>],
-) -> Result<()> {
-    let ids = event_ids(sources)?;
-    for tied in entries.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        tied.sort_by(|a, b| ids.text(a.3).cmp(&ids.text(b.3)));
-    }
-    Ok(())
 }
 
 fn event_times(run: &Run) -> Result<Vec<i64>> {

@@ -130,15 +130,6 @@ impl FieldType {
         }
         Ok(())
     }
-
-    /// The same type, marked as declared by a schema.
-    #[must_use]
-    pub fn is_integer(&self) -> bool {
-        matches!(
-            self,
-            Self::Byte | Self::Short | Self::Int | Self::Long { .. }
-        )
-    }
 }
 
 /// The number type that holds both, if there is one.

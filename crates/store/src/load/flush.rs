@@ -7,7 +7,7 @@ use xdm::{Class, Fields};
 
 use super::system::Keyed;
 use crate::error::Result;
-use crate::run::{Run, RunRows, SortedIds, event_ids};
+use crate::run::{Entry, Run, RunRows, SortedIds, in_run_order};
 
 /// Parsed bytes after which a run is written. A load holds twice as much: while one run is written the
 /// records of the next are parsed.
@@ -21,15 +21,6 @@ pub(super) struct Accumulator {
     parts: Vec<Keyed>,
     bytes: usize,
     rows: usize,
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    person: u128,
-    /// Ingest time of a fragment, event time of an event.
-    time: i64,
-    sequence: u64,
-    at: RowRef,
 }
 
 impl Accumulator {
@@ -56,7 +47,7 @@ impl Accumulator {
         f: impl FnOnce(&RunRows<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut ids = Vec::new();
-        let mut entries = match class {
+        let entries = match class {
             Class::Profile => self.entries(|_, _| true),
             Class::Event => {
                 let (kept, sorted) = self.new_events(earlier)?;
@@ -67,17 +58,12 @@ impl Accumulator {
         if entries.is_empty() {
             return Ok(None);
         }
-        entries.par_sort_unstable_by_key(|e| (e.person, e.time, e.sequence));
         let sources: Vec<Option<ArrayRef>> = self
             .parts
             .into_iter()
             .map(|part| Some(Arc::new(part.rows) as ArrayRef))
             .collect();
-        match class {
-            Class::Profile => keep_latest(&mut entries),
-            Class::Event => order_ties_by_id(&mut entries, &sources)?,
-        }
-        let rows: Vec<(u128, RowRef)> = entries.iter().map(|e| (e.person, e.at)).collect();
+        let rows = in_run_order(class, entries, &sources)?;
         let run = RunRows {
             class,
             types,
@@ -156,32 +142,4 @@ fn drop_known(ids: &mut Vec<(u128, u64, RowRef)>, known: &SortedIds) {
         while known.next_if(|k| k < id).is_some() {}
         known.peek() != Some(id)
     });
-}
-
-/// Keeps the last of each person's fragments.
-fn keep_latest(entries: &mut Vec<Entry>) {
-    let mut next = 0;
-    for i in 0..entries.len() {
-        let (Some(entry), following) = (entries.get(i).copied(), entries.get(i + 1)) else {
-            break;
-        };
-        if following.is_none_or(|f| f.person != entry.person) {
-            if let Some(slot) = entries.get_mut(next) {
-                *slot = entry;
-            }
-            next += 1;
-        }
-    }
-    entries.truncate(next);
-}
-
-/// Sorts events of one person and time by their `_id`.
-fn order_ties_by_id(entries: &mut [Entry], sources: &[Option<ArrayRef>]) -> Result<()> {
-    let ids = event_ids(sources)?;
-    for tied in entries.chunk_by_mut(|a, b| (a.person, a.time) == (b.person, b.time)) {
-        if tied.len() > 1 {
-            tied.sort_by(|a, b| ids.text(a.at).cmp(&ids.text(b.at)));
-        }
-    }
-    Ok(())
 }

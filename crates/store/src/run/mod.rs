@@ -11,14 +11,16 @@
 //!
 //! All are Arrow IPC files that any Arrow reader opens. Beside each stands its seal, see [`sealed`].
 
+mod order;
 mod read;
 mod sealed;
 mod write;
 
+pub(crate) use order::{Entry, in_run_order};
 pub(crate) use read::SortedIds;
 pub use read::{Records, RowValues, Run};
 pub(crate) use sealed::{FileSeal, SealedFile, Sealing};
-pub(crate) use write::{RunFiles, RunRows, RunTables, event_ids, sync_folder, write_run};
+pub(crate) use write::{RunFiles, RunRows, RunTables, sync_folder, write_run};
 
 /// The system columns beside `record`.
 pub(crate) mod system {

@@ -191,6 +191,13 @@ impl Run {
         lower_bound(&self.persons, key.0)
     }
 
+    /// The index of the person with this key, if the run has records of them.
+    #[must_use]
+    pub fn find(&self, key: PersonKey) -> Option<usize> {
+        let person = self.lower_bound(key);
+        (person < self.persons() && self.person(person) == key).then_some(person)
+    }
+
     /// Which person the record in row `row` belongs to.
     #[must_use]
     pub fn person_of_row(&self, row: u32) -> usize {

@@ -238,21 +238,6 @@ pub(crate) fn run_type(types: &Fields) -> DataType {
     )
 }
 
-/// The `_id`s of events in the rows of a run to be.
-pub(crate) fn event_ids(sources: &[Option<ArrayRef>]) -> Result<Column> {
-    let ids: Vec<Option<ArrayRef>> = sources
-        .iter()
-        .map(|source| {
-            let record = source
-                .as_ref()?
-                .as_struct()
-                .column_by_name(system::RECORD)?;
-            record.as_struct().column_by_name("_id").cloned()
-        })
-        .collect();
-    Ok(Column::new(&DataType::Utf8, &ids)?)
-}
-
 /// One row a person: key, identity and first record.
 fn persons_batch(column: &Column, rows: &[(u128, RowRef)]) -> Result<RecordBatch, ArrowError> {
     let mut firsts = Vec::new();
