@@ -1,4 +1,4 @@
-use profile_export::{BatchRecord, Store};
+use profile_export::{BatchQuery, BatchRecord, Store};
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, BatchesCommand};
@@ -12,7 +12,10 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
     match command {
         BatchesCommand::List { dataset, store } => {
             let store = open(arguments, &store.store)?;
-            let batches = store.catalog().batches(dataset.as_deref())?;
+            let batches = store.catalog().batches(&BatchQuery {
+                dataset: dataset.clone(),
+                ..BatchQuery::default()
+            })?;
             if arguments.json {
                 let bodies: Vec<&Value> = batches.iter().map(|b| &b.body).collect();
                 return print_json(&json!(bodies));
@@ -24,19 +27,20 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
                     .map(Value::to_string)
                     .unwrap_or_default()
             };
-            let cells: Vec<[String; 4]> = batches
+            let cells: Vec<[String; 5]> = batches
                 .iter()
                 .map(|b| {
                     [
                         b.id.clone(),
                         b.dataset.clone(),
+                        b.status.clone(),
                         cell(b, "/jobId"),
                         cell(b, "/metrics/recordsWritten"),
                     ]
                 })
                 .collect();
             let rows = cells.iter().map(|row| row.each_ref().map(String::as_str));
-            print(&table(["ID", "DATASET", "JOB", "PROFILES"], rows))
+            print(&table(["ID", "DATASET", "STATUS", "JOB", "RECORDS"], rows))
         }
         BatchesCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use profile_export::{
     CancelOutcome, ExportRequest, JobPage, JobRecord, RunOptions, Store, cancel_job, create_job,
-    job_progress, list_jobs, run_job, sweep,
+    job_progress, list_jobs, run_job, show_job, sweep,
 };
 
 use crate::args::{Arguments, JobsCommand};
@@ -52,7 +52,8 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
         JobsCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
             sweep(&store)?;
-            print_json(&find(&store, *id)?.body)
+            let job = find(&store, *id)?;
+            print_json(&show_job(&store, job))
         }
         JobsCommand::Watch { id, store } => watch(arguments, &open(arguments, &store.store)?, *id),
         JobsCommand::Cancel { id, store } => {

@@ -56,6 +56,7 @@ mod error;
 mod export;
 mod folder;
 mod graph;
+mod incoming;
 mod job;
 mod memory;
 mod people;
@@ -73,9 +74,12 @@ pub use documents::{
 };
 pub use error::{Error, Result};
 pub use folder::SourceFolder;
+pub use incoming::{
+    Incoming, IncomingBody, IncomingFile, IncomingFormat, load_incoming, sweep_incoming,
+};
 pub use job::{
     CancelOutcome, Finished, JobPage, JobProgress, RunOptions, cancel_job, create_job,
-    job_progress, list_jobs, run_job, sweep,
+    job_progress, list_jobs, run_job, show_job, sweep,
 };
 pub use memory::peak_memory;
 pub use merge::MergePolicy;
@@ -83,7 +87,7 @@ pub use plan::{EventPlan, Plan};
 pub use request::{ExportRequest, RequestError, read_json};
 pub use rows::export_rows;
 pub use store::{
-    BatchRecord, Dataset, DatasetBatches, DatasetInputs, Input, JobRecord, LoadReport, OnBadRecord,
-    Progress, Scope, Store, StoreError,
+    BatchQuery, BatchRecord, Dataset, DatasetBatches, DatasetInputs, Input, JobRecord, LoadReport,
+    OnBadRecord, Progress, Scope, Store, StoreError, new_id,
 };
 pub use xdm::{Class, parse_rfc3339};

@@ -13,8 +13,8 @@ mod run;
 mod store;
 
 pub use catalog::{
-    BatchRecord, Catalog, Dataset, DocumentKind, JobOffset, JobQuery, JobRecord, JobSort, NewJob,
-    Scope, new_id,
+    BatchQuery, BatchRecord, Catalog, Dataset, DocumentKind, JobOffset, JobQuery, JobRecord,
+    JobSort, NewJob, Scope, new_id,
 };
 pub use error::{Result, StoreError};
 pub use load::{DatasetBatches, Input, LoadReport, OnBadRecord, PrimaryIdentity};

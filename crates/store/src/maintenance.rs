@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use xdm::{Class, digest128};
 
-use crate::catalog::{BatchRecord, RunChange, RunRecord};
+use crate::catalog::{BatchQuery, BatchRecord, RunChange, RunRecord};
 use crate::error::{AtPath, Result, StoreError};
 use crate::run::{Entry, Run, RunRows, SealedFile, in_run_order, sync_folder, system, write_run};
 use crate::store::Store;
@@ -162,7 +162,7 @@ impl Store {
                 }
             }
         }
-        for batch in self.catalog().batches(None)? {
+        for batch in self.catalog().batches(&BatchQuery::default())? {
             let files = batch.body.get("files").and_then(Value::as_array);
             for file in files.into_iter().flatten() {
                 if let Some(problem) = verify_batch_file(&self.batch_folder(&batch), file) {
@@ -185,11 +185,17 @@ impl Store {
     /// Deletes a batch with its files; says whether there was one.
     ///
     /// # Errors
-    /// The catalog can't be written, the files can't be deleted.
+    /// The catalog can't be written, the files can't be deleted; a batch that came in.
     pub fn delete_batch(&self, id: &str) -> Result<bool> {
         let Some(batch) = self.catalog().batch(id)? else {
             return Ok(false);
         };
+        if batch.body.get("jobId").is_none() {
+            return Err(StoreError::Refused(format!(
+                "batch {id} came in: its records are part of dataset {} and can't be taken out",
+                batch.dataset
+            )));
+        }
         // First out of sight, then off the disk: a crash in between leaves what is swept.
         let folder = self.batch_folder(&batch);
         let deleted = self.catalog().delete_batch(id)?;

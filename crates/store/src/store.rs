@@ -18,6 +18,7 @@ use crate::run::{Run, sync_folder};
 ///   runs/            the records, see [`crate::Run`]
 ///   batches/         the exports: a folder for each batch
 ///   staging/         batches that are being written: a folder for each running job
+///   incoming/        files of batches that are being uploaded: a folder for each batch
 ///   load.lock        held by whoever changes the runs
 /// ```
 pub struct Store {
@@ -72,7 +73,7 @@ impl Store {
     }
 
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
-        for name in ["runs", "batches", "staging"] {
+        for name in ["runs", "batches", "staging", "incoming"] {
             let sub = folder.join(name);
             fs::create_dir_all(&sub).at(&sub)?;
         }
@@ -100,6 +101,12 @@ impl Store {
     #[must_use]
     pub fn staging_folder(&self) -> PathBuf {
         self.folder.join("staging")
+    }
+
+    /// The folder that uploaded files wait in until their batch is loaded.
+    #[must_use]
+    pub fn incoming_folder(&self) -> PathBuf {
+        self.folder.join("incoming")
     }
 
     /// Whether what it holds is synced to disk.

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
-use store::{JobOffset, JobQuery, JobRecord, JobSort, Store, StoreError};
+use store::{JobOffset, JobQuery, JobSort, Store, StoreError};
 
 use super::object::{now_millis, set};
 use super::staging::sweep;
+use super::watch::show_job;
 use crate::error::Result;
 use crate::request::RequestError;
 
@@ -103,7 +104,7 @@ pub fn list_jobs(store: &Store, page: &JobPage) -> Result<Value> {
         );
         set(&mut link, "next", json!(next));
     }
-    let records: Vec<Value> = jobs.into_iter().map(|job: JobRecord| job.body).collect();
+    let records: Vec<Value> = jobs.into_iter().map(|job| show_job(store, job)).collect();
     Ok(json!({
         "page": {
             "sortField": field,

@@ -10,6 +10,7 @@ mod watch;
 pub use control::{CancelOutcome, JobPage, cancel_job, list_jobs};
 pub use create::create_job;
 pub(crate) use create::ensure_target;
+pub(crate) use object::{now_millis, set};
 pub use run::{Finished, RunOptions, run_job};
 pub use staging::sweep;
-pub use watch::{JobProgress, job_progress};
+pub use watch::{JobProgress, job_progress, show_job};

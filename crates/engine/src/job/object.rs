@@ -110,13 +110,13 @@ pub(super) fn end_times(body: &mut Value, step: &str, took: u128) {
 }
 
 /// Sets a property of an object.
-pub(super) fn set(object: &mut Value, name: &str, value: Value) {
+pub(crate) fn set(object: &mut Value, name: &str, value: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert(name.to_owned(), value);
     }
 }
 
 /// Now, in milliseconds since 1970.
-pub(super) fn now_millis() -> i64 {
+pub(crate) fn now_millis() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }

@@ -287,6 +287,7 @@ impl Run<'_> {
                 BatchRecord {
                     id: id.clone(),
                     dataset: dataset.to_owned(),
+                    status: "success".to_owned(),
                     body,
                 }
             })

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use store::{Progress, Store};
+use serde_json::{Value, json};
+use store::{JobRecord, Progress, Store};
+
+use super::object::set;
 
 /// How often the runner looks for a wish to cancel and tells how far it is.
 const TICK: Duration = Duration::from_millis(100);
@@ -28,6 +31,20 @@ pub struct JobProgress {
 pub fn job_progress(store: &Store, id: i64) -> Option<JobProgress> {
     let path = store.staging_folder().join(id.to_string()).join(FILE);
     serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// The job object, with how far the job is where it runs now.
+#[must_use]
+pub fn show_job(store: &Store, job: JobRecord) -> Value {
+    let mut body = job.body;
+    if job.status == "PROCESSING"
+        && let (Some(progress), Some(metrics)) =
+            (job_progress(store, job.id), body.get_mut("metrics"))
+    {
+        set(metrics, "totalExportedProfileCounter", json!(progress.rows));
+        set(metrics, "totalWrittenBytes", json!(progress.bytes));
+    }
+    body
 }
 
 /// Does some work while another thread tells its progress and looks for a wish to cancel it.

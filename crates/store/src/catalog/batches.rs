@@ -1,43 +1,163 @@
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde_json::Value;
 
-use super::Catalog;
 use super::datasets::body;
-use crate::error::Result;
+use super::{Catalog, Scope, scope};
+use crate::error::{Result, StoreError};
 
-/// A batch of a job that succeeded.
+/// A batch: what a job that succeeded wrote, or what came in from outside to be loaded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchRecord {
     /// 24 hex digits, given out when the job was created.
     pub id: String,
-    /// The dataset that it was written to.
+    /// The dataset that it was written to, or is loaded into.
     pub dataset: String,
+    /// `success` for a job's batch; one that comes in goes through other states before.
+    pub status: String,
     /// Its job, counts and times, and its files with their sizes, rows and digests.
     pub body: Value,
+}
+
+/// What a list of batches shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchQuery {
+    /// At the most this many; all where it is missing.
+    pub limit: Option<u32>,
+    /// How many are left out before the first.
+    pub start: u32,
+    /// Only those of this dataset.
+    pub dataset: Option<String>,
+    /// Oldest first instead of newest first.
+    pub oldest_first: bool,
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<BatchRecord> {
     Ok(BatchRecord {
         id: row.get(1)?,
         dataset: row.get(2)?,
+        status: row.get(3)?,
         body: body(row)?,
     })
 }
 
 impl Catalog {
-    /// All batches, or those of one dataset, newest first.
+    /// A page of the batches.
     ///
     /// # Errors
     /// The catalog can't be read.
-    pub fn batches(&self, dataset: Option<&str>) -> Result<Vec<BatchRecord>> {
+    pub fn batches(&self, query: &BatchQuery) -> Result<Vec<BatchRecord>> {
+        let limit = query.limit.map_or(-1, i64::from);
+        let scope = &self.scope;
+        let mut conditions = "org = :org AND sandbox = :sandbox".to_owned();
+        let mut values: Vec<(&str, &dyn ToSql)> = vec![
+            (":org", &scope.org),
+            (":sandbox", &scope.sandbox),
+            (":limit", &limit),
+            (":start", &query.start),
+        ];
+        if let Some(dataset) = &query.dataset {
+            conditions.push_str(" AND dataset = :dataset");
+            values.push((":dataset", dataset));
+        }
+        let order = if query.oldest_first {
+            "created, id"
+        } else {
+            "created DESC, id DESC"
+        };
         let connection = self.connection();
-        let mut statement = connection.prepare(
-            "SELECT body, id, dataset FROM batches
-             WHERE org = ?1 AND sandbox = ?2 AND dataset = coalesce(?3, dataset)
-             ORDER BY created DESC, id DESC",
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT body, id, dataset, status FROM batches WHERE {conditions}
+             ORDER BY {order} LIMIT :limit OFFSET :start"
+        ))?;
+        let rows = statement.query_map(values.as_slice(), record)?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// Adds a batch that comes in: it has no job.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn create_batch(&self, batch: &BatchRecord, created: i64) -> Result<()> {
+        self.write(|t| {
+            t.execute(
+                "INSERT INTO batches (id, org, sandbox, job, dataset, status, created, body)
+                 VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7)",
+                params![
+                    batch.id,
+                    self.scope.org,
+                    self.scope.sandbox,
+                    batch.dataset,
+                    batch.status,
+                    created,
+                    batch.body.to_string()
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Changes a batch that comes in, where it is in status `from`; returns it as it is then.
+    ///
+    /// # Errors
+    /// There is no such batch in that status; `change` errs: then it stays as it is.
+    pub fn change_batch(
+        &self,
+        id: &str,
+        from: &str,
+        change: impl FnOnce(&mut BatchRecord) -> Result<()>,
+    ) -> Result<BatchRecord> {
+        self.write(|t| {
+            let known = t
+                .query_row(
+                    "SELECT body, id, dataset, status FROM batches
+                     WHERE id = ?1 AND org = ?2 AND sandbox = ?3 AND job IS NULL",
+                    params![id, self.scope.org, self.scope.sandbox],
+                    record,
+                )
+                .optional()?;
+            let mut batch = known
+                .ok_or_else(|| StoreError::Refused(format!("no batch {id:?} that comes in")))?;
+            if batch.status != from {
+                return Err(StoreError::Refused(format!(
+                    "batch {id} is {}, no longer {from}",
+                    batch.status
+                )));
+            }
+            change(&mut batch)?;
+            t.execute(
+                "UPDATE batches SET status = ?2, body = ?3 WHERE id = ?1",
+                params![id, batch.status, batch.body.to_string()],
+            )?;
+            Ok(batch)
+        })
+    }
+
+    /// Puts the batches whose loading broke off back in line, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn restage_batches(&self) -> Result<()> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE batches SET status = 'staged', body = json_set(body, '$.status', 'staged')
+                 WHERE status = 'processing' AND job IS NULL",
+                [],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The batches that come in and have this status, oldest first, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn incoming_batches(&self, status: &str) -> Result<Vec<(Scope, String)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT org, sandbox, id FROM batches WHERE status = ?1 AND job IS NULL
+             ORDER BY created, id",
         )?;
-        let rows =
-            statement.query_map(params![self.scope.org, self.scope.sandbox, dataset], record)?;
+        let rows = statement.query_map([status], |row| Ok((scope(row)?, row.get(2)?)))?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
@@ -49,7 +169,7 @@ impl Catalog {
         Ok(self
             .connection()
             .query_row(
-                "SELECT body, id, dataset FROM batches
+                "SELECT body, id, dataset, status FROM batches
                  WHERE org = ?1 AND sandbox = ?2 AND id = ?3",
                 params![self.scope.org, self.scope.sandbox, id],
                 record,

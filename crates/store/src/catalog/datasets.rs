@@ -221,7 +221,8 @@ impl Catalog {
         self.write(|t| {
             let scope = params![self.scope.org, self.scope.sandbox, id];
             let batches: i64 = t.query_row(
-                "SELECT count(*) FROM batches WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3",
+                "SELECT count(*) FROM batches
+                 WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3 AND job IS NOT NULL",
                 scope,
                 |row| row.get(0),
             )?;
@@ -238,6 +239,10 @@ impl Catalog {
             if deleted == 0 {
                 return Err(StoreError::Refused(format!("no dataset {id:?}")));
             }
+            t.execute(
+                "DELETE FROM batches WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3",
+                scope,
+            )?;
             t.execute(
                 "UPDATE counters SET value = value + 1 WHERE name = 'generation'",
                 [],

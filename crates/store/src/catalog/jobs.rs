@@ -1,7 +1,7 @@
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde_json::Value;
 
-use super::Catalog;
+use super::{Catalog, Scope, scope};
 use crate::error::Result;
 
 /// A job as the catalog keeps it.
@@ -194,8 +194,8 @@ impl Catalog {
             }
             for batch in batches {
                 t.execute(
-                    "INSERT INTO batches (id, org, sandbox, job, dataset, created, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "INSERT INTO batches (id, org, sandbox, job, dataset, status, created, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, 'success', ?6, ?7)",
                     params![
                         batch.id,
                         self.scope.org,
@@ -244,6 +244,31 @@ impl Catalog {
             .optional()?)
     }
 
+    /// The oldest jobs in state `NEW`, at the most `limit`, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn waiting_jobs(&self, limit: u32) -> Result<Vec<(Scope, i64)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT org, sandbox, id FROM jobs WHERE status = 'NEW' ORDER BY id LIMIT ?1",
+        )?;
+        let rows = statement.query_map([limit], |row| Ok((scope(row)?, row.get(2)?)))?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// How many jobs there are in each state, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn count_jobs(&self) -> Result<Vec<(String, i64)>> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT status, count(*) FROM jobs GROUP BY status")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
     /// A page of the list of jobs.
     ///
     /// # Errors
@@ -259,30 +284,35 @@ impl Catalog {
             JobOffset::Count(count) => (count, None),
             JobOffset::After(created, id) => (0, Some((created, id))),
         };
-        let sign = if query.sort == JobSort::CreatedAscending {
-            ">"
-        } else {
-            "<"
-        };
+        // Only the conditions that are asked for: SQLite finds an index for each combination, so that
+        // a page costs the same however many jobs there are.
+        let mut conditions = "org = :org AND sandbox = :sandbox".to_owned();
+        let (limit, status) = (query.limit.map_or(-1, i64::from), &query.status);
+        let scope = &self.scope;
+        let mut values: Vec<(&str, &dyn ToSql)> = vec![
+            (":org", &scope.org),
+            (":sandbox", &scope.sandbox),
+            (":limit", &limit),
+            (":count", &count),
+        ];
+        if let Some(status) = status {
+            conditions.push_str(" AND status = :status");
+            values.push((":status", status));
+        }
+        if let Some((created, id)) = &after {
+            let sign = match query.sort {
+                JobSort::CreatedAscending => ">",
+                _ => "<",
+            };
+            conditions.push_str(&format!(" AND (created, id) {sign} (:created, :id)"));
+            values.extend([(":created", created as &dyn ToSql), (":id", id)]);
+        }
         let connection = self.connection();
-        let mut statement = connection.prepare(&format!(
-            "SELECT {COLUMNS} FROM jobs
-             WHERE org = ?1 AND sandbox = ?2 AND status = coalesce(?3, status)
-               AND (?4 IS NULL OR (created, id) {sign} (?4, ?5))
-             ORDER BY {order} LIMIT ?6 OFFSET ?7"
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM jobs WHERE {conditions}
+             ORDER BY {order} LIMIT :limit OFFSET :count"
         ))?;
-        let rows = statement.query_map(
-            params![
-                self.scope.org,
-                self.scope.sandbox,
-                query.status,
-                after.map(|(created, _)| created),
-                after.map(|(_, id)| id),
-                query.limit.map_or(-1, i64::from),
-                count
-            ],
-            record,
-        )?;
+        let rows = statement.query_map(values.as_slice(), record)?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 

@@ -14,9 +14,9 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
-pub use batches::BatchRecord;
+pub use batches::{BatchQuery, BatchRecord};
 pub use datasets::Dataset;
 pub use documents::DocumentKind;
 pub use jobs::new_id;
@@ -26,7 +26,7 @@ pub(crate) use runs::{RunChange, RunRecord};
 use crate::error::Result;
 
 /// The organisation and the sandbox whose data a caller sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// The organisation's ID.
     pub org: String,
@@ -41,6 +41,14 @@ impl Default for Scope {
             sandbox: "prod".to_owned(),
         }
     }
+}
+
+/// Reads a scope from a row's first two columns.
+fn scope(row: &Row<'_>) -> rusqlite::Result<Scope> {
+    Ok(Scope {
+        org: row.get(0)?,
+        sandbox: row.get(1)?,
+    })
 }
 
 /// The catalog, seen from one organisation and sandbox.

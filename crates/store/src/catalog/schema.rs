@@ -3,7 +3,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::{Result, StoreError};
 
 /// Each entry takes the catalog from one version to the next; the first makes it.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [FIRST, INGESTED_BATCHES];
+
+const FIRST: &str = "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
     INSERT INTO counters VALUES ('generation', 0), ('sequence', 0);
     CREATE TABLE datasets (
@@ -69,7 +71,31 @@ const MIGRATIONS: [&str; 1] = ["
         body TEXT NOT NULL
     ) STRICT;
     CREATE INDEX batches_by_dataset ON batches (org, sandbox, dataset, created);
-"];
+";
+
+/// A batch may come in as well: then it has no job, and a status of its own. Lists of jobs by state
+/// and by change get an index each.
+const INGESTED_BATCHES: &str = "
+    CREATE TABLE new_batches (
+        id TEXT PRIMARY KEY,
+        org TEXT NOT NULL,
+        sandbox TEXT NOT NULL,
+        job INTEGER REFERENCES jobs (id),
+        dataset TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO new_batches SELECT id, org, sandbox, job, dataset, 'success', created, body FROM batches;
+    DROP TABLE batches;
+    ALTER TABLE new_batches RENAME TO batches;
+    CREATE INDEX batches_by_dataset ON batches (org, sandbox, dataset, created, id);
+    CREATE INDEX batches_by_age ON batches (org, sandbox, created, id);
+    CREATE INDEX ingested_batches ON batches (status, created) WHERE job IS NULL;
+    CREATE INDEX jobs_by_state ON jobs (org, sandbox, status, created, id);
+    CREATE INDEX jobs_by_change ON jobs (org, sandbox, json_extract(body, '$.updateTime'), id);
+    CREATE INDEX jobs_created ON jobs (created);
+";
 
 pub(super) fn prepare(connection: &mut Connection, durable: bool) -> Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -91,4 +117,29 @@ pub(super) fn prepare(connection: &mut Connection, durable: bool) -> Result<()> 
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalog_of_the_first_version_keeps_its_batches() {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        connection.execute_batch(FIRST).expect("the first version");
+        connection
+            .execute_batch(
+                "PRAGMA user_version = 1;
+                 INSERT INTO jobs VALUES (7, 'o', 's', 'SUCCEEDED', 1, 5, 0, '{}', '{}', '{}');
+                 INSERT INTO batches VALUES ('b', 'o', 's', 7, 'd', 5, '{}');",
+            )
+            .expect("a batch");
+        prepare(&mut connection, true).expect("migrated");
+        let found: (i64, String) = connection
+            .query_row("SELECT job, status FROM batches WHERE id = 'b'", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .expect("the batch");
+        assert_eq!(found, (7, "success".to_owned()));
+    }
 }
