@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -68,6 +69,11 @@ pub enum Command {
     /// Look after a store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Answer the platform's HTTP API, and run the jobs that wait
+    Serve(ServeArgs),
+    /// Make tokens for those who may use the server
+    #[command(subcommand)]
+    Tokens(TokensCommand),
     /// Print a script that completes this program's arguments in a shell
     Completions {
         /// Which shell
@@ -158,6 +164,59 @@ pub enum ClassArg {
     Profile,
     /// XDM ExperienceEvent
     Event,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// The address and port to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Who may come in (see: tokens create) [default: everybody on this machine]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How many export jobs run side by side
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub workers: usize,
+    /// How many export jobs may wait; more are told to come back
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub max_waiting_jobs: u64,
+    /// The largest file of an incoming batch, in MiB
+    #[arg(long, value_name = "MIB", default_value = "4096", value_parser = clap::value_parser!(u64).range(1..1 << 40))]
+    pub max_upload: u64,
+    /// How long a request may take to arrive, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub request_timeout: u64,
+    /// How long running jobs may go on after SIGTERM, in seconds, before they are cancelled
+    #[arg(long, value_name = "SECONDS", default_value = "20")]
+    pub grace: u64,
+    /// The form of the log on standard error
+    #[arg(long, value_enum, default_value = "text")]
+    pub log: LogForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokensCommand {
+    /// Make a token for --org and --sandbox (* is all), and print it; the file keeps its digest only
+    Create {
+        /// What to call it
+        name: String,
+        /// The file; it is made where it is missing
+        #[arg(long, value_name = "FILE")]
+        token_file: PathBuf,
+        /// Its holder may only read
+        #[arg(long)]
+        read_only: bool,
+    },
 }
 
 #[derive(Debug, Args)]

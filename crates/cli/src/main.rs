@@ -9,6 +9,7 @@ mod ingest;
 mod jobs;
 mod output;
 mod progress;
+mod serve;
 mod store_command;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Jobs(command) => jobs::run(arguments, command),
         Command::Batches(command) => batches::run(arguments, command),
         Command::Store(command) => store_command::run(arguments, command),
+        Command::Serve(command) => serve::run(arguments, command),
+        Command::Tokens(command) => serve::tokens(arguments, command),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut script = Vec::new();

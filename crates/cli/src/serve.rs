@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use server::{NewToken, Rights, Server, ServerError, Settings, Tokens};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Arguments, LogForm, ServeArgs, TokensCommand};
+use crate::failure::Failure;
+use crate::output::print;
+use crate::progress::say;
+
+pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    let level = match arguments.quiet {
+        true => tracing_subscriber::filter::LevelFilter::WARN,
+        false => tracing_subscriber::filter::LevelFilter::INFO,
+    };
+    match serve.log {
+        LogForm::Text => log.with_max_level(level).with_ansi(false).init(),
+        LogForm::Json => log.with_max_level(level).json().init(),
+    }
+    let settings = Settings {
+        token_file: serve.token_file.clone(),
+        workers: serve.workers,
+        max_waiting_jobs: serve.max_waiting_jobs,
+        max_upload: serve.max_upload << 20,
+        request_timeout: Duration::from_secs(serve.request_timeout),
+        grace: Duration::from_secs(serve.grace),
+        ..Settings::new(&serve.store.store, serve.listen)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::failed(e.to_string()))?;
+    runtime.block_on(async {
+        let server = Server::bind(settings).await.map_err(failure)?;
+        // The first line of standard output, for programs that start a server.
+        print(&format!("http://{}", server.address()))?;
+        if server.is_open() {
+            let note = "no token file: everybody on this machine may read and write this store";
+            say(arguments, note);
+        }
+        let mut terminate =
+            signal(SignalKind::terminate()).map_err(|e| Failure::failed(e.to_string()))?;
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        };
+        server.run(stop).await.map_err(failure)
+    })
+}
+
+fn failure(error: ServerError) -> Failure {
+    match error {
+        ServerError::Store(error) => error.into(),
+        ServerError::Engine(error) => error.into(),
+        ServerError::Tokens(_) | ServerError::Open(_) => Failure::usage(error.to_string()),
+        other => Failure::failed(other.to_string()),
+    }
+}
+
+pub fn tokens(arguments: &Arguments, command: &TokensCommand) -> Result<(), Failure> {
+    let TokensCommand::Create {
+        name,
+        token_file,
+        read_only,
+    } = command;
+    let new = NewToken {
+        name: name.clone(),
+        org: arguments.org.clone(),
+        sandbox: arguments.sandbox.clone(),
+        rights: if *read_only {
+            Rights::Read
+        } else {
+            Rights::Write
+        },
+    };
+    let token = Tokens::create(token_file, new).map_err(|e| Failure::usage(e.to_string()))?;
+    print(&token)
+}

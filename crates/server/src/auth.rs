@@ -1,0 +1,130 @@
+//! The four headers that every request to the API carries.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use profile_export::{Scope, Store};
+
+use crate::app::App;
+use crate::problem::{Answer, Problem};
+use crate::tokens::Rights;
+
+/// The longest organisation or sandbox name, in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// Somebody who may see the data of an organisation and a sandbox.
+pub(crate) struct Reader {
+    app: Arc<App>,
+    scope: Scope,
+}
+
+/// Somebody who may change them, too.
+pub(crate) struct Writer(Reader);
+
+impl Reader {
+    pub(crate) async fn on_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.app.on_store(&self.scope, work).await
+    }
+
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl std::ops::Deref for Writer {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.0
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
+        let (scope, _) = check(&parts.headers, app)?;
+        let app = Arc::clone(app);
+        Ok(Self { app, scope })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Writer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
+        let (scope, rights) = check(&parts.headers, app)?;
+        if rights != Rights::Write {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "Authorization: this token may only read",
+            ));
+        }
+        let app = Arc::clone(app);
+        Ok(Self(Reader { app, scope }))
+    }
+}
+
+fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
+    let text = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.map(str::trim).filter(|value| !value.is_empty())
+    };
+    let token = text(header::AUTHORIZATION.as_str())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| {
+            Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "Authorization: missing or malformed; expected Bearer and a token",
+            )
+        })?;
+    let known = match &app.tokens {
+        None => None,
+        Some(tokens) => Some(tokens.find(token).ok_or_else(|| {
+            Problem::new(StatusCode::UNAUTHORIZED, "Authorization: unknown token")
+        })?),
+    };
+    if text("x-api-key").is_none() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "x-api-key: missing or empty",
+        ));
+    }
+    let name = |header: &str| match text(header) {
+        Some(name) if name.len() <= LONGEST_NAME => Ok(name.to_owned()),
+        Some(_) => Err(Problem::bad_request(format!(
+            "{header}: longer than {LONGEST_NAME} bytes"
+        ))),
+        None => Err(Problem::bad_request(format!("{header}: missing or empty"))),
+    };
+    let org = name("x-gw-ims-org-id")?;
+    let sandbox = name("x-sandbox-name")?;
+    let Some(known) = known else {
+        return Ok((Scope { org, sandbox }, Rights::Write));
+    };
+    let refuse = |header: &str, value: &str| {
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("{header}: this token is not for {value:?}"),
+        ))
+    };
+    if !known.is_for_org(&org) {
+        return refuse("x-gw-ims-org-id", &org);
+    }
+    if !known.is_for_sandbox(&sandbox) {
+        return refuse("x-sandbox-name", &sandbox);
+    }
+    tracing::debug!(token = known.name, "signed in");
+    Ok((Scope { org, sandbox }, known.rights))
+}

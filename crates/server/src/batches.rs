@@ -1,0 +1,85 @@
+//! Batches: `/data/foundation/catalog/batches`.
+
+use axum::Json as JsonAnswer;
+use axum::extract::Path;
+use profile_export::{BatchQuery, BatchRecord, Store};
+use serde_json::{Map, Value, json};
+
+use crate::auth::Reader;
+use crate::datasets::{page, some};
+use crate::problem::{Answer, Problem};
+use crate::query::Query;
+use crate::schemas::{CatalogObjects, Problems};
+
+/// List batches, newest first
+#[utoipa::path(
+    get, path = "/data/foundation/catalog/batches", tag = "Catalog",
+    params(
+        ("dataSet" = Option<String>, Query, description = "Only those of the dataset with this ID"),
+        ("limit" = Option<u32>, Query, description = "Batches on a page, at the most 100, 20 by default", minimum = 1),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first"),
+        ("orderBy" = Option<String>, Query, description = "desc:created or asc:created"),
+        ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
+    ),
+    responses((status = 200, description = "Batches by ID", body = CatalogObjects), Problems),
+)]
+pub(crate) async fn list_batches(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+    let (limit, start) = page(&query)?;
+    let oldest_first = match query.get("orderBy") {
+        None | Some("desc:created" | "-created") => false,
+        Some("asc:created" | "created" | "+created") => true,
+        Some(other) => {
+            return Err(Problem::bad_request(format!(
+                "orderBy: found {other:?}; allowed are desc:created and asc:created"
+            )));
+        }
+    };
+    let wanted = BatchQuery {
+        limit: Some(limit),
+        start,
+        dataset: query.text("dataSet"),
+        oldest_first,
+    };
+    let properties = query.text("properties");
+    let objects = caller
+        .on_store(move |store| {
+            let batches = store.catalog().batches(&wanted)?.into_iter();
+            let objects: Map<String, Value> = batches
+                .map(|batch| (batch.id.clone(), some(object(batch), properties.as_deref())))
+                .collect();
+            Ok(Value::Object(objects))
+        })
+        .await?;
+    Ok(JsonAnswer(objects))
+}
+
+/// Show a batch
+#[utoipa::path(
+    get, path = "/data/foundation/catalog/batches/{id}", tag = "Catalog",
+    params(("id" = String, Path, description = "The batch's ID")),
+    responses((status = 200, description = "The batch under its ID", body = CatalogObjects), Problems),
+)]
+pub(crate) async fn get_batch(caller: Reader, Path(id): Path<String>) -> Answer<JsonAnswer<Value>> {
+    let object = caller
+        .on_store(move |store| {
+            let batch = find(store, &id)?;
+            Ok(json!({id: object(batch)}))
+        })
+        .await?;
+    Ok(JsonAnswer(object))
+}
+
+pub(crate) fn find(store: &Store, id: &str) -> Answer<BatchRecord> {
+    let found = store.catalog().batch(id)?;
+    found.ok_or_else(|| Problem::not_found(format!("no batch {id:?}")))
+}
+
+/// A batch in the platform's form; where its files lie is nobody's business outside.
+fn object(batch: BatchRecord) -> Value {
+    let mut object = json!({"version": "1.0.0", "tags": {}, "errors": []});
+    if let (Value::Object(object), Value::Object(body)) = (&mut object, batch.body) {
+        object.extend(body);
+        object.remove("folder");
+    }
+    object
+}

@@ -1,0 +1,214 @@
+//! Datasets: `/data/foundation/catalog/dataSets`.
+
+use std::collections::HashMap;
+
+use axum::Json as JsonAnswer;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use profile_export::{BatchQuery, Class, Dataset, DatasetBody, Store};
+use serde_json::{Map, Value, json};
+
+use crate::auth::{Reader, Writer};
+use crate::body::Json;
+use crate::problem::{Answer, Problem};
+use crate::query::Query;
+use crate::schemas::{CatalogObjects, DatasetRequest, ObjectReferences, Problems};
+
+/// The platform's default and largest page.
+const USUAL_PAGE: u32 = 20;
+const LARGEST_PAGE: u32 = 100;
+
+/// Create a dataset
+#[utoipa::path(
+    post, path = "/data/foundation/catalog/dataSets", tag = "Catalog",
+    request_body = DatasetRequest,
+    responses((status = 201, description = "A list with the dataset's reference", body = ObjectReferences), Problems),
+)]
+pub(crate) async fn create_dataset(
+    caller: Writer,
+    Json(body): Json<DatasetBody>,
+) -> Answer<impl IntoResponse> {
+    if body.name.trim().is_empty() {
+        return Err(Problem::bad_request(
+            "name: found \"\"; a dataset needs a name",
+        ));
+    }
+    let made = caller
+        .on_store(move |store| {
+            let dataset = Dataset {
+                created: now_millis(),
+                ..body.into_dataset()
+            };
+            Ok(store.catalog().create_dataset(dataset)?)
+        })
+        .await?;
+    Ok((StatusCode::CREATED, JsonAnswer(reference(&made.id))))
+}
+
+/// List datasets, newest first
+#[utoipa::path(
+    get, path = "/data/foundation/catalog/dataSets", tag = "Catalog",
+    params(
+        ("limit" = Option<u32>, Query, description = "Datasets on a page, at the most 100, 20 by default", minimum = 1),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first"),
+        ("name" = Option<String>, Query, description = "Only the one of this name"),
+        ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
+    ),
+    responses((status = 200, description = "Datasets by ID", body = CatalogObjects), Problems),
+)]
+pub(crate) async fn list_datasets(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+    let (limit, start) = page(&query)?;
+    let (name, properties) = (query.text("name"), query.text("properties"));
+    let objects = caller
+        .on_store(move |store| {
+            let mut objects = Map::new();
+            let rows = rows(store)?;
+            let datasets = store.catalog().datasets()?.into_iter();
+            let wanted = datasets.filter(|d| name.as_ref().is_none_or(|name| d.name == *name));
+            for dataset in wanted.skip(start as usize).take(limit as usize) {
+                let object = some(object(store, &dataset, &rows)?, properties.as_deref());
+                objects.insert(dataset.id, object);
+            }
+            Ok(Value::Object(objects))
+        })
+        .await?;
+    Ok(JsonAnswer(objects))
+}
+
+/// Show a dataset
+#[utoipa::path(
+    get, path = "/data/foundation/catalog/dataSets/{id}", tag = "Catalog",
+    params(
+        ("id" = String, Path, description = "The dataset's ID"),
+        ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
+    ),
+    responses((status = 200, description = "The dataset under its ID", body = CatalogObjects), Problems),
+)]
+pub(crate) async fn get_dataset(
+    caller: Reader,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer<JsonAnswer<Value>> {
+    let properties = query.text("properties");
+    let object = caller
+        .on_store(move |store| {
+            let dataset = find(store, &id)?;
+            let object = object(store, &dataset, &rows(store)?)?;
+            let object = some(object, properties.as_deref());
+            Ok(json!({dataset.id: object}))
+        })
+        .await?;
+    Ok(JsonAnswer(object))
+}
+
+/// Delete a dataset with its records
+#[utoipa::path(
+    delete, path = "/data/foundation/catalog/dataSets/{id}", tag = "Catalog",
+    params(("id" = String, Path, description = "The dataset's ID")),
+    responses((status = 200, description = "A list with the dataset's reference", body = ObjectReferences), Problems),
+)]
+pub(crate) async fn delete_dataset(
+    caller: Writer,
+    Path(id): Path<String>,
+) -> Answer<JsonAnswer<Value>> {
+    let deleted = caller
+        .on_store(move |store| {
+            let dataset = find(store, &id)?;
+            store.catalog().delete_dataset(&dataset.id)?;
+            Ok(reference(&dataset.id))
+        })
+        .await?;
+    Ok(JsonAnswer(deleted))
+}
+
+/// The page that a catalog's query asks for: at the most how many, and after how many.
+pub(crate) fn page(query: &Query) -> Answer<(u32, u32)> {
+    let limit = query.number("limit", 1, LARGEST_PAGE)?;
+    let start = query.number("start", 0, u32::MAX)?;
+    Ok((limit.unwrap_or(USUAL_PAGE), start.unwrap_or(0)))
+}
+
+/// The properties of an object that a query asks for; all where it does not say.
+pub(crate) fn some(mut object: Value, properties: Option<&str>) -> Value {
+    if let (Some(properties), Value::Object(object)) = (properties, &mut object) {
+        let wanted: Vec<&str> = properties.split(',').map(str::trim).collect();
+        object.retain(|name, _| wanted.contains(&name.as_str()));
+    }
+    object
+}
+
+pub(crate) fn now_millis() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn reference(id: &str) -> Value {
+    json!([format!("@/dataSets/{id}")])
+}
+
+fn find(store: &Store, id: &str) -> Answer<Dataset> {
+    let found = store.catalog().dataset(id)?.filter(|d| d.id == id);
+    found.ok_or_else(|| Problem::not_found(format!("no dataset {id:?}")))
+}
+
+/// How many records each dataset has.
+fn rows(store: &Store) -> Answer<HashMap<String, u64>> {
+    let datasets = store.stats()?.datasets.into_iter();
+    Ok(datasets
+        .map(|dataset| (dataset.id, dataset.records))
+        .collect())
+}
+
+/// A dataset in the platform's form, with its number of records besides.
+fn object(store: &Store, dataset: &Dataset, rows: &HashMap<String, u64>) -> Answer<Value> {
+    let catalog = store.catalog();
+    let newest = catalog.batches(&BatchQuery {
+        limit: Some(1),
+        dataset: Some(dataset.id.clone()),
+        ..BatchQuery::default()
+    })?;
+    let behavior = match dataset.class {
+        Class::Profile => "record",
+        Class::Event => "time-series",
+    };
+    let schema_ref = dataset.schema_ref.clone().unwrap_or_else(|| {
+        json!({
+            "id": dataset.class.union_id(),
+            "contentType": "application/vnd.adobe.xed+json;version=1",
+        })
+    });
+    let mut object = json!({
+        "name": dataset.name,
+        "imsOrg": catalog.scope().org,
+        "sandboxId": catalog.scope().sandbox,
+        "tags": {"adobe/pqs/table": [table_name(&dataset.name)], "unifiedProfile": ["enabled:true"]},
+        "classification": {"dataBehavior": behavior, "managedBy": "CUSTOMER"},
+        "state": "ACTIVE",
+        "version": "1.0.0",
+        "created": dataset.created,
+        "updated": dataset.created,
+        "viewId": dataset.id,
+        "files": format!("@/dataSets/{0}/views/{0}/files", dataset.id),
+        "schemaRef": schema_ref,
+        "rows": rows.get(&dataset.id).copied().unwrap_or(0),
+        "fileDescription": dataset.file_description.clone().unwrap_or_else(Dataset::default_file_description),
+    });
+    if let (Some(batch), Some(object)) = (newest.first(), object.as_object_mut()) {
+        object.insert("lastBatchId".to_owned(), json!(batch.id));
+        object.insert("lastBatchStatus".to_owned(), json!(batch.status));
+    }
+    Ok(object)
+}
+
+/// The name under which the platform's query service knows a dataset.
+fn table_name(name: &str) -> String {
+    let fit = |c: char| {
+        if c.is_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(fit).collect()
+}

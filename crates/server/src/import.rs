@@ -1,0 +1,147 @@
+//! Batch ingestion: `/data/foundation/import/batches`.
+
+use std::sync::Arc;
+
+use axum::Json as JsonAnswer;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use profile_export::{BatchRecord, Incoming, IncomingBody, Store};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::auth::{Reader, Writer};
+use crate::body::{Json, Pieces};
+use crate::problem::{Answer, Problem};
+use crate::query::Query;
+use crate::schemas::{IncomingBatch, IncomingRequest, Problems, UploadedFile};
+
+/// The longest name of a file, in bytes.
+const LONGEST_NAME: usize = 1024;
+
+/// Begin a batch
+#[utoipa::path(
+    post, path = "/data/foundation/import/batches", tag = "Batch ingestion",
+    request_body = IncomingRequest,
+    responses((status = 201, description = "The batch, which takes files now", body = IncomingBatch), Problems),
+)]
+pub(crate) async fn create_incoming_batch(
+    caller: Writer,
+    Json(body): Json<IncomingBody>,
+) -> Answer<impl IntoResponse> {
+    let batch = caller
+        .on_store(move |store| Ok(body.create(store)?))
+        .await?;
+    Ok((StatusCode::CREATED, JsonAnswer(batch.body)))
+}
+
+/// Give a batch a file
+#[utoipa::path(
+    put, path = "/data/foundation/import/batches/{id}/datasets/{datasetId}/files/{name}", tag = "Batch ingestion",
+    params(
+        ("id" = String, Path, description = "The batch's ID"),
+        ("datasetId" = String, Path, description = "Its dataset's ID"),
+        ("name" = String, Path, description = "What the file is called; one of the same name is replaced"),
+    ),
+    request_body(content = UploadedFile, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The file is part of the batch"), Problems),
+)]
+pub(crate) async fn upload_file(
+    caller: Writer,
+    State(app): State<Arc<App>>,
+    Path((id, dataset, name)): Path<(String, String, String)>,
+    body: Body,
+) -> Answer<StatusCode> {
+    if name.len() > LONGEST_NAME {
+        return Err(Problem::bad_request(format!(
+            "name: longer than {LONGEST_NAME} bytes"
+        )));
+    }
+    let batch = id.clone();
+    let mut file = caller
+        .on_store(move |store| {
+            let incoming = open(store, &batch)?;
+            if incoming.dataset() != dataset {
+                return Err(Problem::not_found(format!(
+                    "batch {batch} is for dataset {}, not for {dataset:?}",
+                    incoming.dataset()
+                )));
+            }
+            Ok(incoming.begin_file(&name)?)
+        })
+        .await?;
+    // Writing to the page cache: quicker than handing each piece to another thread.
+    let mut pieces = Pieces::new(&app, body);
+    while let Some(piece) = pieces.next(&app).await? {
+        file.write(&piece)?;
+    }
+    caller
+        .on_store(move |store| Ok(open(store, &id)?.finish_file(file)?))
+        .await?;
+    Ok(StatusCode::OK)
+}
+
+/// End a batch: load it, or give it up
+#[utoipa::path(
+    post, path = "/data/foundation/import/batches/{id}", tag = "Batch ingestion",
+    params(
+        ("id" = String, Path, description = "The batch's ID"),
+        ("action" = String, Query, description = "COMPLETE, or ABORT"),
+    ),
+    responses((status = 200, description = "It will be loaded, or is given up"), Problems),
+)]
+pub(crate) async fn end_incoming_batch(
+    caller: Writer,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer<StatusCode> {
+    let complete = match query.get("action") {
+        Some(action) if action.eq_ignore_ascii_case("COMPLETE") => true,
+        Some(action) if action.eq_ignore_ascii_case("ABORT") => false,
+        other => {
+            return Err(Problem::bad_request(format!(
+                "action: found {}; allowed are COMPLETE and ABORT",
+                other.map_or("none".to_owned(), |action| format!("{action:?}"))
+            )));
+        }
+    };
+    caller
+        .on_store(move |store| {
+            let incoming = open(store, &id)?;
+            if complete {
+                incoming.complete()?;
+            } else {
+                incoming.abort()?;
+            }
+            Ok(())
+        })
+        .await?;
+    caller.app().queue.wake();
+    Ok(StatusCode::OK)
+}
+
+/// Show a batch that comes in
+#[utoipa::path(
+    get, path = "/data/foundation/import/batches/{id}", tag = "Batch ingestion",
+    params(("id" = String, Path, description = "The batch's ID")),
+    responses((status = 200, description = "The batch", body = IncomingBatch), Problems),
+)]
+pub(crate) async fn get_incoming_batch(
+    caller: Reader,
+    Path(id): Path<String>,
+) -> Answer<JsonAnswer<Value>> {
+    let batch = caller.on_store(move |store| incoming(store, &id)).await?;
+    Ok(JsonAnswer(batch.body))
+}
+
+fn open<'a>(store: &'a Store, id: &str) -> Answer<Incoming<'a>> {
+    incoming(store, id)?;
+    Ok(Incoming::open(store, id)?)
+}
+
+fn incoming(store: &Store, id: &str) -> Answer<BatchRecord> {
+    let found = store.catalog().batch(id)?;
+    let found = found.filter(|batch| batch.body.get("jobId").is_none());
+    found.ok_or_else(|| Problem::not_found(format!("no batch {id:?} that comes in")))
+}

@@ -1,0 +1,48 @@
+//! The platform's own HTTP API on localhost: a thin front over the engine and its catalog.
+//!
+//! [`Server::bind`] opens a store and a port, [`Server::run`] answers requests and works off the queue
+//! of export jobs and incoming batches until it is told to stop.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), profile_export_server::ServerError> {
+//! use profile_export_server::{Server, Settings};
+//!
+//! let settings = Settings::new("store", ([127, 0, 0, 1], 8080).into());
+//! let server = Server::bind(settings).await?;
+//! println!("http://{}", server.address());
+//! server.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await
+//! # }
+//! ```
+//!
+//! Requests carry the platform's headers (`Authorization: Bearer`, `x-api-key`, `x-gw-ims-org-id`,
+//! `x-sandbox-name`); each organisation and sandbox sees its own data alone. It is no gateway: put one
+//! in front where TLS or other ways to sign in are needed.
+
+mod app;
+mod auth;
+mod batches;
+mod body;
+mod data_access;
+mod datasets;
+mod import;
+mod jobs;
+mod listen;
+mod merge_policies;
+mod metrics;
+mod openapi;
+mod operation;
+mod page;
+mod problem;
+mod query;
+mod queue;
+mod routes;
+mod schemas;
+mod segments;
+mod server;
+mod settings;
+mod stores;
+mod tokens;
+
+pub use server::{Server, ServerError};
+pub use settings::Settings;
+pub use tokens::{NewToken, Rights, TokenError, Tokens};

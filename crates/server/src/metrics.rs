@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::problem::{Answer, Problem};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Request {
+    method: String,
+    /// The route's pattern, not the path: there are few of them.
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct State {
+    status: String,
+}
+
+/// What the server counts.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    seconds: Histogram,
+    jobs: Family<State, Gauge>,
+    ended: Family<State, Counter>,
+    profiles: Counter,
+    pub(crate) connections: Gauge,
+    pub(crate) running: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("profile_export");
+        let requests = Family::default();
+        registry.register("http_requests", "Requests answered", requests.clone());
+        let seconds = Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]);
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's head to its answer's head",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        let jobs = Family::default();
+        registry.register("jobs", "Export jobs in the store, by state", jobs.clone());
+        let ended = Family::default();
+        registry.register(
+            "jobs_ended",
+            "Export jobs that this server ran",
+            ended.clone(),
+        );
+        let profiles = Counter::default();
+        registry.register(
+            "exported_profiles",
+            "Rows that its jobs wrote",
+            profiles.clone(),
+        );
+        let connections = Gauge::default();
+        registry.register("http_connections", "Open connections", connections.clone());
+        let running = Gauge::default();
+        registry.register("jobs_running", "Export jobs that run now", running.clone());
+        Self {
+            registry,
+            requests,
+            seconds,
+            jobs,
+            ended,
+            profiles,
+            connections,
+            running,
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn count_request(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let request = Request {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            status,
+        };
+        self.requests.get_or_create(&request).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn count_ended(&self, status: &str, profiles: u64) {
+        let state = State {
+            status: status.to_owned(),
+        };
+        self.ended.get_or_create(&state).inc();
+        self.profiles.inc_by(profiles);
+    }
+
+    /// All metrics as text; `jobs` is how many there are in each state.
+    pub(crate) fn render(&self, jobs: &[(String, i64)]) -> Answer<String> {
+        self.jobs.clear();
+        for (status, count) in jobs {
+            let state = State {
+                status: status.clone(),
+            };
+            self.jobs.get_or_create(&state).set(*count);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry).map_err(|e| Problem::internal(&e))?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,61 @@
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::problem::{Answer, Problem};
+
+/// The parameters of a request's query. Clients of the platform repeat some and leave some empty: the
+/// first one that says something counts; those that nobody asks for are left alone.
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        Ok(Self(pairs.into_owned().collect()))
+    }
+}
+
+impl Query {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.trim())
+            .find(|value| !value.is_empty())
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    /// A whole number from `least` to `most`; a larger one counts as `most`.
+    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Answer<Option<u32>> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        match text.parse::<u64>() {
+            Ok(number) if number >= u64::from(least) => {
+                Ok(Some(u32::try_from(number).unwrap_or(most).min(most)))
+            }
+            Err(_) if is_number => Ok(Some(most)),
+            _ => Err(Problem::bad_request(format!(
+                "{name}: found {text:?}; allowed is a whole number from {least} to {most}"
+            ))),
+        }
+    }
+
+    /// A yes or no, in any case: the platform's Python client sends `False`.
+    pub(crate) fn flag(&self, name: &str) -> Answer<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(text) => Err(Problem::bad_request(format!(
+                "{name}: found {text:?}; allowed are true and false"
+            ))),
+        }
+    }
+}

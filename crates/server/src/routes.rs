@@ -1,0 +1,158 @@
+//! All paths, and what surrounds every request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::SemaphorePermit;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::problem::{Answer, Problem};
+use crate::{
+    batches, data_access, datasets, import, jobs, merge_policies, openapi, operation, page,
+    segments,
+};
+
+/// The API's routes and their description.
+pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::start())
+        .routes(routes!(jobs::list_jobs, jobs::create_export_job))
+        .routes(routes!(jobs::get_job, jobs::delete_job))
+        .routes(routes!(datasets::list_datasets, datasets::create_dataset))
+        .routes(routes!(datasets::get_dataset, datasets::delete_dataset))
+        .routes(routes!(batches::list_batches))
+        .routes(routes!(batches::get_batch))
+        .routes(routes!(data_access::list_batch_files))
+        .routes(routes!(data_access::list_failed_files))
+        .routes(routes!(data_access::get_file))
+        .routes(routes!(
+            merge_policies::list_merge_policies,
+            merge_policies::create_merge_policy
+        ))
+        .routes(routes!(merge_policies::bulk_get_merge_policies))
+        .routes(routes!(
+            merge_policies::get_merge_policy,
+            merge_policies::replace_merge_policy,
+            merge_policies::patch_merge_policy,
+            merge_policies::remove_merge_policy
+        ))
+        .routes(routes!(segments::list_segments, segments::create_segment))
+        .routes(routes!(segments::get_segment))
+        .routes(routes!(import::create_incoming_batch))
+        .routes(routes!(
+            import::get_incoming_batch,
+            import::end_incoming_batch
+        ))
+        .routes(routes!(import::upload_file))
+        .split_for_parts()
+}
+
+/// Everything that the server answers.
+pub(crate) fn all(app: Arc<App>, api: Router<Arc<App>>) -> Router {
+    api.route("/health", get(operation::health))
+        .route("/metrics", get(operation::metrics))
+        .route("/openapi.json", get(operation::openapi))
+        .merge(page::routes())
+        .fallback(async |uri: Uri| Problem::not_found(format!("no path {}", uri.path())))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "the header Allow names the methods that there are",
+            )
+        })
+        .layer(CatchPanicLayer::custom(
+            |panic: Box<dyn std::any::Any + Send>| {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+                Problem::internal(&text.unwrap_or("a panic")).into_response()
+            },
+        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), surround))
+        .with_state(app)
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives every request an ID, a place among those that are worked on, and a line in the log.
+async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
+    let is_local = is_local(&request);
+    let mut response = match admit(&app, is_local).await {
+        Ok(_permit) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    app.metrics
+        .count_request(method.as_str(), &route, status, took);
+    tracing::info!(
+        request_id = id,
+        %method,
+        path,
+        status,
+        took_ms = took.as_secs_f64() * 1000.0,
+        "request"
+    );
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// The client's own ID where it is a fit one; else a new one.
+fn request_id(request: &Request) -> String {
+    let given = request.headers().get(REQUEST_ID);
+    let given = given
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+    match given {
+        Some(id) => id.to_owned(),
+        None => profile_export::new_id(),
+    }
+}
+
+async fn admit(app: &App, is_local: bool) -> Answer<SemaphorePermit<'_>> {
+    if app.tokens.is_none() && !is_local {
+        // A page from elsewhere whose name was made to lead here must not reach an open server.
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "Host: without a token file only localhost and loopback addresses are answered",
+        ));
+    }
+    let place = app.permits.acquire();
+    match tokio::time::timeout(app.settings.request_timeout, place).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(Problem::busy("too many requests at a time")),
+    }
+}
+
+fn is_local(request: &Request) -> bool {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let Ok(authority) = host.parse::<axum::http::uri::Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

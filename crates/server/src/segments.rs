@@ -1,0 +1,86 @@
+//! Segment definitions: `/data/core/ups/segment/definitions`.
+
+use axum::Json as JsonAnswer;
+use axum::extract::Path;
+use profile_export::{put_segment, segment, segments};
+use serde_json::{Value, json};
+
+use crate::auth::{Reader, Writer};
+use crate::body::Json;
+use crate::problem::{Answer, Problem};
+use crate::query::Query;
+use crate::schemas::{Problems, SegmentObject, SegmentPage};
+
+/// List segment definitions
+#[utoipa::path(
+    get, path = "/data/core/ups/segment/definitions", tag = "Segment definitions",
+    params(
+        ("limit" = Option<u32>, Query, description = "Definitions on a page; all where it is missing", minimum = 1),
+        ("page" = Option<u32>, Query, description = "The page's number, from 0"),
+    ),
+    responses((status = 200, description = "A page of definitions", body = SegmentPage), Problems),
+)]
+pub(crate) async fn list_segments(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+    let limit = query.number("limit", 1, u32::MAX)?;
+    let page = query.number("page", 0, u32::MAX)?.unwrap_or(0) as usize;
+    let all = caller
+        .on_store(|store| Ok(segments(store.catalog())?))
+        .await?;
+    let total = all.len();
+    let size = limit.map_or(total.max(1), |limit| limit as usize);
+    let shown: Vec<Value> = all
+        .into_iter()
+        .skip(page.saturating_mul(size))
+        .take(size)
+        .collect();
+    Ok(JsonAnswer(json!({
+        "page": {
+            "totalCount": total,
+            "totalPages": total.div_ceil(size),
+            "pageOffset": page,
+            "pageSize": shown.len(),
+        },
+        "segments": shown,
+        "link": {},
+    })))
+}
+
+/// Create a segment definition
+#[utoipa::path(
+    post, path = "/data/core/ups/segment/definitions", tag = "Segment definitions",
+    request_body = SegmentObject,
+    responses((status = 200, description = "The definition", body = SegmentObject), Problems),
+)]
+pub(crate) async fn create_segment(
+    caller: Writer,
+    Json(body): Json<Value>,
+) -> Answer<JsonAnswer<Value>> {
+    let made = caller
+        .on_store(move |store| {
+            let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
+            if !id.is_empty() && segment(store.catalog(), id).is_ok() {
+                return Err(Problem::conflict(format!(
+                    "id: there is a segment definition {id:?} already"
+                )));
+            }
+            Ok(put_segment(store.catalog(), body)?)
+        })
+        .await?;
+    Ok(JsonAnswer(made))
+}
+
+/// Show a segment definition
+#[utoipa::path(
+    get, path = "/data/core/ups/segment/definitions/{id}", tag = "Segment definitions",
+    params(("id" = String, Path, description = "The segment's ID")),
+    responses((status = 200, description = "The definition", body = SegmentObject), Problems),
+)]
+pub(crate) async fn get_segment(
+    caller: Reader,
+    Path(id): Path<String>,
+) -> Answer<JsonAnswer<Value>> {
+    let found = caller
+        .on_store(move |store| segment(store.catalog(), &id).map_err(Problem::of_lookup))
+        .await?;
+    Ok(JsonAnswer(found))
+}

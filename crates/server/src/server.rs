@@ -1,0 +1,177 @@
+use std::fs::File;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use profile_export::{StoreError, sweep, sweep_incoming};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::app::App;
+use crate::metrics::Metrics;
+use crate::queue::{Queue, load_batches, run_jobs};
+use crate::settings::Settings;
+use crate::stores::Stores;
+use crate::tokens::{TokenError, Tokens};
+use crate::{listen, routes};
+
+/// Why a server can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store could not be swept of what a crash left.
+    #[error(transparent)]
+    Engine(#[from] profile_export::Error),
+    /// The token file can't be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+    /// The address can't be listened on.
+    #[error("{address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// Anybody could reach it and nobody would have to sign in.
+    #[error(
+        "{0} can be reached from other machines: give a token file (profile-export tokens create), or \
+         listen on 127.0.0.1"
+    )]
+    Open(SocketAddr),
+    /// Another server works on the store.
+    #[error("{0} is served by another process already")]
+    Busy(std::path::PathBuf),
+}
+
+/// A server that has its port and its store.
+pub struct Server {
+    app: Arc<App>,
+    router: Router,
+    listener: TcpListener,
+    address: SocketAddr,
+    /// Held as long as it runs: one server a store works off its queue.
+    _lock: File,
+}
+
+impl Server {
+    /// Opens the store, cleans up after a crash, and takes the port.
+    ///
+    /// # Errors
+    /// Whatever keeps a server from starting.
+    pub async fn bind(settings: Settings) -> Result<Self, ServerError> {
+        if settings.token_file.is_none() && !settings.listen.ip().is_loopback() {
+            return Err(ServerError::Open(settings.listen));
+        }
+        let tokens = settings
+            .token_file
+            .as_deref()
+            .map(Tokens::read)
+            .transpose()?;
+        let stores = Stores::new(settings.store.clone());
+        let store = stores.any()?;
+        let lock = lock(&settings.store)?;
+        sweep(&store)?;
+        sweep_incoming(&store)?;
+        let address = settings.listen;
+        let failed = |source| ServerError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (api, description) = routes::api();
+        let app = Arc::new(App {
+            permits: Semaphore::new(settings.max_requests),
+            settings,
+            stores,
+            tokens,
+            queue: Queue::default(),
+            metrics: Metrics::default(),
+            openapi: description.to_pretty_json().unwrap_or_default(),
+        });
+        Ok(Self {
+            router: routes::all(Arc::clone(&app), api),
+            app,
+            listener,
+            address,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether everybody on this machine may come in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.app.tokens.is_none()
+    }
+
+    /// Answers requests and works off the queue until `stop`; then it answers the requests that it has,
+    /// and lets jobs finish within the grace of its settings before it cancels them. What waits goes on
+    /// waiting.
+    ///
+    /// # Errors
+    /// None for now; what goes wrong with a request or a job is told there.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let app = self.app;
+        let jobs = tokio::spawn(run_jobs(Arc::clone(&app)));
+        let batches = tokio::spawn(load_batches(Arc::clone(&app)));
+        let (stopped, told) = oneshot::channel();
+        let listening = listen::serve(Arc::clone(&app), self.listener, self.router, async {
+            stop.await;
+            tracing::info!("stopping");
+            app.queue.stop();
+            let _ = stopped.send(());
+        });
+        let winding_down = async {
+            let _ = told.await;
+            wind_down(&app).await;
+        };
+        tokio::join!(listening, winding_down);
+        let _ = tokio::join!(jobs, batches);
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Waits for what runs, and cancels it when the grace is over.
+async fn wind_down(app: &App) {
+    let is_idle = async |limit: Duration| {
+        let end = tokio::time::Instant::now() + limit;
+        while app.queue.count() > 0 && tokio::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        app.queue.count() == 0
+    };
+    if is_idle(app.settings.grace).await {
+        return;
+    }
+    tracing::warn!(running = app.queue.count(), "cancelling what still runs");
+    app.queue.cancel();
+    is_idle(Duration::from_secs(30)).await;
+}
+
+fn lock(folder: &std::path::Path) -> Result<File, ServerError> {
+    let path = folder.join("serve.lock");
+    let io = |source| StoreError::Io {
+        path: path.clone(),
+        source,
+    };
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(ServerError::Busy(folder.to_owned())),
+    }
+}

@@ -1,0 +1,50 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a server listens, what it allows and what it runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder of the store; it is made where it is missing.
+    pub store: PathBuf,
+    /// Where to listen; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// The file of those who may come in; without one, everybody on this machine may.
+    pub token_file: Option<PathBuf>,
+    /// How many export jobs run side by side.
+    pub workers: usize,
+    /// How many export jobs may wait; more are told to come back.
+    pub max_waiting_jobs: u64,
+    /// How many connections are open at a time; more are told to come back.
+    pub max_connections: usize,
+    /// How many requests are worked on at a time; more wait, at the most for `request_timeout`.
+    pub max_requests: usize,
+    /// How long a request may take to arrive or wait, and its sender be silent.
+    pub request_timeout: Duration,
+    /// The largest JSON body, in bytes.
+    pub max_body: usize,
+    /// The largest file of an incoming batch, in bytes.
+    pub max_upload: u64,
+    /// How long running jobs may go on after the server is told to stop, before they are cancelled.
+    pub grace: Duration,
+}
+
+impl Settings {
+    /// The usual settings for a store and an address.
+    #[must_use]
+    pub fn new(store: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        Self {
+            store: store.into(),
+            listen,
+            token_file: None,
+            workers: 2,
+            max_waiting_jobs: 1000,
+            max_connections: 2048,
+            max_requests: 64,
+            request_timeout: Duration::from_secs(30),
+            max_body: 1 << 20,
+            max_upload: 4 << 30,
+            grace: Duration::from_secs(20),
+        }
+    }
+}

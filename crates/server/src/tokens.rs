@@ -1,0 +1,207 @@
+//! Who may come in: a file of tokens, each kept as a digest.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// What a token's holder may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rights {
+    /// See.
+    Read,
+    /// See, create, change and delete.
+    Write,
+}
+
+/// A token as its file has it. Tokens are 256 random bits, so a plain digest of one tells nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Token {
+    /// What people call it.
+    pub(crate) name: String,
+    /// SHA-256 of the token's text, in hex.
+    sha256: String,
+    /// The organisations that it is good for; `*` is all.
+    organisations: Vec<String>,
+    /// The sandboxes that it is good for; `*` is all.
+    sandboxes: Vec<String>,
+    /// What its holder may do.
+    pub(crate) rights: Rights,
+}
+
+impl Token {
+    pub(crate) fn is_for_org(&self, org: &str) -> bool {
+        self.organisations.iter().any(|o| o == "*" || o == org)
+    }
+
+    pub(crate) fn is_for_sandbox(&self, sandbox: &str) -> bool {
+        self.sandboxes.iter().any(|s| s == "*" || s == sandbox)
+    }
+}
+
+/// Why a file of tokens can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct TokenError {
+    path: PathBuf,
+    problem: String,
+}
+
+/// A file of tokens.
+#[derive(Clone, Debug, Default)]
+pub struct Tokens {
+    tokens: Vec<Token>,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// What people call it; unique in its file.
+    pub name: String,
+    /// The organisation that it is good for; `*` is all.
+    pub org: String,
+    /// The sandbox that it is good for; `*` is all.
+    pub sandbox: String,
+    /// What its holder may do.
+    pub rights: Rights,
+}
+
+impl Tokens {
+    /// Reads a file: a JSON list of `{name, sha256, organisations, sandboxes, rights}`.
+    ///
+    /// # Errors
+    /// The file can't be read or says something else.
+    pub fn read(path: &Path) -> Result<Self, TokenError> {
+        let refuse = |problem: String| TokenError {
+            path: path.to_owned(),
+            problem,
+        };
+        let text = fs::read(path).map_err(|e| refuse(e.to_string()))?;
+        let tokens: Vec<Token> =
+            profile_export::read_json(&text).map_err(|e| refuse(e.to_string()))?;
+        for token in &tokens {
+            if digest_of_hex(&token.sha256).is_none() {
+                return Err(refuse(format!(
+                    "token {:?}: sha256 is {:?}; expected 64 hex digits",
+                    token.name, token.sha256
+                )));
+            }
+        }
+        Ok(Self { tokens })
+    }
+
+    /// Makes a token and adds it to a file, which is made where it is missing; returns its text, which
+    /// is kept nowhere.
+    ///
+    /// # Errors
+    /// The file can't be read or written, the name is taken.
+    pub fn create(path: &Path, new: NewToken) -> Result<String, TokenError> {
+        let refuse = |problem: String| TokenError {
+            path: path.to_owned(),
+            problem,
+        };
+        let mut tokens = if path.exists() {
+            Self::read(path)?.tokens
+        } else {
+            Vec::new()
+        };
+        if tokens.iter().any(|token| token.name == new.name) {
+            return Err(refuse(format!("there is a token {:?} already", new.name)));
+        }
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|e| refuse(e.to_string()))?;
+        let text = format!("pe_{}", hex(&random));
+        tokens.push(Token {
+            name: new.name,
+            sha256: hex(&Sha256::digest(text.as_bytes())),
+            organisations: vec![new.org],
+            sandboxes: vec![new.sandbox],
+            rights: new.rights,
+        });
+        write(path, &tokens).map_err(|e| refuse(e.to_string()))?;
+        Ok(text)
+    }
+
+    /// The token with this text. Takes the same time whichever it is and whether it is there.
+    pub(crate) fn find(&self, text: &str) -> Option<&Token> {
+        let digest = Sha256::digest(text.as_bytes());
+        let mut found = u64::MAX;
+        for (i, token) in self.tokens.iter().enumerate() {
+            let known = digest_of_hex(&token.sha256).unwrap_or_default();
+            let is_it: Choice = digest.as_slice().ct_eq(&known);
+            found.conditional_assign(&(i as u64), is_it);
+        }
+        self.tokens.get(usize::try_from(found).ok()?)
+    }
+}
+
+/// Replaces the file as a whole; only its owner may read it.
+fn write(path: &Path, tokens: &[Token]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let aside = path.with_extension("new");
+    let mut file = fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)?;
+    serde_json::to_writer_pretty(&mut file, tokens)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(aside, path)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (i, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_by_its_text_and_by_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        let make = |name: &str, rights| {
+            let new = NewToken {
+                name: name.to_owned(),
+                org: "acme".to_owned(),
+                sandbox: "*".to_owned(),
+                rights,
+            };
+            Tokens::create(&path, new)
+        };
+        let first = make("first", Rights::Read).expect("a token");
+        let second = make("second", Rights::Write).expect("a token");
+        make("second", Rights::Read).expect_err("the name is taken");
+        let tokens = Tokens::read(&path).expect("the file");
+        let file = fs::read_to_string(&path).expect("the file");
+        assert!(!file.contains(&first) && !file.contains(&second));
+        let found = tokens.find(&second).expect("the second");
+        assert_eq!(
+            (found.name.as_str(), found.rights),
+            ("second", Rights::Write)
+        );
+        assert!(found.is_for_org("acme") && found.is_for_sandbox("prod"));
+        assert!(!found.is_for_org("other"));
+        assert_eq!(tokens.find(&first).map(|t| t.rights), Some(Rights::Read));
+        assert!(tokens.find("pe_guess").is_none() && tokens.find("").is_none());
+    }
+}
