@@ -1,0 +1,126 @@
+//! What the server says of itself.
+
+use serde_json::{Value, json};
+
+use crate::serving::{HEADERS, JOBS, Serving};
+
+#[test]
+fn the_description_has_every_operation_with_schemas_that_are_read() {
+    let server = Serving::empty();
+    let description = server.ask("GET", "/openapi.json", &[], b"").is(200);
+    let mut operations = 0;
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if !operation.is_object() {
+                continue;
+            }
+            operations += 1;
+            let name = format!("{method} {path}");
+            assert!(operation["summary"].is_string(), "{name}");
+            for status in ["401", "403", "503"] {
+                assert!(
+                    operation["responses"][status].is_object(),
+                    "{name}: {status}"
+                );
+            }
+        }
+    }
+    assert!(operations >= 26, "{operations}");
+    let schemas = description["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        assert!(
+            schema["type"].is_string(),
+            "{name} could not be read: {schema}"
+        );
+    }
+    let job = &schemas["ExportJob"]["properties"]["status"]["enum"];
+    assert!(job.as_array().unwrap().contains(&json!("CANCELLED")));
+    assert_eq!(
+        description["components"]["securitySchemes"]
+            .as_object()
+            .unwrap()
+            .len(),
+        4
+    );
+}
+
+#[test]
+fn health_and_metrics_need_no_headers() {
+    let server = Serving::fixtures();
+    let health = server.ask("GET", "/health", &[], b"").is(200);
+    assert_eq!(health["status"], "up");
+    let target = server.target();
+    let done = server.finished(server.job(&target, &json!({"fields": "_id"})));
+    let rows = &done["metrics"]["totalExportedProfileCounter"];
+    server
+        .get("/data/core/ups/export/jobs/none")
+        .refuses(404, "none");
+    let wanted = [
+        "profile_export_jobs{status=\"SUCCEEDED\"} 1".to_owned(),
+        "profile_export_jobs_ended_total{status=\"SUCCEEDED\"} 1".to_owned(),
+        format!("profile_export_exported_profiles_total {rows}"),
+        "route=\"/data/core/ups/export/jobs/{id}\",status=\"404\"} 1".to_owned(),
+        "profile_export_http_request_duration_seconds_count".to_owned(),
+        "# EOF".to_owned(),
+    ];
+    // A worker counts its job just after the catalog says that it is done.
+    let text = server.until(|| {
+        let answer = server.ask("GET", "/metrics", &[], b"");
+        let text = String::from_utf8(answer.body).unwrap();
+        text.contains(&wanted[1]).then_some(text)
+    });
+    for line in wanted {
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn every_answer_has_a_request_id() {
+    let server = Serving::empty();
+    let made = server.get(JOBS).header("x-request-id").to_owned();
+    assert_eq!(made.len(), 24);
+    let mut headers = HEADERS.to_vec();
+    headers.push(("x-request-id", "mine-1"));
+    assert_eq!(
+        server
+            .ask("GET", "/nowhere", &headers, b"")
+            .header("x-request-id"),
+        "mine-1"
+    );
+    headers.pop();
+    let long = "x".repeat(200);
+    headers.push(("x-request-id", &long));
+    assert_eq!(
+        server
+            .ask("GET", JOBS, &headers, b"")
+            .header("x-request-id")
+            .len(),
+        24
+    );
+}
+
+#[test]
+fn the_page_comes_from_the_program_alone() {
+    let server = Serving::empty();
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/page/page.css", "text/css"),
+        ("/page/page.js", "text/javascript"),
+    ] {
+        let answer = server.ask("GET", path, &[], b"");
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("content-type").starts_with(kind));
+        assert!(
+            answer
+                .header("content-security-policy")
+                .contains("default-src 'none'")
+        );
+        let text = String::from_utf8(answer.body).unwrap();
+        assert!(
+            !text.contains("http://") && !text.contains("https://"),
+            "{path} loads from elsewhere"
+        );
+    }
+    let list: Value = server.get(JOBS).is(200);
+    assert_eq!(list["records"], json!([]));
+}

@@ -1,0 +1,127 @@
+//! Who may come in, and what they see.
+
+use profile_export_server::{NewToken, Rights, Server, ServerError, Settings, Tokens};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::serving::{BATCHES, DATASETS, EXPORT, HEADERS, JOBS, POLICIES, Serving, job_request};
+
+/// The usual headers with one of them set to something else, or left out.
+fn but<'a>(name: &str, value: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
+    let mut headers = Vec::new();
+    for (known, usual) in HEADERS {
+        match (known == name, value) {
+            (false, _) => headers.push((known, usual)),
+            (true, Some(value)) => headers.push((known, value)),
+            (true, None) => {}
+        }
+    }
+    headers
+}
+
+#[test]
+fn each_of_the_four_headers_is_required() {
+    let server = Serving::empty();
+    for path in [
+        JOBS,
+        DATASETS,
+        BATCHES,
+        POLICIES,
+        "/data/core/ups/export/jobs/1",
+    ] {
+        let ask = |name, value| server.ask("GET", path, &but(name, value), b"");
+        ask("authorization", None).refuses(401, "Authorization");
+        ask("authorization", Some("Basic abc")).refuses(401, "Bearer");
+        ask("authorization", Some("Bearer  ")).refuses(401, "Authorization");
+        ask("x-api-key", None).refuses(403, "x-api-key");
+        ask("x-gw-ims-org-id", None).refuses(400, "x-gw-ims-org-id");
+        ask("x-gw-ims-org-id", Some(" ")).refuses(400, "x-gw-ims-org-id");
+        ask("x-sandbox-name", None).refuses(400, "x-sandbox-name");
+        let long = "s".repeat(201);
+        ask("x-sandbox-name", Some(&long)).refuses(400, "200 bytes");
+    }
+    let answer = server.ask("GET", JOBS, &but("authorization", None), b"");
+    assert!(answer.header("www-authenticate").starts_with("Bearer"));
+}
+
+#[test]
+fn tokens_are_for_organisations_sandboxes_and_rights() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tokens.json");
+    let make = |name: &str, sandbox: &str, rights| {
+        let new = NewToken {
+            name: name.to_owned(),
+            org: "acme".to_owned(),
+            sandbox: sandbox.to_owned(),
+            rights,
+        };
+        format!("Bearer {}", Tokens::create(&file, new).unwrap())
+    };
+    let reader = make("reader", "prod", Rights::Read);
+    let writer = make("writer", "*", Rights::Write);
+    let server = Serving::with(|settings| settings.token_file = Some(file));
+    let ask = |method: &str, token: &str, org: &str, sandbox: &str, body: &[u8]| {
+        let headers = [
+            ("authorization", token),
+            ("x-api-key", "key"),
+            ("x-gw-ims-org-id", org),
+            ("x-sandbox-name", sandbox),
+        ];
+        server.ask(method, DATASETS, &headers, body)
+    };
+    ask("GET", "Bearer guess", "acme", "prod", b"").refuses(401, "unknown token");
+    ask("GET", &reader, "acme", "prod", b"").is(200);
+    ask("GET", &reader, "acme", "dev", b"").refuses(403, "x-sandbox-name");
+    ask("GET", &reader, "other", "prod", b"").refuses(403, "x-gw-ims-org-id");
+    ask("POST", &reader, "acme", "prod", b"{}").refuses(403, "only read");
+    ask("GET", &writer, "acme", "dev", b"").is(200);
+    ask("GET", &writer, "other", "dev", b"").refuses(403, "x-gw-ims-org-id");
+    let body = crate::serving::union_dataset("x").to_string();
+    ask("POST", &writer, "acme", "dev", body.as_bytes()).is(201);
+}
+
+#[test]
+fn organisations_and_sandboxes_see_their_own_alone() {
+    let server = Serving::fixtures();
+    let target = server.target();
+    let job = server.job(&target, &json!({"fields": "_id"}));
+    let done = server.finished(job);
+    let batch = done["destination"]["batchId"].as_str().unwrap();
+    let file = format!("{EXPORT}/files/{batch}-1");
+    for (name, value) in [("x-gw-ims-org-id", "other"), ("x-sandbox-name", "dev")] {
+        let ask = |method, path: &str, body: &[u8]| {
+            server.ask(method, path, &but(name, Some(value)), body)
+        };
+        assert_eq!(ask("GET", JOBS, b"").is(200)["records"], json!([]));
+        assert_eq!(ask("GET", DATASETS, b"").is(200), json!({}));
+        assert_eq!(ask("GET", BATCHES, b"").is(200), json!({}));
+        ask("GET", &format!("{JOBS}/{job}"), b"").refuses(404, "no job");
+        ask("DELETE", &format!("{JOBS}/{job}"), b"").refuses(404, "no job");
+        ask("GET", &format!("{DATASETS}/{target}"), b"").refuses(404, "no dataset");
+        ask("GET", &format!("{BATCHES}/{batch}"), b"").refuses(404, "no batch");
+        ask("GET", &file, b"").refuses(404, "no file");
+        ask("GET", &format!("{POLICIES}/crm-first"), b"").refuses(404, "crm-first");
+        let request = job_request(&target, &json!({})).to_string();
+        ask("POST", JOBS, request.as_bytes()).refuses(400, "destination.datasetId");
+    }
+    server.get(&file).is(200);
+}
+
+#[tokio::test]
+async fn nothing_is_open_to_other_machines_without_tokens() {
+    let folder = TempDir::new().unwrap();
+    let settings = Settings::new(folder.path(), ([0, 0, 0, 0], 0).into());
+    let refused = Server::bind(settings).await.err().unwrap();
+    assert!(matches!(refused, ServerError::Open(_)), "{refused}");
+}
+
+#[test]
+fn an_open_server_answers_to_local_names_alone() {
+    let server = Serving::empty();
+    let mut headers = HEADERS.to_vec();
+    headers.push(("host", "elsewhere.example"));
+    server.ask("GET", JOBS, &headers, b"").refuses(421, "Host");
+    headers.pop();
+    headers.push(("host", "localhost:1234"));
+    server.ask("GET", JOBS, &headers, b"").is(200);
+}

@@ -1,0 +1,117 @@
+//! What is too much is told so, and nothing happened.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::serving::{
+    DATASETS, HEADERS, IMPORT, JOBS, Serving, job_request, load_fixtures, union_dataset,
+};
+
+/// Sends bytes as they are and reads until the other side is done.
+fn raw(server: &Serving, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    // A server that refuses what it has read so far may not read the rest.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_job_too_many_is_told_to_come_back_and_does_not_exist() {
+    let home = tempfile::TempDir::new().unwrap();
+    load_fixtures(home.path());
+    let server = Serving::on(home.path(), |settings| settings.max_waiting_jobs = 0);
+    let target = server.target();
+    let answer = server.post(JOBS, &job_request(&target, &json!({})));
+    answer.refuses(503, "wait");
+    assert_eq!(answer.header("retry-after"), "1");
+    assert_eq!(server.get(JOBS).is(200)["records"], json!([]));
+}
+
+#[test]
+fn bodies_heads_and_files_have_a_largest_size() {
+    let server = Serving::with(|settings| {
+        settings.max_body = 1000;
+        settings.max_upload = 1000;
+    });
+    server
+        .post(DATASETS, &union_dataset(&"x".repeat(1000)))
+        .refuses(413, "1000");
+    let target = server.target();
+    let body = json!({"datasetId": target, "inputFormat": {"format": "json"}});
+    let batch = server.post(IMPORT, &body).is(201)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("{IMPORT}/{batch}/datasets/{target}/files/a");
+    server
+        .ask("PUT", &path, &HEADERS, &[b' '; 1001])
+        .refuses(413, "1000");
+    assert_eq!(
+        server.get(&format!("{IMPORT}/{batch}")).is(200)["files"],
+        json!([])
+    );
+    let head = format!(
+        "GET {JOBS} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {}\r\n\r\n",
+        "k".repeat(100_000)
+    );
+    let answer = raw(&server, head.as_bytes());
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+    server.get(JOBS).is(200);
+}
+
+#[test]
+fn a_sender_that_falls_silent_is_given_up() {
+    let server = Serving::with(|settings| settings.request_timeout = Duration::from_millis(200));
+    let headers: String = HEADERS
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let head =
+        format!("POST {JOBS} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: 10\r\n\r\n{{");
+    let answer = raw(&server, head.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[test]
+fn connections_and_requests_too_many_are_told_to_come_back() {
+    let server = Serving::with(|settings| settings.max_connections = 2);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let idle: Vec<TcpStream> = (0..2)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    // The idle ones are taken first.
+    std::thread::sleep(Duration::from_millis(200));
+    let answer = raw(&server, b"");
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"),
+        "{answer}"
+    );
+    drop(idle);
+    server.until(|| {
+        let answer = raw(
+            &server,
+            b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        );
+        answer.starts_with("HTTP/1.1 200").then_some(())
+    });
+}
+
+#[test]
+fn what_is_not_there_is_told_in_the_same_form() {
+    let server = Serving::empty();
+    server.get("/nowhere").refuses(404, "/nowhere");
+    let answer = server.send("PUT", JOBS, &json!({}));
+    answer.refuses(405, "Allow");
+    assert!(answer.header("allow").contains("GET"));
+}
