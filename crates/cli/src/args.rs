@@ -181,7 +181,7 @@ pub struct ServeArgs {
     pub workers: usize,
     /// How many export jobs may wait; more are told to come back
     #[arg(long, value_name = "N", default_value = "1000")]
-    pub max_waiting_jobs: u64,
+    pub max_waiting_jobs: u32,
     /// The largest file of an incoming batch, in MiB
     #[arg(long, value_name = "MIB", default_value = "4096", value_parser = clap::value_parser!(u64).range(1..1 << 40))]
     pub max_upload: u64,

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use store::Dataset;
 use xdm::Class;
 
@@ -19,7 +19,7 @@ pub struct DatasetBody {
     pub aspect: Option<String>,
     /// Labels.
     #[serde(default)]
-    pub tags: Option<Value>,
+    pub tags: Option<Map<String, Value>>,
     /// For people.
     #[serde(default)]
     pub description: Option<String>,

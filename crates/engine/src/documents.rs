@@ -134,22 +134,26 @@ pub fn delete_segment(catalog: &Catalog, id: &str) -> Result<()> {
 /// Adds a segment definition or replaces it.
 ///
 /// # Errors
-/// A definition that is no object, or names a merge policy that there isn't.
+/// A definition that is no object, has names that are no strings, or a merge policy that there isn't.
 pub fn put_segment(catalog: &Catalog, mut segment: Value) -> Result<Value> {
     let Some(object) = segment.as_object_mut() else {
         return Err(RequestError::new(".", "a segment definition is an object").into());
     };
-    let id = match object.get("id") {
+    for name in ["id", "name", "description", "mergePolicyId"] {
+        if let Some(other) = object.get(name)
+            && (!other.is_string() || (name == "id" && other == ""))
+        {
+            return Err(
+                RequestError::new(name, format!("found {other}; allowed is a string")).into(),
+            );
+        }
+    }
+    let id = match object.get("id").and_then(Value::as_str) {
+        Some(id) => id.to_owned(),
         None => {
             let id = new_id();
             object.insert("id".to_owned(), json!(id));
             id
-        }
-        Some(Value::String(id)) if !id.is_empty() => id.clone(),
-        Some(other) => {
-            return Err(
-                RequestError::new("id", format!("found {other}; allowed is a string")).into(),
-            );
         }
     };
     if let Some(policy) = policy_of(&segment) {

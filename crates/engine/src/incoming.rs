@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Deserializer, Value, json};
+use serde_json::{Deserializer, Map, Value, json};
 use store::{
     BatchRecord, DatasetInputs, Input, LoadReport, OnBadRecord, Progress, Store, StoreError, new_id,
 };
@@ -28,7 +28,7 @@ pub struct IncomingBody {
     pub input_format: IncomingFormat,
     /// Labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Value>,
+    pub tags: Option<Map<String, Value>>,
     /// Read and ignored: a bad record is always told with its file, line and reason.
     #[serde(default)]
     pub enable_error_diagnostics: bool,
@@ -82,7 +82,7 @@ impl IncomingBody {
                 "imsOrg": catalog.scope().org,
                 "relatedObjects": [{"type": "dataSet", "id": dataset.id}],
                 "inputFormat": self.input_format,
-                "tags": self.tags.unwrap_or_else(|| json!({})),
+                "tags": self.tags.unwrap_or_default(),
                 "created": now,
                 "updated": now,
                 "version": "1.0.0",

@@ -52,8 +52,8 @@ pub(crate) async fn create_export_job(
     let most = caller.app().settings.max_waiting_jobs;
     let job = caller
         .on_store(move |store| {
-            let waiting = store.catalog().waiting_jobs(u32::MAX)?.len() as u64;
-            if waiting >= most {
+            let waiting = store.catalog().waiting_jobs(most)?.len();
+            if waiting >= most as usize {
                 return Err(Problem::busy(format!("{waiting} jobs wait already")));
             }
             Ok(create_job(store, &request)?.body)

@@ -30,19 +30,18 @@ impl Query {
         self.get(name).map(str::to_owned)
     }
 
-    /// A whole number from `least` to `most`; a larger one counts as `most`.
+    /// A whole number from `least` on, as far as 32 bits go; one above `most` counts as `most`.
     pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Answer<Option<u32>> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        let is_number = text.bytes().all(|b| b.is_ascii_digit());
-        match text.parse::<u64>() {
-            Ok(number) if number >= u64::from(least) => {
-                Ok(Some(u32::try_from(number).unwrap_or(most).min(most)))
+        match text.parse::<i32>().map(u32::try_from) {
+            Ok(Ok(number)) if number >= least && !text.starts_with('+') => {
+                Ok(Some(number.min(most)))
             }
-            Err(_) if is_number => Ok(Some(most)),
             _ => Err(Problem::bad_request(format!(
-                "{name}: found {text:?}; allowed is a whole number from {least} to {most}"
+                "{name}: found {text:?}; allowed is a whole number from {least} to {}",
+                i32::MAX
             ))),
         }
     }

@@ -14,7 +14,7 @@ pub struct Settings {
     /// How many export jobs run side by side.
     pub workers: usize,
     /// How many export jobs may wait; more are told to come back.
-    pub max_waiting_jobs: u64,
+    pub max_waiting_jobs: u32,
     /// How many connections are open at a time; more are told to come back.
     pub max_connections: usize,
     /// How many requests are worked on at a time; more wait, at the most for `request_timeout`.

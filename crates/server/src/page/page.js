@@ -167,7 +167,7 @@ function fail(error) {
 
 async function refresh() {
   clearTimeout(timer);
-  let next = 5000;
+  let next = 1000;
   try {
     const wanted = new URLSearchParams({ limit: pageSize });
     if (offset) wanted.set("offset", offset);
@@ -193,7 +193,7 @@ async function refresh() {
     byId("no-datasets").hidden = sets.length > 0;
     const waits = (state) => ["loading", "staged", "processing"].includes(state);
     const busy = jobs.records.some((job) => !ended.includes(job.status)) || list.some(([, b]) => waits(b.status));
-    if (busy) next = 500;
+    if (busy) next = 250;
     byId("state").textContent = busy ? "At work" : "Idle";
     byId("state").className = "";
   } catch (error) {
