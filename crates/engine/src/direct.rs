@@ -62,22 +62,34 @@ pub fn export_folder(
     Ok((report, finished))
 }
 
-/// The top-level fields of a class that a request asks for; `None` where it asks for all.
+/// The top-level fields of a class that a request asks for or looks at; `None` where it asks for all.
 fn wanted_fields(request: &ExportRequest, class: Class) -> Option<Vec<String>> {
-    let fields = match class {
-        Class::Profile => request.fields.as_deref(),
+    let filter = request.filter.as_ref();
+    let (fields, looked_at) = match class {
+        Class::Profile => {
+            let by_membership = filter
+                .is_some_and(|f| f.segments.is_some() || f.segment_qualification_time.is_some());
+            let fields = request.fields.as_deref();
+            (fields, by_membership.then_some("segmentMembership"))
+        }
         Class::Event => {
+            // The row of an empty profile says whose it is by its events.
+            let identities = filter
+                .is_some_and(|f| f.empty_profiles == Some(true))
+                .then_some("identityMap");
             let additional = request.additional_fields.as_ref();
             match additional.and_then(|a| a.event_list.as_ref()) {
-                None => return Some(Vec::new()),
-                Some(list) => list.fields.as_deref(),
+                None => return Some(identities.map(str::to_owned).into_iter().collect()),
+                Some(list) => (list.fields.as_deref(), identities),
             }
         }
     };
     // A list that can't be read is refused when the job is created.
     let paths = FieldPath::parse_list(fields.unwrap_or_default()).unwrap_or_default();
-    let first = |path: &FieldPath| path.parts().first().cloned();
-    (!paths.is_empty()).then(|| paths.iter().filter_map(first).collect())
+    let firsts = paths
+        .iter()
+        .filter_map(|path| path.parts().first().cloned());
+    (!paths.is_empty()).then(|| firsts.chain(looked_at.map(str::to_owned)).collect())
 }
 
 /// Deletes the temporary stores of processes that are gone.

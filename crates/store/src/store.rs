@@ -230,8 +230,10 @@ impl Store {
                 .unite(&dataset.declared_fields()?)
                 .map_err(|e| StoreError::Refused(format!("dataset {}: {e}", dataset.name)))?;
             let keep = part.keep.clone().map(|mut keep| {
-                let needed = dataset.class.standard_fields();
-                keep.extend(needed.iter().map(|(name, _)| name.to_owned()));
+                if dataset.class == Class::Event {
+                    // What events are ordered by.
+                    keep.extend(["_id".to_owned(), "timestamp".to_owned()]);
+                }
                 keep
             });
             let target = LoadTarget {

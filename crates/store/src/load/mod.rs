@@ -18,6 +18,7 @@ pub use memory::DatasetBatches;
 
 use crate::Progress;
 use crate::error::{Result, StoreError};
+use crate::record::Kept;
 use crate::run::{Run, RunFiles, write_run};
 use flush::Accumulator;
 use input::{Chunk, ChunkRecords, ChunkSink, read_chunks};
@@ -62,6 +63,22 @@ pub(crate) struct LoadTarget<'a> {
     /// The dataset's runs so far: an event that they have is dropped.
     pub(crate) earlier: Vec<&'a Run>,
     pub(crate) first_sequence: u64,
+}
+
+impl LoadTarget<'_> {
+    /// The fields whose values are looked at: those that are stored, and those that the system columns
+    /// are made of.
+    fn kept(&self) -> Kept {
+        let Some(keep) = self.keep else {
+            return Kept::All;
+        };
+        let system = ["identityMap", "_id", "timestamp", "extSourceSystemAudit"];
+        let primary = self.primary_identity.as_ref().map(|primary| &primary.path);
+        let paths = primary.into_iter().chain(&self.ingested_at_field);
+        let firsts = paths.filter_map(|path| path.parts().first().cloned());
+        let names = keep.iter().cloned().chain(system.map(str::to_owned));
+        Kept::Only(names.chain(firsts).collect())
+    }
 }
 
 /// How runs are written.

@@ -135,7 +135,7 @@ fn parse_with(
     first_sequence: u64,
 ) -> Result<Parsed, ArrowError> {
     let types = &with_types_of_batch(types, records.chunk);
-    let mut columns = Columns::new(target.class, types);
+    let mut columns = Columns::new(target.class, types, target.kept());
     let fast = records.each(parser, |_, record| record?.append_to(&mut columns));
     if fast.is_ok() {
         let grown = columns.types();
@@ -163,7 +163,7 @@ fn parse_carefully(
     let mut errors: Vec<Option<RecordError>> = vec![None; records.len()];
     loop {
         let grown = find_bad(parser, records, target, types, &mut errors);
-        let mut columns = Columns::new(target.class, &grown);
+        let mut columns = Columns::new(target.class, &grown, target.kept());
         let mut good = Vec::new();
         // What is left was appended without an error a moment ago.
         let _ = records.each(parser, |number, record| {
@@ -214,7 +214,7 @@ fn find_bad(
     errors: &mut [Option<RecordError>],
 ) -> Fields {
     let mut good_types = types.clone();
-    let mut columns = Columns::new(target.class, &good_types);
+    let mut columns = Columns::new(target.class, &good_types, target.kept());
     let _ = records.each(parser, |number, record| {
         let Some(slot) = errors.get_mut(number) else {
             return Ok(());
@@ -226,7 +226,7 @@ fn find_bad(
             Ok(()) => good_types = columns.types(),
             Err(error) => {
                 *slot = Some(error);
-                columns = Columns::new(target.class, &good_types);
+                columns = Columns::new(target.class, &good_types, target.kept());
             }
         }
         Ok(())

@@ -26,11 +26,40 @@ pub(crate) struct Columns {
     class: Class,
 }
 
+/// Which fields' values are kept. Those of the others are checked, and give the field its type, but are
+/// not held: a field's text costs more than all else about it.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Kept {
+    #[default]
+    All,
+    Nothing,
+    /// Only the fields of these names, with all that is in them.
+    Only(Arc<[String]>),
+}
+
+impl Kept {
+    /// What is kept of the field `name`.
+    fn of(&self, name: &str) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::Only(names) if names.iter().any(|kept| kept == name) => Self::All,
+            Self::Only(_) | Self::Nothing => Self::Nothing,
+        }
+    }
+
+    fn text(&self) -> TextBuilder {
+        match self {
+            Self::Nothing => TextBuilder::discarding(),
+            Self::All | Self::Only(_) => TextBuilder::new(),
+        }
+    }
+}
+
 impl Columns {
     /// Empty columns for records of a class with these known types.
-    pub(crate) fn new(class: Class, types: &Fields) -> Self {
+    pub(crate) fn new(class: Class, types: &Fields, kept: Kept) -> Self {
         Self {
-            root: Column::new(&FieldType::Object(types.clone())),
+            root: Column::new(&FieldType::Object(types.clone()), kept),
             class,
         }
     }
@@ -78,7 +107,7 @@ impl Columns {
         }
     }
 
-    /// The records as one struct array.
+    /// The records as one struct array; fields that are not kept have the type Null in it.
     pub(crate) fn finish(self) -> Result<StructArray, ArrowError> {
         let length = self.root.len();
         match self.root.values {
@@ -91,6 +120,7 @@ impl Columns {
 pub(super) struct Column {
     nulls: NullBufferBuilder,
     pub(super) values: Values,
+    kept: Kept,
 }
 
 pub(super) enum Values {
@@ -114,6 +144,7 @@ pub(super) struct Object {
     /// Whether this is an entry of segmentMembership, whose older form says `timestamp` for
     /// `lastQualificationTime`.
     membership: bool,
+    kept: Kept,
 }
 
 struct Named {
@@ -122,10 +153,11 @@ struct Named {
 }
 
 impl Column {
-    fn new(ty: &FieldType) -> Self {
+    fn new(ty: &FieldType, kept: Kept) -> Self {
         Self {
             nulls: NullBufferBuilder::new(0),
-            values: Values::new(ty, 0),
+            values: Values::new(ty, 0, &kept),
+            kept,
         }
     }
 
@@ -155,7 +187,7 @@ impl Column {
             return Ok(());
         }
         if matches!(self.values, Values::Unknown) {
-            self.values = Values::new(&first_type(kind)?, self.len());
+            self.values = Values::new(&first_type(kind)?, self.len(), &self.kept);
         }
         let row = self.len();
         self.nulls.append_non_null();
@@ -260,6 +292,9 @@ impl Column {
 
     fn finish(mut self) -> Result<ArrayRef, ArrowError> {
         let length = self.len();
+        if matches!(self.kept, Kept::Nothing) {
+            return Ok(Arc::new(NullArray::new(length)));
+        }
         let nulls = self.nulls.finish();
         Ok(match self.values {
             Values::Unknown => Arc::new(NullArray::new(length)),
@@ -308,7 +343,7 @@ impl Column {
 
 impl Values {
     /// Empty values of a type, after `rows` null rows.
-    fn new(ty: &FieldType, rows: usize) -> Self {
+    fn new(ty: &FieldType, rows: usize, kept: &Kept) -> Self {
         let mut values = match ty {
             FieldType::Unknown => Self::Unknown,
             FieldType::Boolean => Self::Boolean(BooleanBufferBuilder::new(0)),
@@ -319,29 +354,30 @@ impl Values {
                 }
             }
             FieldType::Double => Self::Double(Vec::new()),
-            FieldType::String => Self::Text(TextBuilder::new()),
+            FieldType::String => Self::Text(kept.text()),
             FieldType::Date => Self::Date(Vec::new()),
             FieldType::DateTime => Self::DateTime(Vec::new()),
-            FieldType::List(item) => Self::List(vec![0], Box::new(Column::new(item))),
+            FieldType::List(item) => Self::List(vec![0], Box::new(Column::new(item, kept.clone()))),
             FieldType::Map(value) => {
-                let mut value = Column::new(value);
+                let mut value = Column::new(value, kept.clone());
                 if let Values::Map(_, _, memberships) = &mut value.values
                     && let Values::Object(object) = &mut memberships.values
                 {
                     object.membership = object.has("lastQualificationTime");
                 }
-                Self::Map(vec![0], TextBuilder::new(), Box::new(value))
+                Self::Map(vec![0], kept.text(), Box::new(value))
             }
             FieldType::Object(fields) => Self::Object(Object {
                 fields: fields
                     .iter()
                     .map(|(name, ty)| Named {
                         name: name.to_owned(),
-                        column: Column::new(ty),
+                        column: Column::new(ty, kept.of(name)),
                     })
                     .collect(),
                 cursor: 0,
                 membership: false,
+                kept: kept.clone(),
             }),
         };
         values.append_defaults(rows);
@@ -399,7 +435,7 @@ impl Object {
                         .unwrap_or(FieldType::Unknown);
                     self.fields.push(Named {
                         name: name.to_owned(),
-                        column: Column::new(&ty),
+                        column: Column::new(&ty, self.kept.of(name)),
                     });
                     self.fields.len() - 1
                 }
@@ -467,7 +503,10 @@ impl Object {
             return Ok(());
         };
         if matches!(column.values, Values::Unknown) {
-            column.values = Values::Object(Object::default());
+            column.values = Values::Object(Object {
+                kept: column.kept.clone(),
+                ..Object::default()
+            });
         }
         if column.len() < row {
             column.append_nulls(row - column.len());

@@ -9,7 +9,7 @@ mod text;
 mod value;
 
 pub(crate) use arrow_value::{ArrowValue, type_of};
-pub(crate) use columns::Columns;
+pub(crate) use columns::{Columns, Kept};
 pub(crate) use json::{JsonParser, JsonValue};
 pub(crate) use text::TextBuilder;
 pub(crate) use value::{Kind, RecordError, Value};

@@ -18,6 +18,7 @@ pub(crate) struct TextBuilder {
     offsets: Vec<i32>,
     bytes: Vec<u8>,
     dictionary: Option<Dictionary>,
+    discards: bool,
 }
 
 struct Dictionary {
@@ -36,15 +37,29 @@ impl TextBuilder {
                 table: HashTable::new(),
                 hasher: DefaultHashBuilder::default(),
             }),
+            discards: false,
+        }
+    }
+
+    /// One that takes text and keeps none; it can't be finished.
+    pub(crate) fn discarding() -> Self {
+        Self {
+            discards: true,
+            dictionary: None,
+            ..Self::new()
         }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, text: &str) {
+        if self.discards {
+            return;
+        }
         let Self {
             offsets,
             bytes,
             dictionary,
+            ..
         } = self;
         match dictionary {
             None => {
@@ -80,6 +95,9 @@ impl TextBuilder {
 
     /// Pushes `n` values for null rows.
     pub(crate) fn push_empty(&mut self, n: usize) {
+        if self.discards {
+            return;
+        }
         match &mut self.dictionary {
             Some(dictionary) => {
                 let length = dictionary.keys.len() + n;
