@@ -291,7 +291,11 @@ fn fold(
         rows: &rows,
         ids: &ids,
     };
-    write_run(folder, &run, durable)
+    let (files, unsynced) = write_run(folder, &run)?;
+    if durable {
+        unsynced.sync()?;
+    }
+    Ok(files)
 }
 
 fn event_times(run: &Run) -> Result<Vec<i64>> {

@@ -1,14 +1,15 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use xdm::{Class, Fields};
 
 use crate::Progress;
 use crate::catalog::{Catalog, Dataset, RunChange, Scope};
 use crate::error::{AtPath, Result, StoreError};
-use crate::load::{Input, LoadReport, LoadSettings, LoadTarget, OnBadRecord, load};
-use crate::run::{Run, sync_folder};
+use crate::load::{Input, LoadReport, LoadSettings, LoadTarget, Loading, OnBadRecord, load};
+use crate::run::{Run, RunFiles, sync_folder};
 
 /// A folder with a catalog and runs.
 ///
@@ -212,15 +213,29 @@ impl Store {
         let snapshot = self.snapshot(None)?;
         let mut unions = [snapshot.profile_union, snapshot.event_union];
         let mut next_sequence = self.catalog.next_sequence()?;
-        let mut report = LoadReport::default();
-        let mut added = Vec::new();
-        let mut new_runs: Vec<Run> = Vec::new();
         let runs_folder = self.folder.join("runs");
+        let settings = LoadSettings {
+            on_bad_record,
+            runs: &runs_folder,
+            durable: self.durable,
+            progress,
+        };
+        let mut written = WrittenRuns {
+            known: snapshot.runs.into_iter().map(Arc::new).collect(),
+            added: Vec::new(),
+            report: LoadReport::default(),
+        };
+        // The last run of one dataset is written while the next dataset is parsed.
+        let mut last: Option<(String, Loading<'_>)> = None;
         for (i, part) in loads.iter().enumerate() {
             let dataset = self
                 .catalog
                 .dataset(&part.dataset)?
                 .ok_or_else(|| StoreError::Refused(format!("no dataset {:?}", part.dataset)))?;
+            if last.as_ref().is_some_and(|(id, _)| *id == dataset.id) {
+                // Its events are known to this one.
+                written.finish(last.take())?;
+            }
             let union = match dataset.class {
                 Class::Profile => &mut unions[0],
                 Class::Event => &mut unions[1],
@@ -237,6 +252,7 @@ impl Store {
                 keep
             });
             let target = LoadTarget {
+                dataset: &dataset.id,
                 class: dataset.class,
                 primary_identity: dataset.primary()?,
                 ingested_at: part.ingested_at.unwrap_or(now),
@@ -246,51 +262,39 @@ impl Store {
                 },
                 types,
                 keep: keep.as_deref(),
-                earlier: snapshot
-                    .runs
-                    .iter()
-                    .chain(&new_runs)
-                    .filter(|run| run.dataset == dataset.id)
-                    .collect(),
                 first_sequence: next_sequence,
             };
-            let settings = LoadSettings {
-                on_bad_record,
-                runs: &runs_folder,
-                durable: self.durable,
-                progress,
-            };
+            let known = written.known.iter().filter(|run| run.dataset == dataset.id);
+            let known: Vec<Arc<Run>> = known.cloned().collect();
             let mut count = 0;
-            let loaded = load(&part.inputs, &target, &settings, || {
-                count += 1;
-                format!("{:08}-{i:03}-{count:04}", snapshot.generation + 1)
-            })?;
-            next_sequence = loaded.next_sequence;
-            *union = loaded.types;
-            report.read += loaded.report.read;
-            report.loaded += loaded.report.loaded;
-            report.dropped += loaded.report.dropped;
-            report.bad += loaded.report.bad;
-            for (folder, files) in loaded.runs {
-                if dataset.class == Class::Event {
-                    let path = self.run_folder(&folder);
-                    new_runs.push(Run::open(&path, &dataset.id, dataset.class, &files)?);
-                }
-                added.push((dataset.id.clone(), folder, files));
-            }
+            let (finished, loading) = rayon::join(
+                || written.finish(last.take()),
+                || {
+                    load(&part.inputs, &target, known, &settings, || {
+                        count += 1;
+                        format!("{:08}-{i:03}-{count:04}", snapshot.generation + 1)
+                    })
+                },
+            );
+            finished?;
+            let loading = loading?;
+            next_sequence = loading.next_sequence;
+            *union = loading.types.clone();
+            last = Some((dataset.id, loading));
         }
+        written.finish(last)?;
         progress.check()?;
         if self.durable {
             sync_folder(&runs_folder)?;
         }
         let [profile, event] = unions;
         self.catalog.change_runs(&RunChange {
-            added: &added,
+            added: &written.added,
             removed: &[],
             unions: &[(Class::Profile, profile), (Class::Event, event)],
             next_sequence,
         })?;
-        Ok(report)
+        Ok(written.report)
     }
 
     pub(crate) fn runs_folder(&self) -> PathBuf {
@@ -301,5 +305,33 @@ impl Store {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+}
+
+/// What an ingest wrote so far.
+struct WrittenRuns {
+    /// All runs whose events later parts of the ingest must know.
+    known: Vec<Arc<Run>>,
+    /// Dataset, folder and files of the new ones.
+    added: Vec<(String, String, RunFiles)>,
+    report: LoadReport,
+}
+
+impl WrittenRuns {
+    /// Ends the load of a dataset.
+    fn finish(&mut self, last: Option<(String, Loading<'_>)>) -> Result<()> {
+        let Some((dataset, loading)) = last else {
+            return Ok(());
+        };
+        let loaded = loading.finish()?;
+        self.report.read += loaded.report.read;
+        self.report.loaded += loaded.report.loaded;
+        self.report.dropped += loaded.report.dropped;
+        self.report.bad += loaded.report.bad;
+        self.known.extend(loaded.opened);
+        let runs = loaded.runs.into_iter();
+        self.added
+            .extend(runs.map(|(folder, files)| (dataset.clone(), folder, files)));
+        Ok(())
     }
 }

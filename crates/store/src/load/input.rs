@@ -70,8 +70,8 @@ impl Input {
 /// Some consecutive records of an input.
 pub(super) struct Chunk {
     pub(super) file: Arc<str>,
-    /// The line (or row) of the first record, counted from 1.
-    pub(super) first_line: u64,
+    /// Whether it is its input's first.
+    pub(super) starts_input: bool,
     pub(super) records: ChunkRecords,
 }
 
@@ -86,8 +86,8 @@ pub(super) trait ChunkSink {
     /// Hands over a chunk; says whether more are wanted.
     fn send(&mut self, chunk: Chunk) -> bool;
 
-    /// An empty buffer, one that was used before if there is one: fresh memory costs more than
-    /// reading into it.
+    /// A buffer, one that was used before if there is one, with what it held: fresh memory costs more
+    /// than reading into it.
     fn buffer(&mut self) -> Vec<u8>;
 }
 
@@ -174,41 +174,39 @@ fn read_stream(
 }
 
 fn read_lines(mut stream: impl Read, name: &Arc<str>, sink: &mut dyn ChunkSink) -> io::Result<()> {
-    let mut first_line = 1;
+    let mut starts_input = true;
     let mut carried: Vec<u8> = Vec::new();
     loop {
+        // What the buffer held is overwritten: to clear it would cost as much as to read.
         let mut bytes = sink.buffer();
-        bytes.reserve(CHUNK_BYTES + carried.len());
-        bytes.append(&mut carried);
-        let before = bytes.len();
-        let n = (&mut stream)
-            .take(CHUNK_BYTES as u64)
-            .read_to_end(&mut bytes)?;
+        let before = carried.len();
+        bytes.resize(bytes.len().max(before + CHUNK_BYTES), 0);
+        let (start, rest) = bytes.split_at_mut(before);
+        start.copy_from_slice(&carried);
+        let room = rest.get_mut(..CHUNK_BYTES).unwrap_or_default();
+        let n = read_up_to(&mut stream, room)?;
+        bytes.truncate(before + n);
+        carried.clear();
         if n > 0 {
             // Only what is new can hold a line's end.
             let new = bytes.get(before..).unwrap_or_default();
-            match memchr::memrchr(b'\n', new) {
-                Some(end) => carried = bytes.split_off(before + end + 1),
-                None => {
-                    carried = bytes;
-                    continue;
-                }
-            }
+            let end = memchr::memrchr(b'\n', new).map_or(0, |end| before + end + 1);
+            carried.extend_from_slice(bytes.get(end..).unwrap_or_default());
+            bytes.truncate(end);
         }
-        if first_line == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+        if starts_input && bytes.starts_with(b"\xef\xbb\xbf") {
             bytes.drain(..3);
         }
         if !bytes.is_empty() {
-            let lines = memchr::memchr_iter(b'\n', &bytes).count() as u64;
             let chunk = Chunk {
                 file: name.clone(),
-                first_line,
+                starts_input,
                 records: ChunkRecords::Lines(bytes),
             };
             if !sink.send(chunk) {
                 return Ok(());
             }
-            first_line += lines;
+            starts_input = false;
         }
         if n == 0 {
             return Ok(());
@@ -226,19 +224,18 @@ fn read_parquet(
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
             .and_then(|builder| builder.with_batch_size(CHUNK_ROWS).build())
             .map_err(|e| e.to_string())?;
-        let mut first_line = 1;
+        let mut starts_input = true;
         for batch in reader {
             let batch: RecordBatch = batch.map_err(|e| e.to_string())?;
-            let rows = batch.num_rows() as u64;
             let chunk = Chunk {
                 file: name.clone(),
-                first_line,
+                starts_input,
                 records: ChunkRecords::Batch(batch.into()),
             };
             if !sink.send(chunk) {
                 break;
             }
-            first_line += rows;
+            starts_input = false;
         }
         Ok(())
     }));
@@ -247,7 +244,7 @@ fn read_parquet(
         .map_err(|e: String| StoreError::Refused(format!("{name}: not readable as Parquet: {e}")))
 }
 
-fn read_up_to(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_up_to(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut n = 0;
     while let Some(rest) = buffer.get_mut(n..).filter(|rest| !rest.is_empty()) {
         match stream.read(rest)? {

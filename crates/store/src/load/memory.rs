@@ -47,27 +47,29 @@ impl Snapshot {
             let mut types = union.clone();
             types.unite(&dataset.declared_fields()?).map_err(conflict)?;
             let target = LoadTarget {
+                dataset: &dataset.id,
                 class: dataset.class,
                 primary_identity: dataset.primary()?,
                 ingested_at: part.ingested_at,
                 ingested_at_field: dataset.ingest_field()?,
                 types: types.clone(),
                 keep: None,
-                earlier: Vec::new(),
                 first_sequence: sequence,
             };
             if let Some(path) = &target.ingested_at_field {
                 set_type(&mut types, path, FieldType::DateTime);
             }
             let mut accumulator = Accumulator::default();
-            let mut first_line = 1;
+            let mut next_line = 1;
             for batch in &part.batches {
                 let chunk = Chunk {
                     file: Arc::from(dataset.name.as_str()),
-                    first_line,
+                    starts_input: false,
                     records: ChunkRecords::Batch(StructArray::from(batch.clone())),
                 };
-                let parsed = parse(&Records::new(&chunk), &target, &types, sequence)?;
+                let mut records = Records::new(&chunk);
+                next_line = records.begin_at(next_line);
+                let parsed = parse(&records, &target, &types, sequence)?;
                 if let Some(bad) = parsed.bad.first() {
                     return Err(StoreError::BadRecord {
                         file: dataset.name.clone(),
@@ -77,7 +79,6 @@ impl Snapshot {
                 }
                 types = parsed.types;
                 accumulator.push(parsed.keyed);
-                first_line += batch.num_rows() as u64;
                 sequence += batch.num_rows() as u64;
             }
             *union = exported_types(&types, &target);

@@ -8,7 +8,9 @@ mod rejects;
 mod system;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
 
 use rayon::prelude::*;
 use xdm::{Class, FieldPath, FieldType, Fields};
@@ -50,6 +52,7 @@ pub enum OnBadRecord {
 
 /// Where the records of a load go.
 pub(crate) struct LoadTarget<'a> {
+    pub(crate) dataset: &'a str,
     pub(crate) class: Class,
     pub(crate) primary_identity: Option<PrimaryIdentity>,
     /// The ingest timestamp, where no field gives it: microseconds since 1970.
@@ -60,8 +63,6 @@ pub(crate) struct LoadTarget<'a> {
     /// The top-level fields that are stored; all where it is missing. The others are checked, and are
     /// part of the union schema, all the same.
     pub(crate) keep: Option<&'a [String]>,
-    /// The dataset's runs so far: an event that they have is dropped.
-    pub(crate) earlier: Vec<&'a Run>,
     pub(crate) first_sequence: u64,
 }
 
@@ -94,10 +95,23 @@ pub(crate) struct LoadSettings<'a> {
 pub(crate) struct Loaded {
     /// Folder names and files of the new runs.
     pub(crate) runs: Vec<(String, RunFiles)>,
-    pub(crate) types: Fields,
-    pub(crate) next_sequence: u64,
+    /// The runs of the dataset that were opened for the events that they have.
+    pub(crate) opened: Vec<Arc<Run>>,
     pub(crate) report: LoadReport,
 }
+
+/// A load whose inputs are all parsed; the last of its runs may still have to be written.
+pub(crate) struct Loading<'a> {
+    written: Written<'a>,
+    last: Option<FullRun>,
+    pub(crate) types: Fields,
+    pub(crate) next_sequence: u64,
+    read: u64,
+    bad: u64,
+}
+
+/// The records of a run to be, their types, and its name.
+type FullRun = (Accumulator, Fields, String);
 
 /// What a load did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,13 +126,17 @@ pub struct LoadReport {
     pub bad: u64,
 }
 
-/// Loads inputs into new runs, which no catalog names yet.
-pub(crate) fn load(
+/// Loads inputs into new runs, which no catalog names yet. An event that one of the dataset's `earlier`
+/// runs has is dropped.
+///
+/// The last run is left to [`Loading::finish`], so that the next dataset can be parsed meanwhile.
+pub(crate) fn load<'a>(
     inputs: &[Input],
     target: &LoadTarget<'_>,
-    settings: &LoadSettings<'_>,
+    earlier: Vec<Arc<Run>>,
+    settings: &'a LoadSettings<'a>,
     mut run_name: impl FnMut() -> String,
-) -> Result<Loaded> {
+) -> Result<Loading<'a>> {
     let mut types = target.types.clone();
     if let Some(path) = &target.ingested_at_field {
         set_type(&mut types, path, FieldType::DateTime);
@@ -128,20 +146,24 @@ pub(crate) fn load(
         types,
         give_back,
         sequence: target.first_sequence,
+        next_line: 1,
         report: LoadReport::default(),
         rejects: Rejects::new(settings.on_bad_record),
         target,
         settings,
     };
     let mut written = Written {
-        target,
+        dataset: target.dataset.to_owned(),
+        class: target.class,
+        earlier,
         settings,
         report: LoadReport::default(),
         runs: Vec::new(),
         opened: Vec::new(),
+        syncing: Vec::new(),
     };
     let window = 4 * rayon::current_num_threads();
-    std::thread::scope(|scope| {
+    let last = std::thread::scope(|scope| {
         // Made in here, so that after an error the receiver is gone before the reader is waited for.
         let (sender, mut receiver) = sync_channel::<Result<Chunk>>(window);
         let mut sink = Sink {
@@ -162,29 +184,57 @@ pub(crate) fn load(
             }
         });
         // While the records of one run are written, those of the next are parsed.
-        let mut full = state.fill(&mut receiver, window)?;
-        while let Some((accumulator, types)) = full.take() {
-            let name = run_name();
+        let mut last: Option<FullRun> = None;
+        loop {
             let (wrote, filled) = rayon::join(
-                || written.write(accumulator, &types, name),
+                || last.take().map_or(Ok(()), |run| written.write(run)),
                 || state.fill(&mut receiver, window),
             );
             wrote?;
-            full = filled?;
+            match filled? {
+                None => return Ok::<_, StoreError>(None),
+                Some((accumulator, types)) => {
+                    let is_whole = !accumulator.is_full();
+                    last = Some((accumulator, types, run_name()));
+                    if is_whole {
+                        return Ok(last);
+                    }
+                }
+            }
         }
-        Ok::<_, StoreError>(())
     })?;
     state.rejects.finish()?;
-    Ok(Loaded {
+    Ok(Loading {
+        last,
         types: exported_types(&state.types, target),
-        runs: written.runs,
         next_sequence: state.sequence,
-        report: LoadReport {
-            read: state.report.read,
-            bad: state.report.bad,
-            ..written.report
-        },
+        read: state.report.read,
+        bad: state.report.bad,
+        written,
     })
+}
+
+impl Loading<'_> {
+    /// Writes what is left and waits until all of it is on the disk.
+    pub(crate) fn finish(mut self) -> Result<Loaded> {
+        if let Some(last) = self.last.take() {
+            self.written.write(last)?;
+        }
+        for syncing in self.written.syncing {
+            syncing
+                .join()
+                .unwrap_or_else(|_| Err(StoreError::Refused("syncing a run gave up".to_owned())))?;
+        }
+        Ok(Loaded {
+            runs: self.written.runs,
+            opened: self.written.opened,
+            report: LoadReport {
+                read: self.read,
+                bad: self.bad,
+                ..self.written.report
+            },
+        })
+    }
 }
 
 /// The reader's end of the channels.
@@ -201,9 +251,7 @@ impl ChunkSink for Sink {
     }
 
     fn buffer(&mut self) -> Vec<u8> {
-        let mut buffer = self.used.try_recv().unwrap_or_default();
-        buffer.clear();
-        buffer
+        self.used.try_recv().unwrap_or_default()
     }
 }
 
@@ -213,6 +261,8 @@ struct State<'a> {
     /// Where buffers go that have been parsed.
     give_back: Sender<Vec<u8>>,
     sequence: u64,
+    /// The line behind the last chunk's.
+    next_line: u64,
     report: LoadReport,
     rejects: Rejects,
     target: &'a LoadTarget<'a>,
@@ -221,12 +271,16 @@ struct State<'a> {
 
 /// What was written so far.
 struct Written<'a> {
-    target: &'a LoadTarget<'a>,
+    dataset: String,
+    class: Class,
+    earlier: Vec<Arc<Run>>,
     settings: &'a LoadSettings<'a>,
     report: LoadReport,
     runs: Vec<(String, RunFiles)>,
     /// The runs of this load, for the events that they have.
-    opened: Vec<Run>,
+    opened: Vec<Arc<Run>>,
+    /// Threads that wait for the disk, which would keep one that computes from its work.
+    syncing: Vec<JoinHandle<Result<()>>>,
 }
 
 impl State<'_> {
@@ -260,17 +314,14 @@ impl State<'_> {
 
     fn take_in(&mut self, chunks: &[Chunk], accumulator: &mut Accumulator) -> Result<()> {
         let target = self.target;
-        let mut first = self.sequence;
-        let records: Vec<(Records<'_>, u64)> = chunks
-            .iter()
-            .map(|chunk| {
-                let records = Records::new(chunk);
-                let start = first;
-                first += records.len() as u64;
-                (records, start)
-            })
-            .collect();
-        self.sequence = first;
+        let mut records: Vec<Records<'_>> = chunks.par_iter().map(Records::new).collect();
+        let mut starts = Vec::with_capacity(records.len());
+        for records in &mut records {
+            self.next_line = records.begin_at(self.next_line);
+            starts.push(self.sequence);
+            self.sequence += records.len() as u64;
+        }
+        let records: Vec<(Records<'_>, u64)> = records.into_iter().zip(starts).collect();
         let parsed: Vec<Parsed> = records
             .par_iter()
             .map(|(records, start)| Ok(parse(records, target, &self.types, *start)?))
@@ -305,26 +356,28 @@ impl State<'_> {
 
 impl Written<'_> {
     /// Writes records as a run, unless the dataset has them all already.
-    fn write(&mut self, accumulator: Accumulator, types: &Fields, name: String) -> Result<()> {
-        let class = self.target.class;
+    fn write(&mut self, (accumulator, types, name): FullRun) -> Result<()> {
+        let class = self.class;
         let earlier: Vec<&Run> = self
-            .target
             .earlier
             .iter()
-            .copied()
             .chain(&self.opened)
+            .map(|r| &**r)
             .collect();
         let folder = self.settings.runs.join(&name);
         let read = accumulator.rows() as u64;
-        let files = accumulator.into_run(class, types, &earlier, |run| {
-            write_run(&folder, run, self.settings.durable)
-        })?;
-        let loaded = files.as_ref().map_or(0, |files| files.records);
+        let written =
+            accumulator.into_run(class, &types, &earlier, |run| write_run(&folder, run))?;
+        let loaded = written.as_ref().map_or(0, |(files, _)| files.records);
         self.report.loaded += loaded;
         self.report.dropped += read - loaded;
-        if let Some(files) = files {
+        if let Some((files, unsynced)) = written {
+            if self.settings.durable {
+                self.syncing.push(std::thread::spawn(|| unsynced.sync()));
+            }
             if class == Class::Event {
-                self.opened.push(Run::open(&folder, "", class, &files)?);
+                let run = Run::open(&folder, &self.dataset, class, &files)?;
+                self.opened.push(Arc::new(run));
             }
             self.runs.push((name, files));
         }

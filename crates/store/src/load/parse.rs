@@ -27,32 +27,52 @@ pub(super) struct Bad {
 /// Where the records of a chunk stand.
 pub(super) struct Records<'a> {
     chunk: &'a Chunk,
+    /// The line (or row) that the chunk begins with, counted from 1.
+    first_line: u64,
     /// Start and end of each record in the chunk's text.
     lines: Vec<(usize, usize)>,
-    /// The line of each record.
+    /// The line of each record, counted from the first.
     numbers: Vec<u64>,
+    /// How many lines (or rows) the chunk has.
+    count: u64,
 }
 
 impl<'a> Records<'a> {
     pub(super) fn new(chunk: &'a Chunk) -> Self {
         let mut records = Self {
             chunk,
+            first_line: 1,
             lines: Vec::new(),
             numbers: Vec::new(),
+            count: 0,
         };
-        if let ChunkRecords::Lines(text) = &chunk.records {
-            let mut start = 0;
-            let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
-            for (number, end) in (chunk.first_line..).zip(ends) {
-                let line = text.get(start..end).unwrap_or_default();
-                if !line.iter().all(u8::is_ascii_whitespace) {
-                    records.lines.push((start, end));
-                    records.numbers.push(number);
+        match &chunk.records {
+            ChunkRecords::Batch(batch) => records.count = batch.len() as u64,
+            ChunkRecords::Lines(text) => {
+                let mut start = 0;
+                for end in memchr::memchr_iter(b'\n', text).chain([text.len()]) {
+                    let line = text.get(start..end).unwrap_or_default();
+                    if !line.iter().all(u8::is_ascii_whitespace) {
+                        records.lines.push((start, end));
+                        records.numbers.push(records.count);
+                    }
+                    // The last one is what is behind the last line's end: nothing, or no whole line.
+                    if end < text.len() {
+                        records.count += 1;
+                    }
+                    start = end + 1;
                 }
-                start = end + 1;
             }
         }
         records
+    }
+
+    /// Says at what line they begin if they go on with an input; returns the line behind them.
+    pub(super) fn begin_at(&mut self, line: u64) -> u64 {
+        if !self.chunk.starts_input {
+            self.first_line = line;
+        }
+        self.first_line + self.count
     }
 
     pub(super) fn len(&self) -> usize {
@@ -63,10 +83,11 @@ impl<'a> Records<'a> {
     }
 
     fn line(&self, number: usize) -> u64 {
-        match &self.chunk.records {
+        let number = match &self.chunk.records {
             ChunkRecords::Lines(_) => self.numbers.get(number).copied().unwrap_or(0),
-            ChunkRecords::Batch(_) => self.chunk.first_line + number as u64,
-        }
+            ChunkRecords::Batch(_) => number as u64,
+        };
+        self.first_line + number
     }
 
     fn text(&self, number: usize) -> Option<String> {

@@ -298,13 +298,17 @@ struct Links {
 
 impl Links {
     fn push(&mut self, map: &IdentityMap, at: RowRef) {
+        let mut count = 0;
+        map.each(at, &mut |_, _, _| count += 1);
         let mut keys: Vec<PersonKey> = Vec::new();
-        map.each(at, &mut |namespace, id, _| {
-            let key = PersonKey::of(namespace, id);
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        });
+        if count > 1 {
+            map.each(at, &mut |namespace, id, _| {
+                let key = PersonKey::of(namespace, id);
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            });
+        }
         if keys.len() > 1 {
             for key in keys {
                 self.bytes.extend_from_slice(&key.to_bytes());

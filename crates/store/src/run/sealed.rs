@@ -61,25 +61,20 @@ impl<W: Write> Sealing<W> {
         self.in_page = 0;
     }
 
-    /// The writer beneath, and the seal of all that was written, which goes into a file beside it.
-    pub(crate) fn finish(mut self, path: &Path, durable: bool) -> Result<(W, FileSeal)> {
+    /// The writer beneath, the seal of all that was written, and the file beside it that has the seal.
+    pub(crate) fn finish(mut self, path: &Path) -> Result<(W, FileSeal, PathBuf)> {
         if self.in_page > 0 {
             self.end_page();
         }
         let seal_path = seal_path(path);
         std::fs::write(&seal_path, &self.seal).at(&seal_path)?;
-        if durable {
-            File::open(&seal_path)
-                .and_then(|f| f.sync_all())
-                .at(&seal_path)?;
-        }
         let name = path.file_name().unwrap_or_default();
         let seal = FileSeal {
             name: name.to_string_lossy().into_owned(),
             length: self.length,
             digest: format!("{:032x}", xdm::digest128(&self.seal)),
         };
-        Ok((self.inner, seal))
+        Ok((self.inner, seal, seal_path))
     }
 }
 

@@ -123,8 +123,25 @@ impl RunTables {
     }
 }
 
-/// Writes a run's files into a new folder, a few batches at a time; they are synced where `durable`.
-pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>, durable: bool) -> Result<RunFiles> {
+/// What was written and is not on the disk yet.
+#[must_use]
+pub(crate) struct Unsynced {
+    files: Vec<(PathBuf, File)>,
+    folder: PathBuf,
+}
+
+impl Unsynced {
+    /// Waits until all of it is on the disk.
+    pub(crate) fn sync(self) -> Result<()> {
+        for (path, file) in self.files {
+            file.sync_all().at(path)?;
+        }
+        sync_folder(&self.folder)
+    }
+}
+
+/// Writes a run's files into a new folder, a few batches at a time.
+pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>) -> Result<(RunFiles, Unsynced)> {
     let gatherer = Gatherer::new(run)?;
     std::fs::create_dir_all(folder).at(folder)?;
     let persons = persons_batch(&gatherer.column, run.rows)?;
@@ -158,18 +175,20 @@ pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>, durable: bool) -> Resu
         table.writer.write(&batch)?;
         tables.push(table);
     }
-    let files = tables
-        .into_par_iter()
-        .map(|table| table.finish(durable))
-        .collect::<Result<Vec<_>>>()?;
-    if durable {
-        sync_folder(folder)?;
+    let mut files = Vec::new();
+    let mut unsynced = Unsynced {
+        files: Vec::new(),
+        folder: folder.to_owned(),
+    };
+    for table in tables {
+        files.push(table.finish(&mut unsynced)?);
     }
-    Ok(RunFiles {
+    let run_files = RunFiles {
         files,
         persons: person_count,
         records: run.rows.len() as u64,
-    })
+    };
+    Ok((run_files, unsynced))
 }
 
 /// A table's file being written and sealed.
@@ -188,17 +207,17 @@ impl Table {
         })
     }
 
-    fn finish(mut self, durable: bool) -> Result<FileSeal> {
+    fn finish(mut self, unsynced: &mut Unsynced) -> Result<FileSeal> {
         let path = &self.path;
         self.writer.finish()?;
         let sealing = self.writer.into_inner()?.into_inner();
         let sealing = sealing
             .map_err(std::io::IntoInnerError::into_error)
             .at(path)?;
-        let (file, seal) = sealing.finish(path, durable)?;
-        if durable {
-            file.sync_all().at(path)?;
-        }
+        let (file, seal, seal_path) = sealing.finish(path)?;
+        let seal_file = File::open(&seal_path).at(&seal_path)?;
+        unsynced.files.push((self.path, file));
+        unsynced.files.push((seal_path, seal_file));
         Ok(seal)
     }
 }
