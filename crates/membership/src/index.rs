@@ -56,7 +56,8 @@ pub struct Entry {
 #[derive(Default)]
 pub struct MembershipBuilder {
     rows: u32,
-    known: HashMap<(String, String), usize>,
+    /// The number of each segment, by its namespace as it is written and its ID.
+    known: HashMap<String, HashMap<String, usize>>,
     segments: Vec<((String, String), Vec<Entry>)>,
 }
 
@@ -265,20 +266,29 @@ impl MembershipBuilder {
     }
 
     fn push(&mut self, namespace: &str, id: &str, entry: Entry) {
-        let key = (namespace.to_ascii_lowercase(), id.to_owned());
-        let at = match self.known.get(&key) {
+        let known = self.known.get(namespace).and_then(|ids| ids.get(id));
+        let at = match known {
             Some(at) => *at,
-            None => {
-                self.segments.push((key.clone(), Vec::new()));
-                self.known.insert(key, self.segments.len() - 1);
-                self.segments.len() - 1
-            }
+            None => self.segment(namespace, id),
         };
         if let Some((_, entries)) = self.segments.get_mut(at)
             && entries.last().is_none_or(|last| last.row != entry.row)
         {
             entries.push(entry);
         }
+    }
+
+    /// The number of a segment whose namespace was not written so before.
+    fn segment(&mut self, namespace: &str, id: &str) -> usize {
+        let key = (namespace.to_ascii_lowercase(), id.to_owned());
+        let known = self.segments.iter().position(|(known, _)| *known == key);
+        let at = known.unwrap_or_else(|| {
+            self.segments.push((key, Vec::new()));
+            self.segments.len() - 1
+        });
+        let ids = self.known.entry(namespace.to_owned()).or_default();
+        ids.insert(id.to_owned(), at);
+        at
     }
 
     /// The index of all that was added.

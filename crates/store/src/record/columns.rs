@@ -243,17 +243,20 @@ impl Column {
             }
             (Values::List(..), _) => return conflict("a list"),
             (Values::Map(offsets, keys, values), Kind::Object | Kind::Map) => {
-                let first = values.len();
-                let mut seen: Vec<&str> = Vec::new();
+                // Most maps have one entry: that takes no list.
+                let mut first: Option<&str> = None;
+                let mut others: Vec<&str> = Vec::new();
                 value.entries(&mut |key, value| {
-                    if seen.contains(&key) {
+                    if first == Some(key) || others.contains(&key) {
                         return Err(twice(key));
                     }
-                    seen.push(key);
+                    match first {
+                        None => first = Some(key),
+                        Some(_) => others.push(key),
+                    }
                     keys.push(key);
                     values.append(value).map_err(|e| e.under(key))
                 })?;
-                debug_assert_eq!(values.len(), first + seen.len());
                 offsets.push(offset(values.len())?);
             }
             (Values::Map(..), _) => return conflict("a map"),
@@ -424,7 +427,7 @@ impl Object {
     #[inline]
     fn find(&mut self, name: &str, class: Option<Class>) -> usize {
         let expected = self.fields.get(self.cursor);
-        let at = if expected.is_some_and(|field| field.name == name) {
+        let at = if expected.is_some_and(|field| is_same(&field.name, name)) {
             self.cursor
         } else {
             match self.fields.iter().position(|field| field.name == name) {
@@ -552,6 +555,27 @@ fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
         Kind::Object => FieldType::Object(Fields::default()),
         Kind::Map => FieldType::Map(Box::new(FieldType::Unknown)),
     })
+}
+
+/// Whether two short texts are the same, without a call for each of the many names of a record.
+#[inline]
+fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    match (
+        a.first_chunk::<8>(),
+        b.first_chunk::<8>(),
+        a.last_chunk::<8>(),
+        b.last_chunk::<8>(),
+    ) {
+        (Some(a_head), Some(b_head), Some(a_tail), Some(b_tail)) if a.len() <= 16 => {
+            a_head == b_head && a_tail == b_tail
+        }
+        (None, ..) => std::iter::zip(a, b).all(|(a, b)| a == b),
+        _ => a == b,
+    }
 }
 
 fn offset(length: usize) -> Result<i32, RecordError> {
