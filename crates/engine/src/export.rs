@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rayon::prelude::*;
-use store::{Progress, Snapshot};
+use store::{Progress, Run, Snapshot};
 use writer::{BatchWriter, FileOptions, StagedBatch};
 
 use crate::error::Result;
@@ -82,6 +82,8 @@ pub(crate) fn export(
                 }
                 batch.write(chunk.rows)?;
             }
+            // What comes next lies elsewhere in the runs.
+            snapshot.runs.iter().for_each(Run::release);
         }
         let staged = batch.finish()?;
         progress.add_bytes(staged.files().iter().map(|file| file.length).sum());

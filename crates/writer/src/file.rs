@@ -16,6 +16,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
+use crate::encoding::encode_leaves;
 use crate::error::{AtPath, Result};
 use crate::sink::Sink;
 
@@ -68,18 +69,18 @@ impl ParquetFile {
             .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
             .collect();
         let level = ZstdLevel::try_new(options.zstd_level).at(path)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_statistics_enabled(EnabledStatistics::Page)
-            .set_created_by(concat!("profile-export ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_key_value_metadata(Some(metadata))
-            .build();
         // The Arrow schema is left out of the file: dictionaries are how we hold text, not what
         // readers should see.
         let descriptor = ArrowSchemaConverter::new()
             .schema_root("schema")
             .convert(schema)
             .at(path)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_created_by(concat!("profile-export ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_key_value_metadata(Some(metadata));
+        let properties = encode_leaves(properties, &descriptor, schema).build();
         let file = File::create_new(path).at(path)?;
         let writer = SerializedFileWriter::new(
             Sink::new(file),

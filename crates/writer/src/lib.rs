@@ -5,6 +5,7 @@
 //! threads into the one file; what comes out depends on the rows alone.
 
 mod batch;
+mod encoding;
 mod error;
 mod file;
 mod sink;

@@ -19,7 +19,7 @@ mod write;
 pub(crate) use order::{Entry, in_run_order};
 pub(crate) use read::SortedIds;
 pub use read::{Records, RowValues, Run};
-pub(crate) use sealed::{FileSeal, SealedFile, Sealing};
+pub(crate) use sealed::{FileSeal, Mapped, SealedFile, Sealing};
 pub(crate) use write::{RunFiles, RunRows, RunTables, sync_folder, write_run};
 
 /// The system columns beside `record`.

@@ -10,7 +10,7 @@ use gather::{Column, RowRef};
 use membership::MembershipIndex;
 use xdm::{Class, PersonKey};
 
-use super::{BATCH_ROWS, FileSeal, RunFiles, RunTables, SealedFile, system};
+use super::{BATCH_ROWS, FileSeal, Mapped, RunFiles, RunTables, SealedFile, system};
 use crate::error::{Result, StoreError};
 
 /// One run, opened.
@@ -25,6 +25,7 @@ pub struct Run {
     firsts: UInt64Array,
     /// The file of the records, which checks what is read; none for a run in memory.
     records: Option<SealedFile>,
+    maps: Vec<Mapped>,
     batches: Vec<RecordBatch>,
     rows: usize,
     members: Option<MembershipIndex>,
@@ -85,7 +86,12 @@ impl Run {
                 problem: "the catalog does not know it".to_owned(),
             })
         };
-        let open = |name: &str| SealedFile::open(folder, known(name)?);
+        let mut maps = Vec::new();
+        let mut open = |name: &str| -> Result<SealedFile> {
+            let file = SealedFile::open(folder, known(name)?)?;
+            maps.push(file.map());
+            Ok(file)
+        };
         let records = open("records.arrow")?;
         let batches = records.batches()?;
         let (membership, ids) = match class {
@@ -101,7 +107,8 @@ impl Run {
         };
         let persons = open("persons.arrow")?.single_batch()?;
         let tables = (&persons, batches, membership, ids);
-        Self::from_tables(dataset, class, tables, Some(records))
+        let run = Self::from_tables(dataset, class, tables, Some(records))?;
+        Ok(Self { maps, ..run })
     }
 
     /// A run that is in memory alone.
@@ -137,12 +144,20 @@ impl Run {
             persons: keys_of(persons, "person")?,
             rows: batches.iter().map(RecordBatch::num_rows).sum(),
             records,
+            maps: Vec::new(),
             batches,
             members: membership
                 .map(|(segments, members)| MembershipIndex::from_batches(&segments, &members))
                 .transpose()?,
             event_ids: ids,
         })
+    }
+
+    /// Lets go of the memory that what was read so far takes; it is read again where it is needed.
+    pub fn release(&self) {
+        for map in &self.maps {
+            map.release();
+        }
     }
 
     /// How many persons have records here.

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch};
@@ -17,7 +18,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::{Block, convert::fb_to_schema, root_as_footer};
 use bytes::Bytes;
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -104,18 +105,52 @@ fn seal_path(path: &Path) -> PathBuf {
     path.with_extension("arrow.seal")
 }
 
-/// Maps a file for reading.
-#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
-fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: the store's files are written once and then only ever unlinked, which leaves a map
-    // intact. Another program that writes into a store's folder breaks the store's terms; what it
-    // damages before we look is caught by the seal.
-    unsafe { Mmap::map(file) }
+/// A mapped file.
+#[derive(Clone)]
+pub(crate) struct Mapped(Arc<Mmap>);
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Mapped {
+    /// Maps a file for reading.
+    #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
+    fn of(file: &File) -> std::io::Result<Self> {
+        // SAFETY: the store's files are written once and then only ever unlinked, which leaves a map
+        // intact. Another program that writes into a store's folder breaks the store's terms; what it
+        // damages before we look is caught by the seal.
+        unsafe { Mmap::map(file) }.map(|map| Self(Arc::new(map)))
+    }
+
+    /// Lets go of the memory that the file's pages take in this process; they stay in the system's
+    /// cache and come back when they are looked at.
+    pub(crate) fn release(&self) {
+        self.release_range(0..self.0.len());
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "advising to drop pages is unsafe for maps that were written to"
+    )]
+    fn release_range(&self, range: Range<usize>) {
+        // SAFETY: this is a shared map of a file that is only read: a page that is dropped is read from
+        // the file again.
+        let released = unsafe {
+            self.0
+                .unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
+        };
+        // Where that can't be done, memory is merely not saved.
+        drop(released);
+    }
 }
 
 /// A sealed Arrow IPC file, mapped.
 pub(crate) struct SealedFile {
     path: PathBuf,
+    map: Mapped,
     buffer: Buffer,
     seal: Vec<u64>,
     checked: Vec<AtomicBool>,
@@ -149,7 +184,8 @@ impl SealedFile {
                 known.length
             )));
         }
-        let buffer = Buffer::from(Bytes::from_owner(map(&file).at(&path)?));
+        let map = Mapped::of(&file).at(&path)?;
+        let buffer = Buffer::from(Bytes::from_owner(map.clone()));
         let seal: Vec<u64> = seal
             .as_chunks::<8>()
             .0
@@ -159,6 +195,7 @@ impl SealedFile {
         let mut sealed = Self {
             checked: seal.iter().map(|_| AtomicBool::new(false)).collect(),
             seal,
+            map,
             buffer,
             schema: SchemaRef::new(arrow::datatypes::Schema::empty()),
             decoder: FileDecoder::new(
@@ -266,7 +303,18 @@ impl SealedFile {
         if buffer.is_empty() || start >= self.buffer.len() {
             return Ok(());
         }
-        self.check_range(start..(start + buffer.len()).min(self.buffer.len()))
+        let range = start..(start + buffer.len()).min(self.buffer.len());
+        self.check_range(range.clone())?;
+        // It may be long until the values are looked at, and the columns of a store are larger than
+        // memory should be. Whole pages of the seal were read.
+        let end = range.end.next_multiple_of(PAGE).min(self.buffer.len());
+        self.map.release_range(range.start / PAGE * PAGE..end);
+        Ok(())
+    }
+
+    /// The file's map.
+    pub(crate) fn map(&self) -> Mapped {
+        self.map.clone()
     }
 
     fn block(&self, block: &Block, whole: bool) -> Result<Buffer> {
