@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Compares Profile Export with DuckDB on the same work, data and threads, side by side in one run.
+"""Compares Profile Export with DuckDB and Polars on the same work, data and threads, side by side in one run.
 
-    benches/compare.py [--people 100000] [--threads 2] [--rounds 5] [--folder target/compare] [--plot FILE]
+    benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--folder target/compare] [--plot FILE]
 
-The programs take turns; the table has medians. Our times are those of the whole process; DuckDB's
-leave out its start. For each work it is checked that both answers agree. `compare` (beside this
-script) is the way to run it: it makes the virtual environment and builds the program first.
+The programs take turns; the tables have medians. Our times are those of the whole process; those of the
+peers leave out their start. For each work it is checked that all answers agree. `compare` (beside this
+script) is the way to run it: it makes the virtual environment and builds the program first. Several
+numbers of people show how time and memory grow; a million takes 10 GB of disk.
 """
 import argparse
+import importlib
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -48,6 +51,7 @@ COLUMNS = {
         commerce STRUCT("order" STRUCT(priceTotal DOUBLE, currencyCode VARCHAR), productViews STRUCT("value" BIGINT))""",
 }
 PROFILES = ("crm", "loyalty", "web")
+KEY_COLUMN = "k"
 KEY = "identityMap['ECID'][1].id"
 SEGMENTS = [("AAM", "segment-0021-8b1f2c3d", "realized"), ("UPS", "segment-0040-8b1f2c3d", "exited")]
 W1 = {"window": ("2026-02-01T00:00:00Z", "2026-09-01T00:00:00Z"), "ingested": "2026-03-01T00:00:00Z",
@@ -227,6 +231,21 @@ def answers_agree(work, ours_folders, duck_folder):
             sys.exit(f"{work}: the answers differ: {a} and {b}")
 
 
+def size_of(folders):
+    return sum(f.stat().st_size for folder in folders for f in folder.glob("*.parquet"))
+
+
+def size_by_duckdb(folders):
+    """What DuckDB makes of the same rows."""
+    total = 0
+    for folder in folders:
+        again = folder / "again.parquet"
+        duckdb.sql(f"COPY (SELECT * FROM read_parquet('{folder}/part-*.parquet')) TO '{again}' (FORMAT parquet, COMPRESSION zstd)")
+        total += again.stat().st_size
+        again.unlink()
+    return total
+
+
 def measure(people, threads, rounds, base):
     source = base / f"source-{people}"
     if not source.exists():
@@ -246,6 +265,8 @@ def measure(people, threads, rounds, base):
         add("W4", "ours", seconds)
         memory["W4"] = max(peak, memory.get("W4", 0))
         add("W4", "duckdb", duck(threads, loads))
+        shutil.rmtree(store)
+        add("W4", "one thread", ours(["ingest", "--store", store, "--from", source, "--threads", 1])[0])
     body = folder / "dataset.json"
     body.write_text(json.dumps({"name": "Exports", "schemaRef": {"id": "https://ns.adobe.com/xdm/context/profile__union"}}))
     made = json.loads(ours(["datasets", "create", body, "--store", store])[2])
@@ -258,12 +279,15 @@ def measure(people, threads, rounds, base):
             seconds, peak, text = ours(["run", path, "--store", store, "--out", out / "ours", "--threads", threads])
             add(work, "ours", seconds)
             memory[work] = max(peak, memory.get(work, 0))
-            duck_out = fresh(out / "duckdb")
+            duck_out, polars_out = fresh(out / "duckdb"), fresh(out / "polars")
             add(work, "duckdb", duck(threads, sql_of(work, from_parquet, parquet, duck_out)))
+            add(work, "polars", PEERS.timed(work, parquet, polars_out))
+            one = ["run", path, "--store", store, "--out", out / "one", "--threads", 1]
+            add(work, "one thread", ours(one)[0])
         folders = batches(text, out / "ours")
         answers_agree(work, folders, duck_out)
-        size = lambda folders: sum(f.stat().st_size for folder in folders for f in folder.glob("*.parquet"))
-        sizes[work] = (size(folders), size([duck_out]))
+        answers_agree(work, folders, polars_out)
+        sizes[work] = (size_of(folders), size_by_duckdb(folders))
         if work == "W2":
             continue
         for _ in range(rounds):
@@ -271,6 +295,8 @@ def measure(people, threads, rounds, base):
             seconds, peak, text = ours(["run", path, "--from", source, "--out", out / "ours", "--threads", threads])
             add(f"W5 ({work})", "ours", seconds)
             memory[f"W5 ({work})"] = max(peak, memory.get(f"W5 ({work})", 0))
+            one = ["run", path, "--from", source, "--out", out / "one", "--threads", 1]
+            add(f"W5 ({work})", "one thread", ours(one)[0])
             duck_out = fresh(out / "duckdb")
             add(f"W5 ({work})", "duckdb", duck(threads, sql_of(work, from_json, source, duck_out)))
         answers_agree(work, batches(text, out / "ours"), duck_out)
@@ -279,6 +305,7 @@ def measure(people, threads, rounds, base):
     return times, memory, sizes, store_bytes / json_bytes
 
 
+COLOURS = {"ours": "#d62728", "duckdb": "#1f77b4", "polars": "#2ca02c"}
 NAMES = {
     "W1": "tutorial's request, per segment", "W2": "all profiles, all fields", "W3": "three fields, all events",
     "W4": "load NDJSON", "W5 (W1)": "W1 straight from NDJSON", "W5 (W3)": "W3 straight from NDJSON",
@@ -287,14 +314,31 @@ NAMES = {
 
 def table(people, threads, rounds, result):
     times, memory, sizes, share = result
-    print(f"\n{people:,} people, {threads} threads, medians of {rounds} rounds, DuckDB {duckdb.__version__}\n")
-    print("| | work | Profile Export | peak memory | DuckDB | ratio |")
-    print("|---|---|---|---|---|---|")
+    peers = f"DuckDB {duckdb.__version__}, Polars {PEERS.version}"
+    print(f"\n{people:,} people, {threads} threads, medians of {rounds} rounds, {peers}\n")
+    print("| | work | Profile Export | peak memory | DuckDB | ratio | Polars | ratio | one thread |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for work in NAMES:
-        mine, theirs = (statistics.median(times[work][who]) for who in ("ours", "duckdb"))
-        print(f"| {work} | {NAMES[work]} | {mine:.3f} s | {memory[work]:.0f} MB | {theirs:.3f} s | {theirs / mine:.1f} |")
-    ours_size, duck_size = (sum(s[i] for s in sizes.values()) for i in (0, 1))
-    print(f"\nThe store takes {share:.0%} of the NDJSON; our exports {ours_size / duck_size:.0%} of DuckDB's.")
+        median = {who: statistics.median(seconds) for who, seconds in times[work].items()}
+        mine = median["ours"]
+        cells = [work, NAMES[work], f"{mine:.3f} s", f"{memory[work]:.0f} MB"]
+        for who in ("duckdb", "polars"):
+            cells += [f"{median[who]:.3f} s", f"{median[who] / mine:.1f}"] if who in median else ["", ""]
+        cells.append(f"{median['one thread']:.3f} s, {median['one thread'] / mine:.2f} times")
+        print(f"| {' | '.join(cells)} |")
+    told = ", ".join(f"{work} {ours / theirs:.0%}" for work, (ours, theirs) in sizes.items())
+    print(f"\nThe store takes {share:.0%} of the NDJSON; our files' size against DuckDB's of the same rows: {told}.")
+
+
+def growth(points):
+    """Time a profile and peak memory against those of the smallest size."""
+    first, *others = sorted(points)
+    for people in others:
+        print(f"\n{people:,} people against {first:,}\n\n| | time a profile | peak memory |\n|---|---|---|")
+        for work in NAMES:
+            (a, b) = (statistics.median(points[n][0][work]["ours"]) / n for n in (first, people))
+            (c, d) = (points[n][1][work] for n in (first, people))
+            print(f"| {work} | {b / a:.2f} times | {d:.0f} MB, {d / c:.2f} times |")
 
 
 def plot(path, points, threads):
@@ -306,7 +350,8 @@ def plot(path, points, threads):
     sizes = sorted(points)
     for i, work in enumerate(works):
         x0, y0 = (i % 3) * width, (i // 3) * height
-        series = {who: [statistics.median(points[n][0][work][who]) for n in sizes] for who in ("ours", "duckdb")}
+        known = [who for who in COLOURS if who in points[sizes[0]][0][work]]
+        series = {who: [statistics.median(points[n][0][work][who]) for n in sizes] for who in known}
         top = max(max(s) for s in series.values()) * 1.05
         px = lambda n: x0 + pad + (width - pad - 15) * n / sizes[-1]
         py = lambda t: y0 + height - 35 - (height - 65) * t / top
@@ -315,11 +360,14 @@ def plot(path, points, threads):
         parts.append(f'<text x="{x0 + 5}" y="{py(top) + 8}">{top:.2f} s</text>')
         for n in (sizes[0], sizes[-1]):
             parts.append(f'<text x="{px(n)}" y="{y0 + height - 20}" text-anchor="end">{n:,}</text>')
-        for who, colour in (("ours", "#d62728"), ("duckdb", "#1f77b4")):
-            line = " ".join(f"{px(n):.1f},{py(t):.1f}" for n, t in zip(sizes, series[who]))
-            parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for who in known:
+            at = [(px(n), py(t)) for n, t in zip(sizes, series[who])]
+            line = " ".join(f"{x:.1f},{y:.1f}" for x, y in [(x0 + pad, y0 + height - 35), *at])
+            parts.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[who]}" stroke-width="2"/>')
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[who]}"/>' for x, y in at]
     parts.append(f'<text x="20" y="{height * 2 + 18}">seconds against people, {threads} threads: '
-                 '<tspan fill="#d62728">Profile Export</tspan>, <tspan fill="#1f77b4">DuckDB</tspan></text></svg>')
+                 f'<tspan fill="{COLOURS["ours"]}">Profile Export</tspan>, <tspan fill="{COLOURS["duckdb"]}">DuckDB</tspan>, '
+                 f'<tspan fill="{COLOURS["polars"]}">Polars</tspan></text></svg>')
     Path(path).write_text("\n".join(parts) + "\n")
 
 
@@ -327,15 +375,21 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--people", type=int, nargs="+", default=[100_000])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, nargs="+", default=[5], help="for each number of people; the last counts for the rest")
     parser.add_argument("--folder", type=Path, default=ROOT / "target/compare")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
+    # It counts its threads when it is imported.
+    os.environ["POLARS_MAX_THREADS"] = str(arguments.threads)
+    global PEERS
+    PEERS = importlib.import_module("peer_polars")
     points = {}
-    for people in arguments.people:
-        result = measure(people, arguments.threads, arguments.rounds, arguments.folder.resolve())
+    for i, people in enumerate(arguments.people):
+        rounds = arguments.rounds[min(i, len(arguments.rounds) - 1)]
+        result = measure(people, arguments.threads, rounds, arguments.folder.resolve())
         points[people] = result
-        table(people, arguments.threads, arguments.rounds, result)
+        table(people, arguments.threads, rounds, result)
+    growth(points)
     if arguments.plot:
         plot(arguments.plot, points, arguments.threads)
 
