@@ -1,12 +1,17 @@
 //! The engine against the reference, row by row.
 
-use profile_export::{Class, MergePolicy, put_merge_policy};
+use std::fs;
+
+use profile_export::{
+    Class, ExportRequest, MergePolicy, OnBadRecord, Progress, SourceFolder, export_folder,
+    put_merge_policy,
+};
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::generate::{Case, EVENTS, PROFILES, Step, case};
 use crate::reference::Reference;
-use crate::scratch::{Scratch, sorted};
+use crate::scratch::{Scratch, batches, sorted};
 
 /// Set to run thousands of cases instead of some hundreds.
 const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
@@ -34,6 +39,20 @@ fn an_export_is_what_the_reference_says() {
 fn check(case: &Case) {
     let scratch = Scratch::new();
     let mut reference = Reference::default();
+    let source = scratch.folder.path().join("source");
+    let describe = |id: &str, class: Class, more: &Value| {
+        let mut description = json!({"id": id, "name": format!("dataset {id}"), "class": class});
+        for (key, value) in more.as_object().unwrap() {
+            description[key] = value.clone();
+        }
+        fs::create_dir_all(source.join(id)).unwrap();
+        fs::write(
+            source.join(id).join("dataset.json"),
+            description.to_string(),
+        )
+        .unwrap();
+        fs::write(source.join(id).join("none.ndjson"), "").unwrap();
+    };
     for id in PROFILES {
         let declares = id == PROFILES[2];
         let mut more = json!({"ingestedAtField": "ingestedAt"});
@@ -46,11 +65,13 @@ fn check(case: &Case) {
                 "scores": {"meta:xdmType": "map", "additionalProperties": {"type": "number"}},
             }});
         }
+        describe(id, Class::Profile, &more);
         scratch.dataset(id, Class::Profile, more);
         reference.dataset(id, false, declares.then_some(("email.address", "Email")));
     }
     for id in EVENTS {
         let more = json!({"ingestedAtField": "ingestedAt"});
+        describe(id, Class::Event, &more);
         scratch.dataset(id, Class::Event, more);
         reference.dataset(id, true, None);
     }
@@ -58,9 +79,12 @@ fn check(case: &Case) {
     scratch.load(PROFILES[2], &[]).unwrap();
     let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
     put_merge_policy(scratch.store.catalog(), policy, 0).unwrap();
-    for step in &case.steps {
+    for (number, step) in case.steps.iter().enumerate() {
         match step {
             Step::Load(dataset, records) => {
+                let file = source.join(dataset).join(format!("{number:03}.ndjson"));
+                let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+                fs::write(file, lines).unwrap();
                 scratch.load(dataset, records).unwrap();
                 reference.load(dataset, records);
             }
@@ -69,10 +93,32 @@ fn check(case: &Case) {
             }
         }
     }
-    let found = scratch.export(&case.request);
-    let expected = reference.export(&case.request, &case.policy);
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.into_iter().zip(expected) {
-        assert_eq!(sorted(found), sorted(expected));
-    }
+    let expected: Vec<Vec<String>> = reference
+        .export(&case.request, &case.policy)
+        .into_iter()
+        .map(sorted)
+        .collect();
+    let found: Vec<Vec<String>> = scratch
+        .export(&case.request)
+        .into_iter()
+        .map(sorted)
+        .collect();
+    assert_eq!(found, expected);
+
+    // The same without a store, where only what the request looks at is kept.
+    fs::write(
+        source.join("merge-policies.json"),
+        json!([case.policy]).to_string(),
+    )
+    .unwrap();
+    let request = ExportRequest::from_json(case.request.to_string().as_bytes()).unwrap();
+    let source = SourceFolder::open(&source).unwrap();
+    let (fail, progress) = (OnBadRecord::Fail, Progress::default());
+    let out = scratch.folder.path().join("out");
+    let exported = export_folder(&request, &source, &out, &fail, None, 0, &progress);
+    let found: Vec<Vec<String>> = batches(&exported.unwrap().1)
+        .into_iter()
+        .map(sorted)
+        .collect();
+    assert_eq!(found, expected);
 }

@@ -83,17 +83,7 @@ impl Scratch {
 
     /// The rows of each batch.
     pub fn export(&self, request: &Value) -> Vec<Vec<Value>> {
-        let finished = self.run(request).unwrap();
-        finished
-            .batches
-            .iter()
-            .map(|(folder, files)| {
-                let paths = files.iter().map(|file| folder.join(&file.name));
-                paths
-                    .flat_map(|path| crate::readback::rows(&path))
-                    .collect()
-            })
-            .collect()
+        batches(&self.run(request).unwrap())
     }
 
     /// The rows of the only batch.
@@ -102,6 +92,20 @@ impl Scratch {
         assert_eq!(batches.len(), 1);
         batches.remove(0)
     }
+}
+
+/// The rows of each batch of a job.
+pub fn batches(finished: &Finished) -> Vec<Vec<Value>> {
+    let mut batches = Vec::new();
+    for (folder, files) in &finished.batches {
+        let paths = files.iter().map(|file| folder.join(&file.name));
+        batches.push(
+            paths
+                .flat_map(|path| crate::readback::rows(&path))
+                .collect(),
+        );
+    }
+    batches
 }
 
 /// A request with what every request has.
