@@ -8,7 +8,7 @@ use store::{Progress, Run, Snapshot};
 use writer::{BatchWriter, FileOptions, StagedBatch};
 
 use crate::error::Result;
-use crate::pipeline::{Graph, Pipeline};
+use crate::pipeline::{Chunk, Graph, Pipeline};
 use crate::plan::Plan;
 use crate::sources::Sources;
 
@@ -63,15 +63,14 @@ pub(crate) fn export(
         )?;
         let mut exported = Exported::default();
         let numbers: Vec<usize> = (0..people.chunks()).collect();
-        // Chunks are made in parallel and written in order, a few at a time, which bounds memory.
-        for window in numbers.chunks(2 * rayon::current_num_threads()) {
-            let chunks = window
-                .par_iter()
-                .map(|number| {
-                    progress.check()?;
-                    pipeline.rows(&people.rows(*number, &sources), matches.as_ref())
-                })
-                .collect::<Result<Vec<_>>>()?;
+        let make = |window: &[usize]| {
+            let chunks = window.par_iter().map(|number| {
+                progress.check()?;
+                pipeline.rows(&people.rows(*number, &sources), matches.as_ref())
+            });
+            chunks.collect::<Result<Vec<_>>>()
+        };
+        let mut write = |chunks: Vec<Chunk>| -> Result<()> {
             for chunk in chunks {
                 progress.check()?;
                 progress.add_rows(chunk.rows.num_rows() as u64);
@@ -82,9 +81,19 @@ pub(crate) fn export(
                 }
                 batch.write(chunk.rows)?;
             }
+            Ok(())
+        };
+        // A few chunks at a time, which bounds memory, are made in parallel, while those before them are
+        // written in order.
+        let mut made = Vec::new();
+        for window in numbers.chunks(2 * rayon::current_num_threads()) {
+            let (written, next) = rayon::join(|| write(std::mem::take(&mut made)), || make(window));
+            written?;
+            made = next?;
             // What comes next lies elsewhere in the runs.
             snapshot.runs.iter().for_each(Run::release);
         }
+        write(made)?;
         let staged = batch.finish()?;
         progress.add_bytes(staged.files().iter().map(|file| file.length).sum());
         batches.push((staged, exported));

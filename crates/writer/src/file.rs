@@ -21,7 +21,7 @@ use crate::error::{AtPath, Result};
 use crate::sink::Sink;
 
 /// A row group ends after this many rows …
-const GROUP_ROWS: usize = 1 << 17;
+const GROUP_ROWS: usize = 1 << 16;
 /// … or this many bytes of Arrow data.
 const GROUP_BYTES: usize = 128 << 20;
 
