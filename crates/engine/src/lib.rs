@@ -79,7 +79,7 @@ pub use incoming::{
 };
 pub use job::{
     CancelOutcome, Finished, JobPage, JobProgress, RunOptions, cancel_job, create_job,
-    job_progress, list_jobs, run_job, show_job, sweep,
+    job_progress, list_jobs, now_millis, run_job, show_job, sweep,
 };
 pub use memory::peak_memory;
 pub use merge::MergePolicy;

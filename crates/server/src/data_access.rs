@@ -138,8 +138,8 @@ fn page_of(files: Vec<Value>, query: &Query) -> Answer<JsonAnswer<Value>> {
 
 /// The files that a job wrote; those that came in are kept no longer than it takes to load them.
 fn files_of(batch: &BatchRecord) -> &[Value] {
-    match (batch.body.get("jobId"), batch.body.get("files")) {
-        (Some(_), Some(Value::Array(files))) => files,
+    match batch.body.get("files") {
+        Some(Value::Array(files)) if !batch.came_in() => files,
         _ => &[],
     }
 }

@@ -6,7 +6,7 @@ use axum::Json as JsonAnswer;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use profile_export::{BatchQuery, Class, Dataset, DatasetBody, Store};
+use profile_export::{BatchQuery, Class, Dataset, DatasetBody, Store, now_millis};
 use serde_json::{Map, Value, json};
 
 use crate::auth::{Reader, Writer};
@@ -136,11 +136,6 @@ pub(crate) fn some(mut object: Value, properties: Option<&str>) -> Value {
         object.retain(|name, _| wanted.contains(&name.as_str()));
     }
     object
-}
-
-pub(crate) fn now_millis() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn reference(id: &str) -> Value {

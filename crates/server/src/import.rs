@@ -142,6 +142,6 @@ fn open<'a>(store: &'a Store, id: &str) -> Answer<Incoming<'a>> {
 
 fn incoming(store: &Store, id: &str) -> Answer<BatchRecord> {
     let found = store.catalog().batch(id)?;
-    let found = found.filter(|batch| batch.body.get("jobId").is_none());
+    let found = found.filter(BatchRecord::came_in);
     found.ok_or_else(|| Problem::not_found(format!("no batch {id:?} that comes in")))
 }

@@ -4,15 +4,14 @@ use axum::Json as JsonAnswer;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use profile_export::{
-    MergePolicy, Scope, delete_merge_policy, merge_policies, merge_policy, put_merge_policy,
-    read_json,
+    MergePolicy, Scope, delete_merge_policy, merge_policies, merge_policy, now_millis,
+    put_merge_policy, read_json,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::auth::{Reader, Writer};
 use crate::body::Json;
-use crate::datasets::now_millis;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{

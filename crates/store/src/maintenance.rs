@@ -190,7 +190,7 @@ impl Store {
         let Some(batch) = self.catalog().batch(id)? else {
             return Ok(false);
         };
-        if batch.body.get("jobId").is_none() {
+        if batch.came_in() {
             return Err(StoreError::Refused(format!(
                 "batch {id} came in: its records are part of dataset {} and can't be taken out",
                 batch.dataset

@@ -117,6 +117,7 @@ pub(crate) fn set(object: &mut Value, name: &str, value: Value) {
 }
 
 /// Now, in milliseconds since 1970.
-pub(crate) fn now_millis() -> i64 {
+#[must_use]
+pub fn now_millis() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }

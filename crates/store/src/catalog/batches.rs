@@ -18,6 +18,14 @@ pub struct BatchRecord {
     pub body: Value,
 }
 
+impl BatchRecord {
+    /// Whether it came in, rather than being what a job wrote.
+    #[must_use]
+    pub fn came_in(&self) -> bool {
+        self.body.get("jobId").is_none()
+    }
+}
+
 /// What a list of batches shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchQuery {
