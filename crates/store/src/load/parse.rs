@@ -7,7 +7,7 @@ use xdm::{FieldType, Fields, Spelling, spelling};
 use super::LoadTarget;
 use super::input::{Chunk, ChunkRecords};
 use super::system::{Keyed, add_system_columns, remove_type};
-use crate::record::{ArrowValue, Columns, JsonParser, RecordError, type_of};
+use crate::record::{ArrowValue, Columns, JsonParser, JsonValue, RecordError, type_of};
 
 /// A chunk's records as columns, with the types they turned out to have.
 pub(super) struct Parsed {
@@ -102,7 +102,7 @@ impl<'a> Records<'a> {
     fn each(
         &self,
         parser: &mut JsonParser,
-        mut f: impl FnMut(usize, Result<Record<'_>, RecordError>) -> Result<(), RecordError>,
+        mut f: impl FnMut(usize, Result<Record<'_, '_>, RecordError>) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {
         match &self.chunk.records {
             ChunkRecords::Lines(text) => {
@@ -116,15 +116,18 @@ impl<'a> Records<'a> {
     }
 }
 
-enum Record<'a> {
-    Json(crate::record::JsonValue<'a>),
-    Arrow(ArrowValue<'a>),
+enum Record<'r, 't> {
+    Json(JsonValue<'r, 't>),
+    Arrow(ArrowValue<'t>),
 }
 
-impl Record<'_> {
+impl Record<'_, '_> {
     fn append_to(self, columns: &mut Columns) -> Result<(), RecordError> {
         match self {
-            Self::Json(value) => columns.append(value),
+            Self::Json(value) => {
+                columns.append(value)?;
+                value.end()
+            }
             Self::Arrow(value) => columns.append(value),
         }
     }
@@ -144,8 +147,8 @@ pub(super) fn parse(
 }
 
 thread_local! {
-    /// A parser's tape and buffers are as large as its documents; each thread keeps its own.
-    static PARSER: RefCell<JsonParser> = RefCell::new(JsonParser::new());
+    /// Each thread keeps a parser with the memory that it took.
+    static PARSER: RefCell<JsonParser> = RefCell::default();
 }
 
 fn parse_with(

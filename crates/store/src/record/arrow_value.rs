@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
@@ -6,7 +8,7 @@ use arrow::datatypes::{
 };
 use xdm::{FieldType, Fields};
 
-use super::{Kind, RecordError, Value};
+use super::{Entries, Key, Kind, RecordError, Value};
 
 /// A cell of an Arrow array, as a record's value: how Parquet input comes in.
 #[derive(Clone, Copy)]
@@ -19,10 +21,8 @@ impl<'a> ArrowValue<'a> {
     pub(crate) fn new(array: &'a dyn Array, row: usize) -> Self {
         Self { array, row }
     }
-}
 
-impl<'a> Value<'a> for ArrowValue<'a> {
-    fn kind(self) -> Kind<'a> {
+    fn what(self) -> Kind<'a> {
         let (a, i) = (self.array, self.row);
         if a.is_null(i) {
             return Kind::Null;
@@ -55,7 +55,7 @@ impl<'a> Value<'a> for ArrowValue<'a> {
             DataType::Dictionary(..) => {
                 let dictionary = a.as_any_dictionary();
                 let key = dictionary.normalized_keys().get(i).copied().unwrap_or(0);
-                ArrowValue::new(dictionary.values().as_ref(), key).kind()
+                ArrowValue::new(dictionary.values().as_ref(), key).what()
             }
             DataType::Date32 => Kind::Date(a.as_primitive::<Date32Type>().value(i)),
             DataType::Date64 => {
@@ -91,6 +91,14 @@ impl<'a> Value<'a> for ArrowValue<'a> {
             _ => Kind::Null,
         }
     }
+}
+
+impl<'a> Value<'a> for ArrowValue<'a> {
+    type Entries = ArrowEntries<'a>;
+
+    fn kind(self) -> Result<Kind<'a>, RecordError> {
+        Ok(self.what())
+    }
 
     fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError> {
         let (values, start, end) = match self.array.data_type() {
@@ -116,38 +124,55 @@ impl<'a> Value<'a> for ArrowValue<'a> {
         (start..end).try_for_each(|row| f(ArrowValue::new(values.as_ref(), row)))
     }
 
-    fn entries(
-        self,
-        f: &mut impl FnMut(&'a str, Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
-        match self.array.data_type() {
-            DataType::Struct(fields) => {
-                let columns = self.array.as_struct().columns();
-                for (field, column) in fields.iter().zip(columns) {
-                    // A struct has all its fields in every row, so a null says "not there".
-                    if !column.is_null(self.row) {
-                        f(field.name(), ArrowValue::new(column.as_ref(), self.row))?;
-                    }
-                }
-                Ok(())
-            }
-            DataType::Map(..) => {
-                let map = self.array.as_map();
+    fn entries(self) -> Result<ArrowEntries<'a>, RecordError> {
+        let rows = match self.array.as_map_opt() {
+            Some(map) => {
                 let at = |i: usize| map.value_offsets().get(i).map_or(0, |o| *o as usize);
-                for row in at(self.row)..at(self.row + 1) {
-                    match ArrowValue::new(map.keys().as_ref(), row).kind() {
-                        Kind::Text(key) => f(key, ArrowValue::new(map.values().as_ref(), row))?,
-                        other => {
-                            return Err(RecordError::new(format!(
-                                "a map's keys are strings, not {other}"
-                            )));
-                        }
-                    }
-                }
-                Ok(())
+                at(self.row)..at(self.row + 1)
             }
-            _ => Ok(()),
+            None => 0..self.array.as_struct_opt().map_or(0, |s| s.num_columns()),
+        };
+        Ok(ArrowEntries { value: self, rows })
+    }
+
+    fn skip(self) -> Result<(), RecordError> {
+        Ok(())
+    }
+}
+
+/// The entries of a cell of a struct array (a range of its columns) or map array (of its entries).
+pub(crate) struct ArrowEntries<'a> {
+    value: ArrowValue<'a>,
+    rows: Range<usize>,
+}
+
+impl<'a> Entries<'a> for ArrowEntries<'a> {
+    type Value = ArrowValue<'a>;
+
+    fn next(&mut self, _: &[u8]) -> Result<Option<(Key<'a>, ArrowValue<'a>)>, RecordError> {
+        let ArrowValue { array, row } = self.value;
+        for i in self.rows.by_ref() {
+            if let Some(map) = array.as_map_opt() {
+                return match ArrowValue::new(map.keys().as_ref(), i).what() {
+                    Kind::Text(key) => Ok(Some((
+                        Key::Named(key),
+                        ArrowValue::new(map.values().as_ref(), i),
+                    ))),
+                    other => Err(RecordError::new(format!(
+                        "a map's keys are strings, not {other}"
+                    ))),
+                };
+            }
+            let object = array.as_struct();
+            // A struct has all its fields in every row, so a null says "not there".
+            if let (Some(field), Some(column)) = (object.fields().get(i), object.columns().get(i))
+                && !column.is_null(row)
+            {
+                let value = ArrowValue::new(column.as_ref(), row);
+                return Ok(Some((Key::Named(field.name()), value)));
+            }
         }
+        Ok(None)
     }
 }
 

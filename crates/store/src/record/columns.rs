@@ -14,7 +14,7 @@ use xdm::{Class, FieldType, Fields, Spelling, parse_date, parse_rfc3339, spellin
 
 use super::numbers::{integer, integers, is_exact};
 use super::segments;
-use super::{Kind, RecordError, TextBuilder, Value};
+use super::{Entries, Key, Kind, RecordError, TextBuilder, Value};
 
 /// Typed columns that grow record by record.
 ///
@@ -66,37 +66,30 @@ impl Columns {
 
     /// Takes in one record.
     pub(crate) fn append<'a>(&mut self, record: impl Value<'a>) -> Result<(), RecordError> {
-        if !matches!(record.kind(), Kind::Object | Kind::Map) {
+        let kind = record.kind()?;
+        if !matches!(kind, Kind::Object | Kind::Map) {
             return Err(RecordError::new(format!(
-                "a record is an object, found {}",
-                record.kind()
+                "a record is an object, found {kind}"
             )));
         }
-        let class = self.class;
+        let class = Some(self.class);
         let row = self.root.len();
         self.root.nulls.append_non_null();
         let Values::Object(object) = &mut self.root.values else {
             return Ok(());
         };
-        record.entries(&mut |key, value| match spelling(key) {
-            Spelling::Field(name) if segments::is_array_form(name, value) => {
-                let known = object.fields.iter().any(|field| field.name == name);
-                if name == "segments" && (known || !segments::has_members(value)) {
-                    // A field of the record's own, or an empty list that says nothing.
-                    return if known {
-                        object.set(row, name, value, Some(class))
-                    } else {
-                        Ok(())
-                    };
+        object.cursor = 0;
+        let mut entries = record.entries()?;
+        while let Some((key, value)) = object.set_likely(row, &mut entries)? {
+            match spelling(key) {
+                Spelling::Field(name) if segments::is_array_form(name, value)? => {
+                    object.set_segments(row, name, value, class)?;
                 }
-                object
-                    .begin(row, "segmentMembership", Some(class))
-                    .and_then(|column| segments::append(column, value))
-                    .map_err(|e| e.under(name))
+                Spelling::Field(name) => object.set(row, name, value, class)?,
+                Spelling::Repo(name) => object.set_repo(row, name, value)?,
             }
-            Spelling::Field(name) => object.set(row, name, value, Some(class)),
-            Spelling::Repo(name) => object.set_repo(row, name, value),
-        })
+        }
+        Ok(())
     }
 
     /// The types as they are now.
@@ -149,7 +142,27 @@ pub(super) struct Object {
 
 struct Named {
     name: String,
+    /// The name as a key in JSON, by which the field is known at once; empty where a key of this name
+    /// is not simply this field's.
+    key: String,
     column: Column,
+}
+
+impl Named {
+    fn new(name: &str, column: Column) -> Self {
+        let is_special = spelling(name) != Spelling::Field(name)
+            || matches!(name, "_repo" | "segments" | "segmentMembership")
+            || name.contains(|c: char| c == '"' || c == '\\' || c.is_control());
+        Self {
+            name: name.to_owned(),
+            key: if is_special {
+                String::new()
+            } else {
+                format!("\"{name}\"")
+            },
+            column,
+        }
+    }
 }
 
 impl Column {
@@ -181,7 +194,7 @@ impl Column {
     }
 
     pub(super) fn append<'a>(&mut self, value: impl Value<'a>) -> Result<(), RecordError> {
-        let kind = value.kind();
+        let kind = value.kind()?;
         if kind == Kind::Null {
             self.append_nulls(1);
             return Ok(());
@@ -246,7 +259,8 @@ impl Column {
                 // Most maps have one entry: that takes no list.
                 let mut first: Option<&str> = None;
                 let mut others: Vec<&str> = Vec::new();
-                value.entries(&mut |key, value| {
+                let mut entries = value.entries()?;
+                while let Some((Key::Named(key), value)) = entries.next(b"")? {
                     if first == Some(key) || others.contains(&key) {
                         return Err(twice(key));
                     }
@@ -255,16 +269,13 @@ impl Column {
                         Some(_) => others.push(key),
                     }
                     keys.push(key);
-                    values.append(value).map_err(|e| e.under(key))
-                })?;
+                    values.append(value).map_err(|e| e.under(key))?;
+                }
                 offsets.push(offset(values.len())?);
             }
             (Values::Map(..), _) => return conflict("a map"),
             (Values::Object(object), Kind::Object | Kind::Map) => {
-                value.entries(&mut |key, value| match spelling(key) {
-                    Spelling::Field(name) => object.set(row, name, value, None),
-                    Spelling::Repo(name) => object.set_repo(row, name, value),
-                })?;
+                object.append(row, value)?;
             }
             (Values::Object(_), _) => return conflict("an object"),
             (Values::Unknown, _) => {}
@@ -367,16 +378,19 @@ impl Values {
                     && let Values::Object(object) = &mut memberships.values
                 {
                     object.membership = object.has("lastQualificationTime");
+                    if object.membership
+                        && let Some(field) =
+                            object.fields.iter_mut().find(|f| f.name == "timestamp")
+                    {
+                        field.key.clear();
+                    }
                 }
                 Self::Map(vec![0], kept.text(), Box::new(value))
             }
             FieldType::Object(fields) => Self::Object(Object {
                 fields: fields
                     .iter()
-                    .map(|(name, ty)| Named {
-                        name: name.to_owned(),
-                        column: Column::new(ty, kept.of(name)),
-                    })
+                    .map(|(name, ty)| Named::new(name, Column::new(ty, kept.of(name))))
                     .collect(),
                 cursor: 0,
                 membership: false,
@@ -436,10 +450,8 @@ impl Object {
                     let ty = class
                         .and_then(|class| class.standard_type(name))
                         .unwrap_or(FieldType::Unknown);
-                    self.fields.push(Named {
-                        name: name.to_owned(),
-                        column: Column::new(&ty, self.kept.of(name)),
-                    });
+                    let column = Column::new(&ty, self.kept.of(name));
+                    self.fields.push(Named::new(name, column));
                     self.fields.len() - 1
                 }
             }
@@ -464,34 +476,92 @@ impl Object {
         let Some(field) = self.fields.get_mut(at) else {
             return Err(RecordError::new("no such field"));
         };
-        let length = field.column.len();
-        if length > row {
-            return Err(twice(name));
-        }
-        if length < row {
-            field.column.append_nulls(row - length);
-        }
+        field.begin(row)?;
         Ok(&mut field.column)
     }
 
-    pub(super) fn set<'a>(
+    /// Sets the fields of row `row`, whose column is not the root.
+    fn append<'a>(&mut self, row: usize, value: impl Value<'a>) -> Result<(), RecordError> {
+        self.cursor = 0;
+        let mut entries = value.entries()?;
+        while let Some((key, value)) = self.set_likely(row, &mut entries)? {
+            match spelling(key) {
+                Spelling::Field(name) => self.set(row, name, value, None)?,
+                Spelling::Repo(name) => self.set_repo(row, name, value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets fields of row `row` as long as they come in the expected order; returns the first that
+    /// does not.
+    #[inline]
+    fn set_likely<'a, E: Entries<'a>>(
+        &mut self,
+        row: usize,
+        entries: &mut E,
+    ) -> Result<Option<(&'a str, E::Value)>, RecordError> {
+        loop {
+            let mut expected = self.fields.get_mut(self.cursor);
+            let likely = expected.as_ref().map_or("", |field| &field.key);
+            match entries.next(likely.as_bytes())? {
+                None => return Ok(None),
+                Some((Key::Named(key), value)) => return Ok(Some((key, value))),
+                Some((Key::Likely, value)) => {
+                    if let Some(field) = &mut expected {
+                        field.set(row, value)?;
+                    }
+                    self.cursor += 1;
+                }
+            }
+        }
+    }
+
+    fn set<'a>(
         &mut self,
         row: usize,
         name: &str,
         value: impl Value<'a>,
         class: Option<Class>,
     ) -> Result<(), RecordError> {
-        if name == "_repo" && value.kind() == Kind::Object {
+        if name == "_repo" && value.kind()? == Kind::Object {
             // It may come in parts: as an object here and as `repo:` keys beside it.
-            return value
-                .entries(&mut |key, value| match spelling(key) {
-                    Spelling::Field(name) | Spelling::Repo(name) => self.set_repo(row, name, value),
-                })
-                .map_err(|e| e.under(name));
+            let mut entries = value.entries()?;
+            while let Some((Key::Named(key), value)) = entries.next(b"")? {
+                let (Spelling::Field(name) | Spelling::Repo(name)) = spelling(key);
+                self.set_repo(row, name, value)?;
+            }
+            return Ok(());
         }
         self.begin(row, name, class)?
             .append(value)
             .map_err(|e| e.under(name))
+    }
+
+    /// Sets the memberships of row `row` from a top-level field in the array form.
+    fn set_segments<'a>(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: impl Value<'a>,
+        class: Option<Class>,
+    ) -> Result<(), RecordError> {
+        if name == "segments" {
+            // It may be a field of the record's own, or an empty list that says nothing.
+            if self.has(name) {
+                return self
+                    .begin(row, name, class)?
+                    .append(value)
+                    .map_err(|e| e.under(name));
+            }
+            if !segments::has_members(value)? {
+                return Ok(());
+            }
+        }
+        self.begin(row, "segmentMembership", class)
+            .and_then(|column| segments::append(column, value))
+            .map_err(|e| e.under(name))?;
+        value.skip()
     }
 
     /// Sets a field of the `_repo` object of row `row`.
@@ -528,13 +598,37 @@ impl Object {
     fn finish(self, length: usize, nulls: Option<NullBuffer>) -> Result<StructArray, ArrowError> {
         let mut fields = Vec::with_capacity(self.fields.len());
         let mut arrays = Vec::with_capacity(self.fields.len());
-        for Named { name, mut column } in self.fields {
+        for Named {
+            name, mut column, ..
+        } in self.fields
+        {
             column.append_nulls(length.saturating_sub(column.len()));
             let array = column.finish()?;
             fields.push(Field::new(name, array.data_type().clone(), true));
             arrays.push(array);
         }
         StructArray::try_new_with_length(fields.into(), arrays, nulls, length)
+    }
+}
+
+impl Named {
+    /// Makes the column ready for its value in row `row`.
+    #[inline]
+    fn begin(&mut self, row: usize) -> Result<(), RecordError> {
+        let length = self.column.len();
+        if length > row {
+            return Err(twice(&self.name));
+        }
+        if length < row {
+            self.column.append_nulls(row - length);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn set<'a>(&mut self, row: usize, value: impl Value<'a>) -> Result<(), RecordError> {
+        self.begin(row)?;
+        self.column.append(value).map_err(|e| e.under(&self.name))
     }
 }
 

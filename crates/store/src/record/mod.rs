@@ -12,4 +12,4 @@ pub(crate) use arrow_value::{ArrowValue, type_of};
 pub(crate) use columns::{Columns, Kept};
 pub(crate) use json::{JsonParser, JsonValue};
 pub(crate) use text::TextBuilder;
-pub(crate) use value::{Kind, RecordError, Value};
+pub(crate) use value::{Entries, Key, Kind, RecordError, Value};

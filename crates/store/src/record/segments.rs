@@ -5,66 +5,84 @@
 use xdm::{Spelling, spelling};
 
 use super::columns::{Column, Values};
-use super::{Kind, RecordError, Value};
+use super::{Entries, Key, Kind, RecordError, Value};
 
 /// The namespace of an entry that names none: the platform's own segments.
 const OWN_NAMESPACE: &str = "ups";
 
 /// Whether a top-level field holds memberships in the array form.
-pub(super) fn is_array_form<'a>(name: &str, value: impl Value<'a>) -> bool {
-    match name {
-        "segmentMembership" => value.kind() == Kind::List,
-        "segments" => value.kind() == Kind::List && all_name_a_segment(value),
+pub(super) fn is_array_form<'a>(name: &str, value: impl Value<'a>) -> Result<bool, RecordError> {
+    Ok(match name {
+        "segmentMembership" => value.kind()? == Kind::List,
+        "segments" => value.kind()? == Kind::List && all_name_a_segment(value)?,
         _ => false,
-    }
+    })
 }
 
 /// Whether the list has entries at all.
-pub(super) fn has_members<'a>(value: impl Value<'a>) -> bool {
+pub(super) fn has_members<'a>(value: impl Value<'a>) -> Result<bool, RecordError> {
     let mut any = false;
-    let _ = value.items(&mut |_| {
+    value.items(&mut |item| {
         any = true;
-        Ok(())
-    });
-    any
+        item.skip()
+    })?;
+    Ok(any)
 }
 
-fn all_name_a_segment<'a>(list: impl Value<'a>) -> bool {
+fn all_name_a_segment<'a>(list: impl Value<'a>) -> Result<bool, RecordError> {
     let mut all = true;
-    let _ = list.items(&mut |entry| {
-        all &= field(entry, "segmentID").is_some();
+    list.items(&mut |entry| {
+        all &= field(entry, "segmentID")?.is_some();
         Ok(())
-    });
-    all
+    })?;
+    Ok(all)
 }
 
-fn field<'a, V: Value<'a>>(object: V, name: &str) -> Option<V> {
+/// The field of an object, which is walked to its end.
+fn field<'a, V: Value<'a>>(object: V, name: &str) -> Result<Option<V>, RecordError> {
     let mut found = None;
-    let _ = object.entries(&mut |key, value| {
-        if spelling(key) == Spelling::Field(name) {
+    let mut entries = object.entries()?;
+    while let Some((key, value)) = entries.next(b"")? {
+        if is_field(key, name) {
             found = Some(value);
         }
-        Ok(())
-    });
-    found
+        value.skip()?;
+    }
+    Ok(found)
 }
 
-fn text<'a>(value: Option<impl Value<'a>>) -> Option<&'a str> {
-    match value?.kind() {
-        Kind::Text(text) => Some(text),
-        _ => None,
-    }
+fn is_field(key: Key<'_>, name: &str) -> bool {
+    matches!(key, Key::Named(key) if spelling(key) == Spelling::Field(name))
+}
+
+/// The text that a field of an object has, if it is there and text.
+fn text<'a>(object: Option<impl Value<'a>>, name: &str) -> Result<Option<&'a str>, RecordError> {
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    Ok(match field(object, name)? {
+        Some(value) => match value.kind()? {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        },
+        None => None,
+    })
+}
+
+fn no_id() -> RecordError {
+    RecordError::new("an entry without segmentID._id")
 }
 
 /// Appends a row to the `segmentMembership` column from a list of entries.
 pub(super) fn append<'a, V: Value<'a>>(column: &mut Column, list: V) -> Result<(), RecordError> {
     let mut namespaces: Vec<(&'a str, Vec<(&'a str, V)>)> = Vec::new();
     list.items(&mut |entry| {
-        let segment = field(entry, "segmentID");
-        let id = text(segment.and_then(|s| field(s, "_id")))
-            .ok_or_else(|| RecordError::new("an entry without segmentID._id"))?;
-        let namespace = segment.and_then(|s| field(s, "namespace"));
-        let code = text(namespace.and_then(|n| field(n, "code"))).unwrap_or(OWN_NAMESPACE);
+        let Some(segment) = field(entry, "segmentID")? else {
+            return Err(no_id());
+        };
+        let id = text(Some(segment), "_id")?.ok_or_else(no_id)?;
+        let namespace = field(segment, "namespace")?;
+        let code = text(namespace, "code")?.unwrap_or(OWN_NAMESPACE);
         let members = match namespaces
             .iter()
             .position(|(known, _)| known.eq_ignore_ascii_case(code))
@@ -81,7 +99,7 @@ pub(super) fn append<'a, V: Value<'a>>(column: &mut Column, list: V) -> Result<(
             }
             members.push((id, entry));
         }
-        Ok(())
+        entry.skip()
     })?;
     column.append_container(|values| {
         let Values::Map(_, keys, inner) = values else {
@@ -107,7 +125,9 @@ pub(super) fn append<'a, V: Value<'a>>(column: &mut Column, list: V) -> Result<(
 struct Membership<V>(V);
 
 impl<'a, V: Value<'a>> Value<'a> for Membership<V> {
-    fn kind(self) -> Kind<'a> {
+    type Entries = MembershipEntries<V::Entries>;
+
+    fn kind(self) -> Result<Kind<'a>, RecordError> {
         self.0.kind()
     }
 
@@ -115,16 +135,27 @@ impl<'a, V: Value<'a>> Value<'a> for Membership<V> {
         self.0.items(&mut |item| f(Membership(item)))
     }
 
-    fn entries(
-        self,
-        f: &mut impl FnMut(&'a str, Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError> {
-        self.0.entries(&mut |key, value| {
-            if spelling(key) == Spelling::Field("segmentID") {
-                Ok(())
-            } else {
-                f(key, Membership(value))
+    fn entries(self) -> Result<Self::Entries, RecordError> {
+        Ok(MembershipEntries(self.0.entries()?))
+    }
+
+    fn skip(self) -> Result<(), RecordError> {
+        self.0.skip()
+    }
+}
+
+struct MembershipEntries<E>(E);
+
+impl<'a, E: Entries<'a>> Entries<'a> for MembershipEntries<E> {
+    type Value = Membership<E::Value>;
+
+    fn next(&mut self, _: &[u8]) -> Result<Option<(Key<'a>, Self::Value)>, RecordError> {
+        while let Some((key, value)) = self.0.next(b"")? {
+            if !is_field(key, "segmentID") {
+                return Ok(Some((key, Membership(value))));
             }
-        })
+            value.skip()?;
+        }
+        Ok(None)
     }
 }

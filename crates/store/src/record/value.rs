@@ -4,20 +4,39 @@ use xdm::quote_part;
 
 /// A value of a record, wherever it is read from.
 ///
-/// Implementations are small views that copy freely; containers are walked with callbacks, so that
-/// nothing is collected on the way from a parser's tape to a column.
+/// Implementations are small views that copy freely, and nothing is collected on the way from a text
+/// to a column. A text is read from front to back: each value is to be gone through once more or
+/// less, scalars with [`Self::kind`], containers to their end, and what nobody wants with
+/// [`Self::skip`], before the value behind it is asked for.
 pub(crate) trait Value<'a>: Copy {
-    /// What the value is; scalars come with their value.
-    fn kind(self) -> Kind<'a>;
+    type Entries: Entries<'a, Value = Self>;
 
-    /// Calls `f` for each item of a list; does nothing for other kinds.
+    /// What the value is; scalars come with their value.
+    fn kind(self) -> Result<Kind<'a>, RecordError>;
+
+    /// Calls `f` for each item of a list; goes past other kinds.
     fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError>;
 
-    /// Calls `f` for each entry of an object or map in order; does nothing for other kinds.
-    fn entries(
-        self,
-        f: &mut impl FnMut(&'a str, Self) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError>;
+    /// The entries of an object or map in order; none for other kinds.
+    fn entries(self) -> Result<Self::Entries, RecordError>;
+
+    /// Goes past the value; it may have been walked before, as a whole or in part.
+    fn skip(self) -> Result<(), RecordError>;
+}
+
+/// The entries of an object or map that are still to come.
+pub(crate) trait Entries<'a> {
+    type Value: Value<'a>;
+
+    /// The next entry. `likely` is the key that it probably has, with its quotes, or empty.
+    fn next(&mut self, likely: &[u8]) -> Result<Option<(Key<'a>, Self::Value)>, RecordError>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key<'a> {
+    /// The one that was said to be likely.
+    Likely,
+    Named(&'a str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,22 +84,28 @@ impl fmt::Display for Kind<'_> {
 
 /// Why a record is bad: the path of the field and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RecordError {
+pub(crate) struct RecordError(Box<Problem>);
+
+/// Behind a pointer, so that the results of the many calls that succeed stay small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Problem {
     path: String,
-    problem: String,
+    what: String,
 }
 
 impl RecordError {
-    pub(crate) fn new(problem: impl Into<String>) -> Self {
-        Self {
+    #[cold]
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(Box::new(Problem {
             path: String::new(),
-            problem: problem.into(),
-        }
+            what: what.into(),
+        }))
     }
 
     /// The same error, seen from the object that has the field `name`.
+    #[cold]
     pub(crate) fn under(mut self, name: &str) -> Self {
-        self.path = match self.path.as_str() {
+        self.0.path = match self.0.path.as_str() {
             "" => quote_part(name),
             path => format!("{}.{path}", quote_part(name)),
         };
@@ -90,10 +115,11 @@ impl RecordError {
 
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.problem)
+        let Problem { path, what } = &*self.0;
+        if path.is_empty() {
+            f.write_str(what)
         } else {
-            write!(f, "{}: {}", self.path, self.problem)
+            write!(f, "{path}: {what}")
         }
     }
 }
