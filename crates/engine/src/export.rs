@@ -42,7 +42,7 @@ pub(crate) fn export(
     options: &ExportOptions<'_>,
     progress: &Progress,
 ) -> Result<Vec<(StagedBatch, Exported)>> {
-    let sources = Sources::new(snapshot, &plan.policy)?;
+    let sources = Sources::new(snapshot, plan)?;
     let pipeline = Pipeline::new(plan, &sources)?;
     let graph = Graph::of(plan, &sources)?;
     let indexes = sources.indexes();

@@ -32,7 +32,7 @@ pub fn export_rows(
         &snapshot.profile_union,
         &snapshot.event_union,
     )?;
-    let sources = Sources::new(&snapshot, &plan.policy)?;
+    let sources = Sources::new(&snapshot, &plan)?;
     let pipeline = Pipeline::new(&plan, &sources)?;
     let graph = Graph::of(&plan, &sources)?;
     let indexes = sources.indexes();

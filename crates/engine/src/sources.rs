@@ -4,12 +4,13 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
 use membership::MembershipIndex;
-use merge::{MergePolicy, Precedence};
+use merge::{IdentityGraphType, Precedence};
 use rayon::prelude::*;
 use store::{RowValues, Run, Snapshot};
 use xdm::{Class, Fields};
 
 use crate::error::Result;
+use crate::plan::Plan;
 
 /// The runs of a snapshot, with each one's part in the merge policy.
 pub(crate) struct Sources<'a> {
@@ -31,16 +32,21 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot, policy: &MergePolicy) -> Result<Self> {
+    /// The runs that take part in a plan; all, where it groups persons by the identity graph.
+    pub(crate) fn new(snapshot: &'a Snapshot, plan: &Plan) -> Result<Self> {
+        let policy = &plan.policy;
         let datasets = snapshot
             .datasets
             .iter()
             .map(|dataset| (dataset.id.as_str(), dataset.class == Class::Event));
         let precedence = Precedence::new(policy, datasets);
+        let wants_events = plan.events.is_some() || plan.profiles.empty_profiles;
+        let has_graph = policy.identity_graph.kind != IdentityGraphType::None;
         let mut next_batch = [0u32; 2];
         let all = snapshot
             .runs
             .iter()
+            .filter(|run| has_graph || wants_events || run.class == Class::Profile)
             .map(|run| {
                 let next = &mut next_batch[usize::from(run.class == Class::Event)];
                 let first_batch = *next;

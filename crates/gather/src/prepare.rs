@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray}
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use arrow::error::ArrowError;
+use rayon::prelude::*;
 
 use crate::column::{Column, Sources, Validity, Values};
 use crate::text::Text;
@@ -83,8 +84,9 @@ fn present(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Values, Ar
         })?),
         DataType::Utf8 | DataType::Dictionary(..) => Values::Text(Text::new(sources)?),
         DataType::Struct(fields) => {
+            // Uniting dictionaries takes a while where sources are many.
             let columns = fields
-                .iter()
+                .par_iter()
                 .map(|field| {
                     let inner = map_some(sources, |a| {
                         let source = a

@@ -30,13 +30,24 @@ enum TextSource {
 
 impl Text {
     pub(crate) fn new(sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
-        let mut union = DictionaryUnion::default();
-        let sources = sources
+        let parts = sources
             .iter()
-            .map(|source| source.as_ref().map(|s| union.add(s)).transpose())
-            .collect::<Result<Vec<_>, ArrowError>>()?;
+            .map(|source| source.as_ref().map(Parts::of).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        let all_dictionaries = !parts
+            .iter()
+            .flatten()
+            .any(|part| matches!(part, Parts::Plain(_)));
+        let mut union = DictionaryUnion {
+            is_wanted: all_dictionaries,
+            ..DictionaryUnion::default()
+        };
+        let sources = parts
+            .into_iter()
+            .map(|part| part.map(|part| union.add(part)))
+            .collect();
         Ok(Self {
-            united: union.finish(&sources),
+            united: union.finish(),
             sources,
         })
     }
@@ -106,73 +117,84 @@ impl Text {
     }
 }
 
-/// Unites dictionaries as sources come in; batches of one file share a dictionary and its remap.
-#[derive(Default)]
-struct DictionaryUnion {
-    keys: HashMap<String, i32>,
-    values: Vec<String>,
-    last: Option<(StringArray, Arc<Vec<i32>>)>,
-    too_large: bool,
+/// What a source of text is made of.
+enum Parts<'a> {
+    Plain(&'a StringArray),
+    Dictionary(&'a Int32Array, &'a StringArray),
 }
 
-impl DictionaryUnion {
-    fn add(&mut self, source: &ArrayRef) -> Result<TextSource, ArrowError> {
-        let wrong =
-            || ArrowError::SchemaError(format!("text can't be read from {}", source.data_type()));
+impl<'a> Parts<'a> {
+    fn of(source: &'a ArrayRef) -> Result<Self, ArrowError> {
         if let Some(text) = source.as_string_opt::<i32>() {
-            return Ok(TextSource::Plain(text.clone()));
+            return Ok(Self::Plain(text));
         }
-        let dictionary = source.as_dictionary_opt::<Int32Type>().ok_or_else(wrong)?;
-        let values = dictionary
-            .values()
-            .as_string_opt::<i32>()
-            .ok_or_else(wrong)?;
+        let dictionary = source.as_dictionary_opt::<Int32Type>();
+        let values = dictionary.and_then(|d| d.values().as_string_opt::<i32>());
+        match (dictionary, values) {
+            (Some(dictionary), Some(values)) => Ok(Self::Dictionary(dictionary.keys(), values)),
+            _ => Err(ArrowError::SchemaError(format!(
+                "text can't be read from {}",
+                source.data_type()
+            ))),
+        }
+    }
+}
+
+/// Unites dictionaries as sources come in; batches of one file share a dictionary and its remap.
+#[derive(Default)]
+struct DictionaryUnion<'a> {
+    keys: HashMap<&'a str, i32>,
+    values: Vec<&'a str>,
+    last: Option<(&'a StringArray, Arc<Vec<i32>>)>,
+    /// Whether it is of use: not beside plain text, nor when it gets too large.
+    is_wanted: bool,
+}
+
+impl<'a> DictionaryUnion<'a> {
+    fn add(&mut self, source: Parts<'a>) -> TextSource {
+        let (keys, values) = match source {
+            Parts::Plain(text) => return TextSource::Plain(text.clone()),
+            Parts::Dictionary(keys, values) => (keys, values),
+        };
         let remap = match &self.last {
             Some((known, remap)) if same_buffers(known, values) => remap.clone(),
             _ => {
                 let remap = Arc::new(self.remap(values));
-                self.last = Some((values.clone(), remap.clone()));
+                self.last = Some((values, remap.clone()));
                 remap
             }
         };
-        Ok(TextSource::Dictionary {
-            keys: dictionary.keys().clone(),
+        TextSource::Dictionary {
+            keys: keys.clone(),
             values: values.clone(),
             remap,
-        })
+        }
     }
 
-    fn remap(&mut self, values: &StringArray) -> Vec<i32> {
-        if self.too_large || self.values.len() + values.len() > 4 * LARGEST_DICTIONARY {
-            self.too_large = true;
+    fn remap(&mut self, values: &'a StringArray) -> Vec<i32> {
+        self.is_wanted &= self.values.len() <= LARGEST_DICTIONARY;
+        if !self.is_wanted {
             return Vec::new();
         }
         (0..values.len())
             .map(|i| {
                 let value = values.value(i);
-                if let Some(key) = self.keys.get(value) {
-                    return *key;
-                }
-                let key = self.values.len() as i32;
-                self.keys.insert(value.to_owned(), key);
-                self.values.push(value.to_owned());
-                key
+                *self.keys.entry(value).or_insert_with(|| {
+                    self.values.push(value);
+                    self.values.len() as i32 - 1
+                })
             })
             .collect()
     }
 
-    fn finish(self, sources: &[Option<TextSource>]) -> Option<Arc<StringArray>> {
-        let all_dictionaries = sources
-            .iter()
-            .flatten()
-            .all(|s| matches!(s, TextSource::Dictionary { .. }));
-        if self.too_large || !all_dictionaries || self.values.len() > LARGEST_DICTIONARY {
+    fn finish(self) -> Option<Arc<StringArray>> {
+        if !self.is_wanted || self.values.len() > LARGEST_DICTIONARY {
             return None;
         }
         let mut values = self.values;
         if values.is_empty() {
             // Keys of null rows still need a value to point at.
-            values.push(String::new());
+            values.push("");
         }
         Some(Arc::new(StringArray::from(values)))
     }

@@ -94,30 +94,23 @@ fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError
     let id = |at: RowRef| ids.and_then(|ids| ids.text(at));
     let (mut maps, mut values) = (Lists::default(), Lists::default());
     let (mut key_rows, mut item_rows) = (Vec::new(), Vec::new());
-    // Namespace and identities of the profile at hand.
-    let mut entries: Vec<(RowRef, Vec<RowRef>)> = Vec::new();
+    let mut entries = Entries::default();
     for rows in groups.iter() {
         entries.clear();
         for entry in rows.iter().flat_map(|at| column.range(*at)) {
             if !lists.is_valid(entry) {
                 continue;
             }
-            let known = find_namespace(namespaces, &entries, entry);
-            let slot = known.unwrap_or(entries.len());
-            if known.is_none() {
-                entries.push((entry, Vec::new()));
-            }
-            let Some((_, identities)) = entries.get_mut(slot) else {
-                continue;
-            };
+            let (_, identities) = entries.of(namespaces, entry);
             for item in lists.range(entry).filter(|item| items.is_valid(*item)) {
-                let known = id(item).is_some() && identities.iter().any(|i| id(*i) == id(item));
+                let known = !identities.is_empty()
+                    && id(item).is_some_and(|one| identities.iter().any(|i| id(*i) == Some(one)));
                 if !known {
                     identities.push(item);
                 }
             }
         }
-        for (key, identities) in &entries {
+        for (key, identities) in entries.iter() {
             key_rows.push(*key);
             item_rows.extend_from_slice(identities);
             values.close(item_rows.len(), true);
@@ -137,32 +130,28 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
     };
     let (mut outer_maps, mut inner_maps) = (Lists::default(), Lists::default());
     let (mut key_rows, mut member_rows) = (Vec::new(), Vec::new());
-    let mut entries: Vec<(RowRef, Vec<RowRef>)> = Vec::new();
+    let mut entries = Entries::default();
     for rows in groups.iter() {
         entries.clear();
-        let several = rows.iter().filter(|at| column.is_valid(**at)).count() > 1;
         for entry in rows.iter().flat_map(|at| column.range(*at)) {
             if !inner.is_valid(entry) {
                 continue;
             }
-            let known = find_namespace(namespaces, &entries, entry);
-            let slot = known.unwrap_or(entries.len());
-            if known.is_none() {
-                entries.push((entry, Vec::new()));
-            }
-            let Some((_, members)) = entries.get_mut(slot) else {
-                continue;
-            };
+            let (is_known, members) = entries.of(namespaces, entry);
             // Within one map a segment stands once; it takes a second map to compete.
-            let competes = several || known.is_some();
+            let first = if is_known { members.len() } else { 0 };
             for member in inner.range(entry).filter(|m| memberships.is_valid(*m)) {
-                let segment = segments.text(member);
-                if !(competes && members.iter().any(|m| segments.text(*m) == segment)) {
+                let known = first > 0 && {
+                    let segment = segments.text(member);
+                    let others = members.get(..first).unwrap_or_default();
+                    others.iter().any(|m| segments.text(*m) == segment)
+                };
+                if !known {
                     members.push(member);
                 }
             }
         }
-        for (key, members) in &entries {
+        for (key, members) in entries.iter() {
             key_rows.push(*key);
             member_rows.extend_from_slice(members);
             inner_maps.close(member_rows.len(), true);
@@ -208,17 +197,44 @@ fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> 
     list_array(column, items, lists, &item_rows)
 }
 
-fn find_namespace(
-    namespaces: &Column,
-    entries: &[(RowRef, Vec<RowRef>)],
-    entry: RowRef,
-) -> Option<usize> {
-    let namespace = namespaces.text(entry)?;
-    entries.iter().position(|(known, _)| {
-        namespaces
-            .text(*known)
-            .is_some_and(|known| known.eq_ignore_ascii_case(namespace))
-    })
+/// The entries of the profile at hand: the row of each namespace, and the rows under it.
+#[derive(Default)]
+struct Entries {
+    /// Those behind `used` are of profiles before it; their memory serves again.
+    all: Vec<(RowRef, Vec<RowRef>)>,
+    used: usize,
+}
+
+impl Entries {
+    fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(RowRef, Vec<RowRef>)> {
+        self.all.iter().take(self.used)
+    }
+
+    /// The rows under the namespace of an entry, whose case does not count, and whether it was known.
+    fn of(&mut self, namespaces: &Column, entry: RowRef) -> (bool, &mut Vec<RowRef>) {
+        let is_same = |known: RowRef| match (namespaces.text(known), namespaces.text(entry)) {
+            (Some(known), Some(namespace)) => known.eq_ignore_ascii_case(namespace),
+            _ => false,
+        };
+        let known = self.iter().position(|(known, _)| is_same(*known));
+        let at = known.unwrap_or(self.used);
+        if known.is_none() {
+            if self.used == self.all.len() {
+                self.all.push((entry, Vec::new()));
+            }
+            self.used += 1;
+        }
+        let (key, rows) = &mut self.all[at];
+        if known.is_none() {
+            *key = entry;
+            rows.clear();
+        }
+        (known.is_some(), rows)
+    }
 }
 
 fn list_array(

@@ -292,7 +292,11 @@ impl State<'_> {
     ) -> Result<Option<(Accumulator, Fields)>> {
         let mut accumulator = Accumulator::default();
         while !accumulator.is_full() {
-            let chunks: Vec<Chunk> = receiver.iter().take(window).collect::<Result<_>>()?;
+            // As many as keep all threads busy are waited for; more only if they are there.
+            let few = rayon::current_num_threads();
+            let chunks: Vec<Chunk> = (receiver.iter().take(few))
+                .chain(receiver.try_iter().take(window - few))
+                .collect::<Result<_>>()?;
             if chunks.is_empty() {
                 break;
             }
@@ -324,6 +328,7 @@ impl State<'_> {
         let records: Vec<(Records<'_>, u64)> = records.into_iter().zip(starts).collect();
         let parsed: Vec<Parsed> = records
             .par_iter()
+            .with_max_len(1)
             .map(|(records, start)| Ok(parse(records, target, &self.types, *start)?))
             .collect::<Result<_>>()?;
         for ((chunk, (records, start)), parsed) in chunks.iter().zip(&records).zip(parsed) {

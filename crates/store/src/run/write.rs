@@ -38,15 +38,14 @@ pub(crate) struct RunRows<'a> {
 }
 
 /// Gathers the rows of a run, batch by batch.
-struct Gatherer<'a> {
+struct Gatherer {
     column: Column,
-    rows: &'a [(u128, RowRef)],
     /// The columns of the records' table: the identity stands in the table of persons, once.
     kept: Vec<usize>,
 }
 
-impl<'a> Gatherer<'a> {
-    fn new(run: &RunRows<'a>) -> Result<Self> {
+impl Gatherer {
+    fn new(run: &RunRows<'_>) -> Result<Self> {
         let column = Column::new(&run_type(run.types), run.sources)?;
         let kept = match column.data_type() {
             DataType::Struct(fields) => fields
@@ -57,11 +56,7 @@ impl<'a> Gatherer<'a> {
                 .collect(),
             _ => Vec::new(),
         };
-        Ok(Self {
-            column,
-            rows: run.rows,
-            kept,
-        })
+        Ok(Self { column, kept })
     }
 
     /// The batches of some of the rows, gathered in parallel, each with its memberships.
@@ -144,21 +139,11 @@ impl Unsynced {
 pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>) -> Result<(RunFiles, Unsynced)> {
     let gatherer = Gatherer::new(run)?;
     std::fs::create_dir_all(folder).at(folder)?;
-    let persons = persons_batch(&gatherer.column, run.rows)?;
-    let mut members = MembershipBuilder::default();
-    let mut table = Table::create(&folder.join("records.arrow"), &gatherer.schema())?;
-    for rows in gatherer
-        .rows
-        .chunks(BATCH_ROWS * rayon::current_num_threads())
-    {
-        for (batch, memberships) in gatherer.batches(rows)? {
-            if let (Class::Profile, Some(memberships)) = (run.class, memberships) {
-                members.add(&memberships)?;
-            }
-            table.writer.write(&batch)?;
-        }
-    }
-    let records = table;
+    let (records, persons) = rayon::join(
+        || write_records(&folder.join("records.arrow"), run, &gatherer),
+        || persons_batch(&gatherer.column, run.rows),
+    );
+    let ((records, members), persons) = (records?, persons?);
     let person_count = persons.num_rows() as u64;
     let mut small = vec![("persons.arrow", persons)];
     match run.class {
@@ -189,6 +174,36 @@ pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>) -> Result<(RunFiles, U
         records: run.rows.len() as u64,
     };
     Ok((run_files, unsynced))
+}
+
+/// Writes a run's records: some batches are gathered while those before them are written.
+fn write_records(
+    path: &Path,
+    run: &RunRows<'_>,
+    gatherer: &Gatherer,
+) -> Result<(Table, MembershipBuilder)> {
+    let mut members = MembershipBuilder::default();
+    let mut table = Table::create(path, &gatherer.schema())?;
+    let mut write = |batches: Vec<(RecordBatch, Option<ArrayRef>)>| -> Result<()> {
+        for (batch, memberships) in batches {
+            if let (Class::Profile, Some(memberships)) = (run.class, memberships) {
+                members.add(&memberships)?;
+            }
+            table.writer.write(&batch)?;
+        }
+        Ok(())
+    };
+    let mut ready = Vec::new();
+    for rows in run.rows.chunks(BATCH_ROWS * rayon::current_num_threads()) {
+        let (wrote, gathered) = rayon::join(
+            || write(std::mem::take(&mut ready)),
+            || gatherer.batches(rows),
+        );
+        wrote?;
+        ready = gathered?;
+    }
+    write(ready)?;
+    Ok((table, members))
 }
 
 /// A table's file being written and sealed.
