@@ -115,6 +115,7 @@ impl<'a> Sources<'a> {
         for source in self.all.iter().filter(|s| s.run.class == class) {
             if source.rank.is_some() || source.takes_events {
                 arrays.extend(source.run.record_field(name, ty)?.batches);
+                source.run.release();
             } else {
                 arrays.extend(vec![None; source.run.batch_count()]);
             }

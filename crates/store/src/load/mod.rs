@@ -382,7 +382,6 @@ impl Written<'_> {
             }
             if class == Class::Event {
                 let run = Run::open(&folder, &self.dataset, class, &files)?;
-                run.release();
                 self.opened.push(Arc::new(run));
             }
             self.runs.push((name, files));

@@ -108,7 +108,10 @@ impl Run {
         let persons = open("persons.arrow")?.single_batch()?;
         let tables = (&persons, batches, membership, ids);
         let run = Self::from_tables(dataset, class, tables, Some(records))?;
-        Ok(Self { maps, ..run })
+        let run = Self { maps, ..run };
+        // What was checked is not looked at before long, and there may be many runs.
+        run.release();
+        Ok(run)
     }
 
     /// A run that is in memory alone.
