@@ -93,21 +93,23 @@ impl Text {
                 keys, values,
             )?));
         }
-        let text = |i: usize, at: &RowRef| match &nulls {
-            Some(nulls) if nulls.is_null(i) => "",
-            _ => self.get(*at).unwrap_or(""),
+        let texts: Vec<&str> = match &nulls {
+            None => rows.iter().map(|at| self.get(*at).unwrap_or("")).collect(),
+            Some(nulls) => std::iter::zip(rows, nulls)
+                .map(|(at, is_valid)| self.get(*at).filter(|_| is_valid).unwrap_or(""))
+                .collect(),
         };
         let mut length = 0usize;
         let mut offsets = Vec::with_capacity(rows.len() + 1);
         offsets.push(0i32);
-        for (i, at) in rows.iter().enumerate() {
-            length += text(i, at).len();
+        for text in &texts {
+            length += text.len();
             offsets
                 .push(i32::try_from(length).map_err(|_| ArrowError::OffsetOverflowError(length))?);
         }
         let mut bytes = Vec::with_capacity(length);
-        for (i, at) in rows.iter().enumerate() {
-            bytes.extend_from_slice(text(i, at).as_bytes());
+        for text in &texts {
+            bytes.extend_from_slice(text.as_bytes());
         }
         Ok(Arc::new(StringArray::try_new(
             OffsetBuffer::new(offsets.into()),

@@ -12,6 +12,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use xdm::{Class, FieldType, Fields, Spelling, parse_date, parse_rfc3339, spelling};
 
+use super::is_same;
 use super::numbers::{integer, integers, is_exact};
 use super::segments;
 use super::{Entries, Key, Kind, RecordError, TextBuilder, Value};
@@ -441,7 +442,7 @@ impl Object {
     #[inline]
     fn find(&mut self, name: &str, class: Option<Class>) -> usize {
         let expected = self.fields.get(self.cursor);
-        let at = if expected.is_some_and(|field| is_same(&field.name, name)) {
+        let at = if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
             self.cursor
         } else {
             match self.fields.iter().position(|field| field.name == name) {
@@ -649,27 +650,6 @@ fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
         Kind::Object => FieldType::Object(Fields::default()),
         Kind::Map => FieldType::Map(Box::new(FieldType::Unknown)),
     })
-}
-
-/// Whether two short texts are the same, without a call for each of the many names of a record.
-#[inline]
-fn is_same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    match (
-        a.first_chunk::<8>(),
-        b.first_chunk::<8>(),
-        a.last_chunk::<8>(),
-        b.last_chunk::<8>(),
-    ) {
-        (Some(a_head), Some(b_head), Some(a_tail), Some(b_tail)) if a.len() <= 16 => {
-            a_head == b_head && a_tail == b_tail
-        }
-        (None, ..) => std::iter::zip(a, b).all(|(a, b)| a == b),
-        _ => a == b,
-    }
 }
 
 fn offset(length: usize) -> Result<i32, RecordError> {

@@ -7,6 +7,8 @@ use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::is_same;
+
 /// A dictionary is given up when it holds more values than this.
 const LARGEST_DICTIONARY: usize = 4096;
 /// After this many rows a dictionary must have proved worth its while.
@@ -68,9 +70,9 @@ impl TextBuilder {
             }
             Some(dictionary) => {
                 let hash = dictionary.hasher.hash_one(text.as_bytes());
-                let found = dictionary
-                    .table
-                    .find(hash, |key| value(offsets, bytes, *key) == text.as_bytes());
+                let found = dictionary.table.find(hash, |key| {
+                    is_same(value(offsets, bytes, *key), text.as_bytes())
+                });
                 match found {
                     Some(key) => dictionary.keys.push(*key),
                     None => {

@@ -38,27 +38,19 @@ impl JsonParser {
         documents: impl Iterator<Item = (usize, usize)>,
         mut f: impl FnMut(usize, Result<JsonValue<'_, '_>, RecordError>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let whole = simdutf8::basic::from_utf8(text).ok();
         for (number, (start, end)) in documents.enumerate() {
             self.unescaped.reset();
-            // Where some document is no UTF-8, each is looked at by itself.
-            let place = match whole {
-                Some(text) => Ok((text, start, end)),
-                None => std::str::from_utf8(text.get(start..end).unwrap_or_default())
-                    .map(|text| (text, 0, text.len())),
-            };
-            match place {
-                Ok((text, start, end)) => {
+            let bytes = text.get(start..end).unwrap_or_default();
+            match simdutf8::compat::from_utf8(bytes) {
+                Ok(text) => {
                     let reader = Reader {
                         text,
-                        start,
-                        end,
-                        at: Cell::new(start),
+                        at: Cell::new(0),
                         depth: Cell::new(0),
                         unescaped: &self.unescaped,
                     };
                     let root = JsonValue {
-                        start: reader.behind_space(start),
+                        start: reader.behind_space(0),
                         reader: &reader,
                     };
                     f(number, Ok(root))?;
@@ -78,10 +70,7 @@ impl JsonParser {
 
 /// A document and how far it has been read.
 struct Reader<'t> {
-    /// The text that the document stands in; where it goes on, it goes on with a line's end.
     text: &'t str,
-    start: usize,
-    end: usize,
     at: Cell<usize>,
     /// How many containers are open.
     depth: Cell<u8>,
@@ -89,13 +78,13 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// The byte at a place; a line's end at the end of the text too.
+    /// The byte at a place; a line's end, which is not in the text, at its end.
     #[inline]
     fn byte(&self, at: usize) -> u8 {
         self.text.as_bytes().get(at).copied().unwrap_or(b'\n')
     }
 
-    /// The next place without white space. A line's end is none, so that nothing reads on behind it.
+    /// The next place without white space.
     #[inline]
     fn behind_space(&self, mut at: usize) -> usize {
         while matches!(self.byte(at), b' ' | b'\t' | b'\r') {
@@ -107,7 +96,7 @@ impl<'t> Reader<'t> {
     /// The error of a place where `expected` should be.
     #[cold]
     fn unexpected(&self, at: usize, expected: &str) -> RecordError {
-        let found = match self.text.get(at..self.end).and_then(|t| t.chars().next()) {
+        let found = match self.text.get(at..).and_then(|t| t.chars().next()) {
             None => return self.broken(at, "it ends too early"),
             Some(found) => found,
         };
@@ -116,8 +105,7 @@ impl<'t> Reader<'t> {
 
     #[cold]
     fn broken(&self, at: usize, problem: &str) -> RecordError {
-        let byte = at.min(self.end).saturating_sub(self.start);
-        RecordError::new(format!("broken JSON: {problem} (near byte {byte})"))
+        RecordError::new(format!("broken JSON: {problem} (near byte {at})"))
     }
 
     /// Steps out of a container whose end is at a place.
@@ -148,7 +136,7 @@ impl JsonValue<'_, '_> {
     /// Says whether there is nothing behind the value, which has been walked.
     pub(crate) fn end(self) -> Result<(), RecordError> {
         let at = self.reader.behind_space(self.reader.at.get());
-        if at == self.reader.end {
+        if at == self.reader.text.len() {
             Ok(())
         } else {
             Err(self.reader.unexpected(at, "nothing more"))

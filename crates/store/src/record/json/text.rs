@@ -1,5 +1,5 @@
 use super::Reader;
-use crate::record::RecordError;
+use crate::record::{RecordError, is_same};
 
 impl<'t> Reader<'t> {
     /// Reads the string whose opening quote is at `quote`.
@@ -39,7 +39,7 @@ impl<'t> Reader<'t> {
 fn special(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The top bit of each byte that is zero, and maybe of others above one that is.
+    // The top bit of the first byte that is zero, and maybe of others above it.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*word);
@@ -59,23 +59,8 @@ fn special(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// Whether `likely` stands at a place; an empty one never does.
-///
-/// Most are short: those are compared without a call.
 #[inline]
 pub(super) fn is_at(bytes: &[u8], at: usize, likely: &[u8]) -> bool {
-    let Some(found) = bytes.get(at..at + likely.len()) else {
-        return false;
-    };
-    match (
-        (found.first_chunk::<8>(), found.last_chunk::<8>()),
-        (likely.first_chunk::<8>(), likely.last_chunk::<8>()),
-    ) {
-        ((Some(head), Some(tail)), (Some(likely_head), Some(likely_tail)))
-            if likely.len() <= 16 =>
-        {
-            head == likely_head && tail == likely_tail
-        }
-        ((None, _), _) => !likely.is_empty() && std::iter::zip(found, likely).all(|(a, b)| a == b),
-        _ => found == likely,
-    }
+    let found = bytes.get(at..at + likely.len());
+    !likely.is_empty() && found.is_some_and(|found| is_same(found, likely))
 }
