@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Compares Profile Export with DuckDB and Polars on the same work, data and threads, side by side in one run.
+"""Compares Profile Export with DuckDB, Polars, ClickHouse and Spark on the same work, data and threads, side by
+side in one run.
 
     benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--folder target/compare] [--plot FILE]
 
-The programs take turns; the tables have medians. Our times are those of the whole process; those of the
-peers leave out their start. For each work it is checked that all answers agree. `compare` (beside this
+The programs take turns, each after all that was written before is on the disk; the tables have medians. Our times are those of the whole process; those of the
+peers leave out their start. Spark is left out where there is no Java. For each work it is checked that all answers agree. `compare` (beside this
 script) is the way to run it: it makes the virtual environment and builds the program first. Several
 numbers of people show how time and memory grow; a million takes 10 GB of disk.
 """
@@ -188,6 +189,7 @@ CHECKS = {
 
 def ours(arguments):
     """Runs the program; returns its seconds, the peak memory in MB that it reports, and its output."""
+    os.sync()
     start = time.perf_counter()
     process = subprocess.run([PROGRAM, *map(str, arguments), "--json"], stdout=subprocess.PIPE)
     seconds = time.perf_counter() - start
@@ -203,6 +205,7 @@ def ours(arguments):
 def duck(threads, statements):
     connection = duckdb.connect(config={"threads": threads})
     connection.sql("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+    os.sync()
     start = time.perf_counter()
     for statement in statements:
         connection.execute(statement)
@@ -279,14 +282,16 @@ def measure(people, threads, rounds, base):
             seconds, peak, text = ours(["run", path, "--store", store, "--out", out / "ours", "--threads", threads])
             add(work, "ours", seconds)
             memory[work] = max(peak, memory.get(work, 0))
-            duck_out, polars_out = fresh(out / "duckdb"), fresh(out / "polars")
+            duck_out = fresh(out / "duckdb")
             add(work, "duckdb", duck(threads, sql_of(work, from_parquet, parquet, duck_out)))
-            add(work, "polars", PEERS.timed(work, parquet, polars_out))
+            for peer, module in PEERS.items():
+                add(work, peer, module.timed(work, parquet, fresh(out / peer), threads))
             one = ["run", path, "--store", store, "--out", out / "one", "--threads", 1]
             add(work, "one thread", ours(one)[0])
         folders = batches(text, out / "ours")
         answers_agree(work, folders, duck_out)
-        answers_agree(work, folders, polars_out)
+        for peer in PEERS:
+            answers_agree(work, folders, out / peer)
         sizes[work] = (size_of(folders), size_by_duckdb(folders))
         if work == "W2":
             continue
@@ -305,7 +310,8 @@ def measure(people, threads, rounds, base):
     return times, memory, sizes, store_bytes / json_bytes
 
 
-COLOURS = {"ours": "#d62728", "duckdb": "#1f77b4", "polars": "#2ca02c"}
+COLOURS = {"ours": "#d62728", "duckdb": "#1f77b4", "polars": "#2ca02c", "clickhouse": "#bcbd22", "spark": "#9467bd"}
+TITLES = {"ours": "Profile Export", "duckdb": "DuckDB", "polars": "Polars", "clickhouse": "ClickHouse", "spark": "Spark"}
 NAMES = {
     "W1": "tutorial's request, per segment", "W2": "all profiles, all fields", "W3": "three fields, all events",
     "W4": "load NDJSON", "W5 (W1)": "W1 straight from NDJSON", "W5 (W3)": "W3 straight from NDJSON",
@@ -314,17 +320,17 @@ NAMES = {
 
 def table(people, threads, rounds, result):
     times, memory, sizes, share = result
-    peers = f"DuckDB {duckdb.__version__}, Polars {PEERS.version}"
-    print(f"\n{people:,} people, {threads} threads, medians of {rounds} rounds, {peers}\n")
-    print("| | work | Profile Export | peak memory | DuckDB | ratio | Polars | ratio | one thread |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    versions = {"duckdb": duckdb.__version__, **{peer: module.version for peer, module in PEERS.items()}}
+    named = ", ".join(f"{TITLES[peer]} {version}" for peer, version in versions.items())
+    print(f"\n{people:,} people, {threads} threads, medians of {rounds} rounds, {named}; in brackets: how many times our time\n")
+    heads = ["", "work", TITLES["ours"], "peak memory", "one thread", *(TITLES[peer] for peer in versions)]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for work in NAMES:
         median = {who: statistics.median(seconds) for who, seconds in times[work].items()}
         mine = median["ours"]
-        cells = [work, NAMES[work], f"{mine:.3f} s", f"{memory[work]:.0f} MB"]
-        for who in ("duckdb", "polars"):
-            cells += [f"{median[who]:.3f} s", f"{median[who] / mine:.1f}"] if who in median else ["", ""]
-        cells.append(f"{median['one thread']:.3f} s, {median['one thread'] / mine:.2f} times")
+        told = lambda who: f"{median[who]:.3f} s ({median[who] / mine:.1f})" if who in median else ""
+        one = f"{median['one thread']:.3f} s ({median['one thread'] / mine:.2f})"
+        cells = [work, NAMES[work], f"{mine:.3f} s", f"{memory[work]:.0f} MB", one, *(told(peer) for peer in versions)]
         print(f"| {' | '.join(cells)} |")
     told = ", ".join(f"{work} {ours / theirs:.0%}" for work, (ours, theirs) in sizes.items())
     print(f"\nThe store takes {share:.0%} of the NDJSON; our files' size against DuckDB's of the same rows: {told}.")
@@ -365,9 +371,9 @@ def plot(path, points, threads):
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in [(x0 + pad, y0 + height - 35), *at])
             parts.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[who]}" stroke-width="2"/>')
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[who]}"/>' for x, y in at]
-    parts.append(f'<text x="20" y="{height * 2 + 18}">seconds against people, {threads} threads: '
-                 f'<tspan fill="{COLOURS["ours"]}">Profile Export</tspan>, <tspan fill="{COLOURS["duckdb"]}">DuckDB</tspan>, '
-                 f'<tspan fill="{COLOURS["polars"]}">Polars</tspan></text></svg>')
+    known = [who for who in COLOURS if who in points[sizes[0]][0]["W1"]]
+    legend = ", ".join(f'<tspan fill="{COLOURS[who]}">{TITLES[who]}</tspan>' for who in known)
+    parts.append(f'<text x="20" y="{height * 2 + 18}">seconds against people, {threads} threads: {legend}</text></svg>')
     Path(path).write_text("\n".join(parts) + "\n")
 
 
@@ -382,7 +388,12 @@ def main():
     # It counts its threads when it is imported.
     os.environ["POLARS_MAX_THREADS"] = str(arguments.threads)
     global PEERS
-    PEERS = importlib.import_module("peer_polars")
+    peers = ["polars", "clickhouse"]
+    if shutil.which("java"):
+        peers.append("spark")
+    else:
+        print("no java: Spark is left out", file=sys.stderr)
+    PEERS = {peer: importlib.import_module(f"peer_{peer}") for peer in peers}
     points = {}
     for i, people in enumerate(arguments.people):
         rounds = arguments.rounds[min(i, len(arguments.rounds) - 1)]
