@@ -42,16 +42,22 @@ impl<'a> Sources<'a> {
         let precedence = Precedence::new(policy, datasets);
         let wants_events = plan.events.is_some() || plan.profiles.empty_profiles;
         let has_graph = policy.identity_graph.kind != IdentityGraphType::None;
-        let mut next_batch = [0u32; 2];
-        let all = snapshot
+        let runs: Vec<&Run> = snapshot
             .runs
             .iter()
             .filter(|run| has_graph || wants_events || run.class == Class::Profile)
-            .map(|run| {
+            .collect();
+        let values = runs
+            .par_iter()
+            .map(|run| Ok((run.ingest_times()?, run.update_times()?, run.sequences()?)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut next_batch = [0u32; 2];
+        let all = std::iter::zip(runs, values)
+            .map(|(run, (ingested, updated, sequences))| {
                 let next = &mut next_batch[usize::from(run.class == Class::Event)];
                 let first_batch = *next;
                 *next += run.batch_count() as u32;
-                Ok(Source {
+                Source {
                     run,
                     rank: match run.class {
                         Class::Profile => precedence.rank(&run.dataset),
@@ -59,13 +65,13 @@ impl<'a> Sources<'a> {
                     },
                     takes_events: run.class == Class::Event
                         && precedence.takes_events(&run.dataset),
-                    ingested: run.ingest_times()?,
-                    updated: run.update_times()?,
-                    sequences: run.sequences()?,
+                    ingested,
+                    updated,
+                    sequences,
                     first_batch,
-                })
+                }
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect();
         Ok(Self { all, precedence })
     }
 

@@ -3,6 +3,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use xdm::{Class, Fields};
 
 use crate::Progress;
@@ -163,7 +164,7 @@ impl Store {
         let runs = self
             .catalog
             .runs(generation)?
-            .iter()
+            .par_iter()
             .map(|run| {
                 let dataset = &run.dataset;
                 let folder = self.run_folder(&run.folder);

@@ -185,9 +185,14 @@ fn pieces_of_leaves(
     batches: &[RecordBatch],
     column: usize,
 ) -> ParquetResult<Vec<Vec<ArrowLeafColumn>>> {
+    // One column may have nearly all of the values: its batches are worked on side by side.
+    let by_batch = batches
+        .par_iter()
+        .with_max_len(1)
+        .map(|batch| compute_leaves(schema.field(column), batch.column(column)))
+        .collect::<ParquetResult<Vec<_>>>()?;
     let mut leaves: Vec<Vec<ArrowLeafColumn>> = Vec::new();
-    for batch in batches {
-        let pieces = compute_leaves(schema.field(column), batch.column(column))?;
+    for pieces in by_batch {
         leaves.resize_with(pieces.len(), Vec::new);
         for (leaf, piece) in leaves.iter_mut().zip(pieces) {
             leaf.push(piece);

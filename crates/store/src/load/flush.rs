@@ -11,7 +11,7 @@ use crate::run::{Entry, Run, RunRows, SortedIds, in_run_order};
 
 /// Parsed bytes after which a run is written. A load holds twice as much: while one run is written the
 /// records of the next are parsed.
-const FULL_BYTES: usize = 96 << 20;
+const FULL_BYTES: usize = 80 << 20;
 /// Rows after which a run is written, whatever they weigh.
 const FULL_ROWS: usize = 1 << 23;
 
