@@ -4,10 +4,11 @@ side in one run.
 
     benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--folder target/compare] [--plot FILE]
 
-The programs take turns, each after all that was written before is on the disk; the tables have medians. Our times are those of the whole process; those of the
-peers leave out their start. Spark is left out where there is no Java. For each work it is checked that all answers agree. `compare` (beside this
-script) is the way to run it: it makes the virtual environment and builds the program first. Several
-numbers of people show how time and memory grow; a million takes 10 GB of disk.
+The programs take turns, each when all that was written before it is on the disk; the tables have medians.
+Our times are those of the whole process; those of the peers leave out their start. Spark is left out where
+there is no Java. For each work it is checked that all answers agree. `compare` (beside this script) is the
+way to run it: it makes the virtual environment and builds the program first. Several numbers of people
+show how time and memory grow; a million takes 10 GB of disk.
 """
 import argparse
 import importlib

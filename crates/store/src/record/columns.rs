@@ -12,10 +12,9 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use xdm::{Class, FieldType, Fields, Spelling, parse_date, parse_rfc3339, spelling};
 
-use super::is_same;
 use super::numbers::{integer, integers, is_exact};
 use super::segments;
-use super::{Entries, Key, Kind, RecordError, TextBuilder, Value};
+use super::{Entries, Key, Kind, RecordError, TextBuilder, Value, is_same};
 
 /// Typed columns that grow record by record.
 ///
