@@ -8,7 +8,7 @@ The programs take turns, each when all that was written before it is on the disk
 Our times are those of the whole process; those of the peers leave out their start. Spark is left out where
 there is no Java. For each work it is checked that all answers agree. `compare` (beside this script) is the
 way to run it: it makes the virtual environment and builds the program first. Several numbers of people
-show how time and memory grow; a million takes 10 GB of disk.
+show how time and memory grow; a million takes 20 GB of disk.
 """
 import argparse
 import importlib
