@@ -306,9 +306,11 @@ impl SealedFile {
         let range = start..(start + buffer.len()).min(self.buffer.len());
         self.check_range(range.clone())?;
         // It may be long until the values are looked at, and the columns of a store are larger than
-        // memory should be. Whole pages of the seal were read.
-        let end = range.end.next_multiple_of(PAGE).min(self.buffer.len());
-        self.map.release_range(range.start / PAGE * PAGE..end);
+        // memory should be. Whole pages of the seal were read, and the system brings some of what is
+        // around them along.
+        let start = (range.start / PAGE * PAGE).saturating_sub(PAGE);
+        let end = (range.end.next_multiple_of(PAGE) + PAGE).min(self.buffer.len());
+        self.map.release_range(start..end);
         Ok(())
     }
 
