@@ -128,6 +128,24 @@ LEAVES = {
 }
 
 
+def nested(leaves, column, alias, struct):
+    """The leaves as they were before they were merged, in structs, for a peer's own `column` of a leaf, `alias`
+    of a column and `struct` of columns."""
+    tops = {}
+    for leaf in leaves:
+        top, *rest = leaf.split(".")
+        tops.setdefault(top, []).append((rest, column(leaf)))
+
+    def build(name, parts):
+        if len(parts) == 1 and not parts[0][0]:
+            return alias(parts[0][1], name)
+        inner = {}
+        for (first, *rest), part in parts:
+            inner.setdefault(first, []).append((rest, part))
+        return alias(struct([build(part, columns) for part, columns in inner.items()]), name)
+    return [build(top, parts) for top, parts in tops.items()]
+
+
 def w2_sql(read, folder, out):
     """A join of the three datasets, each leaf from the latest fragment that has it. Memberships are
     taken whole from the latest fragment, which is less work than uniting them."""

@@ -3,7 +3,7 @@ import time
 
 import chdb
 
-from compare import KEY, LEAVES, PROFILES, SEGMENTS, W1
+from compare import KEY, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = chdb.query("SELECT version()").data().strip().strip('"')
 # Objects that are null as a whole are objects of nulls here: its tuples can't be null.
@@ -41,21 +41,9 @@ def merged(folder, leaves, only=""):
     return f"SELECT k, max(t) AS updated, {listed} FROM ({' UNION ALL '.join(parts)}) GROUP BY k"
 
 
-def nested(leaves):
-    """The leaves as they were before: in tuples."""
-    tops = {}
-    for leaf in leaves:
-        top, *rest = leaf.split(".")
-        tops.setdefault(top, []).append((rest, f"`b_{leaf}`"))
-
-    def build(name, parts):
-        if len(parts) == 1 and not parts[0][0]:
-            return f"{parts[0][1]} AS `{name}`"
-        inner = {}
-        for (first, *rest), column in parts:
-            inner.setdefault(first, []).append((rest, column))
-        return f"tuple({', '.join(build(part, columns) for part, columns in inner.items())}) AS `{name}`"
-    return [build(top, parts) for top, parts in tops.items()]
+def structs(leaves):
+    return nested(leaves, lambda leaf: f"`b_{leaf}`", lambda column, name: f"{column} AS `{name}`",
+                  lambda columns: f"tuple({', '.join(columns)})")
 
 
 def events(folder, item, where="1"):
@@ -83,7 +71,7 @@ def w1(folder, out):
                   f"AND m.lastQualificationTime BETWEEN {moment(W1['window'][0])} AND {moment(W1['window'][1])}")
         profiles = merged(folder, ["identities", "personalEmail.address"], f"WHERE {KEY} IN ({member})")
         profiles += f" HAVING updated > {moment(W1['ingested'])}"
-        columns = ["arrayMap(i -> tuple(i.id AS id), `b_identities`) AS identities", *nested(["personalEmail.address"])]
+        columns = ["arrayMap(i -> tuple(i.id AS id), `b_identities`) AS identities", *structs(["personalEmail.address"])]
         details = "environment.browserDetails"
         item = f"tuple(tuple({details}.name AS name, {details}.version AS version) AS browserDetails) AS environment"
         taken = events(folder, f"tuple({item})", f"ingestedAt > {moment(W1['events'])} AND {KEY} IN (SELECT k FROM ({profiles}))")
@@ -91,12 +79,12 @@ def w1(folder, out):
 
 
 def w2(folder, out):
-    yield write(merged(folder, list(LEAVES)), nested(list(LEAVES)), out, 0)
+    yield write(merged(folder, list(LEAVES)), structs(list(LEAVES)), out, 0)
 
 
 def w3(folder, out):
     leaves = ["_id", "personalEmail.address", "person.name.lastName"]
-    yield write(merged(folder, leaves), nested(leaves), out, 0, events(folder, "tuple(timestamp, eventType)"))
+    yield write(merged(folder, leaves), structs(leaves), out, 0, events(folder, "tuple(timestamp, eventType)"))
 
 
 def timed(work, folder, out, threads):

@@ -3,7 +3,7 @@ import time
 
 import polars as pl
 
-from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1
+from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = pl.__version__
 ID = pl.col("identityMap").map.get("ECID").list.first().struct.field("id")
@@ -34,20 +34,8 @@ def merged(folder, leaves, only=None):
     return fragments.group_by(KEY_COLUMN).agg(*latest, pl.col("ingestedAt").last())
 
 
-def nested(leaves):
-    """The leaves as they were before: in structs."""
-    tops = {}
-    for leaf in leaves:
-        top, *rest = leaf.split(".")
-        tops.setdefault(top, []).append((rest, pl.col(leaf)))
-    def build(name, parts):
-        if len(parts) == 1 and not parts[0][0]:
-            return parts[0][1].alias(name)
-        inner = {}
-        for (first, *rest), column in parts:
-            inner.setdefault(first, []).append((rest, column))
-        return pl.struct(*[build(part, columns) for part, columns in inner.items()]).alias(name)
-    return [build(top, parts) for top, parts in tops.items()]
+def structs(leaves):
+    return nested(leaves, pl.col, lambda column, name: column.alias(name), pl.struct)
 
 
 def events(folder, fields, where=None, only=None):
@@ -61,7 +49,7 @@ def events(folder, fields, where=None, only=None):
 
 
 def write(profiles, leaves, folder, number, more=None):
-    columns = nested(leaves)
+    columns = structs(leaves)
     if more is not None:
         profiles = profiles.join(more, on=KEY_COLUMN, how="left")
         columns.append(pl.col("timeSeriesEvents").fill_null([]))

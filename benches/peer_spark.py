@@ -8,7 +8,7 @@ import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
-from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1
+from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = pyspark.__version__
 
@@ -49,21 +49,8 @@ def merged(spark, folder, leaves, only=None):
     return fragments.groupBy(KEY_COLUMN).agg(*latest, f.max("ingestedAt").alias("updated"))
 
 
-def nested(leaves):
-    """The leaves as they were before: in structs."""
-    tops = {}
-    for leaf in leaves:
-        top, *rest = leaf.split(".")
-        tops.setdefault(top, []).append((rest, f.col(flat(leaf))))
-
-    def build(name, parts):
-        if len(parts) == 1 and not parts[0][0]:
-            return parts[0][1].alias(name)
-        inner = {}
-        for (first, *rest), column in parts:
-            inner.setdefault(first, []).append((rest, column))
-        return f.struct(*[build(part, columns) for part, columns in inner.items()]).alias(name)
-    return [build(top, parts) for top, parts in tops.items()]
+def structs(leaves):
+    return nested(leaves, lambda leaf: f.col(flat(leaf)), lambda column, name: column.alias(name), f.struct)
 
 
 def events(spark, folder, item, where=None, only=None):
@@ -98,7 +85,7 @@ def w1(spark, folder, out):
         profiles = merged(spark, folder, ["identities", "personalEmail.address"], member)
         profiles = profiles.where(f.col("updated") > moment(W1["ingested"]))
         columns = [f.expr("transform(identities, i -> struct(i.id AS id))").alias("identities"),
-                   *nested(["personalEmail.address"])]
+                   *structs(["personalEmail.address"])]
         details = f.struct("environment.browserDetails.name", "environment.browserDetails.version")
         item = f.struct(f.struct(details.alias("browserDetails")).alias("environment"))
         taken = events(spark, folder, item, f.col("ingestedAt") > moment(W1["events"]), profiles.select(KEY_COLUMN))
@@ -106,12 +93,12 @@ def w1(spark, folder, out):
 
 
 def w2(spark, folder, out):
-    write(merged(spark, folder, list(LEAVES)), nested(list(LEAVES)), out, 0)
+    write(merged(spark, folder, list(LEAVES)), structs(list(LEAVES)), out, 0)
 
 
 def w3(spark, folder, out):
     leaves = ["_id", "personalEmail.address", "person.name.lastName"]
-    write(merged(spark, folder, leaves), nested(leaves), out, 0,
+    write(merged(spark, folder, leaves), structs(leaves), out, 0,
           events(spark, folder, f.struct("timestamp", "eventType")))
 
 

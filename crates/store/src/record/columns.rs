@@ -549,10 +549,7 @@ impl Object {
         if name == "segments" {
             // It may be a field of the record's own, or an empty list that says nothing.
             if self.has(name) {
-                return self
-                    .begin(row, name, class)?
-                    .append(value)
-                    .map_err(|e| e.under(name));
+                return self.set(row, name, value, class);
             }
             if !segments::has_members(value)? {
                 return Ok(());
