@@ -158,7 +158,9 @@ fn a_job_waits_runs_once_and_tells_its_figures() {
     assert_eq!(metrics["totalExportedProfileCounter"], 390);
     assert!(metrics["totalExportedEventCounter"].as_u64() > Some(0));
     assert!(metrics["totalWrittenBytes"].as_u64() > Some(1000));
-    assert!(metrics["peakMemoryBytes"].as_u64() > Some(1_000_000));
+    if cfg!(target_os = "linux") {
+        assert!(metrics["peakMemoryBytes"].as_u64() > Some(1_000_000));
+    }
     assert_eq!(
         job["destination"]["datasetId"],
         job["destination"]["dataSetId"]
