@@ -42,6 +42,7 @@ mod server;
 mod settings;
 mod stores;
 mod tokens;
+mod workers;
 
 pub use server::{Server, ServerError};
 pub use settings::Settings;

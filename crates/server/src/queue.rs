@@ -1,37 +1,30 @@
-//! The queue: export jobs and incoming batches that wait in the catalog, worked off in the background.
-//!
-//! The catalog is the queue, so it survives restarts; what is here only says when to look.
+//! What of the queue is being worked off. The catalog is the queue, so it survives restarts; what is here
+//! only says when to look, and what has been begun.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use profile_export::{
-    Error, Progress, RunOptions, Scope, StoreError, load_incoming, run_job, sweep,
-};
-use tokio::sync::{Notify, Semaphore};
-
-use crate::app::App;
-use crate::problem::{Answer, Problem};
-
-/// How often the catalog is looked at for what other programs put there.
-const LOOK: Duration = Duration::from_millis(500);
-/// How often the jobs of programs that are gone are looked for.
-const SWEEP: Duration = Duration::from_secs(10);
+use profile_export::Progress;
+use tokio::sync::Notify;
 
 /// What runs now.
 #[derive(Default)]
 pub(crate) struct Queue {
-    jobs: Notify,
-    batches: Notify,
+    /// Told when there may be a job to run.
+    pub(crate) jobs: Notify,
+    /// Told when there may be a batch to load.
+    pub(crate) batches: Notify,
     stopping: AtomicBool,
     running: Mutex<HashMap<Work, Arc<Progress>>>,
 }
 
+/// A piece of work, by its ID in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Work {
+pub(crate) enum Work {
+    /// An export job.
     Job(i64),
+    /// An incoming batch.
     Batch(String),
 }
 
@@ -48,11 +41,26 @@ impl Queue {
         self.wake();
     }
 
-    /// Asks everything that runs to stop.
-    pub(crate) fn cancel(&self) {
-        for progress in self.running().values() {
-            progress.cancel();
-        }
+    /// Whether nothing more is to be begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Notes that a piece of work runs; through its progress it is told to stop.
+    pub(crate) fn begin(&self, work: Work) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        self.running().insert(work, Arc::clone(&progress));
+        progress
+    }
+
+    /// Notes that a piece of work runs no more.
+    pub(crate) fn end(&self, work: &Work) {
+        self.running().remove(work);
+    }
+
+    /// Whether a piece of work runs.
+    pub(crate) fn has(&self, work: &Work) -> bool {
+        self.running().contains_key(work)
     }
 
     /// How much runs.
@@ -60,149 +68,14 @@ impl Queue {
         self.running().len()
     }
 
+    /// Asks everything that runs to stop.
+    pub(crate) fn cancel(&self) {
+        for progress in self.running().values() {
+            progress.cancel();
+        }
+    }
+
     fn running(&self) -> MutexGuard<'_, HashMap<Work, Arc<Progress>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-}
-
-/// Runs export jobs, so many side by side, until the queue is stopped.
-pub(crate) async fn run_jobs(app: Arc<App>) {
-    let workers = Arc::new(Semaphore::new(app.settings.workers));
-    let mut swept = tokio::time::Instant::now();
-    loop {
-        let Ok(worker) = Arc::clone(&workers).acquire_owned().await else {
-            return;
-        };
-        if app.queue.is_stopping() {
-            return;
-        }
-        if swept.elapsed() > SWEEP {
-            swept = tokio::time::Instant::now();
-            let shared = Arc::clone(&app);
-            let result = app
-                .blocking(move || Ok(sweep(&*shared.stores.any()?)?))
-                .await;
-            log(result);
-        }
-        let Some((scope, id)) = next_job(&app).await else {
-            let _ = tokio::time::timeout(LOOK, app.queue.jobs.notified()).await;
-            continue;
-        };
-        let progress = Arc::new(Progress::default());
-        let work = Work::Job(id);
-        app.queue
-            .running()
-            .insert(work.clone(), Arc::clone(&progress));
-        let app = Arc::clone(&app);
-        tokio::spawn(async move {
-            let shared = Arc::clone(&app);
-            let result = app
-                .blocking(move || run(&shared, &scope, id, &progress))
-                .await;
-            if result.is_err() {
-                // It could not even be begun: not at once again.
-                tokio::time::sleep(LOOK).await;
-            }
-            log(result);
-            app.queue.running().remove(&work);
-            drop(worker);
-            app.queue.jobs.notify_one();
-        });
-    }
-}
-
-/// The oldest job that waits and that nobody here has begun.
-async fn next_job(app: &Arc<App>) -> Option<(Scope, i64)> {
-    let shared = Arc::clone(app);
-    let waiting = app
-        .blocking(move || {
-            // As many as run already may still say that they wait.
-            let limit = u32::try_from(shared.queue.count() + 1).unwrap_or(u32::MAX);
-            let waiting = shared.stores.any()?.catalog().waiting_jobs(limit)?;
-            let running = shared.queue.running();
-            let mut new = waiting.into_iter();
-            Ok(new.find(|(_, id)| !running.contains_key(&Work::Job(*id))))
-        })
-        .await;
-    log(waiting).flatten()
-}
-
-fn run(app: &App, scope: &Scope, id: i64, progress: &Progress) -> Answer<()> {
-    let store = app.stores.get(scope)?;
-    let Some(job) = store.catalog().job(id)? else {
-        return Ok(());
-    };
-    app.metrics.running.inc();
-    let result = run_job(&store, &job, &RunOptions::default(), progress);
-    app.metrics.running.dec();
-    match result {
-        Ok(finished) => {
-            app.metrics.count_ended("SUCCEEDED", finished.profiles);
-            let (profiles, events) = (finished.profiles, finished.events);
-            tracing::info!(job = id, profiles, events, "job succeeded");
-            Ok(())
-        }
-        Err(Error::Store(StoreError::Cancelled)) => {
-            app.metrics.count_ended("CANCELLED", 0);
-            tracing::info!(job = id, "job cancelled");
-            Ok(())
-        }
-        Err(Error::JobFailed { message, .. }) => {
-            app.metrics.count_ended("FAILED", 0);
-            tracing::warn!(job = id, error = message, "job failed");
-            Ok(())
-        }
-        // Another program runs it, or somebody cancelled it before it began.
-        Err(_)
-            if store
-                .catalog()
-                .job(id)?
-                .is_none_or(|job| job.status != "NEW") =>
-        {
-            Ok(())
-        }
-        Err(error) => Err(Problem::internal(&error)),
-    }
-}
-
-/// Loads incoming batches, one after the other, until the queue is stopped.
-pub(crate) async fn load_batches(app: Arc<App>) {
-    while !app.queue.is_stopping() {
-        let shared = Arc::clone(&app);
-        let staged = app
-            .blocking(move || Ok(shared.stores.any()?.catalog().incoming_batches("staged")?))
-            .await;
-        let Some((scope, id)) = log(staged).and_then(|staged| staged.into_iter().next()) else {
-            let _ = tokio::time::timeout(LOOK, app.queue.batches.notified()).await;
-            continue;
-        };
-        let progress = Arc::new(Progress::default());
-        let work = Work::Batch(id.clone());
-        app.queue
-            .running()
-            .insert(work.clone(), Arc::clone(&progress));
-        let shared = Arc::clone(&app);
-        let name = id.clone();
-        let result = app
-            .blocking(move || {
-                let store = shared.stores.get(&scope)?;
-                load_incoming(&store, &name, &progress)?;
-                Ok(store.catalog().batch(&name)?.map(|batch| batch.status))
-            })
-            .await;
-        app.queue.running().remove(&work);
-        match log(result) {
-            Some(status) => tracing::info!(batch = id, status, "batch loaded"),
-            None => tokio::time::sleep(LOOK).await,
-        }
-    }
-}
-
-/// Problems of the queue were logged where they arose; there is nobody else to tell.
-fn log<T>(result: Answer<T>) -> Option<T> {
-    result.ok()
 }

@@ -11,10 +11,11 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::app::App;
 use crate::metrics::Metrics;
-use crate::queue::{Queue, load_batches, run_jobs};
+use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stores::Stores;
 use crate::tokens::{TokenError, Tokens};
+use crate::workers::{load_batches, run_jobs};
 use crate::{listen, routes};
 
 /// Why a server can't start.
