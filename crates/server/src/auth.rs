@@ -14,16 +14,16 @@ use crate::tokens::Rights;
 /// The longest organisation or sandbox name, in bytes.
 const LONGEST_NAME: usize = 200;
 
-/// Somebody who may see the data of an organisation and a sandbox.
-pub(crate) struct Reader {
+/// The right to see the data of an organisation and a sandbox.
+pub(crate) struct ReadAccess {
     app: Arc<App>,
     scope: Scope,
 }
 
-/// Somebody who may change them, too.
-pub(crate) struct Writer(Reader);
+/// The right to change them, too.
+pub(crate) struct WriteAccess(ReadAccess);
 
-impl Reader {
+impl ReadAccess {
     pub(crate) async fn on_store<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Answer<T> + Send + 'static,
@@ -40,15 +40,15 @@ impl Reader {
     }
 }
 
-impl std::ops::Deref for Writer {
-    type Target = Reader;
+impl std::ops::Deref for WriteAccess {
+    type Target = ReadAccess;
 
-    fn deref(&self) -> &Reader {
+    fn deref(&self) -> &ReadAccess {
         &self.0
     }
 }
 
-impl FromRequestParts<Arc<App>> for Reader {
+impl FromRequestParts<Arc<App>> for ReadAccess {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
@@ -58,7 +58,7 @@ impl FromRequestParts<Arc<App>> for Reader {
     }
 }
 
-impl FromRequestParts<Arc<App>> for Writer {
+impl FromRequestParts<Arc<App>> for WriteAccess {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
@@ -70,7 +70,7 @@ impl FromRequestParts<Arc<App>> for Writer {
             ));
         }
         let app = Arc::clone(app);
-        Ok(Self(Reader { app, scope }))
+        Ok(Self(ReadAccess { app, scope }))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Batches: `/data/foundation/catalog/batches`.
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::extract::Path;
 use profile_export::{BatchQuery, BatchRecord, Store};
 use serde_json::{Map, Value, json};
 
-use crate::auth::Reader;
+use crate::auth::ReadAccess;
 use crate::datasets::{page, some};
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -23,7 +23,7 @@ use crate::schemas::{CatalogObjects, Problems};
     ),
     responses((status = 200, description = "Batches by ID", body = CatalogObjects), Problems),
 )]
-pub(crate) async fn list_batches(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let (limit, start) = page(&query)?;
     let oldest_first = match query.get("orderBy") {
         None | Some("desc:created" | "-created") => false,
@@ -50,7 +50,7 @@ pub(crate) async fn list_batches(caller: Reader, query: Query) -> Answer<JsonAns
             Ok(Value::Object(objects))
         })
         .await?;
-    Ok(JsonAnswer(objects))
+    Ok(Json(objects))
 }
 
 /// Show a batch
@@ -59,14 +59,14 @@ pub(crate) async fn list_batches(caller: Reader, query: Query) -> Answer<JsonAns
     params(("id" = String, Path, description = "The batch's ID")),
     responses((status = 200, description = "The batch under its ID", body = CatalogObjects), Problems),
 )]
-pub(crate) async fn get_batch(caller: Reader, Path(id): Path<String>) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn get_batch(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
     let object = caller
         .on_store(move |store| {
             let batch = find(store, &id)?;
             Ok(json!({id: object(batch)}))
         })
         .await?;
-    Ok(JsonAnswer(object))
+    Ok(Json(object))
 }
 
 pub(crate) fn find(store: &Store, id: &str) -> Answer<BatchRecord> {

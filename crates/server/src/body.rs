@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 
 /// A whole JSON body, not longer than the settings allow, that came in time.
-pub(crate) struct Json<T>(pub(crate) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: for<'de> Deserialize<'de>> FromRequest<Arc<App>> for Json<T> {
+impl<T: for<'de> Deserialize<'de>> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Answer<Self> {

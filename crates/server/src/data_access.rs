@@ -3,7 +3,7 @@
 use std::io::SeekFrom;
 use std::path::PathBuf;
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use crate::auth::Reader;
+use crate::auth::ReadAccess;
 use crate::batches::find;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -36,10 +36,10 @@ const PAGE: u32 = 100;
     responses((status = 200, description = "A page of files", body = BatchFiles), Problems),
 )]
 pub(crate) async fn list_batch_files(
-    caller: Reader,
+    caller: ReadAccess,
     Path(id): Path<String>,
     query: Query,
-) -> Answer<JsonAnswer<Value>> {
+) -> Answer<Json<Value>> {
     let batch = caller.on_store(move |store| find(store, &id)).await?;
     let created = batch.body.get("created").and_then(Value::as_i64);
     let created = created.unwrap_or_default().to_string();
@@ -65,10 +65,10 @@ pub(crate) async fn list_batch_files(
     responses((status = 200, description = "An empty page", body = BatchFiles), Problems),
 )]
 pub(crate) async fn list_failed_files(
-    caller: Reader,
+    caller: ReadAccess,
     Path(id): Path<String>,
     query: Query,
-) -> Answer<JsonAnswer<Value>> {
+) -> Answer<Json<Value>> {
     caller.on_store(move |store| find(store, &id)).await?;
     page_of(Vec::new(), &query)
 }
@@ -95,7 +95,7 @@ pub(crate) async fn list_failed_files(
     ),
 )]
 pub(crate) async fn get_file(
-    caller: Reader,
+    caller: ReadAccess,
     Path(file_id): Path<String>,
     query: Query,
     headers: HeaderMap,
@@ -122,7 +122,7 @@ pub(crate) async fn get_file(
     }
 }
 
-fn page_of(files: Vec<Value>, query: &Query) -> Answer<JsonAnswer<Value>> {
+fn page_of(files: Vec<Value>, query: &Query) -> Answer<Json<Value>> {
     let limit = query.number("limit", 1, PAGE)?.unwrap_or(PAGE);
     let start = query.number("start", 0, u32::MAX)?.unwrap_or(0);
     let data: Vec<Value> = files
@@ -131,7 +131,7 @@ fn page_of(files: Vec<Value>, query: &Query) -> Answer<JsonAnswer<Value>> {
         .take(limit as usize)
         .collect();
     let count = data.len();
-    Ok(JsonAnswer(
+    Ok(Json(
         json!({"data": data, "_page": {"limit": limit, "count": count}}),
     ))
 }

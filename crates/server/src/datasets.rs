@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use profile_export::{BatchQuery, Class, Dataset, DatasetBody, Store, now_millis};
 use serde_json::{Map, Value, json};
 
-use crate::auth::{Reader, Writer};
-use crate::body::Json;
+use crate::auth::{ReadAccess, WriteAccess};
+use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, DatasetRequest, ObjectReferences, Problems};
@@ -26,8 +26,8 @@ const LARGEST_PAGE: u32 = 100;
     responses((status = 201, description = "A list with the dataset's reference", body = ObjectReferences), Problems),
 )]
 pub(crate) async fn create_dataset(
-    caller: Writer,
-    Json(body): Json<DatasetBody>,
+    caller: WriteAccess,
+    JsonBody(body): JsonBody<DatasetBody>,
 ) -> Answer<impl IntoResponse> {
     if body.name.trim().is_empty() {
         return Err(Problem::bad_request(
@@ -43,7 +43,7 @@ pub(crate) async fn create_dataset(
             Ok(store.catalog().create_dataset(dataset)?)
         })
         .await?;
-    Ok((StatusCode::CREATED, JsonAnswer(reference(&made.id))))
+    Ok((StatusCode::CREATED, Json(reference(&made.id))))
 }
 
 /// List datasets, newest first
@@ -57,7 +57,7 @@ pub(crate) async fn create_dataset(
     ),
     responses((status = 200, description = "Datasets by ID", body = CatalogObjects), Problems),
 )]
-pub(crate) async fn list_datasets(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let (limit, start) = page(&query)?;
     let (name, properties) = (query.text("name"), query.text("properties"));
     let objects = caller
@@ -73,7 +73,7 @@ pub(crate) async fn list_datasets(caller: Reader, query: Query) -> Answer<JsonAn
             Ok(Value::Object(objects))
         })
         .await?;
-    Ok(JsonAnswer(objects))
+    Ok(Json(objects))
 }
 
 /// Show a dataset
@@ -86,10 +86,10 @@ pub(crate) async fn list_datasets(caller: Reader, query: Query) -> Answer<JsonAn
     responses((status = 200, description = "The dataset under its ID", body = CatalogObjects), Problems),
 )]
 pub(crate) async fn get_dataset(
-    caller: Reader,
+    caller: ReadAccess,
     Path(id): Path<String>,
     query: Query,
-) -> Answer<JsonAnswer<Value>> {
+) -> Answer<Json<Value>> {
     let properties = query.text("properties");
     let object = caller
         .on_store(move |store| {
@@ -99,7 +99,7 @@ pub(crate) async fn get_dataset(
             Ok(json!({dataset.id: object}))
         })
         .await?;
-    Ok(JsonAnswer(object))
+    Ok(Json(object))
 }
 
 /// Delete a dataset with its records
@@ -109,9 +109,9 @@ pub(crate) async fn get_dataset(
     responses((status = 200, description = "A list with the dataset's reference", body = ObjectReferences), Problems),
 )]
 pub(crate) async fn delete_dataset(
-    caller: Writer,
+    caller: WriteAccess,
     Path(id): Path<String>,
-) -> Answer<JsonAnswer<Value>> {
+) -> Answer<Json<Value>> {
     let deleted = caller
         .on_store(move |store| {
             let dataset = find(store, &id)?;
@@ -119,7 +119,7 @@ pub(crate) async fn delete_dataset(
             Ok(reference(&dataset.id))
         })
         .await?;
-    Ok(JsonAnswer(deleted))
+    Ok(Json(deleted))
 }
 
 /// The page that a catalog's query asks for: at the most how many, and after how many.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -11,8 +11,8 @@ use profile_export::{BatchRecord, Incoming, IncomingBody, Store};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::auth::{Reader, Writer};
-use crate::body::{Json, Pieces};
+use crate::auth::{ReadAccess, WriteAccess};
+use crate::body::{JsonBody, Pieces};
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{IncomingBatch, IncomingRequest, Problems, UploadedFile};
@@ -27,13 +27,13 @@ const LONGEST_NAME: usize = 1024;
     responses((status = 201, description = "The batch, which takes files now", body = IncomingBatch), Problems),
 )]
 pub(crate) async fn create_incoming_batch(
-    caller: Writer,
-    Json(body): Json<IncomingBody>,
+    caller: WriteAccess,
+    JsonBody(body): JsonBody<IncomingBody>,
 ) -> Answer<impl IntoResponse> {
     let batch = caller
         .on_store(move |store| Ok(body.create(store)?))
         .await?;
-    Ok((StatusCode::CREATED, JsonAnswer(batch.body)))
+    Ok((StatusCode::CREATED, Json(batch.body)))
 }
 
 /// Give a batch a file
@@ -48,7 +48,7 @@ pub(crate) async fn create_incoming_batch(
     responses((status = 200, description = "The file is part of the batch"), Problems),
 )]
 pub(crate) async fn upload_file(
-    caller: Writer,
+    caller: WriteAccess,
     State(app): State<Arc<App>>,
     Path((id, dataset, name)): Path<(String, String, String)>,
     body: Body,
@@ -92,7 +92,7 @@ pub(crate) async fn upload_file(
     responses((status = 200, description = "It will be loaded, or is given up"), Problems),
 )]
 pub(crate) async fn end_incoming_batch(
-    caller: Writer,
+    caller: WriteAccess,
     Path(id): Path<String>,
     query: Query,
 ) -> Answer<StatusCode> {
@@ -128,11 +128,11 @@ pub(crate) async fn end_incoming_batch(
     responses((status = 200, description = "The batch", body = IncomingBatch), Problems),
 )]
 pub(crate) async fn get_incoming_batch(
-    caller: Reader,
+    caller: ReadAccess,
     Path(id): Path<String>,
-) -> Answer<JsonAnswer<Value>> {
+) -> Answer<Json<Value>> {
     let batch = caller.on_store(move |store| incoming(store, &id)).await?;
-    Ok(JsonAnswer(batch.body))
+    Ok(Json(batch.body))
 }
 
 fn open<'a>(store: &'a Store, id: &str) -> Answer<Incoming<'a>> {

@@ -1,13 +1,13 @@
 //! Export jobs: `/data/core/ups/export/jobs`.
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use profile_export::{ExportRequest, JobPage, cancel_job, create_job, list_jobs as list, show_job};
 use serde_json::Value;
 
-use crate::auth::{Reader, Writer};
-use crate::body::Json;
+use crate::auth::{ReadAccess, WriteAccess};
+use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{ExportJob, ExportJobPage, ExportJobRequest, Problems};
@@ -26,7 +26,7 @@ const PAGE: u32 = 1000;
     ),
     responses((status = 200, description = "A page of jobs", body = ExportJobPage), Problems),
 )]
-pub(crate) async fn list_jobs(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn list_jobs(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let page = JobPage {
         limit: Some(query.number("limit", 1, PAGE)?.unwrap_or(PAGE)),
         offset: query.text("offset"),
@@ -36,7 +36,7 @@ pub(crate) async fn list_jobs(caller: Reader, query: Query) -> Answer<JsonAnswer
     let page = caller
         .on_store(move |store| Ok(list(store, &page)?))
         .await?;
-    Ok(JsonAnswer(page))
+    Ok(Json(page))
 }
 
 /// Create an export job, which then runs by itself
@@ -46,9 +46,9 @@ pub(crate) async fn list_jobs(caller: Reader, query: Query) -> Answer<JsonAnswer
     responses((status = 200, description = "The job", body = ExportJob), Problems),
 )]
 pub(crate) async fn create_export_job(
-    caller: Writer,
-    Json(request): Json<ExportRequest>,
-) -> Answer<JsonAnswer<Value>> {
+    caller: WriteAccess,
+    JsonBody(request): JsonBody<ExportRequest>,
+) -> Answer<Json<Value>> {
     let most = caller.app().settings.max_waiting_jobs;
     let job = caller
         .on_store(move |store| {
@@ -60,7 +60,7 @@ pub(crate) async fn create_export_job(
         })
         .await?;
     caller.app().queue.wake();
-    Ok(JsonAnswer(job))
+    Ok(Json(job))
 }
 
 /// Show an export job
@@ -69,7 +69,7 @@ pub(crate) async fn create_export_job(
     params(("id" = i64, Path, description = "The job's ID", minimum = 1)),
     responses((status = 200, description = "The job", body = ExportJob), Problems),
 )]
-pub(crate) async fn get_job(caller: Reader, Path(id): Path<String>) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn get_job(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
     let id = job_id(&id)?;
     let job = caller
         .on_store(move |store| match store.catalog().job(id)? {
@@ -77,7 +77,7 @@ pub(crate) async fn get_job(caller: Reader, Path(id): Path<String>) -> Answer<Js
             None => Err(no_job(id)),
         })
         .await?;
-    Ok(JsonAnswer(job))
+    Ok(Json(job))
 }
 
 /// Cancel an export job that waits or runs
@@ -86,7 +86,7 @@ pub(crate) async fn get_job(caller: Reader, Path(id): Path<String>) -> Answer<Js
     params(("id" = i64, Path, description = "The job's ID", minimum = 1)),
     responses((status = 204, description = "It is cancelled, or will be within a second"), Problems),
 )]
-pub(crate) async fn delete_job(caller: Writer, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(crate) async fn delete_job(caller: WriteAccess, Path(id): Path<String>) -> Answer<StatusCode> {
     let id = job_id(&id)?;
     caller
         .on_store(move |store| {

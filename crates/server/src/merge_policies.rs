@@ -1,6 +1,6 @@
 //! Merge policies: `/data/core/ups/config/mergePolicies`.
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use profile_export::{
@@ -10,8 +10,8 @@ use profile_export::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::auth::{Reader, Writer};
-use crate::body::Json;
+use crate::auth::{ReadAccess, WriteAccess};
+use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{
@@ -39,7 +39,7 @@ const LARGEST_PAGE: u32 = 1000;
     ),
     responses((status = 200, description = "A page of merge policies", body = MergePolicyPage), Problems),
 )]
-pub(crate) async fn list_merge_policies(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn list_merge_policies(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let limit = query.number("limit", 1, LARGEST_PAGE)?;
     let limit = limit.unwrap_or(USUAL_PAGE) as usize;
     let start = query.number("start", 0, u32::MAX)?.unwrap_or(0) as usize;
@@ -107,7 +107,7 @@ pub(crate) async fn list_merge_policies(caller: Reader, query: Query) -> Answer<
     } else {
         String::new()
     };
-    Ok(JsonAnswer(json!({
+    Ok(Json(json!({
         "_page": {"totalCount": total, "pageSize": children.len()},
         "children": children,
         "_links": {"next": {"href": href}},
@@ -124,17 +124,17 @@ pub(crate) async fn list_merge_policies(caller: Reader, query: Query) -> Answer<
     responses((status = 200, description = "The merge policy", body = MergePolicyObject), Problems),
 )]
 pub(crate) async fn get_merge_policy(
-    caller: Reader,
+    caller: ReadAccess,
     Path(id): Path<String>,
     query: Query,
-) -> Answer<JsonAnswer<Value>> {
+) -> Answer<Json<Value>> {
     let version = query.number("version", 0, u32::MAX)?.map(i64::from);
     let policy = caller
         .on_store(move |store| {
             merge_policy(store.catalog(), &id, version).map_err(Problem::of_lookup)
         })
         .await?;
-    Ok(JsonAnswer(object(&policy, caller.scope())))
+    Ok(Json(object(&policy, caller.scope())))
 }
 
 /// Create a merge policy
@@ -144,9 +144,9 @@ pub(crate) async fn get_merge_policy(
     responses((status = 200, description = "The merge policy", body = MergePolicyObject), Problems),
 )]
 pub(crate) async fn create_merge_policy(
-    caller: Writer,
-    Json(body): Json<Value>,
-) -> Answer<JsonAnswer<Value>> {
+    caller: WriteAccess,
+    JsonBody(body): JsonBody<Value>,
+) -> Answer<Json<Value>> {
     let policy = policy_of(body)?;
     let made = caller
         .on_store(move |store| {
@@ -160,7 +160,7 @@ pub(crate) async fn create_merge_policy(
             Ok(put_merge_policy(catalog, policy, now_millis())?)
         })
         .await?;
-    Ok(JsonAnswer(object(&made, caller.scope())))
+    Ok(Json(object(&made, caller.scope())))
 }
 
 /// Replace a merge policy by a new version
@@ -171,10 +171,10 @@ pub(crate) async fn create_merge_policy(
     responses((status = 200, description = "The new version", body = MergePolicyObject), Problems),
 )]
 pub(crate) async fn replace_merge_policy(
-    caller: Writer,
+    caller: WriteAccess,
     Path(id): Path<String>,
-    Json(body): Json<Value>,
-) -> Answer<JsonAnswer<Value>> {
+    JsonBody(body): JsonBody<Value>,
+) -> Answer<Json<Value>> {
     let mut policy = policy_of(body)?;
     if !policy.id.is_empty() && policy.id != id {
         return Err(Problem::bad_request(format!(
@@ -189,7 +189,7 @@ pub(crate) async fn replace_merge_policy(
             Ok(put_merge_policy(store.catalog(), policy, now_millis())?)
         })
         .await?;
-    Ok(JsonAnswer(object(&made, caller.scope())))
+    Ok(Json(object(&made, caller.scope())))
 }
 
 /// One change of a `PATCH`.
@@ -210,10 +210,10 @@ pub(crate) struct Change {
     responses((status = 200, description = "The new version", body = MergePolicyObject), Problems),
 )]
 pub(crate) async fn patch_merge_policy(
-    caller: Writer,
+    caller: WriteAccess,
     Path(id): Path<String>,
-    Json(changes): Json<Vec<Change>>,
-) -> Answer<JsonAnswer<Value>> {
+    JsonBody(changes): JsonBody<Vec<Change>>,
+) -> Answer<Json<Value>> {
     let made = caller
         .on_store(move |store| {
             let catalog = store.catalog();
@@ -225,7 +225,7 @@ pub(crate) async fn patch_merge_policy(
             Ok(put_merge_policy(catalog, policy_of(body)?, now_millis())?)
         })
         .await?;
-    Ok(JsonAnswer(object(&made, caller.scope())))
+    Ok(Json(object(&made, caller.scope())))
 }
 
 /// Delete a merge policy with all its versions
@@ -235,7 +235,7 @@ pub(crate) async fn patch_merge_policy(
     responses((status = 200, description = "It is gone"), Problems),
 )]
 pub(crate) async fn remove_merge_policy(
-    caller: Writer,
+    caller: WriteAccess,
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     caller
@@ -267,9 +267,9 @@ struct Id {
     responses((status = 207, description = "Merge policies by ID", body = BulkResults), Problems),
 )]
 pub(crate) async fn bulk_get_merge_policies(
-    caller: Reader,
-    Json(wanted): Json<Ids>,
-) -> Answer<(StatusCode, JsonAnswer<Value>)> {
+    caller: ReadAccess,
+    JsonBody(wanted): JsonBody<Ids>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let policies = caller
         .on_store(|store| Ok(merge_policies(store.catalog())?))
         .await?;
@@ -278,10 +278,7 @@ pub(crate) async fn bulk_get_merge_policies(
         .filter(|policy| wanted.ids.iter().any(|wanted| wanted.id == policy.id))
         .map(|policy| (policy.id.clone(), object(policy, caller.scope())))
         .collect();
-    Ok((
-        StatusCode::MULTI_STATUS,
-        JsonAnswer(json!({"results": results})),
-    ))
+    Ok((StatusCode::MULTI_STATUS, Json(json!({"results": results}))))
 }
 
 /// What an answer has beside the policy itself. A client that sends an answer back sends it, too.

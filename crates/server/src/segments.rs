@@ -1,12 +1,12 @@
 //! Segment definitions: `/data/core/ups/segment/definitions`.
 
-use axum::Json as JsonAnswer;
+use axum::Json;
 use axum::extract::Path;
 use profile_export::{put_segment, segment, segments};
 use serde_json::{Value, json};
 
-use crate::auth::{Reader, Writer};
-use crate::body::Json;
+use crate::auth::{ReadAccess, WriteAccess};
+use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{Problems, SegmentObject, SegmentPage};
@@ -20,7 +20,7 @@ use crate::schemas::{Problems, SegmentObject, SegmentPage};
     ),
     responses((status = 200, description = "A page of definitions", body = SegmentPage), Problems),
 )]
-pub(crate) async fn list_segments(caller: Reader, query: Query) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn list_segments(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let limit = query.number("limit", 1, u32::MAX)?;
     let page = query.number("page", 0, u32::MAX)?.unwrap_or(0) as usize;
     let all = caller
@@ -33,7 +33,7 @@ pub(crate) async fn list_segments(caller: Reader, query: Query) -> Answer<JsonAn
         .skip(page.saturating_mul(size))
         .take(size)
         .collect();
-    Ok(JsonAnswer(json!({
+    Ok(Json(json!({
         "page": {
             "totalCount": total,
             "totalPages": total.div_ceil(size),
@@ -52,9 +52,9 @@ pub(crate) async fn list_segments(caller: Reader, query: Query) -> Answer<JsonAn
     responses((status = 200, description = "The definition", body = SegmentObject), Problems),
 )]
 pub(crate) async fn create_segment(
-    caller: Writer,
-    Json(body): Json<Value>,
-) -> Answer<JsonAnswer<Value>> {
+    caller: WriteAccess,
+    JsonBody(body): JsonBody<Value>,
+) -> Answer<Json<Value>> {
     let made = caller
         .on_store(move |store| {
             let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) async fn create_segment(
             Ok(put_segment(store.catalog(), body)?)
         })
         .await?;
-    Ok(JsonAnswer(made))
+    Ok(Json(made))
 }
 
 /// Show a segment definition
@@ -75,12 +75,9 @@ pub(crate) async fn create_segment(
     params(("id" = String, Path, description = "The segment's ID")),
     responses((status = 200, description = "The definition", body = SegmentObject), Problems),
 )]
-pub(crate) async fn get_segment(
-    caller: Reader,
-    Path(id): Path<String>,
-) -> Answer<JsonAnswer<Value>> {
+pub(crate) async fn get_segment(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
     let found = caller
         .on_store(move |store| segment(store.catalog(), &id).map_err(Problem::of_lookup))
         .await?;
-    Ok(JsonAnswer(found))
+    Ok(Json(found))
 }
