@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
+use headers::HeaderMapExt;
+use headers::authorization::{Authorization, Bearer};
 use profile_export::{Scope, Store};
 
 use crate::app::App;
@@ -79,19 +81,17 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.map(str::trim).filter(|value| !value.is_empty())
     };
-    let token = text(header::AUTHORIZATION.as_str())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
-        .map(|(_, token)| token.trim())
-        .ok_or_else(|| {
-            Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "Authorization: missing or malformed; expected Bearer and a token",
-            )
-        })?;
+    let bearer = headers.typed_get::<Authorization<Bearer>>();
+    let bearer = bearer.filter(|bearer| !bearer.token().is_empty());
+    let bearer = bearer.ok_or_else(|| {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "Authorization: missing or malformed; expected Bearer and a token",
+        )
+    })?;
     let known = match &app.tokens {
         None => None,
-        Some(tokens) => Some(tokens.find(token).ok_or_else(|| {
+        Some(tokens) => Some(tokens.find(bearer.token()).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "Authorization: unknown token")
         })?),
     };

@@ -24,6 +24,7 @@ mod batches;
 mod body;
 mod data_access;
 mod datasets;
+mod host;
 mod import;
 mod jobs;
 mod listen;

@@ -1,12 +1,11 @@
 //! All paths, and what surrounds every request.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,7 +18,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::{
-    batches, data_access, datasets, import, jobs, merge_policies, openapi, operation, page,
+    batches, data_access, datasets, host, import, jobs, merge_policies, openapi, operation, page,
     segments,
 };
 
@@ -90,8 +89,7 @@ async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let is_local = is_local(&request);
-    let mut response = match admit(&app, is_local).await {
+    let mut response = match admit(&app, request.headers()).await {
         Ok(_permit) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -130,7 +128,8 @@ fn request_id(request: &Request) -> String {
     }
 }
 
-async fn admit(app: &App, is_local: bool) -> Answer<SemaphorePermit<'_>> {
+async fn admit<'a>(app: &'a App, headers: &HeaderMap) -> Answer<SemaphorePermit<'a>> {
+    let is_local = host::is_local(headers)?;
     if app.tokens.is_none() && !is_local {
         // A page from elsewhere whose name was made to lead here must not reach an open server.
         return Err(Problem::new(
@@ -143,16 +142,4 @@ async fn admit(app: &App, is_local: bool) -> Answer<SemaphorePermit<'_>> {
         Ok(Ok(permit)) => Ok(permit),
         _ => Err(Problem::busy("too many requests at a time")),
     }
-}
-
-fn is_local(request: &Request) -> bool {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let Ok(authority) = host.parse::<axum::http::uri::Authority>() else {
-        return false;
-    };
-    let name = authority.host();
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

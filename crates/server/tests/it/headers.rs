@@ -33,6 +33,8 @@ fn each_of_the_four_headers_is_required() {
         ask("authorization", None).refuses(401, "Authorization");
         ask("authorization", Some("Basic abc")).refuses(401, "Bearer");
         ask("authorization", Some("Bearer  ")).refuses(401, "Authorization");
+        ask("authorization", Some("Bearer")).refuses(401, "Authorization");
+        ask("authorization", Some("Bearertoken")).refuses(401, "Authorization");
         ask("x-api-key", None).refuses(403, "x-api-key");
         ask("x-gw-ims-org-id", None).refuses(400, "x-gw-ims-org-id");
         ask("x-gw-ims-org-id", Some(" ")).refuses(400, "x-gw-ims-org-id");
@@ -42,6 +44,10 @@ fn each_of_the_four_headers_is_required() {
     }
     let answer = server.ask("GET", JOBS, &but("authorization", None), b"");
     assert!(answer.header("www-authenticate").starts_with("Bearer"));
+    for scheme in ["bearer token", "BEARER  token"] {
+        let headers = but("authorization", Some(scheme));
+        server.ask("GET", JOBS, &headers, b"").is(200);
+    }
 }
 
 #[test]
@@ -121,7 +127,33 @@ fn an_open_server_answers_to_local_names_alone() {
     let mut headers = HEADERS.to_vec();
     headers.push(("host", "elsewhere.example"));
     server.ask("GET", JOBS, &headers, b"").refuses(421, "Host");
-    headers.pop();
-    headers.push(("host", "localhost:1234"));
-    server.ask("GET", JOBS, &headers, b"").is(200);
+    for host in ["localhost:1234", "[::1]:1234"] {
+        headers.pop();
+        headers.push(("host", host));
+        server.ask("GET", JOBS, &headers, b"").is(200);
+    }
+    // A parser that stops at the bracket takes it for ::1.
+    let answer = raw(&server, "host: [::1]elsewhere.example\r\n");
+    assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+}
+
+#[test]
+fn two_hosts_are_refused() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("tokens.json");
+    std::fs::write(&file, "[]").unwrap();
+    for server in [
+        Serving::empty(),
+        Serving::with(|settings| settings.token_file = Some(file.clone())),
+    ] {
+        let answer = raw(&server, "host: localhost\r\nhost: localhost\r\n");
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(answer.contains("Host: found more than one"), "{answer}");
+    }
+}
+
+/// Asks for the health with exactly these lines of headers.
+fn raw(server: &Serving, lines: &str) -> String {
+    let head = format!("GET /health HTTP/1.1\r\n{lines}connection: close\r\n\r\n");
+    server.raw(head.as_bytes())
 }

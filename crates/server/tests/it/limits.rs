@@ -1,6 +1,5 @@
 //! What is too much is told so, and nothing happened.
 
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -9,19 +8,6 @@ use serde_json::json;
 use crate::serving::{
     DATASETS, HEADERS, IMPORT, JOBS, Serving, job_request, load_fixtures, union_dataset,
 };
-
-/// Sends bytes as they are and reads until the other side is done.
-fn raw(server: &Serving, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
-        .unwrap();
-    // A server that refuses what it has read so far may not read the rest.
-    let _ = stream.write_all(bytes);
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
-}
 
 #[test]
 fn a_job_too_many_is_told_to_come_back_and_does_not_exist() {
@@ -62,7 +48,7 @@ fn bodies_heads_and_files_have_a_largest_size() {
         "GET {JOBS} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {}\r\n\r\n",
         "k".repeat(100_000)
     );
-    let answer = raw(&server, head.as_bytes());
+    let answer = server.raw(head.as_bytes());
     assert!(
         answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
         "{answer}"
@@ -79,7 +65,7 @@ fn a_sender_that_falls_silent_is_given_up() {
         .collect();
     let head =
         format!("POST {JOBS} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: 10\r\n\r\n{{");
-    let answer = raw(&server, head.as_bytes());
+    let answer = server.raw(head.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
@@ -92,17 +78,15 @@ fn connections_and_requests_too_many_are_told_to_come_back() {
         .collect();
     // The idle ones are taken first.
     std::thread::sleep(Duration::from_millis(200));
-    let answer = raw(&server, b"");
+    let answer = server.raw(b"");
     assert!(
         answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"),
         "{answer}"
     );
     drop(idle);
     server.until(|| {
-        let answer = raw(
-            &server,
-            b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-        );
+        let answer =
+            server.raw(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         answer.starts_with("HTTP/1.1 200").then_some(())
     });
 }

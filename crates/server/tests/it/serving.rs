@@ -1,5 +1,7 @@
 //! A server on a port of its own, and short ways to ask it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -165,6 +167,19 @@ impl Serving {
                 .read_to_vec()
                 .unwrap(),
         }
+    }
+
+    /// Sends bytes as they are and reads until the other side is done.
+    pub fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        // A server that refuses what it has read so far may not read the rest.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     pub fn get(&self, path: &str) -> Answer {
