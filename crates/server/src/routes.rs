@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::SemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::propagate_header::PropagateHeaderLayer;
+use tower_http::set_header::{SetRequestHeaderLayer, SetResponseHeaderLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -76,20 +78,27 @@ pub(crate) fn all(app: Arc<App>, api: Router<Arc<App>>) -> Router {
                 Problem::internal(&text.unwrap_or("a panic")).into_response()
             },
         ))
+        // The last is the outermost: what surrounds a request knows its ID.
         .layer(middleware::from_fn_with_state(Arc::clone(&app), surround))
+        .layer(PropagateHeaderLayer::new(REQUEST_ID))
+        .layer(SetRequestHeaderLayer::overriding(REQUEST_ID, request_id))
+        .layer(SetResponseHeaderLayer::overriding(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
         .with_state(app)
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives every request an ID, a place among those that are worked on, and a line in the log.
+/// Gives every request a place among those that are worked on, and a line in the log.
 async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(&request);
+    let id = request.headers().get(REQUEST_ID).cloned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let mut response = match admit(&app, request.headers()).await {
+    let response = match admit(&app, request.headers()).await {
         Ok(_permit) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -98,33 +107,24 @@ async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     app.metrics
         .count_request(method.as_str(), &route, status, took);
     tracing::info!(
-        request_id = id,
+        request_id = id.as_ref().and_then(|id| id.to_str().ok()),
         %method,
         path,
         status,
         took_ms = took.as_secs_f64() * 1000.0,
         "request"
     );
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
     response
 }
 
 /// The client's own ID where it is a fit one; else a new one.
-fn request_id(request: &Request) -> String {
-    let given = request.headers().get(REQUEST_ID);
-    let given = given
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
-    match given {
-        Some(id) => id.to_owned(),
-        None => profile_export::new_id(),
+fn request_id(request: &Request) -> Option<HeaderValue> {
+    let is_fit = |id: &&HeaderValue| {
+        (1..=100).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    match request.headers().get(REQUEST_ID).filter(is_fit) {
+        Some(id) => Some(id.clone()),
+        None => profile_export::new_id().try_into().ok(),
     }
 }
 

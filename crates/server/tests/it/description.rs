@@ -75,28 +75,27 @@ fn health_and_metrics_need_no_headers() {
 }
 
 #[test]
-fn every_answer_has_a_request_id() {
+fn every_answer_has_a_request_id_and_a_kind_that_is_no_guess() {
     let server = Serving::empty();
-    let made = server.get(JOBS).header("x-request-id").to_owned();
-    assert_eq!(made.len(), 24);
-    let mut headers = HEADERS.to_vec();
-    headers.push(("x-request-id", "mine-1"));
-    assert_eq!(
-        server
-            .ask("GET", "/nowhere", &headers, b"")
-            .header("x-request-id"),
-        "mine-1"
-    );
-    headers.pop();
-    let long = "x".repeat(200);
-    headers.push(("x-request-id", &long));
-    assert_eq!(
-        server
-            .ask("GET", JOBS, &headers, b"")
-            .header("x-request-id")
-            .len(),
-        24
-    );
+    let ask = |path, id: &str| {
+        let mut headers = HEADERS.to_vec();
+        headers.push(("x-request-id", id));
+        let answer = server.ask("GET", path, &headers, b"");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        answer.header("x-request-id").to_owned()
+    };
+    assert_eq!(server.get(JOBS).header("x-request-id").len(), 24);
+    let longest = "x".repeat(100);
+    for fit in ["mine-1", &longest] {
+        for path in [JOBS, "/nowhere"] {
+            assert_eq!(ask(path, fit), fit);
+        }
+    }
+    let too_long = "x".repeat(101);
+    for unfit in ["", "two words", &too_long] {
+        let made = ask(JOBS, unfit);
+        assert_eq!(made.len(), 24, "{unfit:?} became {made:?}");
+    }
 }
 
 #[test]
