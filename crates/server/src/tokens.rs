@@ -4,7 +4,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use hex::FromHex;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
@@ -24,8 +26,9 @@ pub enum Rights {
 pub(crate) struct Token {
     /// What people call it.
     pub(crate) name: String,
-    /// SHA-256 of the token's text, in hex.
-    sha256: String,
+    /// SHA-256 of the token's text; in the file, 64 hex digits.
+    #[serde(serialize_with = "hex::serialize", deserialize_with = "digest")]
+    sha256: [u8; 32],
     /// The organisations that it is good for; `*` is all.
     organisations: Vec<String>,
     /// The sandboxes that it is good for; `*` is all.
@@ -84,14 +87,6 @@ impl Tokens {
         let text = fs::read(path).map_err(|e| refuse(e.to_string()))?;
         let tokens: Vec<Token> =
             profile_export::read_json(&text).map_err(|e| refuse(e.to_string()))?;
-        for token in &tokens {
-            if digest_of_hex(&token.sha256).is_none() {
-                return Err(refuse(format!(
-                    "token {:?}: sha256 is {:?}; expected 64 hex digits",
-                    token.name, token.sha256
-                )));
-            }
-        }
         Ok(Self { tokens })
     }
 
@@ -115,10 +110,10 @@ impl Tokens {
         }
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|e| refuse(e.to_string()))?;
-        let text = format!("pe_{}", hex(&random));
+        let text = format!("pe_{}", hex::encode(random));
         tokens.push(Token {
             name: new.name,
-            sha256: hex(&Sha256::digest(text.as_bytes())),
+            sha256: Sha256::digest(text.as_bytes()).into(),
             organisations: vec![new.org],
             sandboxes: vec![new.sandbox],
             rights: new.rights,
@@ -132,8 +127,7 @@ impl Tokens {
         let digest = Sha256::digest(text.as_bytes());
         let mut found = u64::MAX;
         for (i, token) in self.tokens.iter().enumerate() {
-            let known = digest_of_hex(&token.sha256).unwrap_or_default();
-            let is_it: Choice = digest.as_slice().ct_eq(&known);
+            let is_it: Choice = digest.as_slice().ct_eq(&token.sha256);
             found.conditional_assign(&(i as u64), is_it);
         }
         self.tokens.get(usize::try_from(found).ok()?)
@@ -156,19 +150,11 @@ fn write(path: &Path, tokens: &[Token]) -> io::Result<()> {
     fs::rename(aside, path)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (i, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-    }
-    Some(digest)
+/// A digest from its hex digits, in either case.
+fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digest = FromHex::from_hex(&text);
+    digest.map_err(|_| D::Error::custom(format!("found {text:?}; expected 64 hex digits")))
 }
 
 #[cfg(test)]
@@ -203,5 +189,35 @@ mod tests {
         assert!(!found.is_for_org("other"));
         assert_eq!(tokens.find(&first).map(|t| t.rights), Some(Rights::Read));
         assert!(tokens.find("pe_guess").is_none() && tokens.find("").is_none());
+    }
+
+    #[test]
+    fn a_digest_is_written_in_lower_case_and_read_in_either() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        let write = |sha256: &str| {
+            let token = serde_json::json!([{
+                "name": "by hand",
+                "sha256": sha256,
+                "organisations": ["acme"],
+                "sandboxes": ["prod"],
+                "rights": "read",
+            }]);
+            fs::write(&path, token.to_string()).expect("written");
+        };
+        let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        for digits in [digest.to_owned(), digest.to_uppercase()] {
+            write(&digits);
+            let tokens = Tokens::read(&path).expect("the file");
+            assert!(tokens.find("test").is_some());
+            let written = serde_json::to_value(&tokens.tokens).expect("JSON");
+            assert_eq!(written[0]["sha256"], digest);
+        }
+        for wrong in [&digest[1..], &digest.replace('9', "x"), ""] {
+            write(wrong);
+            let refused = Tokens::read(&path).expect_err("no digest").to_string();
+            assert!(refused.contains("sha256"), "{refused}");
+            assert!(refused.contains("expected 64 hex digits"), "{refused}");
+        }
     }
 }
