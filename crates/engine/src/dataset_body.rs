@@ -5,39 +5,49 @@ use xdm::Class;
 
 /// The body of the platform's `POST /dataSets`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DatasetRequest))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DatasetBody {
     /// Unique within its sandbox.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"\S"))]
     pub name: String,
     /// The schema that it is created on.
     pub schema_ref: SchemaRefBody,
     /// How its files are kept; persisted Parquet where it is missing.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub file_description: Option<FileDescription>,
     /// Read and ignored, as newer versions of the platform do.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub aspect: Option<String>,
     /// Labels.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub tags: Option<Map<String, Value>>,
     /// For people.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub description: Option<String>,
 }
 
 /// Names a schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SchemaRefBody {
     /// The schema's `$id`.
     pub id: String,
     /// The form of the schema.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub content_type: Option<String>,
 }
 
 /// How a dataset's files are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FileDescription {
     /// Whether they are kept at all.

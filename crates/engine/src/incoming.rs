@@ -20,6 +20,8 @@ use crate::request::RequestError;
 
 /// The body of the platform's `POST /import/batches`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = IncomingRequest))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IncomingBody {
     /// The dataset that the records are loaded into.
@@ -28,20 +30,24 @@ pub struct IncomingBody {
     pub input_format: IncomingFormat,
     /// Labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub tags: Option<Map<String, Value>>,
     /// Read and ignored: a bad record is always told with its file, line and reason.
     #[serde(default)]
     pub enable_error_diagnostics: bool,
     /// Only 0 can be done: a batch loads whole or not at all.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::percentage))]
     pub partial_ingestion_percentage: f64,
 }
 
 /// What the files of a batch that comes in are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IncomingFormat {
     /// `json` or `parquet`.
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::format))]
     pub format: String,
     /// For `json`: objects over several lines, or lists of objects, instead of an object a line.
     #[serde(default)]
@@ -403,4 +409,20 @@ fn name_of(file: &Value) -> &str {
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::Io { path, source }
+}
+
+/// What the types above can't say of their values.
+#[cfg(feature = "openapi")]
+mod described {
+    use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+    pub(super) fn format() -> Object {
+        let name = ObjectBuilder::new().schema_type(Type::String);
+        name.enum_values(Some(["json", "parquet"])).build()
+    }
+
+    pub(super) fn percentage() -> Object {
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        number.enum_values(Some([0])).build()
+    }
 }

@@ -4,19 +4,25 @@ use xdm::nearest;
 
 /// The body of `POST /export/jobs`, as the platform defines it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ExportJobRequest))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExportRequest {
     /// Comma-separated field paths; all fields where it is missing or blank.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub fields: Option<String>,
     /// Which merge policy; see the contract for what holds where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub merge_policy: Option<MergePolicyRef>,
     /// Which profiles; all but empty ones where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub filter: Option<FilterRequest>,
     /// Events; none where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub additional_fields: Option<AdditionalFields>,
     /// Where the batches go.
     pub destination: Destination,
@@ -24,87 +30,107 @@ pub struct ExportRequest {
     pub schema: SchemaRef,
     /// Whether segments are evaluated first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub evaluation_info: Option<EvaluationInfo>,
 }
 
 /// Names a merge policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MergePolicyRef {
     /// Its ID.
     pub id: String,
     /// Its version; the newest where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub version: Option<i64>,
 }
 
 /// Which profiles are exported: all that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FilterRequest {
     /// One of these segments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub segments: Option<Vec<SegmentRequest>>,
     /// When the matching membership was qualified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub segment_qualification_time: Option<TimeWindow>,
     /// The merged profile was updated strictly later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, format = DateTime))]
     pub from_ingest_timestamp: Option<String>,
     /// Profiles that have events alone are exported too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub empty_profiles: Option<bool>,
 }
 
 /// One segment of a filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SegmentRequest {
     /// Its ID.
     pub segment_id: String,
     /// Its namespace; any where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub segment_ns: Option<String>,
     /// The statuses that count; realized and existing where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::statuses))]
     pub status: Option<Vec<String>>,
 }
 
 /// A span of time, both ends included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TimeWindow {
     /// Its first moment; open where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, format = DateTime))]
     pub start_time: Option<String>,
     /// Its last moment; open where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, format = DateTime))]
     pub end_time: Option<String>,
 }
 
 /// What is exported beside the profiles' own fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdditionalFields {
     /// The profiles' events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub event_list: Option<EventList>,
 }
 
 /// Which events, and which of their fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventList {
     /// Comma-separated field paths; all fields where it is missing or blank.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub fields: Option<String>,
     /// Which events; all where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub filter: Option<EventFilterRequest>,
 }
 
 /// Which events are exported, by when they were ingested.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventFilterRequest {
     /// Strictly later than this.
@@ -113,38 +139,46 @@ pub struct EventFilterRequest {
         alias = "fromTimestamp",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, format = DateTime))]
     pub from_ingest_timestamp: Option<String>,
     /// Not later than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, format = DateTime))]
     pub to_ingest_timestamp: Option<String>,
 }
 
 /// Where the batches go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Destination {
-    /// The dataset that they are written to.
+    /// The dataset that they are written to; also spelled `dataSetId`.
     #[serde(alias = "dataSetId")]
     pub dataset_id: String,
     /// One batch for each segment of the filter instead of one in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub segment_per_batch: Option<bool>,
 }
 
 /// Names the exported class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SchemaRef {
     /// `_xdm.context.profile`.
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::profile))]
     pub name: String,
 }
 
 /// Whether segments are evaluated first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationInfo {
     /// Only false can be done.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::never))]
     pub segmentation: bool,
 }
 
@@ -220,6 +254,31 @@ fn explain(path: &str, message: &str) -> RequestError {
             known.join(", ")
         ),
     )
+}
+
+/// What the types above can't say of their values.
+#[cfg(feature = "openapi")]
+mod described {
+    use membership::Status;
+    use utoipa::openapi::{Array, Object, ObjectBuilder, Type};
+    use xdm::Class;
+
+    pub(super) fn statuses() -> Array {
+        let names = Status::NAMED.map(|status| status.to_string());
+        let item = ObjectBuilder::new().schema_type(Type::String);
+        Array::new(item.enum_values(Some(names)))
+    }
+
+    pub(super) fn profile() -> Object {
+        let name = ObjectBuilder::new().schema_type(Type::String);
+        name.enum_values(Some([Class::Profile.schema_name()]))
+            .build()
+    }
+
+    pub(super) fn never() -> Object {
+        let flag = ObjectBuilder::new().schema_type(Type::Boolean);
+        flag.enum_values(Some([false])).build()
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
-use crate::schemas::{CatalogObjects, DatasetRequest, ObjectReferences, Problems};
+use crate::schemas::{CatalogObjects, ObjectReferences, Problems};
 
 /// The platform's default and largest page.
 const USUAL_PAGE: u32 = 20;
@@ -22,7 +22,7 @@ const LARGEST_PAGE: u32 = 100;
 /// Create a dataset
 #[utoipa::path(
     post, path = "/data/foundation/catalog/dataSets", tag = "Catalog",
-    request_body = DatasetRequest,
+    request_body = DatasetBody,
     responses((status = 201, description = "A list with the dataset's reference", body = ObjectReferences), Problems),
 )]
 pub(crate) async fn create_dataset(

@@ -15,7 +15,7 @@ use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::{JsonBody, Pieces};
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
-use crate::schemas::{IncomingBatch, IncomingRequest, Problems, UploadedFile};
+use crate::schemas::{IncomingBatch, Problems, UploadedFile};
 
 /// The longest name of a file, in bytes.
 const LONGEST_NAME: usize = 1024;
@@ -23,7 +23,7 @@ const LONGEST_NAME: usize = 1024;
 /// Begin a batch
 #[utoipa::path(
     post, path = "/data/foundation/import/batches", tag = "Batch ingestion",
-    request_body = IncomingRequest,
+    request_body = IncomingBody,
     responses((status = 201, description = "The batch, which takes files now", body = IncomingBatch), Problems),
 )]
 pub(crate) async fn create_incoming_batch(

@@ -10,7 +10,7 @@ use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
-use crate::schemas::{ExportJob, ExportJobPage, ExportJobRequest, Problems};
+use crate::schemas::{ExportJob, ExportJobPage, Problems};
 
 /// The most jobs on a page, and how many there are where nobody says.
 const PAGE: u32 = 1000;
@@ -42,7 +42,7 @@ pub(crate) async fn list_jobs(caller: ReadAccess, query: Query) -> Answer<Json<V
 /// Create an export job, which then runs by itself
 #[utoipa::path(
     post, path = "/data/core/ups/export/jobs", tag = "Export jobs",
-    request_body = ExportJobRequest,
+    request_body = ExportRequest,
     responses((status = 200, description = "The job", body = ExportJob), Problems),
 )]
 pub(crate) async fn create_export_job(

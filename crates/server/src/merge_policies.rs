@@ -9,14 +9,14 @@ use profile_export::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{
-    BulkGet, BulkResults, MergePolicyObject, MergePolicyPage, MergePolicyRequest, PatchRequest,
-    Problems,
+    BulkResults, MergePolicyObject, MergePolicyPage, MergePolicyRequest, PatchRequest, Problems,
 };
 
 /// The platform's default page, and ours at the most.
@@ -248,13 +248,15 @@ pub(crate) async fn remove_merge_policy(
 }
 
 /// The IDs of a `bulk-get`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BulkGet)]
 pub(crate) struct Ids {
+    #[schema(inline)]
     ids: Vec<Id>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Id {
     id: String,
@@ -263,7 +265,7 @@ struct Id {
 /// Show several merge policies; those that there are not are left out
 #[utoipa::path(
     post, path = "/data/core/ups/config/mergePolicies/bulk-get", tag = "Merge policies",
-    request_body = BulkGet,
+    request_body = Ids,
     responses((status = 207, description = "Merge policies by ID", body = BulkResults), Problems),
 )]
 pub(crate) async fn bulk_get_merge_policies(

@@ -1,5 +1,6 @@
-//! The shapes of bodies, for the API's description. The engine's own types decide what is accepted;
-//! the fuzzing of the description shows that both agree.
+//! The shapes of bodies, for the API's description, as far as they are not made from the types that read
+//! them: answers, and bodies of which more is read than described. The fuzzing of the description shows
+//! that both agree.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -41,93 +42,6 @@ schemas! {
             "status": {"type": "integer"},
             "title": {"type": "string"},
             "detail": {"type": "string"}
-        }
-    }
-    ExportJobRequest => {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["destination", "schema"],
-        "properties": {
-            "fields": {"type": "string", "description": "Comma-separated dotted paths; all fields where it is missing"},
-            "mergePolicy": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["id"],
-                "properties": {"id": {"type": "string"}, "version": {"type": "integer", "format": "int64"}}
-            },
-            "filter": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "segments": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "additionalProperties": false,
-                            "required": ["segmentId"],
-                            "properties": {
-                                "segmentId": {"type": "string"},
-                                "segmentNs": {"type": "string"},
-                                "status": {
-                                    "type": "array",
-                                    "items": {"type": "string", "enum": ["realized", "existing", "exited"]}
-                                }
-                            }
-                        }
-                    },
-                    "segmentQualificationTime": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                            "startTime": {"type": "string", "format": "date-time"},
-                            "endTime": {"type": "string", "format": "date-time"}
-                        }
-                    },
-                    "fromIngestTimestamp": {"type": "string", "format": "date-time"},
-                    "emptyProfiles": {"type": "boolean"}
-                }
-            },
-            "additionalFields": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "eventList": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                            "fields": {"type": "string"},
-                            "filter": {
-                                "type": "object",
-                                "additionalProperties": false,
-                                "properties": {
-                                    "fromIngestTimestamp": {"type": "string", "format": "date-time"},
-                                    "toIngestTimestamp": {"type": "string", "format": "date-time"}
-                                }
-                            }
-                        }
-                    }
-                }
-            },
-            "destination": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["datasetId"],
-                "properties": {
-                    "datasetId": {"type": "string", "description": "Also spelled dataSetId"},
-                    "segmentPerBatch": {"type": "boolean"}
-                }
-            },
-            "schema": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["name"],
-                "properties": {"name": {"type": "string", "enum": ["_xdm.context.profile"]}}
-            },
-            "evaluationInfo": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {"segmentation": {"type": "boolean", "enum": [false]}}
-            }
         }
     }
     ExportJob => {
@@ -201,32 +115,6 @@ schemas! {
                 }
             },
             "link": {"type": "object", "properties": {"next": {"type": "string"}}}
-        }
-    }
-    DatasetRequest => {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["name", "schemaRef"],
-        "properties": {
-            "name": {"type": "string", "pattern": "\\S"},
-            "schemaRef": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["id"],
-                "properties": {"id": {"type": "string"}, "contentType": {"type": "string"}}
-            },
-            "fileDescription": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "persisted": {"type": "boolean"},
-                    "containerFormat": {"type": "string"},
-                    "format": {"type": "string"}
-                }
-            },
-            "aspect": {"type": "string"},
-            "description": {"type": "string"},
-            "tags": {"type": "object"}
         }
     }
     ObjectReferences => {"type": "array", "items": {"type": "string"}}
@@ -329,22 +217,6 @@ schemas! {
             }
         }
     }
-    BulkGet => {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["ids"],
-        "properties": {
-            "ids": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "required": ["id"],
-                    "properties": {"id": {"type": "string"}}
-                }
-            }
-        }
-    }
     BulkResults => {
         "type": "object",
         "required": ["results"],
@@ -370,26 +242,6 @@ schemas! {
             "segments": {"type": "array", "items": {"type": "object"}},
             "page": {"type": "object", "required": ["totalCount", "totalPages"]},
             "link": {"type": "object"}
-        }
-    }
-    IncomingRequest => {
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["datasetId", "inputFormat"],
-        "properties": {
-            "datasetId": {"type": "string"},
-            "inputFormat": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["format"],
-                "properties": {
-                    "format": {"type": "string", "enum": ["json", "parquet"]},
-                    "isMultiLineJson": {"type": "boolean"}
-                }
-            },
-            "tags": {"type": "object"},
-            "enableErrorDiagnostics": {"type": "boolean"},
-            "partialIngestionPercentage": {"type": "number", "enum": [0]}
         }
     }
     IncomingBatch => {

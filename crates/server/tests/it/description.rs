@@ -45,6 +45,30 @@ fn the_description_has_every_operation_with_schemas_that_are_read() {
 }
 
 #[test]
+fn requests_are_described_as_strictly_as_they_are_read() {
+    let server = Serving::empty();
+    let description = server.ask("GET", "/openapi.json", &[], b"").is(200);
+    let schemas = &description["components"]["schemas"];
+    for name in [
+        "ExportJobRequest",
+        "FilterRequest",
+        "DatasetRequest",
+        "IncomingRequest",
+        "BulkGet",
+    ] {
+        assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
+    }
+    let job = &schemas["ExportJobRequest"];
+    assert_eq!(job["required"], json!(["destination", "schema"]));
+    assert_eq!(
+        schemas["FilterRequest"]["properties"]["fromIngestTimestamp"]["format"],
+        "date-time"
+    );
+    // What may be missing may be null, too, but is not described so.
+    assert!(!schemas.to_string().contains("\"null\""), "{schemas}");
+}
+
+#[test]
 fn health_and_metrics_need_no_headers() {
     let server = Serving::fixtures();
     let health = server.ask("GET", "/health", &[], b"").is(200);
