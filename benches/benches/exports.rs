@@ -3,11 +3,14 @@
 
 mod place;
 
+use std::sync::Arc;
+
 use criterion::{Criterion, criterion_group, criterion_main};
-use profile_export::{
-    Dataset, ExportRequest, OnBadRecord, Progress, RunOptions, SourceFolder, create_job,
-    export_folder, run_job,
-};
+use profile_export::jobs::{FolderExport, RunOptions, create_job, export_folder, run_job};
+use profile_export::platform::SourceFolder;
+use profile_export::request::ExportRequest;
+use profile_export::store::LoadOptions;
+use profile_export::xdm::Dataset;
 use serde_json::{Value, json};
 
 use place::{Place, on_threads};
@@ -57,7 +60,7 @@ fn exports(criterion: &mut Criterion) {
                     on_threads(threads, || {
                         let job = create_job(&place.store, &request).expect("a job");
                         let options = RunOptions::default();
-                        run_job(&place.store, &job, &options, &Progress::default()).expect("done")
+                        run_job(&place.store, job.id, &options, &Arc::default()).expect("done")
                     })
                 });
             });
@@ -65,17 +68,13 @@ fn exports(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     on_threads(threads, || {
                         let out = tempfile::tempdir_in(place.folder.path()).expect("a folder");
-                        let fail = &OnBadRecord::Fail;
-                        export_folder(
-                            &request,
-                            &source,
-                            out.path(),
-                            fail,
-                            None,
-                            0,
-                            &Progress::default(),
-                        )
-                        .expect("done")
+                        let options = FolderExport {
+                            request: &request,
+                            out: out.path(),
+                            load: LoadOptions::default(),
+                            max_rows_per_file: None,
+                        };
+                        export_folder(&source, &options, &Arc::default()).expect("done")
                     })
                 });
             });

@@ -13,9 +13,9 @@ use gather::{Column, RowRef};
 use membership::{MembershipIndex, Status};
 use merge::{Groups, merge};
 use projection::Projection;
-use store::{Run, Snapshot};
-use writer::{BatchWriter, FileOptions};
-use xdm::{Class, FieldPath};
+use run::{Run, Snapshot};
+use writer::{BatchOptions, BatchWriter, Codec, WriterOptions};
+use xdm::{Class, FieldPath, Timestamp};
 
 use place::{Place, load, on_threads};
 
@@ -25,6 +25,7 @@ fn profile_runs(snapshot: &Snapshot) -> Vec<&Run> {
         .runs
         .iter()
         .filter(|run| run.class == Class::Profile)
+        .map(|run| &**run)
         .collect()
 }
 
@@ -109,7 +110,7 @@ fn stages(criterion: &mut Criterion) {
         ..MembershipFilter::default()
     };
     let window = MembershipFilter {
-        qualified_from: Some(0),
+        qualified_from: Some(Timestamp::default()),
         ..MembershipFilter::default()
     };
     let mut group = criterion.benchmark_group("filter");
@@ -171,15 +172,17 @@ fn stages(criterion: &mut Criterion) {
             group.bench_function(format!("{shape}-zstd-{level}/{threads}"), |bencher| {
                 bencher.iter(|| {
                     let folder = tempfile::tempdir_in(place.folder.path()).expect("a folder");
-                    let options = FileOptions {
-                        metadata: Vec::new(),
-                        max_rows_per_file: None,
-                        zstd_level: level,
+                    let options = BatchOptions {
+                        writer: WriterOptions {
+                            codec: Codec::Zstd(level),
+                            ..WriterOptions::default()
+                        },
+                        ..BatchOptions::default()
                     };
                     on_threads(threads, || {
                         let (staging, target) = (folder.path().join("a"), folder.path().join("b"));
                         let mut writer =
-                            BatchWriter::create(staging, target, batch.schema(), options, false)
+                            BatchWriter::create(staging, target, batch.schema(), options)
                                 .expect("a batch");
                         writer.write(batch.clone()).expect("written");
                         writer.finish().expect("finished");

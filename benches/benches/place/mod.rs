@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use profile_export::{OnBadRecord, Progress, Scope, SourceFolder, Store};
+use profile_export::export::Progress;
+use profile_export::platform::SourceFolder;
+use profile_export::store::{LoadOptions, Scope, Store};
+use profile_export::xdm::Timestamp;
 use profile_export_benches::write_workload;
 use tempfile::TempDir;
 
@@ -35,7 +38,14 @@ pub fn load(source: &std::path::Path, store: PathBuf) -> Store {
     let source = SourceFolder::open(source).expect("a source folder");
     let progress = Progress::default();
     source
-        .load(&store, &OnBadRecord::Fail, 0, &progress)
+        .load(
+            &store,
+            &LoadOptions {
+                now: Timestamp::default(),
+                ..LoadOptions::default()
+            },
+            &progress,
+        )
         .expect("loaded");
     store
 }

@@ -1,12 +1,11 @@
-use profile_export::{BatchQuery, BatchRecord, Store};
+use profile_export::store::{Batch, BatchQuery, Kind, Store};
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, BatchesCommand};
-use crate::catalog::table;
-use crate::export::open;
 use crate::failure::Failure;
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, table};
 use crate::progress::say;
+use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failure> {
     match command {
@@ -17,25 +16,18 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
                 ..BatchQuery::default()
             })?;
             if arguments.json {
-                let bodies: Vec<&Value> = batches.iter().map(|b| &b.body).collect();
-                return print_json(&json!(bodies));
+                return print_json(&batches);
             }
-            let cell = |batch: &BatchRecord, path: &str| {
-                batch
-                    .body
-                    .pointer(path)
-                    .map(Value::to_string)
-                    .unwrap_or_default()
-            };
+            let number = |n: Option<String>| n.unwrap_or_default();
             let cells: Vec<[String; 5]> = batches
                 .iter()
                 .map(|b| {
                     [
                         b.id.clone(),
-                        b.dataset.clone(),
-                        b.status.clone(),
-                        cell(b, "/jobId"),
-                        cell(b, "/metrics/recordsWritten"),
+                        b.dataset().to_owned(),
+                        b.status.to_string(),
+                        number(b.job_id.map(|id| id.to_string())),
+                        number(b.metrics.records_written.map(|n| n.to_string())),
                     ]
                 })
                 .collect();
@@ -44,31 +36,25 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
         }
         BatchesCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
-            print_json(&json!({id.as_str(): find(&store, id)?.body}))
+            print_json(&json!({id.as_str(): find(&store, id)?}))
         }
         BatchesCommand::Files { id, store } => {
             let store = open(arguments, &store.store)?;
             let batch = find(&store, id)?;
             let folder = store.batch_folder(&batch);
-            let files = batch.body.get("files").and_then(Value::as_array);
-            let data: Vec<Value> = files
-                .into_iter()
-                .flatten()
+            let data: Vec<Value> = batch
+                .files
+                .iter()
                 .map(|file| {
-                    let mut file = file.clone();
-                    let name = file.get("name").and_then(Value::as_str).unwrap_or_default();
-                    let path = folder.join(name);
-                    if let Some(file) = file.as_object_mut() {
-                        file.insert("path".to_owned(), json!(path));
-                    }
-                    file
+                    let mut object = json!(file);
+                    object["path"] = json!(folder.join(&file.name));
+                    object
                 })
                 .collect();
             print_json(&json!({"data": data}))
         }
         BatchesCommand::Delete { id, store } => {
             let store = open(arguments, &store.store)?;
-            find(&store, id)?;
             store.delete_batch(id)?;
             say(arguments, &format!("deleted batch {id}"));
             Ok(())
@@ -76,9 +62,7 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
     }
 }
 
-fn find(store: &Store, id: &str) -> Result<BatchRecord, Failure> {
-    store
-        .catalog()
-        .batch(id)?
-        .ok_or_else(|| Failure::usage(format!("no batch {id:?}")))
+fn find(store: &Store, id: &str) -> Result<Batch, Failure> {
+    let batch = store.catalog().batch(id)?;
+    batch.ok_or_else(|| Failure::not_found(Kind::Batch, id))
 }

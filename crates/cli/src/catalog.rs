@@ -1,16 +1,20 @@
-use profile_export::{
-    Dataset, DatasetBody, MergePolicy, Store, delete_merge_policy, delete_segment,
-    merge_policies as list_policies, merge_policy, put_merge_policy, put_segment, read_json,
-    read_list, segment, segments as list_segments,
+use export::read_json;
+use platform::{read_merge_policies, read_segments};
+use profile_export::platform::{
+    DatasetBody, delete_merge_policy, delete_segment, merge_policies as list_policies,
+    merge_policy, put_merge_policy, put_segment, segment, segments as list_segments,
 };
+use profile_export::request::MergePolicy;
+use profile_export::store::{Kind, Store};
+use profile_export::xdm::{Dataset, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, DatasetsCommand, DocumentsCommand, StoreArg};
-use crate::export::scope;
 use crate::failure::Failure;
-use crate::ingest::now_micros;
-use crate::output::{print, print_json, read};
+use crate::output::{print, print_json, read, table};
 use crate::progress::say;
+use crate::stores::scope;
 
 /// Opens a store, making it where it is missing: one may begin with its policies and datasets.
 fn store(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
@@ -20,9 +24,9 @@ fn store(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
 pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), Failure> {
     match command {
         DatasetsCommand::Create { body, store: at } => {
-            let body: DatasetBody = read_json(&read(body)?)?;
+            let body = DatasetBody::from_json(&read(body)?)?;
             let dataset = Dataset {
-                created: now_micros() / 1000,
+                created: Timestamp::now(),
                 ..body.into_dataset()
             };
             let made = store(arguments, at)?.catalog().create_dataset(dataset)?;
@@ -31,7 +35,7 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
         DatasetsCommand::List { store: at } => {
             let datasets = store(arguments, at)?.catalog().datasets()?;
             if arguments.json {
-                return print_json(&json!(datasets));
+                return print_json(&datasets);
             }
             let rows = datasets
                 .iter()
@@ -40,8 +44,8 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
         }
         DatasetsCommand::Get { id, store: at } => {
             let dataset = store(arguments, at)?.catalog().dataset(id)?;
-            let dataset = dataset.ok_or_else(|| Failure::usage(format!("no dataset {id:?}")))?;
-            print_json(&json!(dataset))
+            let dataset = dataset.ok_or_else(|| Failure::not_found(Kind::Dataset, id))?;
+            print_json(&dataset)
         }
         DatasetsCommand::Delete { id, store: at } => {
             store(arguments, at)?.catalog().delete_dataset(id)?;
@@ -56,15 +60,10 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
         DocumentsCommand::Create { body, store: at } => {
             let store = store(arguments, at)?;
             let mut made = Vec::new();
-            for body in read_list(&read(body)?)? {
-                let policy: MergePolicy = read_json(body.to_string().as_bytes())?;
-                made.push(put_merge_policy(
-                    store.catalog(),
-                    policy,
-                    now_micros() / 1000,
-                )?);
+            for policy in read_merge_policies(&read(body)?)? {
+                made.push(put_merge_policy(store.catalog(), policy, Timestamp::now())?);
             }
-            print_json(&one_or_list(made.iter().map(|p| json!(p)).collect()))
+            print_one_or_list(&made)
         }
         DocumentsCommand::Update {
             id,
@@ -75,12 +74,12 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
             merge_policy(store.catalog(), id, None)?;
             let mut policy: MergePolicy = read_json(&read(body)?)?;
             policy.id.clone_from(id);
-            let made = put_merge_policy(store.catalog(), policy, now_micros() / 1000)?;
-            print_json(&json!(made))
+            let made = put_merge_policy(store.catalog(), policy, Timestamp::now())?;
+            print_json(&made)
         }
         DocumentsCommand::Get { id, store: at } => {
             let store = store(arguments, at)?;
-            print_json(&json!(merge_policy(store.catalog(), id, None)?))
+            print_json(&merge_policy(store.catalog(), id, None)?)
         }
         DocumentsCommand::Delete { id, store: at } => {
             delete_merge_policy(store(arguments, at)?.catalog(), id)?;
@@ -90,7 +89,7 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
         DocumentsCommand::List { store: at } => {
             let policies = list_policies(store(arguments, at)?.catalog())?;
             if arguments.json {
-                return print_json(&json!(policies));
+                return print_json(&policies);
             }
             let versions: Vec<String> = policies.iter().map(|p| p.version.to_string()).collect();
             let rows = policies.iter().zip(&versions).map(|(p, version)| {
@@ -107,10 +106,10 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
         DocumentsCommand::Create { body, store: at } => {
             let store = store(arguments, at)?;
             let mut made = Vec::new();
-            for body in read_list(&read(body)?)? {
+            for body in read_segments(&read(body)?)? {
                 made.push(put_segment(store.catalog(), body)?);
             }
-            print_json(&one_or_list(made))
+            print_one_or_list(&made)
         }
         DocumentsCommand::Update {
             id,
@@ -136,7 +135,7 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
         DocumentsCommand::List { store: at } => {
             let segments = list_segments(store(arguments, at)?.catalog())?;
             if arguments.json {
-                return print_json(&json!(segments));
+                return print_json(&segments);
             }
             let text = |segment: &Value, name: &str| {
                 segment
@@ -157,34 +156,9 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
     }
 }
 
-fn one_or_list(mut values: Vec<Value>) -> Value {
-    match values.len() {
-        1 => values.remove(0),
-        _ => Value::Array(values),
+fn print_one_or_list(values: &[impl Serialize]) -> Result<(), Failure> {
+    match values {
+        [one] => print_json(one),
+        list => print_json(&list),
     }
-}
-
-/// Columns side by side, each as wide as its widest cell.
-pub fn table<'a, const N: usize>(
-    head: [&'a str; N],
-    rows: impl Iterator<Item = [&'a str; N]>,
-) -> String {
-    let lines: Vec<[&str; N]> = std::iter::once(head).chain(rows).collect();
-    let mut widths = [0; N];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for line in lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

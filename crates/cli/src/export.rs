@@ -1,15 +1,17 @@
 use std::time::Instant;
 
-use profile_export::{
-    ExportRequest, Finished, RunOptions, Scope, SourceFolder, Store, create_job, export_folder,
-    run_job,
+use profile_export::jobs::{
+    FinishedJob, FolderExport, JobTime, RunOptions, create_job, export_folder, run_job,
 };
+use profile_export::platform::SourceFolder;
+use profile_export::request::ExportRequest;
 
 use crate::args::{Arguments, RunArgs};
 use crate::failure::Failure;
-use crate::ingest::{now_micros, on_bad_record, say_loaded};
+use crate::loading::{load_options, say_loaded};
 use crate::output::{bytes, count, print_json, read};
 use crate::progress::{Watch, say};
+use crate::stores::open;
 
 pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
     let request = ExportRequest::from_json(&read(&run.request)?)?;
@@ -21,22 +23,21 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
             let options = RunOptions {
                 out: out.clone(),
                 max_rows_per_file: run.max_rows_per_file,
+                ..RunOptions::default()
             };
             let watch = Watch::start(arguments, 0);
-            run_job(&store, &job, &options, &watch.progress)?
+            run_job(&store, job.id, &options, &watch.progress)?
         }
         (None, Some(from), Some(out)) => {
             let source = SourceFolder::open(from)?;
             let watch = Watch::start(arguments, source.length());
-            let (report, finished) = export_folder(
-                &request,
-                &source,
+            let options = FolderExport {
+                request: &request,
                 out,
-                &on_bad_record(&run.bad_records),
-                run.max_rows_per_file,
-                now_micros(),
-                &watch.progress,
-            )?;
+                load: load_options(&run.bad_records),
+                max_rows_per_file: run.max_rows_per_file,
+            };
+            let (report, finished) = export_folder(&source, &options, &watch.progress)?;
             drop(watch);
             say_loaded(arguments, &report, &run.bad_records);
             finished
@@ -52,53 +53,30 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens a store that must exist.
-pub fn open(arguments: &Arguments, folder: &std::path::Path) -> Result<Store, Failure> {
-    if !folder.join("catalog.sqlite").is_file() {
-        return Err(Failure::usage(format!(
-            "{}: no store; make one with: profile-export ingest --store {} --from DIR",
-            folder.display(),
-            folder.display()
-        )));
-    }
-    Ok(Store::open(folder, scope(arguments))?)
-}
-
-pub fn scope(arguments: &Arguments) -> Scope {
-    Scope {
-        org: arguments.org.clone(),
-        sandbox: arguments.sandbox.clone(),
-    }
-}
-
 /// What was written where, and how long each stage took.
-pub fn summary(finished: &Finished, started: Instant) -> String {
+pub fn summary(finished: &FinishedJob, started: Instant) -> String {
     let mut text = String::new();
-    for (folder, files) in &finished.batches {
-        for file in files {
+    for batch in &finished.batches {
+        for file in &batch.files {
             text.push_str(&format!(
                 "{}: {} profiles, {}\n",
-                folder.join(&file.name).display(),
+                batch.folder.join(&file.name).display(),
                 count(file.rows),
                 bytes(file.length)
             ));
         }
     }
-    let took = |step: &str| {
-        let path = format!("/metrics/{step}/totalTimeInMs");
-        finished.job.pointer(&path).cloned().unwrap_or_default()
-    };
+    let metrics = &finished.job.metrics;
+    let took = |step: Option<&JobTime>| step.and_then(|step| step.total_time_in_ms).unwrap_or(0);
+    let whole = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     text.push_str(&format!(
         "{} profiles and {} events in {:.3} s (load and plan {} ms, export {} ms, publish {} ms)",
         count(finished.profiles),
         count(finished.events),
         started.elapsed().as_secs_f64(),
-        started
-            .elapsed()
-            .as_millis()
-            .saturating_sub(u128::from(took("totalTime").as_u64().unwrap_or(0))),
-        took("profileExportTime"),
-        took("aCPDatasetWriteTime"),
+        whole.saturating_sub(took(Some(&metrics.total_time))),
+        took(metrics.profile_export_time.as_ref()),
+        took(metrics.acp_dataset_write_time.as_ref()),
     ));
     text
 }

@@ -1,6 +1,8 @@
 use std::process::ExitCode;
 
-use profile_export::Error;
+use profile_export::platform::{Error, ErrorKind};
+use profile_export::request::RequestError;
+use profile_export::store::{CatalogError, DecodeError, Kind, StoreError};
 
 /// The job failed.
 const FAILED: u8 = 1;
@@ -21,6 +23,10 @@ impl Failure {
             code: USAGE,
             message: message.into(),
         }
+    }
+
+    pub fn not_found(kind: Kind, id: impl std::fmt::Display) -> Self {
+        CatalogError::not_found(kind, id).into()
     }
 
     pub fn failed(message: impl Into<String>) -> Self {
@@ -49,10 +55,11 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        let kind = error.kind();
         Self {
-            code: if error.is_cancelled() {
+            code: if kind == ErrorKind::Cancelled {
                 INTERRUPTED
-            } else if error.is_refusal() {
+            } else if kind.is_refusal() {
                 USAGE
             } else {
                 FAILED
@@ -62,14 +69,14 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<profile_export::StoreError> for Failure {
-    fn from(error: profile_export::StoreError) -> Self {
-        Error::from(error).into()
-    }
+macro_rules! from {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Error::from(error).into()
+            }
+        }
+    )*};
 }
 
-impl From<profile_export::RequestError> for Failure {
-    fn from(error: profile_export::RequestError) -> Self {
-        Error::from(error).into()
-    }
-}
+from!(StoreError, CatalogError, DecodeError, RequestError);

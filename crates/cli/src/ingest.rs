@@ -1,27 +1,27 @@
 use std::time::Instant;
 
-use profile_export::{
-    Class, Dataset, DatasetInputs, Input, LoadReport, OnBadRecord, SourceFolder, Store,
-    parse_rfc3339, peak_memory,
-};
+use platform::peak_memory;
+use profile_export::platform::SourceFolder;
+use profile_export::store::{DatasetInputs, Input, Store};
+use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::json;
 
-use crate::args::{Arguments, BadRecord, BadRecordArgs, ClassArg, IngestArgs};
-use crate::export::scope;
+use crate::args::{Arguments, ClassArg, IngestArgs};
 use crate::failure::Failure;
-use crate::output::{count, print_json, read};
+use crate::loading::{load_options, say_loaded};
+use crate::output::{print_json, read};
 use crate::progress::{Watch, say};
+use crate::stores::scope;
 
 pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let on_bad = on_bad_record(&ingest.bad_records);
-    let now = now_micros();
+    let options = load_options(&ingest.bad_records);
     let report = match (&ingest.from, &ingest.dataset) {
         (Some(from), _) => {
             let source = SourceFolder::open(from)?;
             let store = Store::open(&ingest.store, scope(arguments))?;
             let watch = Watch::start(arguments, source.length());
-            source.load(&store, &on_bad, now, &watch.progress)?
+            source.load(&store, &options, &watch.progress)?
         }
         (None, Some(name)) => {
             let inputs = inputs(&ingest.files)?;
@@ -30,12 +30,10 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             let dataset = dataset(&store, name, ingest)?;
             let watch = Watch::start(arguments, inputs.iter().map(Input::length).sum());
             let load = DatasetInputs {
-                dataset: dataset.id,
-                inputs,
                 ingested_at,
-                keep: None,
+                ..DatasetInputs::new(&dataset.id, inputs)
             };
-            store.ingest(&[load], &on_bad, now, &watch.progress)?
+            store.ingest(&[load], &options, &watch.progress)?
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -68,9 +66,9 @@ fn inputs(files: &[String]) -> Result<Vec<Input>, Failure> {
     Ok(inputs)
 }
 
-fn ingested_at(text: Option<&str>) -> Result<Option<i64>, Failure> {
+fn ingested_at(text: Option<&str>) -> Result<Option<Timestamp>, Failure> {
     text.map(|text| {
-        parse_rfc3339(text).ok_or_else(|| {
+        Timestamp::parse(text).ok_or_else(|| {
             Failure::usage(format!(
                 "--ingested-at {text:?}: expected an RFC 3339 timestamp with an offset, such as \
                  2026-11-24T10:00:00Z"
@@ -119,49 +117,17 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
         None => None,
         Some(path) => {
             let text = read(&path.to_string_lossy())?;
-            Some(profile_export::read_json(&text)?)
+            Some(
+                serde_json::from_slice(&text)
+                    .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?,
+            )
         }
     };
     Ok(store.catalog().create_dataset(Dataset {
-        id: String::new(),
-        name: name.to_owned(),
-        class: class.unwrap_or(Class::Profile),
         primary_identity: ingest.primary_identity.clone(),
         ingested_at_field: ingest.ingested_at_field.clone(),
         schema,
-        schema_ref: None,
-        file_description: None,
-        created: now_micros() / 1000,
+        created: Timestamp::now(),
+        ..Dataset::new("", name, class.unwrap_or(Class::Profile))
     })?)
-}
-
-pub fn on_bad_record(arguments: &BadRecordArgs) -> OnBadRecord {
-    match arguments.on_bad_record {
-        BadRecord::Fail => OnBadRecord::Fail,
-        BadRecord::Skip => OnBadRecord::Skip {
-            rejects: arguments.rejects.clone(),
-        },
-    }
-}
-
-pub fn say_loaded(arguments: &Arguments, report: &LoadReport, bad: &BadRecordArgs) {
-    let mut text = format!(
-        "read {} records: {} new, {} replaced or there already",
-        count(report.read),
-        count(report.loaded),
-        count(report.dropped)
-    );
-    if report.bad > 0 {
-        text.push_str(&format!(
-            ", {} bad (see {})",
-            count(report.bad),
-            bad.rejects.display()
-        ));
-    }
-    say(arguments, &text);
-}
-
-pub fn now_micros() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
 }

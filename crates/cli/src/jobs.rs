@@ -1,22 +1,25 @@
 use std::time::Duration;
 
-use profile_export::{
-    CancelOutcome, ExportRequest, JobPage, JobRecord, RunOptions, Store, cancel_job, create_job,
-    job_progress, list_jobs, run_job, show_job, sweep,
+use profile_export::jobs::{
+    CancelOutcome, JobPage, JobStatus, RunOptions, cancel_job, create_job, get_job, job_progress,
+    list_jobs, run_job, sweep,
 };
+use profile_export::request::ExportRequest;
+use profile_export::store::Store;
 
 use crate::args::{Arguments, JobsCommand};
-use crate::export::{open, summary};
+use crate::export::summary;
 use crate::failure::Failure;
 use crate::output::{count, print_json, read};
 use crate::progress::{Watch, say};
+use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> {
     match command {
         JobsCommand::Create { request, store } => {
             let request = ExportRequest::from_json(&read(request)?)?;
             let job = create_job(&open(arguments, &store.store)?, &request)?;
-            print_json(&job.body)
+            print_json(&job)
         }
         JobsCommand::Run {
             id,
@@ -26,7 +29,7 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
         } => {
             let store = open(arguments, &store.store)?;
             match id {
-                Some(id) => run_one(arguments, &store, &find(&store, *id)?),
+                Some(id) => run_one(arguments, &store, *id),
                 None => run_waiting(arguments, &store, *all),
             }
         }
@@ -52,8 +55,7 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
         JobsCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
             sweep(&store)?;
-            let job = find(&store, *id)?;
-            print_json(&show_job(&store, job))
+            print_json(&get_job(&store, *id)?)
         }
         JobsCommand::Watch { id, store } => watch(arguments, &open(arguments, &store.store)?, *id),
         JobsCommand::Cancel { id, store } => {
@@ -61,30 +63,23 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             if cancel_job(&store, *id)? == CancelOutcome::Requested {
                 // The runner looks ten times a second.
                 for _ in 0..100 {
-                    if find(&store, *id)?.status != "PROCESSING" {
+                    if get_job(&store, *id)?.status != JobStatus::Processing {
                         break;
                     }
                     std::thread::sleep(Duration::from_millis(20));
                 }
             }
-            let job = find(&store, *id)?;
+            let job = get_job(&store, *id)?;
             say(arguments, &format!("job {id} is {}", job.status));
-            print_json(&job.body)
+            print_json(&job)
         }
     }
 }
 
-fn find(store: &Store, id: i64) -> Result<JobRecord, Failure> {
-    store
-        .catalog()
-        .job(id)?
-        .ok_or_else(|| Failure::usage(format!("no job {id}")))
-}
-
-fn run_one(arguments: &Arguments, store: &Store, job: &JobRecord) -> Result<(), Failure> {
+fn run_one(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
     let started = std::time::Instant::now();
     let watch = Watch::start(arguments, 0);
-    let finished = run_job(store, job, &RunOptions::default(), &watch.progress)?;
+    let finished = run_job(store, id, &RunOptions::default(), &watch.progress)?;
     drop(watch);
     print_json(&finished.job)?;
     say(arguments, &summary(&finished, started));
@@ -96,12 +91,12 @@ fn run_one(arguments: &Arguments, store: &Store, job: &JobRecord) -> Result<(), 
 fn run_waiting(arguments: &Arguments, store: &Store, all: bool) -> Result<(), Failure> {
     let mut failed = None;
     while let Some(job) = store.catalog().next_job()? {
-        match run_one(arguments, store, &job) {
+        match run_one(arguments, store, job.id) {
             Ok(()) => {}
-            Err(failure) if find(store, job.id)?.status == "NEW" => {
+            Err(failure) if get_job(store, job.id)?.status == JobStatus::New => {
                 // It could not even be begun: another process is about to, or something is amiss.
                 std::thread::sleep(Duration::from_millis(50));
-                if find(store, job.id)?.status == "NEW" {
+                if get_job(store, job.id)?.status == JobStatus::New {
                     return Err(failure);
                 }
             }
@@ -120,7 +115,7 @@ fn watch(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
     let mut told = String::new();
     loop {
         sweep(store)?;
-        let job = find(store, id)?;
+        let job = get_job(store, id)?;
         let mut line = format!("job {id}: {}", job.status);
         if let Some(progress) = job_progress(store, id) {
             line.push_str(&format!(", {} rows", count(progress.rows)));
@@ -129,15 +124,14 @@ fn watch(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
             say(arguments, &line);
             told = line;
         }
-        match job.status.as_str() {
-            "NEW" | "PROCESSING" => std::thread::sleep(Duration::from_millis(100)),
-            status => {
-                print_json(&job.body)?;
-                return match status {
-                    "SUCCEEDED" => Ok(()),
-                    _ => Err(Failure::failed(format!("job {id} is {status}"))),
-                };
-            }
+        if !job.status.is_final() {
+            std::thread::sleep(Duration::from_millis(100));
+            continue;
         }
+        print_json(&job)?;
+        return match job.status {
+            JobStatus::Succeeded => Ok(()),
+            status => Err(Failure::failed(format!("job {id} is {status}"))),
+        };
     }
 }

@@ -7,10 +7,12 @@ mod export;
 mod failure;
 mod ingest;
 mod jobs;
+mod loading;
 mod output;
 mod progress;
 mod serve;
 mod store_command;
+mod stores;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 use std::io::{self, ErrorKind, Read, Write};
 
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::failure::Failure;
 
@@ -25,9 +25,10 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints JSON, indented.
-pub fn print_json(value: &Value) -> Result<(), Failure> {
-    print(&format!("{value:#}"))
+/// Prints a value as JSON, indented.
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value);
+    print(&text.map_err(|error| Failure::failed(format!("standard output: {error}")))?)
 }
 
 /// The text of a file, or of standard input.
@@ -44,18 +45,35 @@ pub fn read(name: &str) -> Result<Vec<u8>, Failure> {
 
 /// A number with its thousands apart.
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    indicatif::HumanCount(n).to_string()
 }
 
 /// A length in the unit that suits it.
 pub fn bytes(n: u64) -> String {
     indicatif::HumanBytes(n).to_string()
+}
+
+/// Columns side by side, each as wide as its widest cell.
+pub fn table<'a, const N: usize>(
+    head: [&'a str; N],
+    rows: impl Iterator<Item = [&'a str; N]>,
+) -> String {
+    let lines: Vec<[&str; N]> = std::iter::once(head).chain(rows).collect();
+    let mut widths = [0; N];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
 }

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use profile_export::Progress;
+use profile_export::export::Progress;
 
 use crate::args::Arguments;
 
@@ -70,9 +70,10 @@ fn show(progress: &Progress, done: &AtomicBool, total: u64) {
         bar.set_style(style);
     }
     while !done.load(Ordering::Relaxed) {
-        bar.set_position(progress.bytes());
-        let rate = progress.rows() as f64 / bar.elapsed().as_secs_f64().max(0.001);
-        bar.set_message(format!("{} rows, {rate:.0} rows/s", progress.rows()));
+        let at = progress.snapshot();
+        bar.set_position(at.bytes);
+        let rate = at.rows as f64 / bar.elapsed().as_secs_f64().max(0.001);
+        bar.set_message(format!("{} rows, {rate:.0} rows/s", at.rows));
         std::thread::sleep(Duration::from_millis(50));
     }
     bar.finish_and_clear();

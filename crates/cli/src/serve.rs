@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
 fn failure(error: ServerError) -> Failure {
     match error {
         ServerError::Store(error) => error.into(),
-        ServerError::Engine(error) => error.into(),
+        ServerError::Platform(error) => error.into(),
         ServerError::Tokens(_) | ServerError::Open(_) => Failure::usage(error.to_string()),
         other => Failure::failed(other.to_string()),
     }

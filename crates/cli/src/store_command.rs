@@ -1,10 +1,9 @@
 use serde_json::json;
 
 use crate::args::{Arguments, StoreCommand};
-use crate::catalog::table;
-use crate::export::open;
 use crate::failure::Failure;
-use crate::output::{bytes, count, print, print_json};
+use crate::output::{bytes, count, print, print_json, table};
+use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure> {
     let stats = match command {
@@ -27,7 +26,7 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
         }
     };
     if arguments.json {
-        return print_json(&json!(stats));
+        return print_json(&stats);
     }
     let cells: Vec<[String; 3]> = stats
         .datasets

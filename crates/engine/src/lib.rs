@@ -1,93 +1,167 @@
 //! Profile Export: an offline export engine over local profile stores.
 //!
 //! What Adobe Experience Platform's export-jobs service does in its cloud, as a library: load profile
-//! records and experience events into a [`Store`], then run [`ExportRequest`]s on it, each of which
-//! becomes Parquet files.
+//! records and experience events into a [`Store`](store::Store), then run
+//! [`ExportRequest`](request::ExportRequest)s on it, each of which becomes Parquet files, or streams of
+//! record batches.
 //!
 //! ```
-//! use profile_export::{
-//!     Dataset, ExportRequest, OnBadRecord, Progress, RunOptions, Scope, SourceFolder, Store,
-//!     create_job, run_job,
-//! };
-//!
+//! # #[cfg(feature = "platform")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use profile_export::export::Progress;
+//! use profile_export::jobs::{RunOptions, create_job, run_job};
+//! use profile_export::platform::SourceFolder;
+//! use profile_export::request::{Destination, ExportRequest, FilterRequest, SegmentRequest};
+//! use profile_export::store::{LoadOptions, Scope, Store};
+//! use profile_export::xdm::Dataset;
+//!
 //! # let folder = tempfile::tempdir()?;
 //! # let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/retailer");
 //! let store = Store::open(folder.path().join("store"), Scope::default())?;
 //!
 //! // Load a source folder: datasets with their data files, merge policies, segments.
 //! let source = SourceFolder::open(&fixtures)?;
-//! let now = 1_790_000_000_000_000; // microseconds since 1970
-//! let report = source.load(&store, &OnBadRecord::Fail, now, &Progress::default())?;
+//! let progress = Arc::new(Progress::default());
+//! let report = source.load(&store, &LoadOptions::default(), &progress)?;
 //! assert!(report.loaded > 1000);
 //!
 //! // Exports write into a dataset of the profile union schema.
 //! let target = store.catalog().create_dataset(Dataset::target("", "Exports"))?;
-//! let request = serde_json::json!({
-//!     "fields": "personalEmail.address,person.name",
-//!     "filter": {"segments": [{"segmentId": "holiday-shoppers", "status": ["realized"]}]},
-//!     "destination": {"datasetId": target.id},
-//!     "schema": {"name": "_xdm.context.profile"},
-//! });
-//! let request = ExportRequest::from_json(request.to_string().as_bytes())?;
+//! let request = ExportRequest {
+//!     fields: Some("personalEmail.address,person.name".to_owned()),
+//!     filter: Some(FilterRequest {
+//!         segments: Some(vec![SegmentRequest {
+//!             segment_id: "holiday-shoppers".to_owned(),
+//!             status: Some(vec!["realized".to_owned()]),
+//!             segment_ns: None,
+//!         }]),
+//!         ..FilterRequest::default()
+//!     }),
+//!     destination: Destination { dataset_id: target.id, segment_per_batch: None },
+//!     ..ExportRequest::default()
+//! };
 //!
 //! // Every refusal happens here, before anything is written …
 //! let job = create_job(&store, &request)?;
 //! // … and this runs the job: its batch becomes visible all at once.
-//! let finished = run_job(&store, &job, &RunOptions::default(), &Progress::default())?;
-//! let (batch, files) = &finished.batches[0];
-//! assert!(batch.join(&files[0].name).is_file());
-//! assert_eq!(files[0].rows, finished.profiles);
+//! let finished = run_job(&store, job.id, &RunOptions::default(), &progress)?;
+//! let batch = &finished.batches[0];
+//! assert!(batch.folder.join(&batch.files[0].name).is_file());
+//! assert_eq!(batch.files[0].rows, finished.profiles);
 //! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "platform"))]
+//! # fn main() {}
 //! ```
 //!
-//! [`export_folder`] does all of that in one call for data that is exported once. [`export_rows`] is
-//! the core without a store: Arrow record batches of some people in, export rows out. A [`Progress`]
-//! shared with another thread shows how far the work is, and cancels it.
+//! The same rows as a stream, without a job or a file: [`export::Export`]. Record batches of the caller's
+//! own, without a store: [`export::export_rows`]. A [`Progress`](export::Progress) shared with another
+//! thread shows how far the work is, and cancels it. The repository's `examples/` have more.
 //!
 //! What it is not: no database, no segmentation engine (it exports the memberships that profiles
 //! carry), and no service; rayon's current thread pool does the work.
+//!
+//! Without the feature `platform` (a default one) there are no stores and no jobs, and no SQLite.
 
-mod dataset_body;
-mod direct;
-mod documents;
-mod error;
-mod export;
-mod folder;
-mod graph;
-mod incoming;
-mod job;
-mod memory;
-mod people;
-mod pipeline;
-mod plan;
-mod request;
-mod rows;
-mod sources;
+pub use arrow;
 
-pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
-pub use direct::export_folder;
-pub use documents::{
-    delete_merge_policy, delete_segment, merge_policies, merge_policy, put_merge_policy,
-    put_segment, read_list, segment, segments,
-};
-pub use error::{Error, Result};
-pub use folder::SourceFolder;
-pub use incoming::{
-    Incoming, IncomingBody, IncomingFile, IncomingFormat, load_incoming, sweep_incoming,
-};
-pub use job::{
-    CancelOutcome, Finished, JobPage, JobProgress, RunOptions, cancel_job, create_job,
-    job_progress, list_jobs, now_millis, run_job, show_job, sweep,
-};
-pub use memory::peak_memory;
-pub use merge::MergePolicy;
-pub use plan::{EventPlan, Plan};
-pub use request::{ExportRequest, RequestError, read_json};
-pub use rows::export_rows;
-pub use store::{
-    BatchQuery, BatchRecord, Dataset, DatasetBatches, DatasetInputs, Input, JobRecord, LoadReport,
-    OnBadRecord, Progress, Scope, Store, StoreError, new_id,
-};
-pub use xdm::{Class, parse_rfc3339};
+/// Requests: the body of the platform's `POST /export/jobs`, and the merge policies that it names.
+pub mod request {
+    pub use ::export::{
+        AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList,
+        ExportRequest, FilterRequest, MergePolicyRef, RequestError, SchemaRef, SegmentRequest,
+        TimeWindow,
+    };
+    pub use merge::{
+        AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,
+        PolicyProblem, SchemaName,
+    };
+}
+
+/// Exports as streams of record batches: plans, shards, rows, and Parquet into any sink.
+pub mod export {
+    pub use ::export::{
+        BatchCounts, Chunks, DatasetBatches, Error, EventPlan, Export, ExportBatch, Plan, Result,
+        Shard, UnionSchemas, export_rows, snapshot_of,
+    };
+    pub use decode::{Progress, ProgressSnapshot};
+    pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
+    pub use membership::Status;
+    pub use projection::Projection;
+    pub use run::{Run, Snapshot};
+    pub use writer::{Codec, Encodings, FileInfo, WriteError, WriterOptions, Written};
+}
+
+/// Stores: loading records, keeping them, and the catalog of all that is part of them.
+#[cfg(feature = "platform")]
+pub mod store {
+    pub use ::store::{
+        DatasetInputs, DatasetStats, Input, Layout, LoadOptions, LoadReport, OnBadRecord, Result,
+        Scope, Stats, Store, StoreError,
+    };
+    pub use catalog::{
+        Batch, BatchError, BatchFile, BatchMetrics, BatchQuery, BatchStatus, Catalog, Document,
+        DocumentKind, Error as CatalogError, FileFormat, InputFormat, JobQuery, JobRecord, JobSort,
+        JobStatus, Kind, RelatedObject,
+    };
+    pub use decode::Error as DecodeError;
+    pub use run::Error as RunError;
+}
+
+/// Export jobs: created, run by exactly one process, watched, cancelled, listed.
+#[cfg(feature = "platform")]
+pub mod jobs {
+    pub use ::platform::{
+        CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch, JobDestination,
+        JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
+        JobTime, RunOptions, cancel_job, create_job, export_folder, get_job, job_progress,
+        list_jobs, run_job, sweep,
+    };
+    pub use catalog::JobStatus;
+}
+
+/// The platform's other objects: source folders, batches that come in, merge policies, segments.
+#[cfg(feature = "platform")]
+pub mod platform {
+    pub use ::platform::{
+        DatasetBody, Error, ErrorKind, FileDescription, Incoming, IncomingBody, IncomingFile,
+        Result, SchemaRefBody, SourceFolder, delete_merge_policy, delete_segment, load_incoming,
+        merge_policies, merge_policy, put_merge_policy, put_segment, segment, segments,
+        sweep_incoming,
+    };
+}
+
+/// The vocabulary: datasets, identities, field paths and types, timestamps.
+pub mod xdm {
+    pub use ::xdm::{
+        Class, Dataset, DatasetError, FieldPath, FieldType, Fields, Identity, PathError, PersonKey,
+        PrimaryIdentity, SchemaError, Timestamp, TypeConflict, fields_from_json_schema,
+    };
+}
+
+/// What is shared between threads can be.
+#[cfg(test)]
+mod tests {
+    fn is_shared<T: Send + Sync + 'static>() {}
+
+    #[test]
+    fn what_pipelines_share_between_threads_can_be_shared() {
+        is_shared::<crate::export::Export>();
+        is_shared::<crate::export::ExportBatch>();
+        is_shared::<crate::export::Plan>();
+        is_shared::<crate::export::Progress>();
+        is_shared::<crate::export::Snapshot>();
+        is_shared::<crate::export::Error>();
+        is_shared::<crate::store::Store>();
+        is_shared::<crate::jobs::Job>();
+        is_shared::<crate::platform::Error>();
+    }
+
+    #[test]
+    fn a_stream_moves_between_threads() {
+        fn moves<T: Send + 'static>() {}
+        moves::<crate::export::Chunks>();
+    }
+}

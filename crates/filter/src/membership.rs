@@ -1,5 +1,8 @@
+use std::collections::HashMap;
+
 use gather::RowRef;
-use membership::{Entry, MembershipIndex, Segment, Status};
+use membership::{MembershipIndex, Posting, PostingList, Status};
+use xdm::Timestamp;
 
 /// One entry of `filter.segments`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +20,19 @@ pub struct SegmentFilter {
 pub struct MembershipFilter {
     /// One of these segments; any segment, realized or existing, where there are none.
     pub segments: Vec<SegmentFilter>,
-    /// The membership's qualification time is not before this (microseconds since 1970).
-    pub qualified_from: Option<i64>,
+    /// The membership's qualification time is not before this.
+    pub qualified_from: Option<Timestamp>,
     /// And not after this.
-    pub qualified_to: Option<i64>,
+    pub qualified_to: Option<Timestamp>,
 }
 
 /// The memberships that match a filter, by source.
-pub struct MembershipMatches<'a> {
+pub struct MembershipMatches {
     /// For each source, the matching rows in order, each with the number of its segment.
     rows: Vec<Vec<(u32, u32)>>,
-    /// For each segment, its entries in each source.
-    segments: Vec<Vec<Option<Segment<'a>>>>,
+    indexes: Vec<Option<MembershipIndex>>,
+    /// For each segment that the filter looks at, its place in each source's index.
+    places: Vec<Vec<Option<usize>>>,
 }
 
 impl MembershipFilter {
@@ -38,11 +42,11 @@ impl MembershipFilter {
         *self == Self::default()
     }
 
-    fn takes(&self, statuses: &[Status], entry: Entry) -> bool {
-        if !statuses.contains(&entry.status) {
+    fn takes(&self, statuses: &[Status], posting: Posting) -> bool {
+        if !statuses.contains(&posting.status) {
             return false;
         }
-        match (self.qualified_from, self.qualified_to, entry.qualified) {
+        match (self.qualified_from, self.qualified_to, posting.qualified) {
             (None, None, _) => true,
             (_, _, None) => false,
             (from, to, Some(time)) => {
@@ -53,7 +57,7 @@ impl MembershipFilter {
 
     /// Finds the matching memberships in the indexes of some sources; `None` is a source without.
     #[must_use]
-    pub fn scan<'a>(&self, indexes: &[Option<&'a MembershipIndex>]) -> MembershipMatches<'a> {
+    pub fn scan(&self, indexes: &[Option<&MembershipIndex>]) -> MembershipMatches {
         let any = [SegmentFilter {
             id: String::new(),
             namespace: None,
@@ -64,55 +68,49 @@ impl MembershipFilter {
         } else {
             &self.segments
         };
-        let mut matches = MembershipMatches {
-            rows: vec![Vec::new(); indexes.len()],
-            segments: Vec::new(),
-        };
-        let mut names: Vec<(&str, &str)> = Vec::new();
+        let mut rows = vec![Vec::new(); indexes.len()];
+        let mut places: Vec<Vec<Option<usize>>> = Vec::new();
+        let mut numbers: HashMap<(&str, &str), usize> = HashMap::new();
         for wanted in wanted {
-            for (source, index) in indexes.iter().enumerate() {
-                for segment in index.iter().flat_map(|index| index.segments()) {
-                    let named = self.segments.is_empty() || wanted.names(&segment);
-                    if !named {
+            for (source, (index, rows)) in indexes.iter().zip(&mut rows).enumerate() {
+                let segments = index.iter().flat_map(|index| index.segments().enumerate());
+                for (place, segment) in segments {
+                    if !self.segments.is_empty() && !wanted.names(&segment) {
                         continue;
                     }
-                    let name = (segment.namespace, segment.id);
-                    let number = match names.iter().position(|known| *known == name) {
-                        Some(number) => number,
-                        None => {
-                            names.push(name);
-                            matches.segments.push(vec![None; indexes.len()]);
-                            names.len() - 1
-                        }
-                    };
-                    if let Some(slot) = matches
-                        .segments
-                        .get_mut(number)
-                        .and_then(|sources| sources.get_mut(source))
+                    let number = *numbers
+                        .entry((segment.namespace, segment.id))
+                        .or_insert_with(|| {
+                            places.push(vec![None; indexes.len()]);
+                            places.len() - 1
+                        });
+                    if let Some(of_source) = places.get_mut(number).and_then(|p| p.get_mut(source))
                     {
-                        *slot = Some(segment);
+                        *of_source = Some(place);
                     }
-                    if let Some(rows) = matches.rows.get_mut(source) {
-                        rows.extend(
-                            segment
-                                .entries()
-                                .filter(|entry| self.takes(&wanted.statuses, *entry))
-                                .map(|entry| (entry.row, number as u32)),
-                        );
-                    }
+                    rows.extend(
+                        segment
+                            .postings()
+                            .filter(|posting| self.takes(&wanted.statuses, *posting))
+                            .map(|posting| (posting.row, number as u32)),
+                    );
                 }
             }
         }
-        for rows in &mut matches.rows {
+        for rows in &mut rows {
             rows.sort_unstable();
             rows.dedup();
         }
-        matches
+        MembershipMatches {
+            rows,
+            indexes: indexes.iter().map(|index| index.cloned()).collect(),
+            places,
+        }
     }
 }
 
 impl SegmentFilter {
-    fn names(&self, segment: &Segment<'_>) -> bool {
+    fn names(&self, segment: &PostingList<'_>) -> bool {
         segment.id == self.id
             && self
                 .namespace
@@ -121,7 +119,7 @@ impl SegmentFilter {
     }
 }
 
-impl MembershipMatches<'_> {
+impl MembershipMatches {
     /// The rows of a source that could make their profile match, in order.
     pub fn candidate_rows(&self, source: usize) -> impl Iterator<Item = u32> {
         let rows = self.rows.get(source).map_or(&[][..], Vec::as_slice);
@@ -152,9 +150,13 @@ impl MembershipMatches<'_> {
 
     /// Whether the fragment has a membership of the segment, matching or not.
     fn has(&self, segment: u32, at: RowRef) -> bool {
-        self.segments
-            .get(segment as usize)
-            .and_then(|sources| sources.get(at.source as usize)?.as_ref())
-            .is_some_and(|segment| segment.of_row(at.row).is_some())
+        let source = at.source as usize;
+        let places = self.places.get(segment as usize);
+        match (places.and_then(|p| p.get(source)), self.indexes.get(source)) {
+            (Some(Some(place)), Some(Some(index))) => {
+                index.segment(*place).of_row(at.row).is_some()
+            }
+            _ => false,
+        }
     }
 }

@@ -60,7 +60,7 @@ pub enum Child<'a> {
 }
 
 impl Column {
-    /// The type of what [`Column::gather`] returns: the target's, with text as
+    /// The type of what [`Column::interleave`] returns: the target's, with text as
     /// `Dictionary(Int32, Utf8)` where every source holds it so.
     #[must_use]
     pub fn data_type(&self) -> &DataType {

@@ -17,7 +17,7 @@ impl Column {
     ///
     /// # Errors
     /// Text or list items beyond the 2³¹ that one array's offsets can count.
-    pub fn gather(&self, rows: &[RowRef]) -> Result<ArrayRef, ArrowError> {
+    pub fn interleave(&self, rows: &[RowRef]) -> Result<ArrayRef, ArrowError> {
         let nulls = self.nulls(rows);
         Ok(match &self.values {
             Values::Missing => new_null_array(&self.data_type, rows.len()),
@@ -47,11 +47,11 @@ impl Column {
                 }
                 Arc::new(FixedSizeBinaryArray::try_new(16, bytes.into(), nulls)?)
             }
-            Values::Text(text) => text.gather(rows, nulls)?,
+            Values::Text(text) => text.interleave(rows, nulls)?,
             Values::Struct(fields, columns) => {
                 let columns = columns
                     .iter()
-                    .map(|column| column.gather(rows))
+                    .map(|column| column.interleave(rows))
                     .collect::<Result<Vec<_>, _>>()?;
                 Arc::new(StructArray::try_new_with_length(
                     fields.clone(),
@@ -62,12 +62,12 @@ impl Column {
             }
             Values::List(item, offsets, items) => {
                 let (offsets, inner) = expand(offsets, rows, nulls.as_ref())?;
-                let values = items.gather(&inner)?;
+                let values = items.interleave(&inner)?;
                 Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
             }
             Values::Map(entries, offsets, columns) => {
                 let (offsets, inner) = expand(offsets, rows, nulls.as_ref())?;
-                let parts = vec![columns.0.gather(&inner)?, columns.1.gather(&inner)?];
+                let parts = vec![columns.0.interleave(&inner)?, columns.1.interleave(&inner)?];
                 let DataType::Struct(fields) = entries.data_type() else {
                     return Err(ArrowError::SchemaError("a map without entries".to_owned()));
                 };

@@ -2,10 +2,10 @@
 //!
 //! A [`Column`] is one field of the union schema as it lies in several record batches (the
 //! *sources*), some of which may lack it, know it as a narrower type, or hold its text in a
-//! dictionary. [`Column::gather`] picks rows by [`RowRef`]:
+//! dictionary. [`Column::interleave`] picks rows by [`RowRef`]:
 //!
 //! ```text
-//!   source 0   source 1    rows                 gathered
+//!   source 0   source 1    rows                 interleaved
 //!   ┌───┐      ┌───┐
 //!   │ a │      │ x │       (1,0) (0,1) NULL      ┌───┬───┬──────┐
 //!   │ b │      │ y │                        →    │ x │ b │ null │
@@ -22,8 +22,8 @@
 //! let x: ArrayRef = Arc::new(StringArray::from(vec!["x", "y"]));
 //! let column = Column::new(&DataType::Utf8, &[Some(a), Some(x)]).unwrap();
 //! let rows = [RowRef::new(1, 0), RowRef::new(0, 1), RowRef::NULL];
-//! let gathered = column.gather(&rows).unwrap();
-//! assert_eq!(gathered.as_string::<i32>(), &StringArray::from(vec![Some("x"), Some("b"), None]));
+//! let interleaved = column.interleave(&rows).unwrap();
+//! assert_eq!(interleaved.as_string::<i32>(), &StringArray::from(vec![Some("x"), Some("b"), None]));
 //! ```
 
 mod column;

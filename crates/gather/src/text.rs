@@ -72,7 +72,7 @@ impl Text {
     }
 
     /// Gathers rows, of which `nulls` are null.
-    pub(crate) fn gather(
+    pub(crate) fn interleave(
         &self,
         rows: &[RowRef],
         nulls: Option<NullBuffer>,

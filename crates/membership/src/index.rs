@@ -10,11 +10,11 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
 use hashbrown::HashMap;
-use xdm::Class;
+use xdm::{Timestamp, segment_membership};
 
 use crate::Status;
 
-/// The memberships of some records, by segment.
+/// The memberships of some records, by segment: an inverted index, cheap to clone.
 ///
 /// Within one record a segment has one membership: where two spellings of its namespace both name
 /// it, the first one stands.
@@ -22,16 +22,16 @@ use crate::Status;
 pub struct MembershipIndex {
     namespaces: StringArray,
     segments: StringArray,
-    /// Where each segment's entries begin; one more than there are segments.
-    starts: Vec<u64>,
+    /// Where each segment's postings begin; one more than there are segments.
+    starts: Arc<[u64]>,
     rows: UInt32Array,
     statuses: Int8Array,
     times: TimestampMicrosecondArray,
 }
 
-/// One segment of an index.
+/// The postings of one segment.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment<'a> {
+pub struct PostingList<'a> {
     /// The namespace's code, in lower case.
     pub namespace: &'a str,
     /// The segment's ID.
@@ -41,15 +41,15 @@ pub struct Segment<'a> {
     end: usize,
 }
 
-/// One membership.
+/// One membership of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct Posting {
     /// The record's row.
     pub row: u32,
     /// What it says.
     pub status: Status,
-    /// When the person qualified: microseconds since 1970.
-    pub qualified: Option<i64>,
+    /// When the person qualified.
+    pub qualified: Option<Timestamp>,
 }
 
 /// Builds a [`MembershipIndex`] from a column that comes in stretches.
@@ -57,8 +57,10 @@ pub struct Entry {
 pub struct MembershipBuilder {
     rows: u32,
     /// The number of each segment, by its namespace as it is written and its ID.
-    known: HashMap<String, HashMap<String, usize>>,
-    segments: Vec<((String, String), Vec<Entry>)>,
+    spelled: HashMap<String, HashMap<String, usize>>,
+    /// The same by its namespace in lower case.
+    folded: HashMap<(String, String), usize>,
+    segments: Vec<((String, String), Vec<Posting>)>,
 }
 
 impl MembershipIndex {
@@ -75,30 +77,29 @@ impl MembershipIndex {
     }
 
     /// All segments, by namespace and ID.
-    pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+    pub fn segments(&self) -> impl Iterator<Item = PostingList<'_>> {
         (0..self.segments.len()).map(|i| self.segment(i))
     }
 
-    /// The entries of a segment in each of its namespaces, or in the one given.
-    pub fn find(&self, id: &str, namespace: Option<&str>) -> impl Iterator<Item = Segment<'_>> {
-        self.segments().filter(move |segment| {
-            segment.id == id
-                && namespace.is_none_or(|ns| segment.namespace.eq_ignore_ascii_case(ns))
-        })
-    }
-
-    fn segment(&self, i: usize) -> Segment<'_> {
-        let start = |i: usize| self.starts.get(i).map_or(0, |s| *s as usize);
-        Segment {
+    /// The `i`th segment by namespace and ID.
+    ///
+    /// # Panics
+    /// Beyond the last one.
+    #[must_use]
+    pub fn segment(&self, i: usize) -> PostingList<'_> {
+        // There is one start more than segments: both constructors see to it.
+        let bounds = self.starts.get(i..i + 2).and_then(|b| b.first_chunk::<2>());
+        let [start, end] = *bounds.expect("a segment of this index");
+        PostingList {
             namespace: self.namespaces.value(i),
             id: self.segments.value(i),
             index: self,
-            start: start(i),
-            end: start(i + 1),
+            start: start as usize,
+            end: end as usize,
         }
     }
 
-    /// The index as two tables: segments (`namespace`, `segment`, `firstEntry`) and entries (`row`,
+    /// The index as two tables: segments (`namespace`, `segment`, `firstEntry`) and postings (`row`,
     /// `status`, `lastQualificationTime`).
     ///
     /// # Errors
@@ -114,22 +115,25 @@ impl MembershipIndex {
                 )),
             ],
         )?;
-        let entries = RecordBatch::try_new(
-            Arc::new(Self::entries_schema()),
+        let postings = RecordBatch::try_new(
+            Arc::new(Self::postings_schema()),
             vec![
                 Arc::new(self.rows.clone()),
                 Arc::new(self.statuses.clone()),
                 Arc::new(self.times.clone()),
             ],
         )?;
-        Ok((segments, entries))
+        Ok((segments, postings))
     }
 
     /// The index of the tables that [`MembershipIndex::to_batches`] made.
     ///
     /// # Errors
     /// Tables of another shape.
-    pub fn from_batches(segments: &RecordBatch, entries: &RecordBatch) -> Result<Self, ArrowError> {
+    pub fn from_batches(
+        segments: &RecordBatch,
+        postings: &RecordBatch,
+    ) -> Result<Self, ArrowError> {
         let wrong = || ArrowError::SchemaError("not the tables of a membership index".to_owned());
         let column =
             |batch: &RecordBatch, i: usize| batch.columns().get(i).cloned().ok_or_else(wrong);
@@ -140,23 +144,23 @@ impl MembershipIndex {
             .ok_or_else(wrong)?
             .values()
             .to_vec();
-        starts.push(entries.num_rows() as u64);
+        starts.push(postings.num_rows() as u64);
         if !starts.is_sorted() {
             return Err(wrong());
         }
         Ok(Self {
             namespaces: text(column(segments, 0)?)?,
             segments: text(column(segments, 1)?)?,
-            starts,
-            rows: column(entries, 0)?
+            starts: starts.into(),
+            rows: column(postings, 0)?
                 .as_primitive_opt::<UInt32Type>()
                 .ok_or_else(wrong)?
                 .clone(),
-            statuses: column(entries, 1)?
+            statuses: column(postings, 1)?
                 .as_primitive_opt::<Int8Type>()
                 .ok_or_else(wrong)?
                 .clone(),
-            times: column(entries, 2)?
+            times: column(postings, 2)?
                 .as_primitive_opt::<TimestampMicrosecondType>()
                 .ok_or_else(wrong)?
                 .clone(),
@@ -171,7 +175,7 @@ impl MembershipIndex {
         ])
     }
 
-    fn entries_schema() -> Schema {
+    fn postings_schema() -> Schema {
         Schema::new(vec![
             Field::new("row", DataType::UInt32, false),
             Field::new("status", DataType::Int8, false),
@@ -184,7 +188,7 @@ impl MembershipIndex {
     }
 }
 
-impl<'a> Segment<'a> {
+impl<'a> PostingList<'a> {
     /// How many records have a membership of the segment, of whatever status.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -198,25 +202,26 @@ impl<'a> Segment<'a> {
     }
 
     /// The memberships in the order of their rows.
-    pub fn entries(&self) -> impl Iterator<Item = Entry> + use<'a> {
+    pub fn postings(&self) -> impl Iterator<Item = Posting> + use<'a> {
         let segment = *self;
-        (segment.start..segment.end).map(move |i| segment.entry(i))
+        (segment.start..segment.end).map(move |i| segment.posting(i))
     }
 
     /// The membership of one record, if it has one.
     #[must_use]
-    pub fn of_row(&self, row: u32) -> Option<Entry> {
+    pub fn of_row(&self, row: u32) -> Option<Posting> {
         let rows = self.index.rows.values().get(self.start..self.end)?;
         let at = rows.binary_search(&row).ok()?;
-        Some(self.entry(self.start + at))
+        Some(self.posting(self.start + at))
     }
 
-    fn entry(&self, i: usize) -> Entry {
+    fn posting(&self, i: usize) -> Posting {
         let index = self.index;
-        Entry {
+        Posting {
             row: index.rows.value(i),
             status: Status::from_code(index.statuses.value(i)),
-            qualified: index.times.is_valid(i).then(|| index.times.value(i)),
+            qualified: (index.times.is_valid(i))
+                .then(|| Timestamp::from_micros(index.times.value(i))),
         }
     }
 }
@@ -229,64 +234,60 @@ impl MembershipBuilder {
     pub fn add(&mut self, column: &ArrayRef) -> Result<(), ArrowError> {
         let first_row = self.rows;
         self.rows += column.len() as u32;
-        let Some(ty) = Class::Profile.standard_type("segmentMembership") else {
-            return Ok(());
-        };
         let rows = column.len() as u32;
-        let column = Column::new(&ty.data_type(), &[Some(column.clone())])?;
+        let ty = segment_membership().data_type();
+        let column = Column::new(&ty, &[Some(column.clone())])?;
+        // A column that has the field nowhere (it is all null) has no shape, and no memberships.
         let Child::Map(namespaces, inner) = column.child() else {
             return Ok(());
         };
+        let not_nested = || ArrowError::SchemaError(format!("{ty} is no map of maps of objects"));
         let Child::Map(ids, memberships) = inner.child() else {
-            return Ok(());
+            return Err(not_nested());
         };
-        let Child::Struct(_, parts) = memberships.child() else {
-            return Ok(());
-        };
-        let [statuses, times, ..] = parts else {
-            return Ok(());
+        let Child::Struct(_, [statuses, times, ..]) = memberships.child() else {
+            return Err(not_nested());
         };
         for row in 0..rows {
             for at in column.range(RowRef::new(0, row)) {
-                let namespace = namespaces.text(at).unwrap_or_default();
+                let namespace = namespaces.text(at).ok_or_else(null_key)?;
                 for at in inner.range(at) {
                     if !memberships.is_valid(at) {
                         continue;
                     }
-                    let entry = Entry {
+                    let posting = Posting {
                         row: first_row + row,
                         status: Status::of(statuses.text(at)),
-                        qualified: times.micros(at),
+                        qualified: times.micros(at).map(Timestamp::from_micros),
                     };
-                    self.push(namespace, ids.text(at).unwrap_or_default(), entry);
+                    self.push(namespace, ids.text(at).ok_or_else(null_key)?, posting);
                 }
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, namespace: &str, id: &str, entry: Entry) {
-        let known = self.known.get(namespace).and_then(|ids| ids.get(id));
+    fn push(&mut self, namespace: &str, id: &str, posting: Posting) {
+        let known = self.spelled.get(namespace).and_then(|ids| ids.get(id));
         let at = match known {
             Some(at) => *at,
             None => self.segment(namespace, id),
         };
-        if let Some((_, entries)) = self.segments.get_mut(at)
-            && entries.last().is_none_or(|last| last.row != entry.row)
+        if let Some((_, postings)) = self.segments.get_mut(at)
+            && postings.last().is_none_or(|last| last.row != posting.row)
         {
-            entries.push(entry);
+            postings.push(posting);
         }
     }
 
     /// The number of a segment whose namespace was not written so before.
     fn segment(&mut self, namespace: &str, id: &str) -> usize {
         let key = (namespace.to_ascii_lowercase(), id.to_owned());
-        let known = self.segments.iter().position(|(known, _)| *known == key);
-        let at = known.unwrap_or_else(|| {
-            self.segments.push((key, Vec::new()));
+        let at = *self.folded.entry(key).or_insert_with_key(|key| {
+            self.segments.push((key.clone(), Vec::new()));
             self.segments.len() - 1
         });
-        let ids = self.known.entry(namespace.to_owned()).or_default();
+        let ids = self.spelled.entry(namespace.to_owned()).or_default();
         ids.insert(id.to_owned(), at);
         at
     }
@@ -297,21 +298,25 @@ impl MembershipBuilder {
         self.segments.sort_by(|a, b| a.0.cmp(&b.0));
         let mut starts = vec![0];
         let mut total = 0;
-        for (_, entries) in &self.segments {
-            total += entries.len() as u64;
+        for (_, postings) in &self.segments {
+            total += postings.len() as u64;
             starts.push(total);
         }
-        let all = || self.segments.iter().flat_map(|(_, entries)| entries);
+        let all = || self.segments.iter().flat_map(|(_, postings)| postings);
         MembershipIndex {
             namespaces: StringArray::from_iter_values(self.segments.iter().map(|(k, _)| &k.0)),
             segments: StringArray::from_iter_values(self.segments.iter().map(|(k, _)| &k.1)),
-            starts,
-            rows: UInt32Array::from_iter_values(all().map(|e| e.row)),
-            statuses: Int8Array::from_iter_values(all().map(|e| e.status.code())),
+            starts: starts.into(),
+            rows: UInt32Array::from_iter_values(all().map(|p| p.row)),
+            statuses: Int8Array::from_iter_values(all().map(|p| p.status.code())),
             times: all()
-                .map(|e| e.qualified)
+                .map(|p| p.qualified.map(Timestamp::micros))
                 .collect::<TimestampMicrosecondArray>()
                 .with_timezone("UTC"),
         }
     }
+}
+
+fn null_key() -> ArrowError {
+    ArrowError::SchemaError("a map with a null key".to_owned())
 }

@@ -7,5 +7,5 @@
 mod index;
 mod status;
 
-pub use index::{Entry, MembershipBuilder, MembershipIndex, Segment};
+pub use index::{MembershipBuilder, MembershipIndex, Posting, PostingList};
 pub use status::Status;

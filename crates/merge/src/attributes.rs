@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
 
 use crate::Groups;
-use crate::united;
+use crate::union;
 
 /// Merged fields of some profiles: names and arrays of one value a profile.
 pub type MergedFields = Vec<(String, ArrayRef)>;
@@ -26,8 +26,8 @@ pub fn merge(fields: &[(&str, &Column)], groups: &Groups) -> Result<MergedFields
     fields
         .iter()
         .map(|(name, column)| {
-            let array = match united::kind(name, column) {
-                Some(kind) => united::merge(kind, column, groups)?,
+            let array = match union::kind(name, column) {
+                Some(kind) => union::merge(kind, column, groups)?,
                 None => merge_column(column, groups, single.as_deref())?,
             };
             Ok(((*name).to_owned(), array))
@@ -53,11 +53,11 @@ fn merge_column(
     single: Option<&[RowRef]>,
 ) -> Result<ArrayRef, ArrowError> {
     if let Some(rows) = single {
-        return column.gather(rows);
+        return column.interleave(rows);
     }
     let Child::Struct(fields, columns) = column.child() else {
         let winners: Vec<RowRef> = groups.iter().map(|rows| column.first_valid(rows)).collect();
-        return column.gather(&winners);
+        return column.interleave(&winners);
     };
     let children = columns
         .iter()

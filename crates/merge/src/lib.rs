@@ -13,11 +13,12 @@ mod attributes;
 mod groups;
 mod policy;
 mod priority;
-mod united;
+mod union;
 
 pub use attributes::{MergedFields, merge};
 pub use groups::Groups;
 pub use policy::{
-    AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy, SchemaName,
+    AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,
+    PolicyProblem, SchemaName,
 };
 pub use priority::{Fragment, Precedence};

@@ -120,28 +120,40 @@ impl MergePolicy {
 
     /// What is wrong with it, if anything.
     #[must_use]
-    pub fn problem(&self) -> Option<String> {
-        if self.schema.name != Class::Profile.schema_name() {
-            return Some(format!(
-                "schema.name: found {:?}; a merge policy is of {:?}",
-                self.schema.name,
-                Class::Profile.schema_name()
-            ));
+    pub fn problem(&self) -> Option<PolicyProblem> {
+        let problem = |path, text| Some(PolicyProblem { path, text });
+        let class = Class::Profile.schema_name();
+        if self.schema.name != class {
+            let found = &self.schema.name;
+            return problem(
+                "schema.name",
+                format!("found {found:?}; a merge policy is of {class:?}"),
+            );
         }
+        let path = "attributeMerge.order";
         let order = &self.attribute_merge.order;
         match self.attribute_merge.kind {
-            AttributeMergeType::DataSetPrecedence if order.is_empty() => Some(
-                "attributeMerge.order: dataSetPrecedence needs the list of dataset IDs, best first"
-                    .to_owned(),
+            AttributeMergeType::DataSetPrecedence if order.is_empty() => problem(
+                path,
+                "dataSetPrecedence needs the list of dataset IDs, best first".to_owned(),
             ),
             AttributeMergeType::TimestampOrdered if !order.is_empty() => {
-                Some("attributeMerge.order: only dataSetPrecedence takes an order".to_owned())
+                problem(path, "only dataSetPrecedence takes an order".to_owned())
             }
             _ => order
                 .iter()
                 .enumerate()
                 .find(|(i, id)| order.iter().take(*i).any(|earlier| earlier == *id))
-                .map(|(_, id)| format!("attributeMerge.order: dataset {id} is listed twice")),
+                .and_then(|(_, id)| problem(path, format!("dataset {id} is listed twice"))),
         }
     }
+}
+
+/// What is wrong with a merge policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyProblem {
+    /// The JSON path of the property.
+    pub path: &'static str,
+    /// What was found and what is allowed.
+    pub text: String,
 }

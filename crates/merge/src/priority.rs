@@ -1,6 +1,7 @@
 use std::cmp::Reverse;
 
 use gather::RowRef;
+use xdm::Timestamp;
 
 use crate::policy::{AttributeMergeType, MergePolicy};
 
@@ -11,8 +12,8 @@ pub struct Fragment {
     pub at: RowRef,
     /// Its dataset's place in the policy, see [`Precedence::rank`].
     pub rank: u32,
-    /// Its custom timestamp, else its ingest time: microseconds since 1970.
-    pub updated: i64,
+    /// Its custom timestamp, else its ingest time.
+    pub updated: Timestamp,
     /// Its place in the store.
     pub sequence: u64,
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use profile_export::{Scope, Store};
+use profile_export::store::{Scope, Store};
 
 use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};

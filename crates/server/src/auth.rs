@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use headers::HeaderMapExt;
 use headers::authorization::{Authorization, Bearer};
-use profile_export::{Scope, Store};
+use profile_export::store::{Scope, Store};
 
 use crate::app::App;
 use crate::problem::{Answer, Problem};

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use profile_export::{BatchQuery, BatchRecord, Store};
+use profile_export::store::{Batch, BatchQuery, Store};
 use serde_json::{Map, Value, json};
 
 use crate::auth::ReadAccess;
@@ -45,7 +45,12 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
         .on_store(move |store| {
             let batches = store.catalog().batches(&wanted)?.into_iter();
             let objects: Map<String, Value> = batches
-                .map(|batch| (batch.id.clone(), some(object(batch), properties.as_deref())))
+                .map(|batch| {
+                    (
+                        batch.id.clone(),
+                        some(object(&batch), properties.as_deref()),
+                    )
+                })
                 .collect();
             Ok(Value::Object(objects))
         })
@@ -63,21 +68,21 @@ pub(crate) async fn get_batch(caller: ReadAccess, Path(id): Path<String>) -> Ans
     let object = caller
         .on_store(move |store| {
             let batch = find(store, &id)?;
-            Ok(json!({id: object(batch)}))
+            Ok(json!({id: object(&batch)}))
         })
         .await?;
     Ok(Json(object))
 }
 
-pub(crate) fn find(store: &Store, id: &str) -> Answer<BatchRecord> {
+pub(crate) fn find(store: &Store, id: &str) -> Answer<Batch> {
     let found = store.catalog().batch(id)?;
     found.ok_or_else(|| Problem::not_found(format!("no batch {id:?}")))
 }
 
 /// A batch in the platform's form; where its files lie is nobody's business outside.
-fn object(batch: BatchRecord) -> Value {
+fn object(batch: &Batch) -> Value {
     let mut object = json!({"version": "1.0.0", "tags": {}, "errors": []});
-    if let (Value::Object(object), Value::Object(body)) = (&mut object, batch.body) {
+    if let (Value::Object(object), Value::Object(body)) = (&mut object, json!(batch)) {
         object.extend(body);
         object.remove("folder");
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
+use export::read_json;
 use futures_util::StreamExt;
-use profile_export::read_json;
 use serde::Deserialize;
 
 use crate::app::App;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use profile_export::{BatchRecord, Store};
+use profile_export::store::{Batch, BatchFile, Store};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -41,13 +41,12 @@ pub(crate) async fn list_batch_files(
     query: Query,
 ) -> Answer<Json<Value>> {
     let batch = caller.on_store(move |store| find(store, &id)).await?;
-    let created = batch.body.get("created").and_then(Value::as_i64);
-    let created = created.unwrap_or_default().to_string();
+    let created = batch.created.millis().to_string();
     let files = (1..=files_of(&batch).len()).map(|number| {
         let id = format!("{}-{number}", batch.id);
         json!({
             "dataSetFileId": id,
-            "dataSetViewId": batch.dataset,
+            "dataSetViewId": batch.dataset(),
             "version": "1.0.0",
             "created": created,
             "updated": created,
@@ -137,11 +136,8 @@ fn page_of(files: Vec<Value>, query: &Query) -> Answer<Json<Value>> {
 }
 
 /// The files that a job wrote; those that came in are kept no longer than it takes to load them.
-fn files_of(batch: &BatchRecord) -> &[Value] {
-    match batch.body.get("files") {
-        Some(Value::Array(files)) if !batch.came_in() => files,
-        _ => &[],
-    }
+fn files_of(batch: &Batch) -> &[BatchFile] {
+    if batch.came_in() { &[] } else { &batch.files }
 }
 
 /// A file as the catalog knows it.
@@ -162,12 +158,12 @@ fn stored_file(store: &Store, file_id: &str) -> Answer<StoredFile> {
         .checked_sub(1)
         .and_then(|i| files_of(&batch).get(i))
         .ok_or_else(none)?;
-    let text = |name: &str| file.get(name).and_then(Value::as_str).unwrap_or_default();
+    let digest = file.digest.clone();
     Ok(StoredFile {
-        name: text("name").to_owned(),
-        path: store.batch_folder(&batch).join(text("name")),
-        length: file.get("length").and_then(Value::as_u64).unwrap_or(0),
-        digest: text("digest").to_owned(),
+        name: file.name.clone(),
+        path: store.batch_folder(&batch).join(&file.name),
+        length: file.length,
+        digest: digest.ok_or_else(|| Problem::internal(&"a file without a digest"))?,
     })
 }
 

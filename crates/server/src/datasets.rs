@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use profile_export::{BatchQuery, Class, Dataset, DatasetBody, Store, now_millis};
+use profile_export::platform::DatasetBody;
+use profile_export::store::{BatchQuery, Store};
+use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
@@ -37,7 +39,7 @@ pub(crate) async fn create_dataset(
     let made = caller
         .on_store(move |store| {
             let dataset = Dataset {
-                created: now_millis(),
+                created: Timestamp::now(),
                 ..body.into_dataset()
             };
             Ok(store.catalog().create_dataset(dataset)?)
@@ -181,8 +183,8 @@ fn object(store: &Store, dataset: &Dataset, rows: &HashMap<String, u64>) -> Answ
         "classification": {"dataBehavior": behavior, "managedBy": "CUSTOMER"},
         "state": "ACTIVE",
         "version": "1.0.0",
-        "created": dataset.created,
-        "updated": dataset.created,
+        "created": dataset.created.millis(),
+        "updated": dataset.created.millis(),
         "viewId": dataset.id,
         "files": format!("@/dataSets/{0}/views/{0}/files", dataset.id),
         "schemaRef": schema_ref,

@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use profile_export::{BatchRecord, Incoming, IncomingBody, Store};
-use serde_json::Value;
+use profile_export::platform::{Incoming, IncomingBody};
+use profile_export::store::{Batch, Store};
 
 use crate::app::App;
 use crate::auth::{ReadAccess, WriteAccess};
@@ -33,7 +33,7 @@ pub(crate) async fn create_incoming_batch(
     let batch = caller
         .on_store(move |store| Ok(body.create(store)?))
         .await?;
-    Ok((StatusCode::CREATED, Json(batch.body)))
+    Ok((StatusCode::CREATED, Json(batch)))
 }
 
 /// Give a batch a file
@@ -130,9 +130,9 @@ pub(crate) async fn end_incoming_batch(
 pub(crate) async fn get_incoming_batch(
     caller: ReadAccess,
     Path(id): Path<String>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<Batch>> {
     let batch = caller.on_store(move |store| incoming(store, &id)).await?;
-    Ok(Json(batch.body))
+    Ok(Json(batch))
 }
 
 fn open<'a>(store: &'a Store, id: &str) -> Answer<Incoming<'a>> {
@@ -140,8 +140,8 @@ fn open<'a>(store: &'a Store, id: &str) -> Answer<Incoming<'a>> {
     Ok(Incoming::open(store, id)?)
 }
 
-fn incoming(store: &Store, id: &str) -> Answer<BatchRecord> {
+fn incoming(store: &Store, id: &str) -> Answer<Batch> {
     let found = store.catalog().batch(id)?;
-    let found = found.filter(BatchRecord::came_in);
+    let found = found.filter(Batch::came_in);
     found.ok_or_else(|| Problem::not_found(format!("no batch {id:?} that comes in")))
 }

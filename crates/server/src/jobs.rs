@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use profile_export::{ExportRequest, JobPage, cancel_job, create_job, list_jobs as list, show_job};
-use serde_json::Value;
+use profile_export::jobs::{
+    Job, JobList, JobPage, cancel_job, create_job, get_job as get, list_jobs as list,
+};
+use profile_export::request::ExportRequest;
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
@@ -26,7 +28,7 @@ const PAGE: u32 = 1000;
     ),
     responses((status = 200, description = "A page of jobs", body = ExportJobPage), Problems),
 )]
-pub(crate) async fn list_jobs(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
+pub(crate) async fn list_jobs(caller: ReadAccess, query: Query) -> Answer<Json<JobList>> {
     let page = JobPage {
         limit: Some(query.number("limit", 1, PAGE)?.unwrap_or(PAGE)),
         offset: query.text("offset"),
@@ -48,7 +50,7 @@ pub(crate) async fn list_jobs(caller: ReadAccess, query: Query) -> Answer<Json<V
 pub(crate) async fn create_export_job(
     caller: WriteAccess,
     JsonBody(request): JsonBody<ExportRequest>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<Job>> {
     let most = caller.app().settings.max_waiting_jobs;
     let job = caller
         .on_store(move |store| {
@@ -56,7 +58,7 @@ pub(crate) async fn create_export_job(
             if waiting >= most as usize {
                 return Err(Problem::busy(format!("{waiting} jobs wait already")));
             }
-            Ok(create_job(store, &request)?.body)
+            Ok(create_job(store, &request)?)
         })
         .await?;
     caller.app().queue.wake();
@@ -69,14 +71,9 @@ pub(crate) async fn create_export_job(
     params(("id" = i64, Path, description = "The job's ID", minimum = 1)),
     responses((status = 200, description = "The job", body = ExportJob), Problems),
 )]
-pub(crate) async fn get_job(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub(crate) async fn get_job(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Job>> {
     let id = job_id(&id)?;
-    let job = caller
-        .on_store(move |store| match store.catalog().job(id)? {
-            Some(job) => Ok(show_job(store, job)),
-            None => Err(no_job(id)),
-        })
-        .await?;
+    let job = caller.on_store(move |store| Ok(get(store, id)?)).await?;
     Ok(Json(job))
 }
 
@@ -90,9 +87,6 @@ pub(crate) async fn delete_job(caller: WriteAccess, Path(id): Path<String>) -> A
     let id = job_id(&id)?;
     caller
         .on_store(move |store| {
-            if store.catalog().job(id)?.is_none() {
-                return Err(no_job(id));
-            }
             cancel_job(store, id)?;
             Ok(())
         })
@@ -104,8 +98,4 @@ pub(crate) async fn delete_job(caller: WriteAccess, Path(id): Path<String>) -> A
 fn job_id(text: &str) -> Answer<i64> {
     text.parse()
         .map_err(|_| Problem::not_found(format!("no job {text:?}")))
-}
-
-fn no_job(id: i64) -> Problem {
-    Problem::not_found(format!("no job {id}"))
 }

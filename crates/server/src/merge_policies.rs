@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use profile_export::{
-    MergePolicy, Scope, delete_merge_policy, merge_policies, merge_policy, now_millis,
-    put_merge_policy, read_json,
+use profile_export::platform::{
+    delete_merge_policy, merge_policies, merge_policy, put_merge_policy,
 };
+use profile_export::request::MergePolicy;
+use profile_export::store::Scope;
+use profile_export::xdm::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -130,9 +132,7 @@ pub(crate) async fn get_merge_policy(
 ) -> Answer<Json<Value>> {
     let version = query.number("version", 0, u32::MAX)?.map(i64::from);
     let policy = caller
-        .on_store(move |store| {
-            merge_policy(store.catalog(), &id, version).map_err(Problem::of_lookup)
-        })
+        .on_store(move |store| Ok(merge_policy(store.catalog(), &id, version)?))
         .await?;
     Ok(Json(object(&policy, caller.scope())))
 }
@@ -157,7 +157,7 @@ pub(crate) async fn create_merge_policy(
                     policy.id
                 )));
             }
-            Ok(put_merge_policy(catalog, policy, now_millis())?)
+            Ok(put_merge_policy(catalog, policy, Timestamp::now())?)
         })
         .await?;
     Ok(Json(object(&made, caller.scope())))
@@ -185,8 +185,8 @@ pub(crate) async fn replace_merge_policy(
     policy.id = id;
     let made = caller
         .on_store(move |store| {
-            merge_policy(store.catalog(), &policy.id, None).map_err(Problem::of_lookup)?;
-            Ok(put_merge_policy(store.catalog(), policy, now_millis())?)
+            merge_policy(store.catalog(), &policy.id, None)?;
+            Ok(put_merge_policy(store.catalog(), policy, Timestamp::now())?)
         })
         .await?;
     Ok(Json(object(&made, caller.scope())))
@@ -217,12 +217,16 @@ pub(crate) async fn patch_merge_policy(
     let made = caller
         .on_store(move |store| {
             let catalog = store.catalog();
-            let policy = merge_policy(catalog, &id, None).map_err(Problem::of_lookup)?;
+            let policy = merge_policy(catalog, &id, None)?;
             let mut body = json!(policy);
             for (i, change) in changes.iter().enumerate() {
                 apply(&mut body, change, i)?;
             }
-            Ok(put_merge_policy(catalog, policy_of(body)?, now_millis())?)
+            Ok(put_merge_policy(
+                catalog,
+                policy_of(body)?,
+                Timestamp::now(),
+            )?)
         })
         .await?;
     Ok(Json(object(&made, caller.scope())))
@@ -240,7 +244,7 @@ pub(crate) async fn remove_merge_policy(
 ) -> Answer<StatusCode> {
     caller
         .on_store(move |store| {
-            merge_policy(store.catalog(), &id, None).map_err(Problem::of_lookup)?;
+            merge_policy(store.catalog(), &id, None)?;
             Ok(delete_merge_policy(store.catalog(), &id)?)
         })
         .await?;
@@ -298,7 +302,7 @@ fn policy_of(mut body: Value) -> Answer<MergePolicy> {
         }
         object.retain(|name, _| !SERVER_ONLY.contains(&name.as_str()));
     }
-    Ok(read_json(body.to_string().as_bytes())?)
+    Ok(export::read_value(body)?)
 }
 
 /// A merge policy in the platform's form.

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use profile_export::jobs::JobStatus;
+
 use crate::problem::{Answer, Problem};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -89,20 +91,20 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn count_ended(&self, status: &str, profiles: u64) {
+    pub(crate) fn count_ended(&self, status: JobStatus, profiles: u64) {
         let state = State {
-            status: status.to_owned(),
+            status: status.to_string(),
         };
         self.ended.get_or_create(&state).inc();
         self.profiles.inc_by(profiles);
     }
 
     /// All metrics as text; `jobs` is how many there are in each state.
-    pub(crate) fn render(&self, jobs: &[(String, i64)]) -> Answer<String> {
+    pub(crate) fn render(&self, jobs: &[(JobStatus, i64)]) -> Answer<String> {
         self.jobs.clear();
         for (status, count) in jobs {
             let state = State {
-                status: status.clone(),
+                status: status.to_string(),
             };
             self.jobs.get_or_create(&state).set(*count);
         }

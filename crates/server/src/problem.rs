@@ -1,7 +1,9 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use profile_export::{Error, RequestError, StoreError};
+use profile_export::platform::{Error, ErrorKind};
+use profile_export::request::RequestError;
+use profile_export::store::{CatalogError, StoreError};
 use serde_json::json;
 
 /// An answer that says what went wrong, in the platform's form.
@@ -49,14 +51,6 @@ impl Problem {
             "the server could not do this; its log says why",
         )
     }
-
-    /// A refusal by a lookup by ID means that there is no such thing.
-    pub(crate) fn of_lookup(error: Error) -> Self {
-        match error {
-            Error::Request(RequestError { problem, .. }) => Self::not_found(problem),
-            other => other.into(),
-        }
-    }
 }
 
 impl From<RequestError> for Problem {
@@ -65,22 +59,33 @@ impl From<RequestError> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Refused(reason) => Self::conflict(reason),
-            other => Self::internal(&other),
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match (error.kind(), error) {
+            (_, Error::Request(error)) => error.into(),
+            (ErrorKind::BadRequest, error) => Self::bad_request(error.to_string()),
+            (ErrorKind::NotFound, error) => Self::not_found(error.to_string()),
+            (
+                ErrorKind::Conflict
+                | ErrorKind::BadInput
+                | ErrorKind::InvalidDataset
+                | ErrorKind::NewerFormat,
+                error,
+            ) => Self::conflict(error.to_string()),
+            (_, error) => Self::internal(&error),
         }
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Request(error) => error.into(),
-            Error::Store(error) => error.into(),
-            other => Self::internal(&other),
-        }
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        Error::from(error).into()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use profile_export::Progress;
+use profile_export::export::Progress;
 use tokio::sync::Notify;
 
 /// What runs now.

@@ -124,7 +124,7 @@ fn request_id(request: &Request) -> Option<HeaderValue> {
     };
     match request.headers().get(REQUEST_ID).filter(is_fit) {
         Some(id) => Some(id.clone()),
-        None => profile_export::new_id().try_into().ok(),
+        None => catalog::new_id().try_into().ok(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use profile_export::{put_segment, segment, segments};
+use profile_export::platform::{put_segment, segment, segments};
 use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
@@ -77,7 +77,7 @@ pub(crate) async fn create_segment(
 )]
 pub(crate) async fn get_segment(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
     let found = caller
-        .on_store(move |store| segment(store.catalog(), &id).map_err(Problem::of_lookup))
+        .on_store(move |store| Ok(segment(store.catalog(), &id)?))
         .await?;
     Ok(Json(found))
 }

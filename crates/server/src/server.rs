@@ -1,11 +1,14 @@
-use std::fs::File;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use profile_export::{StoreError, sweep, sweep_incoming};
+use profile_export::jobs::sweep;
+use profile_export::platform::sweep_incoming;
+use profile_export::store::{Store, StoreError};
+use store::FileLock;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -27,17 +30,17 @@ pub enum ServerError {
     Store(#[from] StoreError),
     /// The store could not be swept of what a crash left.
     #[error(transparent)]
-    Engine(#[from] profile_export::Error),
+    Platform(#[from] profile_export::platform::Error),
     /// The token file can't be used.
     #[error(transparent)]
     Tokens(#[from] TokenError),
     /// The address can't be listened on.
-    #[error("{address}: {source}")]
+    #[error("{address}: {reason}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The operating system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Anybody could reach it and nobody would have to sign in.
     #[error(
@@ -57,7 +60,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     /// Held as long as it runs: one server a store works off its queue.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Server {
@@ -76,11 +79,11 @@ impl Server {
             .transpose()?;
         let stores = Stores::new(settings.store.clone());
         let store = stores.any()?;
-        let lock = lock(&settings.store)?;
+        let lock = lock(&store, &settings.store)?;
         sweep(&store)?;
         sweep_incoming(&store)?;
         let address = settings.listen;
-        let failed = |source| ServerError::Listen { address, source };
+        let failed = |reason| ServerError::Listen { address, reason };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (api, description) = routes::api();
@@ -159,20 +162,10 @@ async fn wind_down(app: &App) {
     is_idle(Duration::from_secs(30)).await;
 }
 
-fn lock(folder: &std::path::Path) -> Result<File, ServerError> {
-    let path = folder.join("serve.lock");
-    let io = |source| StoreError::Io {
-        path: path.clone(),
-        source,
-    };
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(_) => Err(ServerError::Busy(folder.to_owned())),
+fn lock(store: &Store, folder: &Path) -> Result<FileLock, ServerError> {
+    let path = store.layout().serve_lock();
+    match FileLock::try_acquire(&path).map_err(StoreError::io(&path))? {
+        Some(lock) => Ok(lock),
+        None => Err(ServerError::Busy(folder.to_owned())),
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use profile_export::{Scope, Store, StoreError};
+use profile_export::store::{Scope, Store, StoreError};
 
 /// How many organisations and sandboxes are kept open.
 const KEPT: usize = 64;

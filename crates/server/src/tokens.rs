@@ -85,8 +85,7 @@ impl Tokens {
             problem,
         };
         let text = fs::read(path).map_err(|e| refuse(e.to_string()))?;
-        let tokens: Vec<Token> =
-            profile_export::read_json(&text).map_err(|e| refuse(e.to_string()))?;
+        let tokens: Vec<Token> = export::read_json(&text).map_err(|e| refuse(e.to_string()))?;
         Ok(Self { tokens })
     }
 

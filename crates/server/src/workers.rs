@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use profile_export::{
-    Error, Progress, RunOptions, Scope, StoreError, load_incoming, run_job, sweep,
-};
+use profile_export::export::Progress;
+use profile_export::jobs::{JobStatus, RunOptions, run_job, sweep};
+use profile_export::platform::{Error, load_incoming};
+use profile_export::store::{BatchStatus, Scope};
 use tokio::sync::Semaphore;
 
 use crate::app::App;
@@ -75,28 +76,26 @@ async fn next_job(app: &Arc<App>) -> Option<(Scope, i64)> {
     log(waiting).flatten()
 }
 
-fn run(app: &App, scope: &Scope, id: i64, progress: &Progress) -> Answer<()> {
+fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Answer<()> {
     let store = app.stores.get(scope)?;
-    let Some(job) = store.catalog().job(id)? else {
-        return Ok(());
-    };
     app.metrics.running.inc();
-    let result = run_job(&store, &job, &RunOptions::default(), progress);
+    let result = run_job(&store, id, &RunOptions::default(), progress);
     app.metrics.running.dec();
     match result {
         Ok(finished) => {
-            app.metrics.count_ended("SUCCEEDED", finished.profiles);
+            app.metrics
+                .count_ended(JobStatus::Succeeded, finished.profiles);
             let (profiles, events) = (finished.profiles, finished.events);
             tracing::info!(job = id, profiles, events, "job succeeded");
             Ok(())
         }
-        Err(Error::Store(StoreError::Cancelled)) => {
-            app.metrics.count_ended("CANCELLED", 0);
+        Err(error) if error.is_cancelled() => {
+            app.metrics.count_ended(JobStatus::Cancelled, 0);
             tracing::info!(job = id, "job cancelled");
             Ok(())
         }
         Err(Error::JobFailed { message, .. }) => {
-            app.metrics.count_ended("FAILED", 0);
+            app.metrics.count_ended(JobStatus::Failed, 0);
             tracing::warn!(job = id, error = message, "job failed");
             Ok(())
         }
@@ -105,7 +104,7 @@ fn run(app: &App, scope: &Scope, id: i64, progress: &Progress) -> Answer<()> {
             if store
                 .catalog()
                 .job(id)?
-                .is_none_or(|job| job.status != "NEW") =>
+                .is_none_or(|job| job.status != JobStatus::New) =>
         {
             Ok(())
         }
@@ -118,7 +117,13 @@ pub(crate) async fn load_batches(app: Arc<App>) {
     while !app.queue.is_stopping() {
         let shared = Arc::clone(&app);
         let staged = app
-            .blocking(move || Ok(shared.stores.any()?.catalog().incoming_batches("staged")?))
+            .blocking(move || {
+                Ok(shared
+                    .stores
+                    .any()?
+                    .catalog()
+                    .incoming_batches(BatchStatus::Staged)?)
+            })
             .await;
         let Some((scope, id)) = log(staged).and_then(|staged| staged.into_iter().next()) else {
             let _ = tokio::time::timeout(LOOK, app.queue.batches.notified()).await;
@@ -137,7 +142,10 @@ pub(crate) async fn load_batches(app: Arc<App>) {
             .await;
         app.queue.end(&work);
         match log(result) {
-            Some(status) => tracing::info!(batch = id, status, "batch loaded"),
+            Some(status) => {
+                let status = status.map(BatchStatus::word);
+                tracing::info!(batch = id, status, "batch loaded");
+            }
             None => tokio::time::sleep(LOOK).await,
         }
     }

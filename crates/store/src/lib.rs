@@ -1,24 +1,47 @@
-//! The profile and event store: loads records, lays them out on disk, maps them back.
+//! The profile and event store: loads records, keeps them in runs, takes snapshots, compacts, verifies.
 //!
-//! A load becomes one or more immutable runs ([`Run`]); the catalog, a SQLite file, names the runs
-//! that are part of the store. A reader takes a [`Snapshot`] and is never disturbed by later loads.
+//! A load becomes one or more immutable runs (crate `run`); the catalog (crate `catalog`) names the runs
+//! that are part of the store. A reader takes a [`Snapshot`](run::Snapshot) and is never disturbed by
+//! later loads.
+//!
+//! ```
+//! use profile_export_store::{Input, LoadOptions, DatasetInputs, Scope, Store};
+//! use decode::Progress;
+//! use xdm::{Class, Dataset};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let store = Store::open(folder.path().join("store"), Scope::default())?;
+//! let crm = store.catalog().create_dataset(Dataset::new("", "crm", Class::Profile))?;
+//!
+//! let file = folder.path().join("people.ndjson");
+//! std::fs::write(&file, r#"{"identityMap": {"Email": [{"id": "ann@example.com"}]}}"#)?;
+//! let load = DatasetInputs::new(&crm.id, vec![Input::File(file)]);
+//! let report = store.ingest(&[load], &LoadOptions::default(), &Progress::default())?;
+//! assert_eq!(report.loaded, 1);
+//! assert_eq!(store.snapshot(None)?.runs.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
 
-mod catalog;
+mod compact;
 mod error;
+mod ingest;
+mod layout;
 mod load;
-mod maintenance;
-mod progress;
-mod record;
-mod run;
+mod lock;
+mod rejects;
+mod stats;
 mod store;
+mod sweep;
+mod verify;
 
-pub use catalog::{
-    BatchQuery, BatchRecord, Catalog, Dataset, DocumentKind, JobOffset, JobQuery, JobRecord,
-    JobSort, NewJob, Scope, new_id,
-};
+pub use catalog::Scope;
+pub use decode::Input;
 pub use error::{Result, StoreError};
-pub use load::{DatasetBatches, Input, LoadReport, OnBadRecord, PrimaryIdentity};
-pub use maintenance::{DatasetStats, Stats};
-pub use progress::Progress;
-pub use run::{Records, RowValues, Run};
-pub use store::{DatasetInputs, Snapshot, Store};
+pub use ingest::{DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
+pub use layout::Layout;
+pub use lock::FileLock;
+pub use stats::{DatasetStats, Stats};
+pub use store::Store;
+pub use sweep::sweep_folder;

@@ -1,61 +1,26 @@
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use catalog::{Batch, Catalog, Kind, Scope};
 use rayon::prelude::*;
-use xdm::{Class, Fields};
+use run::{Run, Snapshot};
+use xdm::Class;
 
-use crate::Progress;
-use crate::catalog::{Catalog, Dataset, RunChange, Scope};
-use crate::error::{AtPath, Result, StoreError};
-use crate::load::{Input, LoadReport, LoadSettings, LoadTarget, Loading, OnBadRecord, load};
-use crate::run::{Run, RunFiles, sync_folder};
+use crate::error::{AtPath, Result};
+use crate::layout::Layout;
+use crate::lock::FileLock;
+use crate::sweep::{remove_folder, sweep_folder};
 
-/// A folder with a catalog and runs.
-///
-/// ```text
-/// STORE/
-///   catalog.sqlite   what is part of the store
-///   runs/            the records, see [`crate::Run`]
-///   batches/         the exports: a folder for each batch
-///   staging/         batches that are being written: a folder for each running job
-///   incoming/        files of batches that are being uploaded: a folder for each batch
-///   load.lock        held by whoever changes the runs
-/// ```
+/// A folder with a catalog, runs and batches: see [`Layout`].
 pub struct Store {
-    folder: PathBuf,
+    layout: Layout,
     catalog: Catalog,
     durable: bool,
 }
 
-/// One dataset's share of a load.
-#[derive(Clone, Debug)]
-pub struct DatasetInputs {
-    /// The dataset's ID.
-    pub dataset: String,
-    /// What is loaded, in order.
-    pub inputs: Vec<Input>,
-    /// When the records came in (microseconds since 1970), if not now and no field says so.
-    pub ingested_at: Option<i64>,
-    /// The top-level fields that are stored, beside those that every export needs; all where it is
-    /// missing. For stores that are thrown away after one export.
-    pub keep: Option<Vec<String>>,
-}
-
-/// The store as it stood at one generation.
-pub struct Snapshot {
-    /// The number of the change that made it.
-    pub generation: i64,
-    /// The union schema of the profile datasets.
-    pub profile_union: Fields,
-    /// The union schema of the event datasets.
-    pub event_union: Fields,
-    /// All datasets, those without records too.
-    pub datasets: Vec<Dataset>,
-    /// Its runs, oldest first.
-    pub runs: Vec<Run>,
-}
+/// Proof that its holder alone changes the runs.
+pub(crate) struct RunsLock(FileLock);
 
 impl Store {
     /// Opens a store, making the folder where it is missing.
@@ -75,13 +40,11 @@ impl Store {
     }
 
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
-        for name in ["runs", "batches", "staging", "incoming"] {
-            let sub = folder.join(name);
-            fs::create_dir_all(&sub).at(&sub)?;
-        }
-        let catalog = Catalog::open(&folder.join("catalog.sqlite"), scope, durable)?;
+        let layout = Layout::new(folder);
+        layout.create()?;
+        let catalog = Catalog::open(&layout.catalog(), scope, durable)?;
         Ok(Self {
-            folder,
+            layout,
             catalog,
             durable,
         })
@@ -93,22 +56,10 @@ impl Store {
         &self.catalog
     }
 
-    /// The folder that batches are published in.
+    /// Where everything in the store is.
     #[must_use]
-    pub fn batches_folder(&self) -> PathBuf {
-        self.folder.join("batches")
-    }
-
-    /// The folder that running jobs write in.
-    #[must_use]
-    pub fn staging_folder(&self) -> PathBuf {
-        self.folder.join("staging")
-    }
-
-    /// The folder that uploaded files wait in until their batch is loaded.
-    #[must_use]
-    pub fn incoming_folder(&self) -> PathBuf {
-        self.folder.join("incoming")
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Whether what it holds is synced to disk.
@@ -117,39 +68,18 @@ impl Store {
         self.durable
     }
 
-    fn run_folder(&self, name: &str) -> PathBuf {
-        self.folder.join("runs").join(name)
-    }
-
     /// Takes the lock that whoever changes the runs must hold, and sweeps what a crash left behind.
-    pub(crate) fn lock_runs(&self) -> Result<File> {
-        let path = self.folder.join("load.lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .at(&path)?;
-        lock.lock().at(&path)?;
-        self.sweep_runs()?;
+    pub(crate) fn lock_runs(&self) -> Result<RunsLock> {
+        let path = self.layout.load_lock();
+        let lock = RunsLock(FileLock::acquire(&path).at(&path)?);
+        self.sweep_runs(&lock)?;
         Ok(lock)
     }
 
     /// Deletes the run folders that the catalog does not name.
-    pub(crate) fn sweep_runs(&self) -> Result<()> {
+    pub(crate) fn sweep_runs(&self, RunsLock(_held): &RunsLock) -> Result<()> {
         let known: HashSet<String> = self.catalog.forget_removed_runs()?.into_iter().collect();
-        let runs = self.folder.join("runs");
-        for entry in fs::read_dir(&runs).at(&runs)? {
-            let entry = entry.at(&runs)?;
-            if !entry
-                .file_name()
-                .to_str()
-                .is_some_and(|n| known.contains(n))
-            {
-                fs::remove_dir_all(entry.path()).at(entry.path())?;
-            }
-        }
-        Ok(())
+        sweep_folder(&self.layout.runs(), |name| Ok(!known.contains(name)))
     }
 
     /// The store as it is, or as it was at an earlier generation.
@@ -167,10 +97,10 @@ impl Store {
             .par_iter()
             .map(|run| {
                 let dataset = &run.dataset;
-                let folder = self.run_folder(&run.folder);
-                Run::open(&folder, &dataset.id, dataset.class, &run.files)
+                let folder = self.layout.run(&run.folder);
+                Run::open(&folder, &dataset.id, dataset.class, &run.files).map(Arc::new)
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<_, _>>()?;
         Ok(Snapshot {
             generation,
             profile_union: self.catalog.union(Class::Profile, Some(generation))?,
@@ -180,159 +110,31 @@ impl Store {
         })
     }
 
-    /// Loads records into datasets, all of them or none.
-    ///
-    /// `now` is the time of the call in microseconds since 1970: the ingest timestamp where nothing
-    /// else gives one.
+    /// Where a batch's files are: in the store, unless its job was told another place.
+    #[must_use]
+    pub fn batch_folder(&self, batch: &Batch) -> PathBuf {
+        match &batch.folder {
+            Some(folder) => folder.clone(),
+            None => self.layout.batches().join(&batch.id),
+        }
+    }
+
+    /// Deletes a batch with its files.
     ///
     /// # Errors
-    /// A bad record (unless they are skipped), an unreadable input, an unknown dataset, a full disk;
-    /// then the store is as before.
-    pub fn ingest(
-        &self,
-        loads: &[DatasetInputs],
-        on_bad_record: &OnBadRecord,
-        now: i64,
-        progress: &Progress,
-    ) -> Result<LoadReport> {
-        let _lock = self.lock_runs()?;
-        let result = self.ingest_locked(loads, on_bad_record, now, progress);
-        if result.is_err() {
-            // What was written is swept now, or at the next load where even that fails.
-            let _ = self.sweep_runs();
+    /// There is no such batch, or it came in; the catalog can't be written, the files can't be deleted.
+    pub fn delete_batch(&self, id: &str) -> Result<()> {
+        let batch = self.catalog.batch(id)?;
+        let batch = batch.ok_or_else(|| catalog::Error::not_found(Kind::Batch, id))?;
+        if batch.came_in() {
+            return Err(catalog::Error::Conflict(format!(
+                "batch {id} came in: its records are part of dataset {} and can't be taken out",
+                batch.dataset()
+            ))
+            .into());
         }
-        result
-    }
-
-    fn ingest_locked(
-        &self,
-        loads: &[DatasetInputs],
-        on_bad_record: &OnBadRecord,
-        now: i64,
-        progress: &Progress,
-    ) -> Result<LoadReport> {
-        let snapshot = self.snapshot(None)?;
-        let mut unions = [snapshot.profile_union, snapshot.event_union];
-        let mut next_sequence = self.catalog.next_sequence()?;
-        let runs_folder = self.folder.join("runs");
-        let settings = LoadSettings {
-            on_bad_record,
-            runs: &runs_folder,
-            durable: self.durable,
-            progress,
-        };
-        let mut written = WrittenRuns {
-            known: snapshot.runs.into_iter().map(Arc::new).collect(),
-            added: Vec::new(),
-            report: LoadReport::default(),
-        };
-        // The last run of one dataset is written while the next dataset is parsed.
-        let mut last: Option<(String, Loading<'_>)> = None;
-        for (i, part) in loads.iter().enumerate() {
-            let dataset = self
-                .catalog
-                .dataset(&part.dataset)?
-                .ok_or_else(|| StoreError::Refused(format!("no dataset {:?}", part.dataset)))?;
-            if last.as_ref().is_some_and(|(id, _)| *id == dataset.id) {
-                // Its events are known to this one.
-                written.finish(last.take())?;
-            }
-            let union = match dataset.class {
-                Class::Profile => &mut unions[0],
-                Class::Event => &mut unions[1],
-            };
-            let mut types = union.clone();
-            types
-                .unite(&dataset.declared_fields()?)
-                .map_err(|e| StoreError::Refused(format!("dataset {}: {e}", dataset.name)))?;
-            let keep = part.keep.clone().map(|mut keep| {
-                if dataset.class == Class::Event {
-                    // What events are ordered by.
-                    keep.extend(["_id".to_owned(), "timestamp".to_owned()]);
-                }
-                keep
-            });
-            let target = LoadTarget {
-                dataset: &dataset.id,
-                class: dataset.class,
-                primary_identity: dataset.primary()?,
-                ingested_at: part.ingested_at.unwrap_or(now),
-                ingested_at_field: match part.ingested_at {
-                    Some(_) => None,
-                    None => dataset.ingest_field()?,
-                },
-                types,
-                keep: keep.as_deref(),
-                first_sequence: next_sequence,
-            };
-            let known = written.known.iter().filter(|run| run.dataset == dataset.id);
-            let known: Vec<Arc<Run>> = known.cloned().collect();
-            let mut count = 0;
-            let (finished, loading) = rayon::join(
-                || written.finish(last.take()),
-                || {
-                    load(&part.inputs, &target, known, &settings, || {
-                        count += 1;
-                        format!("{:08}-{i:03}-{count:04}", snapshot.generation + 1)
-                    })
-                },
-            );
-            finished?;
-            let loading = loading?;
-            next_sequence = loading.next_sequence;
-            *union = loading.types.clone();
-            last = Some((dataset.id, loading));
-        }
-        written.finish(last)?;
-        progress.check()?;
-        if self.durable {
-            sync_folder(&runs_folder)?;
-        }
-        let [profile, event] = unions;
-        self.catalog.change_runs(&RunChange {
-            added: &written.added,
-            removed: &[],
-            unions: &[(Class::Profile, profile), (Class::Event, event)],
-            next_sequence,
-        })?;
-        Ok(written.report)
-    }
-
-    pub(crate) fn runs_folder(&self) -> PathBuf {
-        self.folder.join("runs")
-    }
-
-    /// The folder of the store.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-}
-
-/// What an ingest wrote so far.
-struct WrittenRuns {
-    /// All runs whose events later parts of the ingest must know.
-    known: Vec<Arc<Run>>,
-    /// Dataset, folder and files of the new ones.
-    added: Vec<(String, String, RunFiles)>,
-    report: LoadReport,
-}
-
-impl WrittenRuns {
-    /// Ends the load of a dataset.
-    fn finish(&mut self, last: Option<(String, Loading<'_>)>) -> Result<()> {
-        let Some((dataset, loading)) = last else {
-            return Ok(());
-        };
-        let loaded = loading.finish()?;
-        self.report.read += loaded.report.read;
-        self.report.loaded += loaded.report.loaded;
-        self.report.dropped += loaded.report.dropped;
-        self.report.bad += loaded.report.bad;
-        self.known.extend(loaded.opened);
-        let runs = loaded.runs.into_iter();
-        self.added
-            .extend(runs.map(|(folder, files)| (dataset.clone(), folder, files)));
-        Ok(())
+        // First out of sight, then off the disk: a crash in between leaves what is swept.
+        self.catalog.delete_batch(id)?;
+        remove_folder(&self.batch_folder(&batch))
     }
 }

@@ -5,14 +5,38 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{AtPath, Result, WriteError};
-use crate::file::{FileInfo, FileOptions, ParquetFile};
+use crate::options::WriterOptions;
+use crate::parquet_writer::ParquetWriter;
+
+/// How a batch is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// How each of its files is written.
+    pub writer: WriterOptions,
+    /// Rows after which a next file begins; one file where it is missing.
+    pub max_rows_per_file: Option<usize>,
+    /// Whether files and folders are synced to the disk before they are visible.
+    pub durable: bool,
+}
+
+/// A finished file of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Its name within the batch.
+    pub name: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The XXH3-128 digest of its bytes.
+    pub digest: u128,
+}
 
 /// Writes one batch. Dropped before it is published, it takes its files with it.
 pub struct BatchWriter {
     schema: SchemaRef,
-    options: FileOptions,
-    durable: bool,
-    file: Option<ParquetFile>,
+    options: BatchOptions,
+    file: Option<ParquetWriter<File>>,
     files: Vec<FileInfo>,
     staging: Staging,
 }
@@ -41,8 +65,7 @@ impl BatchWriter {
         staging: PathBuf,
         target: PathBuf,
         schema: SchemaRef,
-        options: FileOptions,
-        durable: bool,
+        options: BatchOptions,
     ) -> Result<Self> {
         fs::create_dir(&staging).at(&staging)?;
         let mut writer = Self {
@@ -53,7 +76,6 @@ impl BatchWriter {
             },
             schema,
             options,
-            durable,
             file: None,
             files: Vec::new(),
         };
@@ -68,17 +90,20 @@ impl BatchWriter {
     pub fn write(&mut self, mut batch: RecordBatch) -> Result<()> {
         let limit = self.options.max_rows_per_file.unwrap_or(usize::MAX).max(1);
         while batch.num_rows() > 0 {
-            let written = self.file.as_ref().map_or(0, ParquetFile::rows) as usize;
-            let room = limit - written;
-            if room == 0 {
+            if self
+                .file
+                .as_ref()
+                .is_none_or(|f| f.rows() as usize >= limit)
+            {
                 self.close_file()?;
                 self.open_file()?;
+            }
+            let path = self.path();
+            let Some(file) = &mut self.file else {
                 continue;
-            }
-            let n = room.min(batch.num_rows());
-            if let Some(file) = &mut self.file {
-                file.push(batch.slice(0, n))?;
-            }
+            };
+            let n = (limit - file.rows() as usize).min(batch.num_rows());
+            file.push(batch.slice(0, n)).at(path)?;
             batch = batch.slice(n, batch.num_rows() - n);
         }
         Ok(())
@@ -90,12 +115,12 @@ impl BatchWriter {
     /// The disk is full.
     pub fn finish(mut self) -> Result<StagedBatch> {
         self.close_file()?;
-        if self.durable {
+        if self.options.durable {
             sync_folder(&self.staging.hidden)?;
         }
         Ok(StagedBatch {
             files: self.files,
-            durable: self.durable,
+            durable: self.options.durable,
             staging: self.staging,
         })
     }
@@ -104,17 +129,33 @@ impl BatchWriter {
         format!("part-{:05}.parquet", self.files.len())
     }
 
+    fn path(&self) -> PathBuf {
+        self.staging.hidden.join(self.name())
+    }
+
     fn open_file(&mut self) -> Result<()> {
-        let path = self.staging.hidden.join(self.name());
-        self.file = Some(ParquetFile::create(&path, &self.schema, &self.options)?);
+        let path = self.path();
+        let file = File::create_new(&path).at(&path)?;
+        let writer = ParquetWriter::new(file, &self.schema, &self.options.writer).at(&path)?;
+        self.file = Some(writer);
         Ok(())
     }
 
     fn close_file(&mut self) -> Result<()> {
-        if let Some(file) = self.file.take() {
-            let name = self.name();
-            self.files.push(file.finish(&name, self.durable)?);
+        let Some(file) = self.file.take() else {
+            return Ok(());
+        };
+        let path = self.path();
+        let (file, written) = file.finish().at(&path)?;
+        if self.options.durable {
+            file.sync_all().at(&path)?;
         }
+        self.files.push(FileInfo {
+            name: self.name(),
+            length: written.length,
+            rows: written.rows,
+            digest: written.digest,
+        });
         Ok(())
     }
 }

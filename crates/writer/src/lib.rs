@@ -1,15 +1,18 @@
 //! Parquet batches, published all at once.
 //!
-//! A [`BatchWriter`] writes the files of one batch into a hidden folder; [`StagedBatch::publish`]
+//! A [`ParquetWriter`] writes one file into any sink. A [`BatchWriter`] writes the files of one batch into a hidden folder; [`StagedBatch::publish`]
 //! makes them visible by one rename. Columns of a row group are encoded in parallel on rayon's
 //! threads into the one file; what comes out depends on the rows alone.
 
 mod batch;
+mod digest;
 mod encoding;
 mod error;
-mod file;
-mod sink;
+mod options;
+mod parquet_writer;
 
-pub use batch::{BatchWriter, StagedBatch};
+pub use batch::{BatchOptions, BatchWriter, FileInfo, StagedBatch};
 pub use error::{Result, WriteError};
-pub use file::{FileInfo, FileOptions};
+pub use options::{Codec, Encodings, WriterOptions};
+pub use parquet::errors::ParquetError as EncodeError;
+pub use parquet_writer::{ParquetWriter, Written};

@@ -80,7 +80,9 @@ impl Class {
     }
 }
 
-fn identity_map() -> FieldType {
+/// The type of `identityMap`: map<namespace, list<identity>>.
+#[must_use]
+pub fn identity_map() -> FieldType {
     let mut item = Fields::default();
     item.insert("id", FieldType::String);
     item.insert("authenticatedState", FieldType::String);
@@ -88,7 +90,9 @@ fn identity_map() -> FieldType {
     FieldType::Map(Box::new(FieldType::List(Box::new(FieldType::Object(item)))))
 }
 
-fn segment_membership() -> FieldType {
+/// The type of `segmentMembership`: map<namespace, map<segment, membership>>.
+#[must_use]
+pub fn segment_membership() -> FieldType {
     let mut membership = Fields::default();
     membership.insert("status", FieldType::String);
     membership.insert("lastQualificationTime", FieldType::DateTime);

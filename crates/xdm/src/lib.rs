@@ -14,19 +14,23 @@
 //! ```
 
 mod class;
+mod dataset;
 mod identity;
 mod nearest;
 mod path;
+mod recency;
 mod schema;
 mod spelling;
 mod time;
 mod types;
 
-pub use class::Class;
+pub use class::{Class, identity_map, segment_membership};
+pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
 pub use identity::{Identity, PersonKey, digest128};
 pub use nearest::nearest;
 pub use path::{FieldPath, PathError, quote_part};
+pub use recency::Recency;
 pub use schema::{SchemaError, fields_from_json_schema};
 pub use spelling::{Spelling, spelling};
-pub use time::{format_rfc3339, parse_date, parse_rfc3339};
+pub use time::{Timestamp, epoch_millis, parse_date};
 pub use types::{FieldType, Fields, TypeConflict, list_of, map_of};

@@ -1,13 +1,112 @@
-use chrono::{DateTime, SecondsFormat};
+use std::fmt;
+use std::time::SystemTime;
 
-/// Reads an RFC 3339 timestamp with an offset.
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z, the precision at which everything is compared.
 ///
-/// Returns microseconds since 1970-01-01T00:00:00Z; digits past the sixth are cut off, since the
-/// contract compares at microsecond precision. `None` where the text is anything else, a timestamp
-/// without an offset and a leap second among them.
-#[must_use]
-pub fn parse_rfc3339(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
+/// The one type of time in the engine; [`From`] takes those of the standard library and of chrono.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment of the call, by the system's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        Utc::now().into()
+    }
+
+    /// So many microseconds after 1970.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// So many milliseconds after 1970; the last moment there is where they are more than fit.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// Microseconds since 1970.
+    #[inline]
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since 1970.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Reads an RFC 3339 timestamp with an offset.
+    ///
+    /// Digits past the sixth are cut off. `None` where the text is anything else, a timestamp without
+    /// an offset and a leap second among them.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_micros(text.as_bytes()).map(Self)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, with as many decimals (0, 3 or 6) as it needs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp_micros(self.0) {
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            None => write!(f, "{} µs since 1970", self.0),
+        }
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_micros())
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        DateTime::<Utc>::from(time).into()
+    }
+}
+
+/// A [`Timestamp`] in JSON as the platform writes times: milliseconds since 1970.
+pub mod epoch_millis {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Timestamp;
+
+    /// Writes whole milliseconds.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(time.millis())
+    }
+
+    /// Reads milliseconds.
+    ///
+    /// # Errors
+    /// Anything but an integer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_millis)
+    }
+}
+
+fn parse_micros(bytes: &[u8]) -> Option<i64> {
     let (date, rest) = bytes.split_at_checked(10)?;
     let days = i64::from(days_of(date)?);
     let (clock, mut rest) = rest.split_at_checked(9)?;
@@ -56,15 +155,6 @@ pub fn parse_date(text: &str) -> Option<i32> {
     days_of(text.as_bytes())
 }
 
-/// Writes microseconds since 1970 as RFC 3339 in UTC, with as many decimals (0, 3 or 6) as they need.
-#[must_use]
-pub fn format_rfc3339(micros: i64) -> String {
-    match DateTime::from_timestamp_micros(micros) {
-        Some(time) => time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        None => format!("{micros} µs since 1970"),
-    }
-}
-
 fn pair(tens: u8, ones: u8) -> Option<u32> {
     (tens.is_ascii_digit() && ones.is_ascii_digit())
         .then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
@@ -77,24 +167,8 @@ fn days_of(date: &[u8]) -> Option<i32> {
     };
     let year = i32::try_from(pair(y1, y2)? * 100 + pair(y3, y4)?).ok()?;
     let (month, day) = (pair(m1, m2)?, pair(d1, d2)?);
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let length = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + u32::from(leap),
-        _ => return None,
-    };
-    if day == 0 || day > length {
-        return None;
-    }
-    // Count in years that begin in March, so that the leap day is a year's last.
-    let (month, day) = (i32::try_from(month).ok()?, i32::try_from(day).ok()?);
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
+    let date = NaiveDate::from_ymd_opt(year, month, day)?;
+    Some(date.to_epoch_days())
 }
 
 #[cfg(test)]
@@ -112,8 +186,8 @@ mod tests {
             "1969-12-31T23:59:59.25-00:30",
             "2024-02-29t00:00:00z",
         ] {
-            let expected = DateTime::parse_from_rfc3339(text).map(|t| t.timestamp_micros());
-            assert_eq!(parse_rfc3339(text), expected.ok(), "{text}");
+            let expected = DateTime::parse_from_rfc3339(text).map(|t| t.to_utc().into());
+            assert_eq!(Timestamp::parse(text), expected.ok(), "{text}");
         }
     }
 
@@ -133,16 +207,14 @@ mod tests {
             "2018-10-25T13:22:04Zx",
             "２018-10-25T13:22:04Z",
         ] {
-            assert_eq!(parse_rfc3339(text), None, "{text}");
+            assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn writes_what_it_reads() {
         let text = "2018-10-25T20:22:04.000250Z";
-        assert_eq!(
-            format_rfc3339(parse_rfc3339(text).expect("a timestamp")),
-            text
-        );
+        let time = Timestamp::parse(text).expect("a timestamp");
+        assert_eq!(time.to_string(), text);
     }
 }

@@ -3,15 +3,21 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray,
-};
+use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use parquet::arrow::ArrowWriter;
-use profile_export::*;
+use profile_export::export::Progress;
+use profile_export::jobs::{
+    FolderExport, JobStatus, RunOptions, create_job, export_folder, run_job,
+};
+use profile_export::platform::{
+    SourceFolder, delete_merge_policy, merge_policies, put_merge_policy, put_segment,
+};
+use profile_export::request::{ExportRequest, MergePolicy};
+use profile_export::store::{DatasetInputs, Input, LoadOptions, OnBadRecord};
+use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
-use crate::readback;
-use crate::scratch::{Scratch, request, sorted};
+use crate::scratch::{Scratch, batches, request, sorted};
 
 const CRM: &str = "0000000000000000000000a1";
 const WEB: &str = "0000000000000000000000a2";
@@ -121,16 +127,18 @@ fn the_ingest_timestamp_is_given_or_read_or_the_time_of_the_call() {
     scratch.dataset(WEB, Class::Profile, json!({"ingestedAtField": "meta.in"}));
     let load = |dataset: &str, id: &str, more: Value, given: Option<&str>| {
         let text = format!("{}\n", person(id, more));
+        let input = Input::File(scratch.file("one.ndjson", text));
         let load = DatasetInputs {
-            dataset: dataset.to_owned(),
-            inputs: vec![Input::File(scratch.file("one.ndjson", text))],
-            ingested_at: given.map(|time| parse_rfc3339(time).unwrap()),
-            keep: None,
+            ingested_at: given.map(|time| Timestamp::parse(time).unwrap()),
+            ..DatasetInputs::new(dataset, vec![input])
         };
-        let now = parse_rfc3339("2020-01-03T00:00:00Z").unwrap();
+        let options = LoadOptions {
+            now: Timestamp::parse("2020-01-03T00:00:00Z").unwrap(),
+            ..LoadOptions::default()
+        };
         scratch
             .store
-            .ingest(&[load], &OnBadRecord::Fail, now, &Progress::default())
+            .ingest(&[load], &options, &Progress::default())
             .unwrap();
     };
     load(
@@ -236,9 +244,7 @@ fn each_kind_of_bad_record_fails_the_load_and_says_where_and_why() {
         "the store is as before"
     );
     assert_eq!(
-        fs::read_dir(scratch.store.folder().join("runs"))
-            .unwrap()
-            .count(),
+        fs::read_dir(scratch.store.layout().runs()).unwrap().count(),
         0
     );
 }
@@ -330,7 +336,7 @@ fn a_bad_request_names_the_path_what_was_found_and_what_is_allowed() {
         ),
         (
             json!({"mergePolicy": {"id": "timestampOrdered-none-mp", "version": 2}}),
-            "has no version 2; the newest is 1",
+            "in version 2; the newest is 1",
         ),
         (
             json!({"filter": {"segments": [{"segmentNs": "ups"}]}}),
@@ -363,7 +369,7 @@ fn a_bad_request_names_the_path_what_was_found_and_what_is_allowed() {
     ];
     for (more, expected) in cases {
         let error = scratch.run(&request(more)).expect_err(expected);
-        assert!(error.is_refusal(), "{error:?}");
+        assert!(error.kind().is_refusal(), "{error:?}");
         assert!(
             error.to_string().contains(expected),
             "{error}\nshould say {expected}"
@@ -414,11 +420,11 @@ fn segments_whose_definitions_differ_in_their_policy_need_one_to_be_named() {
         scratch.run(&request(json!({"filter": {"segments": segments}})))
     };
     assert_eq!(
-        asking(&["s2"]).unwrap().job["mergePolicy"]["id"],
+        asking(&["s2"]).unwrap().job.merge_policy.id,
         "timestampOrdered-pdg-mp"
     );
     assert_eq!(
-        asking(&["s9"]).unwrap().job["mergePolicy"]["id"],
+        asking(&["s9"]).unwrap().job.merge_policy.id,
         "timestampOrdered-none-mp"
     );
     let error = asking(&["s1", "s2"]).expect_err("they differ").to_string();
@@ -444,7 +450,7 @@ fn a_policy_update_makes_a_version_and_the_old_one_stays_usable() {
         put_merge_policy(
             scratch.store.catalog(),
             serde_json::from_value(policy).unwrap(),
-            0,
+            Timestamp::default(),
         )
         .unwrap();
     }
@@ -458,9 +464,14 @@ fn a_schema_has_one_default_policy() {
     let scratch = with_crm();
     scratch.load(CRM, &[person("a", json!({}))]).unwrap();
     let catalog = scratch.store.catalog();
-    let used = || scratch.run(&request(json!({}))).unwrap().job["mergePolicy"].clone();
+    let used = || json!(scratch.run(&request(json!({}))).unwrap().job.merge_policy);
     let put = |body: Value| {
-        put_merge_policy(catalog, serde_json::from_value(body).unwrap(), 0).unwrap();
+        put_merge_policy(
+            catalog,
+            serde_json::from_value(body).unwrap(),
+            Timestamp::default(),
+        )
+        .unwrap();
     };
     assert_eq!(used()["id"], "timestampOrdered-none-mp");
     for id in ["first", "second"] {
@@ -478,9 +489,13 @@ fn a_schema_has_one_default_policy() {
     assert_eq!(used(), json!({"id": "second", "version": 2}));
     // A policy that contradicts itself, and the built-in ones, are refused.
     let refused = |body: Value| {
-        put_merge_policy(catalog, serde_json::from_value(body).unwrap(), 0)
-            .expect_err("refused")
-            .to_string()
+        put_merge_policy(
+            catalog,
+            serde_json::from_value(body).unwrap(),
+            Timestamp::default(),
+        )
+        .expect_err("refused")
+        .to_string()
     };
     let precedence = json!({"type": "dataSetPrecedence"});
     let error = refused(json!({"id": "p", "attributeMerge": precedence}));
@@ -494,14 +509,19 @@ fn a_job_keeps_its_policy_when_that_is_deleted() {
     scratch.load(CRM, &[person("a", json!({}))]).unwrap();
     let catalog = scratch.store.catalog();
     let policy = json!({"id": "mine", "identityGraph": {"type": "pdg"}});
-    put_merge_policy(catalog, serde_json::from_value(policy).unwrap(), 0).unwrap();
+    put_merge_policy(
+        catalog,
+        serde_json::from_value(policy).unwrap(),
+        Timestamp::default(),
+    )
+    .unwrap();
     let body = request(json!({"mergePolicy": {"id": "mine"}}));
     let wanted = ExportRequest::from_json(body.to_string().as_bytes()).unwrap();
     let job = create_job(&scratch.store, &wanted).unwrap();
     delete_merge_policy(catalog, "mine").unwrap();
     assert!(create_job(&scratch.store, &wanted).is_err());
     let options = RunOptions::default();
-    run_job(&scratch.store, &job, &options, &Progress::default()).unwrap();
+    run_job(&scratch.store, job.id, &options, &Arc::default()).unwrap();
 }
 
 #[test]
@@ -520,15 +540,9 @@ fn a_job_reads_the_store_as_it_stood_when_it_was_created() {
         )
         .unwrap();
     scratch.store.compact().unwrap();
-    let finished = run_job(
-        &scratch.store,
-        &job,
-        &RunOptions::default(),
-        &Progress::default(),
-    )
-    .unwrap();
-    let (folder, files) = &finished.batches[0];
-    let rows = readback::rows(&folder.join(&files[0].name));
+    let options = RunOptions::default();
+    let finished = run_job(&scratch.store, job.id, &options, &Arc::default()).unwrap();
+    let rows = batches(&finished).remove(0);
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["x"], json!(1.0));
 }
@@ -564,7 +578,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
                 scratch.load(dataset, records).unwrap();
             }
             let wanted = request(json!({"additionalFields": {"eventList": {}}}));
-            scratch.run(&wanted).unwrap().batches[0].1[0].digest
+            scratch.run(&wanted).unwrap().batches[0].files[0].digest
         })
     });
     assert_eq!(digests[0], digests[1]);
@@ -581,12 +595,12 @@ fn a_row_limit_cuts_a_batch_into_numbered_files() {
     let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
     let job = create_job(&scratch.store, &wanted).unwrap();
     let options = RunOptions {
-        out: None,
         max_rows_per_file: Some(10),
+        ..RunOptions::default()
     };
-    let finished = run_job(&scratch.store, &job, &options, &Progress::default()).unwrap();
+    let finished = run_job(&scratch.store, job.id, &options, &Arc::default()).unwrap();
     let files: Vec<(&str, u64)> = finished.batches[0]
-        .1
+        .files
         .iter()
         .map(|f| (f.name.as_str(), f.rows))
         .collect();
@@ -623,15 +637,10 @@ fn parquet_input_loads_as_json_does() {
         json!({"primaryIdentity": "email=Email"}),
     );
     let load = |path: &std::path::Path| {
-        let load = DatasetInputs {
-            dataset: WEB.to_owned(),
-            inputs: Input::expand(path.to_str().unwrap()).unwrap(),
-            ingested_at: None,
-            keep: None,
-        };
+        let load = DatasetInputs::new(WEB, Input::expand(path.to_str().unwrap()).unwrap());
         scratch
             .store
-            .ingest(&[load], &OnBadRecord::Fail, 0, &Progress::default())
+            .ingest(&[load], &LoadOptions::default(), &Progress::default())
     };
     load(&path).unwrap();
     let rows = scratch.rows(&request(json!({"fields": "email,points,seen"})));
@@ -691,7 +700,7 @@ fn damage_is_an_error_or_the_right_answer() {
         json!({"filter": {"segments": [{"segmentId": "s"}]}, "additionalFields": {"eventList": {}}}),
     );
     let right = scratch.rows(&wanted);
-    let runs = scratch.store.folder().join("runs");
+    let runs = scratch.store.layout().runs();
     let files: Vec<_> = fs::read_dir(&runs)
         .unwrap()
         .flat_map(|run| fs::read_dir(run.unwrap().path()).unwrap())
@@ -704,12 +713,7 @@ fn damage_is_an_error_or_the_right_answer() {
     let check = |what: &str| match scratch.run(&wanted) {
         Err(_) => {}
         Ok(finished) => {
-            let (folder, files) = &finished.batches[0];
-            assert_eq!(
-                readback::rows(&folder.join(&files[0].name)),
-                right,
-                "{what}"
-            );
+            assert_eq!(batches(&finished), std::slice::from_ref(&right), "{what}");
         }
     };
     let mut step = 0;
@@ -740,60 +744,17 @@ fn a_cancelled_job_leaves_nothing_visible() {
     scratch.load(CRM, &[person("a", json!({}))]).unwrap();
     let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
     let job = create_job(&scratch.store, &wanted).unwrap();
-    let progress = Progress::default();
+    let progress = Arc::new(Progress::default());
     progress.cancel();
-    let error =
-        run_job(&scratch.store, &job, &RunOptions::default(), &progress).expect_err("cancelled");
+    let options = RunOptions::default();
+    let error = run_job(&scratch.store, job.id, &options, &progress).expect_err("cancelled");
     assert!(error.is_cancelled());
     let job = scratch.store.catalog().job(job.id).unwrap().unwrap();
-    assert_eq!(job.body["status"], "CANCELLED");
-    for folder in ["batches", "staging"] {
-        assert_eq!(
-            fs::read_dir(scratch.store.folder().join(folder))
-                .unwrap()
-                .count(),
-            0,
-            "{folder}"
-        );
+    assert_eq!(job.status, JobStatus::Cancelled);
+    let layout = scratch.store.layout();
+    for folder in [layout.batches(), layout.staging()] {
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{folder:?}");
     }
-}
-
-#[test]
-fn record_batches_export_without_a_store() {
-    let dataset: Dataset = serde_json::from_value(json!({
-        "id": CRM, "name": "crm", "class": "profile", "primaryIdentity": "email=Email"}))
-    .unwrap();
-    let batch = |email: &str, city: &str| {
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("email", Arc::new(StringArray::from(vec![email]))),
-            ("city", Arc::new(StringArray::from(vec![city]))),
-        ];
-        RecordBatch::try_from_iter(columns).unwrap()
-    };
-    let records = [DatasetBatches {
-        dataset,
-        batches: vec![batch("a", "Köln"), batch("b", "Nice"), batch("a", "Leeds")],
-        ingested_at: 0,
-    }];
-    let wanted = ExportRequest::from_json(
-        request(json!({"fields": "email,city"}))
-            .to_string()
-            .as_bytes(),
-    )
-    .unwrap();
-    let [policy, _] = MergePolicy::built_in();
-    let rows = export_rows(&wanted, policy, &records).unwrap();
-    assert_eq!(rows.len(), 1);
-    assert_eq!(
-        rows[0].num_rows(),
-        2,
-        "the later record of a replaced the earlier one"
-    );
-    let cities =
-        arrow::compute::cast(rows[0].column(1), &arrow::datatypes::DataType::Utf8).unwrap();
-    let mut cities: Vec<_> = cities.as_string::<i32>().iter().flatten().collect();
-    cities.sort_unstable();
-    assert_eq!(cities, ["Leeds", "Nice"]);
 }
 
 /// Every request of the fixtures, by the engine and by the reference.
@@ -844,24 +805,20 @@ fn the_fixtures_export_as_the_reference_says() {
         let path = entry.unwrap().path();
         let body = json(&path);
         let wanted = ExportRequest::from_json(body.to_string().as_bytes()).unwrap();
-        let (_, finished) = export_folder(
-            &wanted,
-            &source,
-            out.path(),
-            &OnBadRecord::Fail,
-            None,
-            0,
-            &Progress::default(),
-        )
-        .unwrap();
+        let options = FolderExport {
+            request: &wanted,
+            out: out.path(),
+            load: LoadOptions::default(),
+            max_rows_per_file: None,
+        };
+        let (_, finished) = export_folder(&source, &options, &Arc::default()).unwrap();
         let policy = policies
             .iter()
-            .find(|p| p["id"] == finished.job["mergePolicy"]["id"])
+            .find(|p| p["id"] == finished.job.merge_policy.id)
             .unwrap();
         let expected = reference.export(&body, policy);
         assert_eq!(finished.batches.len(), expected.len());
-        for ((folder, files), expected) in finished.batches.iter().zip(expected) {
-            let found = readback::rows(&folder.join(&files[0].name));
+        for (found, expected) in batches(&finished).into_iter().zip(expected) {
             let expected = expected.into_iter().map(days).collect();
             assert_eq!(sorted(found), sorted(expected), "{}", path.display());
         }

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
 
 mod cases;
+mod frozen;
 mod generate;
 mod properties;
 mod readback;
 mod reference;
 mod scratch;
+mod streams;

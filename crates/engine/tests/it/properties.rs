@@ -1,11 +1,13 @@
 //! The engine against the reference, row by row.
 
 use std::fs;
+use std::sync::Arc;
 
-use profile_export::{
-    Class, ExportRequest, MergePolicy, OnBadRecord, Progress, SourceFolder, export_folder,
-    put_merge_policy,
-};
+use profile_export::jobs::{FolderExport, export_folder};
+use profile_export::platform::{SourceFolder, put_merge_policy};
+use profile_export::request::{ExportRequest, MergePolicy};
+use profile_export::store::LoadOptions;
+use profile_export::xdm::{Class, Timestamp};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
@@ -78,7 +80,7 @@ fn check(case: &Case) {
     // So that the declared fields are in the union schema whatever the case loads.
     scratch.load(PROFILES[2], &[]).unwrap();
     let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
-    put_merge_policy(scratch.store.catalog(), policy, 0).unwrap();
+    put_merge_policy(scratch.store.catalog(), policy, Timestamp::default()).unwrap();
     for (number, step) in case.steps.iter().enumerate() {
         match step {
             Step::Load(dataset, records) => {
@@ -113,9 +115,13 @@ fn check(case: &Case) {
     .unwrap();
     let request = ExportRequest::from_json(case.request.to_string().as_bytes()).unwrap();
     let source = SourceFolder::open(&source).unwrap();
-    let (fail, progress) = (OnBadRecord::Fail, Progress::default());
-    let out = scratch.folder.path().join("out");
-    let exported = export_folder(&request, &source, &out, &fail, None, 0, &progress);
+    let options = FolderExport {
+        request: &request,
+        out: &scratch.folder.path().join("out"),
+        load: LoadOptions::default(),
+        max_rows_per_file: None,
+    };
+    let exported = export_folder(&source, &options, &Arc::default());
     let found: Vec<Vec<String>> = batches(&exported.unwrap().1)
         .into_iter()
         .map(sorted)

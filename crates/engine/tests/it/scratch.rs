@@ -2,8 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use profile_export::*;
+use profile_export::export::Progress;
+use profile_export::jobs::{FinishedJob, RunOptions, create_job, run_job};
+use profile_export::platform::Result;
+use profile_export::request::ExportRequest;
+use profile_export::store::{
+    DatasetInputs, Input, LoadOptions, LoadReport, OnBadRecord, Scope, Store,
+};
+use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -59,26 +67,19 @@ impl Scratch {
         text: impl AsRef<[u8]>,
         on_bad: &OnBadRecord,
     ) -> Result<LoadReport> {
-        let load = DatasetInputs {
-            dataset: dataset.to_owned(),
-            inputs: vec![Input::File(self.file("records.ndjson", text))],
-            ingested_at: None,
-            keep: None,
+        let file = Input::File(self.file("records.ndjson", text));
+        let load = DatasetInputs::new(dataset, vec![file]);
+        let options = LoadOptions {
+            on_bad_record: on_bad.clone(),
+            now: Timestamp::from_millis(1_000),
         };
-        Ok(self
-            .store
-            .ingest(&[load], on_bad, 1_000_000, &Progress::default())?)
+        Ok(self.store.ingest(&[load], &options, &Progress::default())?)
     }
 
-    pub fn run(&self, request: &Value) -> Result<Finished> {
+    pub fn run(&self, request: &Value) -> Result<FinishedJob> {
         let request = ExportRequest::from_json(request.to_string().as_bytes())?;
         let job = create_job(&self.store, &request)?;
-        run_job(
-            &self.store,
-            &job,
-            &RunOptions::default(),
-            &Progress::default(),
-        )
+        run_job(&self.store, job.id, &RunOptions::default(), &Arc::default())
     }
 
     /// The rows of each batch.
@@ -95,10 +96,10 @@ impl Scratch {
 }
 
 /// The rows of each batch of a job.
-pub fn batches(finished: &Finished) -> Vec<Vec<Value>> {
+pub fn batches(finished: &FinishedJob) -> Vec<Vec<Value>> {
     let mut batches = Vec::new();
-    for (folder, files) in &finished.batches {
-        let paths = files.iter().map(|file| folder.join(&file.name));
+    for batch in &finished.batches {
+        let paths = batch.files.iter().map(|file| batch.folder.join(&file.name));
         batches.push(
             paths
                 .flat_map(|path| crate::readback::rows(&path))

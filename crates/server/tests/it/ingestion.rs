@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use profile_export::{IncomingBody, load_incoming};
+use profile_export::export::Progress;
+use profile_export::platform::{Error, Incoming, IncomingBody, load_incoming};
+use profile_export::store::{BatchStatus, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -155,7 +157,7 @@ fn write_parquet(path: &Path) {
     let done = server.finished(server.job(&target, &json!({"fields": "identityMap,person"})));
     let batch = done["destination"]["batchId"].as_str().unwrap();
     let record = server.store().catalog().batch(batch).unwrap().unwrap();
-    let name = record.body["files"][0]["name"].as_str().unwrap();
+    let name = &record.files[0].name;
     std::fs::copy(server.store().batch_folder(&record).join(name), path).unwrap();
 }
 
@@ -246,15 +248,12 @@ fn a_completed_batch_survives_a_restart() {
         (dataset, batch)
     };
     // Somebody else completed it and began to load it, but died.
-    let store = profile_export::Store::open(home.path(), crate::serving::scope()).unwrap();
-    profile_export::Incoming::open(&store, &batch)
-        .unwrap()
-        .complete()
-        .unwrap();
+    let store = Store::open(home.path(), crate::serving::scope()).unwrap();
+    Incoming::open(&store, &batch).unwrap().complete().unwrap();
     store
         .catalog()
-        .change_batch(&batch, "staged", |b| {
-            b.status = "processing".to_owned();
+        .change_batch::<Error>(&batch, BatchStatus::Staged, |b| {
+            b.status = BatchStatus::Processing;
             Ok(())
         })
         .unwrap();
@@ -269,8 +268,8 @@ fn a_completed_batch_survives_a_restart() {
         1
     );
     // Loading a batch that is loaded does nothing.
-    load_incoming(&store, &batch, &profile_export::Progress::default()).unwrap();
+    load_incoming(&store, &batch, &Progress::default()).unwrap();
     let body = json!({"datasetId": dataset, "inputFormat": {"format": "json"}});
     let body: IncomingBody = serde_json::from_value(body).unwrap();
-    assert_eq!(body.create(&store).unwrap().status, "loading");
+    assert_eq!(body.create(&store).unwrap().status, BatchStatus::Loading);
 }

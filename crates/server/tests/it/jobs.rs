@@ -1,6 +1,8 @@
 //! Export jobs over HTTP.
 
-use profile_export::{ExportRequest, create_job};
+use profile_export::jobs::{JobStatus, create_job};
+use profile_export::request::ExportRequest;
+use profile_export::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -158,16 +160,20 @@ fn the_queue_survives_and_jobs_of_the_dead_are_failed() {
         let server = Serving::on(home.path(), |_| {});
         server.target()
     };
-    let store = profile_export::Store::open(home.path(), crate::serving::scope()).unwrap();
+    let store = Store::open(home.path(), crate::serving::scope()).unwrap();
     let request = job_request(&target, &json!({"fields": "_id"})).to_string();
     let request = ExportRequest::from_json(request.as_bytes()).unwrap();
     let (waits, dead) = (
         create_job(&store, &request).unwrap(),
         create_job(&store, &request).unwrap(),
     );
-    let claimed = store
-        .catalog()
-        .move_job(dead.id, "NEW", "PROCESSING", &dead.body, true);
+    let claimed = store.catalog().move_job(&catalog::JobMove {
+        id: dead.id,
+        from: JobStatus::New,
+        to: JobStatus::Processing,
+        body: &catalog::Document::of(&dead).unwrap(),
+        unless_cancelled: true,
+    });
     assert!(claimed.unwrap());
     drop(store);
     let server = Serving::on(home.path(), |_| {});

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use profile_export::{OnBadRecord, Progress, Scope, SourceFolder, Store};
+use profile_export::export::Progress;
+use profile_export::platform::SourceFolder;
+use profile_export::store::{LoadOptions, Scope, Store};
 use profile_export_server::{Server, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -258,9 +260,8 @@ pub fn load_fixtures(folder: &Path) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/retailer");
     let store = Store::open(folder, scope()).unwrap();
     let source = SourceFolder::open(&fixtures).unwrap();
-    let now = 1_790_000_000_000_000;
     source
-        .load(&store, &OnBadRecord::Fail, now, &Progress::default())
+        .load(&store, &LoadOptions::default(), &Progress::default())
         .unwrap();
 }
 

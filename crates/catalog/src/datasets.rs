@@ -1,0 +1,150 @@
+use rusqlite::{OptionalExtension, params};
+use xdm::Dataset;
+
+use crate::error::{Error, Kind, Result};
+use crate::json::Json;
+use crate::{Catalog, new_id};
+
+impl Catalog {
+    /// Adds a dataset; an empty ID is given out.
+    ///
+    /// # Errors
+    /// A malformed or taken ID, a taken name, a schema that can't be read or that contradicts the
+    /// union schema.
+    pub fn create_dataset(&self, mut dataset: Dataset) -> Result<Dataset> {
+        if dataset.id.is_empty() {
+            dataset.id = new_id();
+        }
+        dataset.check()?;
+        let mut union = self.union(dataset.class, None)?;
+        union
+            .unite(&dataset.declared_fields()?)
+            .map_err(|conflict| Error::TypeConflict {
+                dataset: dataset.name.clone(),
+                conflict,
+            })?;
+        self.write(|t| {
+            let taken: Option<(String, String)> = t
+                .query_row(
+                    "SELECT id, name FROM datasets
+                     WHERE org = ?1 AND sandbox = ?2 AND deleted = 0 AND (id = ?3 OR name = ?4)",
+                    params![self.scope.org, self.scope.sandbox, dataset.id, dataset.name],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .optional()?;
+            if let Some((id, name)) = taken {
+                return Err(Error::Conflict(if id == dataset.id {
+                    format!("dataset ID {id} is taken")
+                } else {
+                    format!("dataset name {name:?} is taken by dataset {id}; names are unique")
+                }));
+            }
+            // A deleted dataset's row stays for the jobs that still read it; its ID may come back.
+            t.execute(
+                "INSERT INTO datasets (org, sandbox, id, name, created, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (org, sandbox, id) DO UPDATE
+                 SET name = ?4, created = ?5, body = ?6, deleted = 0",
+                params![
+                    self.scope.org,
+                    self.scope.sandbox,
+                    dataset.id,
+                    dataset.name,
+                    dataset.created.millis(),
+                    Json(&dataset),
+                ],
+            )?;
+            Ok(())
+        })?;
+        Ok(dataset)
+    }
+
+    /// Deletes a dataset with its records; jobs that were created before still read them.
+    ///
+    /// # Errors
+    /// There is no such dataset, or batches were written to it.
+    pub fn delete_dataset(&self, id: &str) -> Result<()> {
+        self.write(|t| {
+            let scope = params![self.scope.org, self.scope.sandbox, id];
+            let batches: i64 = t.query_row(
+                "SELECT count(*) FROM batches
+                 WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3 AND job IS NOT NULL",
+                scope,
+                |row| row.get(0),
+            )?;
+            if batches > 0 {
+                return Err(Error::Conflict(format!(
+                    "dataset {id} holds {batches} batches; delete them first"
+                )));
+            }
+            let deleted = t.execute(
+                "UPDATE datasets SET deleted = 1
+                 WHERE org = ?1 AND sandbox = ?2 AND id = ?3 AND deleted = 0",
+                scope,
+            )?;
+            if deleted == 0 {
+                return Err(Error::not_found(Kind::Dataset, id));
+            }
+            t.execute(
+                "DELETE FROM batches WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3",
+                scope,
+            )?;
+            t.execute(
+                "UPDATE counters SET value = value + 1 WHERE name = 'generation'",
+                [],
+            )?;
+            t.execute(
+                "UPDATE runs SET removed = (SELECT value FROM counters WHERE name = 'generation')
+                 WHERE org = ?1 AND sandbox = ?2 AND dataset = ?3 AND removed IS NULL",
+                scope,
+            )?;
+            Ok(())
+        })
+    }
+
+    /// All datasets, newest first.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn datasets(&self) -> Result<Vec<Dataset>> {
+        self.select_datasets(false)
+    }
+
+    /// All datasets and the deleted ones too, which an earlier job may still read.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn datasets_ever(&self) -> Result<Vec<Dataset>> {
+        self.select_datasets(true)
+    }
+
+    fn select_datasets(&self, deleted_too: bool) -> Result<Vec<Dataset>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 AND deleted <= ?3
+             ORDER BY created DESC, id",
+        )?;
+        let rows = statement.query_map(
+            params![self.scope.org, self.scope.sandbox, deleted_too],
+            |row| row.get(0).map(|Json(dataset)| dataset),
+        )?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// The dataset with this ID or this name.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn dataset(&self, id_or_name: &str) -> Result<Option<Dataset>> {
+        Ok(self
+            .connection()
+            .query_row(
+                "SELECT body FROM datasets
+                 WHERE org = ?1 AND sandbox = ?2 AND deleted = 0 AND (id = ?3 OR name = ?3)
+                 ORDER BY id = ?3 DESC LIMIT 1",
+                params![self.scope.org, self.scope.sandbox, id_or_name],
+                |row| row.get(0).map(|Json(dataset)| dataset),
+            )
+            .optional()?)
+    }
+}

@@ -1,0 +1,117 @@
+use rusqlite::{OptionalExtension, params};
+
+use crate::error::{Kind, Result};
+use crate::{Catalog, Document};
+
+/// The kinds of documents that users give the store and that it keeps in versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// A merge policy.
+    MergePolicy,
+    /// A segment definition.
+    Segment,
+}
+
+impl From<DocumentKind> for Kind {
+    fn from(kind: DocumentKind) -> Self {
+        match kind {
+            DocumentKind::MergePolicy => Self::MergePolicy,
+            DocumentKind::Segment => Self::Segment,
+        }
+    }
+}
+
+impl DocumentKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::MergePolicy => "mergePolicy",
+            Self::Segment => "segment",
+        }
+    }
+}
+
+impl Catalog {
+    /// Keeps a version of a document; one with the same ID and version is replaced.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn put_document(
+        &self,
+        kind: DocumentKind,
+        id: &str,
+        version: i64,
+        document: &Document,
+    ) -> Result<()> {
+        self.write(|t| {
+            t.execute(
+                "INSERT OR REPLACE INTO documents (kind, org, sandbox, id, version, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    kind.word(),
+                    self.scope.org,
+                    self.scope.sandbox,
+                    id,
+                    version,
+                    document
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Deletes a document with all its versions; says whether there was one.
+    ///
+    /// # Errors
+    /// The catalog can't be written.
+    pub fn delete_document(&self, kind: DocumentKind, id: &str) -> Result<bool> {
+        self.write(|t| {
+            let deleted = t.execute(
+                "DELETE FROM documents WHERE kind = ?1 AND org = ?2 AND sandbox = ?3 AND id = ?4",
+                params![kind.word(), self.scope.org, self.scope.sandbox, id],
+            )?;
+            Ok(deleted > 0)
+        })
+    }
+
+    /// A document's version, or its newest one.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn document(
+        &self,
+        kind: DocumentKind,
+        id: &str,
+        version: Option<i64>,
+    ) -> Result<Option<Document>> {
+        Ok(self
+            .connection()
+            .query_row(
+                "SELECT body FROM documents
+                 WHERE kind = ?1 AND org = ?2 AND sandbox = ?3 AND id = ?4
+                   AND version = coalesce(?5, version)
+                 ORDER BY version DESC LIMIT 1",
+                params![kind.word(), self.scope.org, self.scope.sandbox, id, version],
+                |row| row.get(0),
+            )
+            .optional()?)
+    }
+
+    /// The newest version of each document, by ID.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT body FROM documents d WHERE kind = ?1 AND org = ?2 AND sandbox = ?3
+               AND version = (SELECT max(version) FROM documents
+                              WHERE kind = d.kind AND org = d.org AND sandbox = d.sandbox AND id = d.id)
+             ORDER BY id",
+        )?;
+        let rows = statement.query_map(
+            params![kind.word(), self.scope.org, self.scope.sandbox],
+            |row| row.get(0),
+        )?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+}

@@ -1,0 +1,112 @@
+use std::fmt;
+
+use xdm::{DatasetError, TypeConflict};
+
+/// What the catalog says no to, and what can go wrong with it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing of this kind with this ID.
+    #[error("no {kind} {}{hint}", named(*.kind, .id))]
+    NotFound {
+        /// What was looked for.
+        kind: Kind,
+        /// The ID, or the name.
+        id: String,
+        /// What there is instead; empty, or with what parts it from the text before.
+        hint: String,
+    },
+    /// What is asked for contradicts what there is.
+    #[error("{0}")]
+    Conflict(String),
+    /// A dataset's description is wrong.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A dataset's schema contradicts the union schema.
+    #[error("the schema of dataset {dataset}: {conflict}")]
+    TypeConflict {
+        /// The dataset's name.
+        dataset: String,
+        /// The field and its types.
+        conflict: TypeConflict,
+    },
+    /// The catalog is of a newer program.
+    #[error("the store's catalog has version {found}; this program knows versions up to {known}")]
+    NewerFormat {
+        /// The version that it has.
+        found: u32,
+        /// The newest that is known.
+        known: u32,
+    },
+    /// A row of the catalog is not as it was written.
+    #[error("the catalog is damaged: {kind} {id}: {problem}")]
+    Damaged {
+        /// What the row describes.
+        kind: Kind,
+        /// Its ID.
+        id: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// SQLite refused.
+    #[error("catalog: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+/// How an ID stands in a message: texts from outside in quotes.
+fn named(kind: Kind, id: &str) -> String {
+    match kind {
+        Kind::Job => id.to_owned(),
+        _ => format!("{id:?}"),
+    }
+}
+
+/// Kinds of things that the catalog keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A dataset.
+    Dataset,
+    /// A run of records.
+    Run,
+    /// An export job.
+    Job,
+    /// A batch.
+    Batch,
+    /// A merge policy.
+    MergePolicy,
+    /// A segment definition.
+    Segment,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dataset => "dataset",
+            Self::Run => "run",
+            Self::Job => "job",
+            Self::Batch => "batch",
+            Self::MergePolicy => "merge policy",
+            Self::Segment => "segment",
+        })
+    }
+}
+
+impl Error {
+    /// There is nothing of this kind with this ID.
+    pub fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
+        Self::NotFound {
+            kind,
+            id: id.to_string(),
+            hint: String::new(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+
+use arrow::error::ArrowError;
+use xdm::{DatasetError, TypeConflict};
+
+/// Why input can't be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("{path}: {reason}")]
+    Io {
+        /// The file, or what a stream is called.
+        path: PathBuf,
+        /// The operating system's reason.
+        reason: std::io::Error,
+    },
+    /// Something that is given as input is none.
+    #[error("{name}: {problem}")]
+    Input {
+        /// The input as it was named.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A record that can't be loaded.
+    #[error("{file}, line {line}: {problem}")]
+    BadRecord {
+        /// The file as it was named.
+        file: String,
+        /// Its line, or its row in a Parquet file, counted from 1.
+        line: u64,
+        /// The field and what is wrong with it.
+        problem: String,
+    },
+    /// A dataset's description is wrong.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A field has two types that nothing holds both of.
+    #[error("dataset {dataset}: {conflict}")]
+    TypeConflict {
+        /// The dataset's name.
+        dataset: String,
+        /// The field and its types.
+        conflict: TypeConflict,
+    },
+    /// An Arrow operation failed.
+    #[error("{0}")]
+    Arrow(ArrowError),
+    /// The work was asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        Self::Arrow(error)
+    }
+}
+
+/// Names the file in an I/O error.
+pub(crate) trait AtPath<T> {
+    fn at(self, path: impl Into<PathBuf>) -> Result<T>;
+}
+
+impl<T> AtPath<T> for std::io::Result<T> {
+    fn at(self, path: impl Into<PathBuf>) -> Result<T> {
+        self.map_err(|reason| Error::Io {
+            path: path.into(),
+            reason,
+        })
+    }
+}

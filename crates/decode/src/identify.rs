@@ -1,0 +1,379 @@
+//! What the store must know of each record: whose it is, when it came, what it links.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, ListArray, StructArray};
+use arrow::buffer::{Buffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::error::ArrowError;
+use gather::{Child, Column, RowRef};
+use xdm::{Class, PersonKey, digest128};
+
+use crate::spec::RecordSpec;
+use crate::text::TextBuilder;
+use crate::value::RecordError;
+
+/// Decoded records, with what the store must know of each: one value a record, in their order.
+pub struct IdentifiedRows {
+    /// The records: a column for each top-level field.
+    pub records: StructArray,
+    /// The keys of their primary identities.
+    pub keys: Vec<u128>,
+    /// The namespaces of their primary identities.
+    pub namespaces: ArrayRef,
+    /// The ids of their primary identities.
+    pub ids: ArrayRef,
+    /// When they came in: microseconds since 1970.
+    pub ingested: Vec<i64>,
+    /// By what time fragments compete: their custom timestamps, else their ingest times.
+    pub updated: Vec<i64>,
+    /// Ingest times of fragments, event times of events.
+    pub times: Vec<i64>,
+    /// Lists of the 16-byte keys that each record's identity map links.
+    pub links: ArrayRef,
+    /// Digests of the events' `_id`s; none for fragments.
+    pub event_ids: Vec<u128>,
+    /// Their places in the store.
+    pub sequences: Vec<u64>,
+}
+
+/// Finds out whose the records are, or says which rows lack what they need.
+pub(crate) fn identify(
+    record: StructArray,
+    spec: &RecordSpec,
+    sequences: Vec<u64>,
+) -> Result<Result<IdentifiedRows, Vec<(usize, RecordError)>>, ArrowError> {
+    let rows = record.len();
+    let reader = IdentityReader::new(&record, spec)?;
+    let mut bad = Vec::new();
+    let mut keys = Vec::with_capacity(rows);
+    let mut namespaces = TextBuilder::new();
+    let mut ids = TextBuilder::new();
+    let mut ingested = Vec::with_capacity(rows);
+    let mut updated = Vec::with_capacity(rows);
+    let mut links = LinksBuilder::default();
+    let mut times = Vec::with_capacity(rows);
+    let mut event_ids = Vec::new();
+    for row in 0..rows {
+        let at = RowRef::new(0, row as u32);
+        match reader.read(at) {
+            Err(error) => bad.push((row, error)),
+            Ok(one) => {
+                let key = PersonKey::of(one.namespace, one.id);
+                keys.push(key.0);
+                namespaces.push(one.namespace);
+                ids.push(one.id);
+                ingested.push(one.ingested_at);
+                updated.push(reader.custom_time(at).unwrap_or(one.ingested_at));
+                links.push(&reader.identity_map, at);
+                times.push(one.event.map_or(one.ingested_at, |(time, _)| time));
+                event_ids.extend(one.event.map(|(_, id)| digest128(id.as_bytes())));
+            }
+        }
+    }
+    if !bad.is_empty() {
+        return Ok(Err(bad));
+    }
+    let records = match &spec.ingested_at_field {
+        Some(path) => without(&record, path.parts())?,
+        None => record,
+    };
+    let records = match &spec.keep {
+        Some(keep) => only(&records, keep)?,
+        None => records,
+    };
+    Ok(Ok(IdentifiedRows {
+        records,
+        keys,
+        namespaces: namespaces.finish(None)?,
+        ids: ids.finish(None)?,
+        ingested,
+        updated,
+        times,
+        links: links.finish()?,
+        event_ids,
+        sequences,
+    }))
+}
+
+struct IdentityReader {
+    class: Class,
+    identity_map: IdentityMap,
+    declared: Option<(Column, String, String)>,
+    ingested_at: Result<i64, Column>,
+    ingested_at_name: String,
+    custom_time: Option<Column>,
+    event: Option<(Column, Column)>,
+}
+
+struct RecordIdentity<'a> {
+    namespace: &'a str,
+    id: &'a str,
+    ingested_at: i64,
+    event: Option<(i64, &'a str)>,
+}
+
+impl IdentityReader {
+    fn new(record: &StructArray, spec: &RecordSpec) -> Result<Self, ArrowError> {
+        let column = |parts: &[&str], ty: &DataType| Column::new(ty, &[descend(record, parts)]);
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let declared = match &spec.primary_identity {
+            None => None,
+            Some(primary) => {
+                let parts: Vec<&str> = primary.path.parts().iter().map(String::as_str).collect();
+                let array = descend(record, &parts).filter(|a| is_text(a.data_type()));
+                Some((
+                    Column::new(&DataType::Utf8, &[array])?,
+                    primary.path.to_string(),
+                    primary.namespace.clone(),
+                ))
+            }
+        };
+        let ingested_at_name = spec
+            .ingested_at_field
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let ingested_at = match &spec.ingested_at_field {
+            Some(path) => {
+                let parts: Vec<&str> = path.parts().iter().map(String::as_str).collect();
+                Err(column(&parts, &time)?)
+            }
+            None => Ok(spec.ingested_at.micros()),
+        };
+        Ok(Self {
+            class: spec.class,
+            identity_map: IdentityMap::new(record.column_by_name("identityMap").cloned())?,
+            declared,
+            ingested_at,
+            ingested_at_name,
+            custom_time: match spec.class {
+                Class::Profile => {
+                    Some(column(&["extSourceSystemAudit", "lastUpdatedDate"], &time)?)
+                }
+                Class::Event => None,
+            },
+            event: match spec.class {
+                Class::Event => Some((
+                    column(&["timestamp"], &time)?,
+                    column(&["_id"], &DataType::Utf8)?,
+                )),
+                Class::Profile => None,
+            },
+        })
+    }
+
+    fn read(&self, at: RowRef) -> Result<RecordIdentity<'_>, RecordError> {
+        let (namespace, id) = match &self.declared {
+            Some((column, path, namespace)) => match column.text(at).filter(|id| !id.is_empty()) {
+                Some(id) => (namespace.as_str(), id),
+                None => {
+                    return Err(RecordError::new(format!(
+                        "no primary identity: {path} is missing, empty or no string"
+                    )));
+                }
+            },
+            None => self.identity_map.primary(at).ok_or_else(|| {
+                RecordError::new(
+                    "no primary identity: identityMap is missing or has no entry with an id",
+                )
+            })?,
+        };
+        let ingested_at = match &self.ingested_at {
+            Ok(time) => *time,
+            Err(column) => column.micros(at).ok_or_else(|| {
+                RecordError::new(format!(
+                    "no ingest timestamp: {} is missing",
+                    self.ingested_at_name
+                ))
+            })?,
+        };
+        let event = match &self.event {
+            None => None,
+            Some((times, ids)) => {
+                let missing =
+                    |name: &str| RecordError::new(format!("an experience event without {name}"));
+                let id = ids.text(at).filter(|id| !id.is_empty());
+                Some((
+                    times.micros(at).ok_or_else(|| missing("timestamp"))?,
+                    id.ok_or_else(|| missing("_id"))?,
+                ))
+            }
+        };
+        debug_assert_eq!(event.is_some(), self.class == Class::Event);
+        Ok(RecordIdentity {
+            namespace,
+            id,
+            ingested_at,
+            event,
+        })
+    }
+
+    fn custom_time(&self, at: RowRef) -> Option<i64> {
+        self.custom_time.as_ref()?.micros(at)
+    }
+}
+
+/// The `identityMap` column, taken apart.
+struct IdentityMap {
+    map: Column,
+}
+
+impl IdentityMap {
+    fn new(array: Option<ArrayRef>) -> Result<Self, ArrowError> {
+        let ty = xdm::identity_map().data_type();
+        Ok(Self {
+            map: Column::new(&ty, &[array])?,
+        })
+    }
+
+    /// Calls `f` with namespace, id and the primary flag of each identity that has an id.
+    fn each<'a>(&'a self, at: RowRef, f: &mut impl FnMut(&'a str, &'a str, RowRef)) {
+        let Child::Map(namespaces, lists) = self.map.child() else {
+            return;
+        };
+        let Child::List(items) = lists.child() else {
+            return;
+        };
+        let Child::Struct(_, [ids, ..]) = items.child() else {
+            return;
+        };
+        for entry in self.map.range(at) {
+            for item in lists.range(entry) {
+                if let Some(id) = ids.text(item).filter(|id| !id.is_empty()) {
+                    // A map's keys are never null.
+                    f(namespaces.text(entry).unwrap_or_default(), id, item);
+                }
+            }
+        }
+    }
+
+    /// The entry with `primary: true`, else the first entry; of several, that of the alphabetically
+    /// first namespace, whose case does not count.
+    fn primary(&self, at: RowRef) -> Option<(&str, &str)> {
+        let mut best: Option<(bool, &str, &str)> = None;
+        self.each(at, &mut |namespace, id, item| {
+            let plain = !self.is_primary(item);
+            let better = match best {
+                None => true,
+                Some((best_plain, best_namespace, _)) => {
+                    (plain, lower(namespace)).lt(&(best_plain, lower(best_namespace)))
+                }
+            };
+            if better {
+                best = Some((plain, namespace, id));
+            }
+        });
+        best.map(|(_, namespace, id)| (namespace, id))
+    }
+
+    fn is_primary(&self, item: RowRef) -> bool {
+        let Child::Map(_, lists) = self.map.child() else {
+            return false;
+        };
+        let Child::List(items) = lists.child() else {
+            return false;
+        };
+        match items.child() {
+            Child::Struct(_, [_, _, primary]) => primary.is_true(item),
+            _ => false,
+        }
+    }
+}
+
+fn lower(text: &str) -> Vec<u8> {
+    text.to_ascii_lowercase().into_bytes()
+}
+
+/// Builds the lists of linked identities: those of a record's identity map, where there are several.
+/// An identity from a declared path beside the map is not linked with them.
+#[derive(Default)]
+struct LinksBuilder {
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+}
+
+impl LinksBuilder {
+    fn push(&mut self, map: &IdentityMap, at: RowRef) {
+        let mut count = 0;
+        map.each(at, &mut |_, _, _| count += 1);
+        let mut keys: Vec<PersonKey> = Vec::new();
+        if count > 1 {
+            map.each(at, &mut |namespace, id, _| {
+                let key = PersonKey::of(namespace, id);
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            });
+        }
+        if keys.len() > 1 {
+            for key in keys {
+                self.bytes.extend_from_slice(&key.to_bytes());
+            }
+        }
+        self.offsets.push((self.bytes.len() / 16) as i32);
+    }
+
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let mut offsets = vec![0];
+        offsets.extend(self.offsets);
+        let keys = FixedSizeBinaryArray::try_new(16, Buffer::from_vec(self.bytes), None)?;
+        let item = Field::new("element", DataType::FixedSizeBinary(16), true);
+        Ok(Arc::new(ListArray::try_new(
+            Arc::new(item),
+            OffsetBuffer::new(offsets.into()),
+            Arc::new(keys),
+            None,
+        )?))
+    }
+}
+
+fn is_text(ty: &DataType) -> bool {
+    matches!(ty, DataType::Utf8 | DataType::Dictionary(..))
+}
+
+fn descend(record: &StructArray, parts: &[&str]) -> Option<ArrayRef> {
+    let (first, rest) = parts.split_first()?;
+    let column = record.column_by_name(first)?;
+    if rest.is_empty() {
+        Some(column.clone())
+    } else {
+        descend(column.as_struct_opt()?, rest)
+    }
+}
+
+/// The record with these top-level fields alone.
+fn only(record: &StructArray, keep: &[String]) -> Result<StructArray, ArrowError> {
+    let (fields, arrays): (Vec<_>, Vec<_>) = record
+        .fields()
+        .iter()
+        .zip(record.columns())
+        .filter(|(field, _)| keep.contains(field.name()))
+        .map(|(field, array)| (field.clone(), array.clone()))
+        .unzip();
+    StructArray::try_new_with_length(fields.into(), arrays, None, record.len())
+}
+
+/// The record without the field at a path.
+fn without(record: &StructArray, parts: &[String]) -> Result<StructArray, ArrowError> {
+    let mut fields = Vec::new();
+    let mut arrays = Vec::new();
+    for (field, array) in record.fields().iter().zip(record.columns()) {
+        match parts {
+            [only] if only == field.name() => {}
+            [first, rest @ ..] if first == field.name() && !rest.is_empty() => {
+                let inner = match array.as_struct_opt() {
+                    Some(inner) => Arc::new(without(inner, rest)?) as ArrayRef,
+                    None => array.clone(),
+                };
+                fields.push(Field::new(field.name(), inner.data_type().clone(), true));
+                arrays.push(inner);
+            }
+            _ => {
+                fields.push(field.as_ref().clone());
+                arrays.push(array.clone());
+            }
+        }
+    }
+    StructArray::try_new_with_length(fields.into(), arrays, record.nulls().cloned(), record.len())
+}

@@ -1,0 +1,282 @@
+use arrow::array::StructArray;
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::Field;
+use arrow::error::ArrowError;
+use xdm::{Class, FieldType, Fields, Spelling, spelling};
+
+use crate::column_builder::{ColumnBuilder, ColumnValues};
+use crate::is_same;
+use crate::segments;
+use crate::selection::FieldSelection;
+use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
+
+#[derive(Default)]
+pub(crate) struct ObjectBuilder {
+    fields: Vec<FieldBuilder>,
+    /// Where the next field is looked for first: records mostly agree in the order of their fields.
+    pub(crate) cursor: usize,
+    /// Whether this is an entry of segmentMembership, whose older form says `timestamp` for
+    /// `lastQualificationTime`.
+    membership: bool,
+    kept: FieldSelection,
+}
+
+struct FieldBuilder {
+    name: String,
+    /// The name as a key in JSON, by which the field is known at once; empty where a key of this name
+    /// is not simply this field's.
+    key: String,
+    column: ColumnBuilder,
+}
+
+impl FieldBuilder {
+    fn new(name: &str, column: ColumnBuilder) -> Self {
+        let is_special = spelling(name) != Spelling::Field(name)
+            || matches!(name, "_repo" | "segments" | "segmentMembership")
+            || name.contains(|c: char| c == '"' || c == '\\' || c.is_control());
+        Self {
+            name: name.to_owned(),
+            key: if is_special {
+                String::new()
+            } else {
+                format!("\"{name}\"")
+            },
+            column,
+        }
+    }
+}
+
+impl ObjectBuilder {
+    /// An object with these fields, before its first row.
+    pub(crate) fn new(fields: &Fields, kept: &FieldSelection) -> Self {
+        Self {
+            fields: fields
+                .iter()
+                .map(|(name, ty)| FieldBuilder::new(name, ColumnBuilder::new(ty, kept.of(name))))
+                .collect(),
+            cursor: 0,
+            membership: false,
+            kept: kept.clone(),
+        }
+    }
+
+    /// An object of a map of maps is an entry of segmentMembership where it has the field that these have.
+    pub(crate) fn mark_membership(&mut self) {
+        self.membership = self.has("lastQualificationTime");
+        if self.membership
+            && let Some(field) = self.fields.iter_mut().find(|f| f.name == "timestamp")
+        {
+            field.key.clear();
+        }
+    }
+
+    /// The types of its fields as they are now.
+    pub(crate) fn types(&self) -> Fields {
+        self.fields
+            .iter()
+            .map(|field| (field.name.clone(), field.column.field_type()))
+            .collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    #[inline]
+    fn find(&mut self, name: &str, class: Option<Class>) -> usize {
+        let expected = self.fields.get(self.cursor);
+        let at = if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
+            self.cursor
+        } else {
+            match self.fields.iter().position(|field| field.name == name) {
+                Some(at) => at,
+                None => {
+                    let ty = class
+                        .and_then(|class| class.standard_type(name))
+                        .unwrap_or(FieldType::Unknown);
+                    let column = ColumnBuilder::new(&ty, self.kept.of(name));
+                    self.fields.push(FieldBuilder::new(name, column));
+                    self.fields.len() - 1
+                }
+            }
+        };
+        self.cursor = at + 1;
+        at
+    }
+
+    /// The column of a field, ready for its value in row `row`. `class` is given at the root.
+    pub(crate) fn begin(
+        &mut self,
+        row: usize,
+        name: &str,
+        class: Option<Class>,
+    ) -> Result<&mut ColumnBuilder, RecordError> {
+        let name = if self.membership && name == "timestamp" {
+            "lastQualificationTime"
+        } else {
+            name
+        };
+        let at = self.find(name, class);
+        let Some(field) = self.fields.get_mut(at) else {
+            return Err(RecordError::new("no such field"));
+        };
+        field.begin(row)?;
+        Ok(&mut field.column)
+    }
+
+    /// Sets the fields of row `row`, whose column is not the root.
+    pub(crate) fn append<'a>(
+        &mut self,
+        row: usize,
+        value: impl Value<'a>,
+    ) -> Result<(), RecordError> {
+        self.cursor = 0;
+        let mut entries = value.entries()?;
+        while let Some((key, value)) = self.set_likely(row, &mut entries)? {
+            match spelling(key) {
+                Spelling::Field(name) => self.set(row, name, value, None)?,
+                Spelling::Repo(name) => self.set_repo(row, name, value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets fields of row `row` as long as they come in the expected order; returns the first that
+    /// does not.
+    #[inline]
+    pub(crate) fn set_likely<'a, E: ObjectEntries<'a>>(
+        &mut self,
+        row: usize,
+        entries: &mut E,
+    ) -> Result<Option<(&'a str, E::Value)>, RecordError> {
+        loop {
+            let mut expected = self.fields.get_mut(self.cursor);
+            let likely = expected.as_ref().map_or("", |field| &field.key);
+            match entries.next(likely.as_bytes())? {
+                None => return Ok(None),
+                Some((Key::Named(key), value)) => return Ok(Some((key, value))),
+                Some((Key::Likely, value)) => {
+                    if let Some(field) = &mut expected {
+                        field.set(row, value)?;
+                    }
+                    self.cursor += 1;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn set<'a>(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: impl Value<'a>,
+        class: Option<Class>,
+    ) -> Result<(), RecordError> {
+        if name == "_repo" && value.kind()? == Kind::Object {
+            // It may come in parts: as an object here and as `repo:` keys beside it.
+            let mut entries = value.entries()?;
+            while let Some((Key::Named(key), value)) = entries.next(b"")? {
+                let (Spelling::Field(name) | Spelling::Repo(name)) = spelling(key);
+                self.set_repo(row, name, value)?;
+            }
+            return Ok(());
+        }
+        self.begin(row, name, class)?
+            .append(value)
+            .map_err(|e| e.under(name))
+    }
+
+    /// Sets the memberships of row `row` from a top-level field in the array form.
+    pub(crate) fn set_segments<'a>(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: impl Value<'a>,
+        class: Option<Class>,
+    ) -> Result<(), RecordError> {
+        if name == "segments" {
+            // It may be a field of the record's own, or an empty list that says nothing.
+            if self.has(name) {
+                return self.set(row, name, value, class);
+            }
+            if !segments::has_members(value)? {
+                return Ok(());
+            }
+        }
+        self.begin(row, "segmentMembership", class)
+            .and_then(|column| segments::append(column, value))
+            .map_err(|e| e.under(name))?;
+        value.skip()
+    }
+
+    /// Sets a field of the `_repo` object of row `row`.
+    pub(crate) fn set_repo<'a>(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: impl Value<'a>,
+    ) -> Result<(), RecordError> {
+        let at = self.find("_repo", None);
+        let Some(FieldBuilder { column, .. }) = self.fields.get_mut(at) else {
+            return Ok(());
+        };
+        if matches!(column.values, ColumnValues::Unknown) {
+            column.values = ColumnValues::Object(ObjectBuilder {
+                kept: column.kept.clone(),
+                ..ObjectBuilder::default()
+            });
+        }
+        if column.len() < row {
+            column.append_nulls(row - column.len());
+        }
+        if column.len() == row {
+            column.nulls.append_non_null();
+        }
+        match &mut column.values {
+            ColumnValues::Object(repo) => repo
+                .set(row, name, value, None)
+                .map_err(|e| e.under("_repo")),
+            _ => Err(RecordError::new("expected an object").under("_repo")),
+        }
+    }
+
+    pub(crate) fn finish(
+        self,
+        length: usize,
+        nulls: Option<NullBuffer>,
+    ) -> Result<StructArray, ArrowError> {
+        let mut fields = Vec::with_capacity(self.fields.len());
+        let mut arrays = Vec::with_capacity(self.fields.len());
+        for FieldBuilder {
+            name, mut column, ..
+        } in self.fields
+        {
+            column.append_nulls(length.saturating_sub(column.len()));
+            let array = column.finish()?;
+            fields.push(Field::new(name, array.data_type().clone(), true));
+            arrays.push(array);
+        }
+        StructArray::try_new_with_length(fields.into(), arrays, nulls, length)
+    }
+}
+
+impl FieldBuilder {
+    /// Makes the column ready for its value in row `row`.
+    #[inline]
+    fn begin(&mut self, row: usize) -> Result<(), RecordError> {
+        let length = self.column.len();
+        if length > row {
+            return Err(RecordError::twice(&self.name));
+        }
+        if length < row {
+            self.column.append_nulls(row - length);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn set<'a>(&mut self, row: usize, value: impl Value<'a>) -> Result<(), RecordError> {
+        self.begin(row)?;
+        self.column.append(value).map_err(|e| e.under(&self.name))
+    }
+}

@@ -1,0 +1,66 @@
+use arrow::array::StructArray;
+use arrow::error::ArrowError;
+use xdm::{Class, Fields, Spelling, spelling};
+
+use crate::object_builder::ObjectBuilder;
+use crate::segments;
+use crate::selection::FieldSelection;
+use crate::value::{Kind, RecordError, Value};
+
+/// Typed columns that grow record by record.
+///
+/// A field's type is what the union schema says, else what its first value is; integers widen to
+/// float64 when they meet a fraction. After an error the columns hold a part of the record and must
+/// be thrown away.
+pub(crate) struct RecordBuilder {
+    fields: ObjectBuilder,
+    rows: usize,
+    class: Class,
+}
+
+impl RecordBuilder {
+    /// Empty columns for records of a class with these known types.
+    pub(crate) fn new(class: Class, types: &Fields, kept: FieldSelection) -> Self {
+        Self {
+            fields: ObjectBuilder::new(types, &kept),
+            rows: 0,
+            class,
+        }
+    }
+
+    /// Takes in one record.
+    pub(crate) fn append<'a>(&mut self, record: impl Value<'a>) -> Result<(), RecordError> {
+        let kind = record.kind()?;
+        if !matches!(kind, Kind::Object | Kind::Map) {
+            return Err(RecordError::new(format!(
+                "a record is an object, found {kind}"
+            )));
+        }
+        let class = Some(self.class);
+        let row = self.rows;
+        self.rows += 1;
+        let object = &mut self.fields;
+        object.cursor = 0;
+        let mut entries = record.entries()?;
+        while let Some((key, value)) = object.set_likely(row, &mut entries)? {
+            match spelling(key) {
+                Spelling::Field(name) if segments::is_array_form(name, value)? => {
+                    object.set_segments(row, name, value, class)?;
+                }
+                Spelling::Field(name) => object.set(row, name, value, class)?,
+                Spelling::Repo(name) => object.set_repo(row, name, value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The types as they are now.
+    pub(crate) fn types(&self) -> Fields {
+        self.fields.types()
+    }
+
+    /// The records as one struct array; fields that are not kept have the type Null in it.
+    pub(crate) fn finish(self) -> Result<StructArray, ArrowError> {
+        self.fields.finish(self.rows, None)
+    }
+}

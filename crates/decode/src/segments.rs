@@ -1,0 +1,164 @@
+//! The older array form of segment membership: a list of entries that name their segment inside,
+//! `{"segmentID": {"_id": …, "namespace": {"code": …}}, "status": …}`, read into the map.
+//! Source: XDM's deprecated `segments` field.
+
+use xdm::{Spelling, spelling};
+
+use crate::column_builder::{ColumnBuilder, ColumnValues};
+use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
+
+/// The namespace of an entry that names none: the platform's own segments.
+const OWN_NAMESPACE: &str = "ups";
+
+/// Whether a top-level field holds memberships in the array form.
+pub(crate) fn is_array_form<'a>(name: &str, value: impl Value<'a>) -> Result<bool, RecordError> {
+    Ok(match name {
+        "segmentMembership" => value.kind()? == Kind::List,
+        "segments" => value.kind()? == Kind::List && all_name_a_segment(value)?,
+        _ => false,
+    })
+}
+
+/// Whether the list has entries at all.
+pub(crate) fn has_members<'a>(value: impl Value<'a>) -> Result<bool, RecordError> {
+    let mut any = false;
+    value.items(&mut |item| {
+        any = true;
+        item.skip()
+    })?;
+    Ok(any)
+}
+
+fn all_name_a_segment<'a>(list: impl Value<'a>) -> Result<bool, RecordError> {
+    let mut all = true;
+    list.items(&mut |entry| {
+        all &= field(entry, "segmentID")?.is_some();
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// The field of an object, which is walked to its end.
+fn field<'a, V: Value<'a>>(object: V, name: &str) -> Result<Option<V>, RecordError> {
+    let mut found = None;
+    let mut entries = object.entries()?;
+    while let Some((key, value)) = entries.next(b"")? {
+        if is_field(key, name) {
+            found = Some(value);
+        }
+        value.skip()?;
+    }
+    Ok(found)
+}
+
+fn is_field(key: Key<'_>, name: &str) -> bool {
+    matches!(key, Key::Named(key) if spelling(key) == Spelling::Field(name))
+}
+
+/// The text that a field of an object has, if it is there and text.
+fn text<'a>(object: Option<impl Value<'a>>, name: &str) -> Result<Option<&'a str>, RecordError> {
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    Ok(match field(object, name)? {
+        Some(value) => match value.kind()? {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        },
+        None => None,
+    })
+}
+
+fn no_id() -> RecordError {
+    RecordError::new("an entry without segmentID._id")
+}
+
+/// Appends a row to the `segmentMembership` column from a list of entries.
+pub(crate) fn append<'a, V: Value<'a>>(
+    column: &mut ColumnBuilder,
+    list: V,
+) -> Result<(), RecordError> {
+    let mut namespaces: Vec<(&'a str, Vec<(&'a str, V)>)> = Vec::new();
+    list.items(&mut |entry| {
+        let Some(segment) = field(entry, "segmentID")? else {
+            return Err(no_id());
+        };
+        let id = text(Some(segment), "_id")?.ok_or_else(no_id)?;
+        let namespace = field(segment, "namespace")?;
+        let code = text(namespace, "code")?.unwrap_or(OWN_NAMESPACE);
+        let members = match namespaces
+            .iter()
+            .position(|(known, _)| known.eq_ignore_ascii_case(code))
+        {
+            Some(at) => at,
+            None => {
+                namespaces.push((code, Vec::new()));
+                namespaces.len() - 1
+            }
+        };
+        if let Some((_, members)) = namespaces.get_mut(members) {
+            if members.iter().any(|(known, _)| *known == id) {
+                return Err(RecordError::new(format!("segment {id} appears twice")));
+            }
+            members.push((id, entry));
+        }
+        entry.skip()
+    })?;
+    column.append_container(|values| {
+        let ColumnValues::Map(_, keys, inner) = values else {
+            return Err(RecordError::new("segmentMembership is no map here"));
+        };
+        namespaces.iter().try_for_each(|(code, members)| {
+            keys.push(code);
+            inner.append_container(|values| {
+                let ColumnValues::Map(_, keys, memberships) = values else {
+                    return Err(RecordError::new("segmentMembership is no map of maps here"));
+                };
+                members.iter().try_for_each(|(id, entry)| {
+                    keys.push(id);
+                    memberships.append(Membership(*entry))
+                })
+            })
+        })
+    })
+}
+
+/// An entry of the array form without its `segmentID`, which the map has in its keys.
+#[derive(Clone, Copy)]
+struct Membership<V>(V);
+
+impl<'a, V: Value<'a>> Value<'a> for Membership<V> {
+    type Entries = MembershipEntries<V::Entries>;
+
+    fn kind(self) -> Result<Kind<'a>, RecordError> {
+        self.0.kind()
+    }
+
+    fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError> {
+        self.0.items(&mut |item| f(Membership(item)))
+    }
+
+    fn entries(self) -> Result<Self::Entries, RecordError> {
+        Ok(MembershipEntries(self.0.entries()?))
+    }
+
+    fn skip(self) -> Result<(), RecordError> {
+        self.0.skip()
+    }
+}
+
+struct MembershipEntries<E>(E);
+
+impl<'a, E: ObjectEntries<'a>> ObjectEntries<'a> for MembershipEntries<E> {
+    type Value = Membership<E::Value>;
+
+    fn next(&mut self, _: &[u8]) -> Result<Option<(Key<'a>, Self::Value)>, RecordError> {
+        while let Some((key, value)) = self.0.next(b"")? {
+            if !is_field(key, "segmentID") {
+                return Ok(Some((key, Membership(value))));
+            }
+            value.skip()?;
+        }
+        Ok(None)
+    }
+}

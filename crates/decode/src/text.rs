@@ -1,0 +1,158 @@
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::Int32Type;
+use arrow::error::ArrowError;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::is_same;
+
+/// A dictionary is given up when it holds more values than this.
+const LARGEST_DICTIONARY: usize = 4096;
+/// After this many rows a dictionary must have proved worth its while.
+const TRIAL: usize = 512;
+
+/// Builds a text column: a dictionary as long as values repeat, plain text otherwise.
+pub(crate) struct TextBuilder {
+    /// End of each value in `bytes`, with a leading 0: of each row, or of each distinct value.
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+    dictionary: Option<Dictionary>,
+    discards: bool,
+}
+
+struct Dictionary {
+    keys: Vec<i32>,
+    table: HashTable<i32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl TextBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            offsets: vec![0],
+            bytes: Vec::new(),
+            dictionary: Some(Dictionary {
+                keys: Vec::new(),
+                table: HashTable::new(),
+                hasher: DefaultHashBuilder::default(),
+            }),
+            discards: false,
+        }
+    }
+
+    /// One that takes text and keeps none; it can't be finished.
+    pub(crate) fn discarding() -> Self {
+        Self {
+            discards: true,
+            dictionary: None,
+            ..Self::new()
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, text: &str) {
+        if self.discards {
+            return;
+        }
+        let Self {
+            offsets,
+            bytes,
+            dictionary,
+            ..
+        } = self;
+        match dictionary {
+            None => {
+                bytes.extend_from_slice(text.as_bytes());
+                offsets.push(bytes.len() as i32);
+            }
+            Some(dictionary) => {
+                let hash = dictionary.hasher.hash_one(text.as_bytes());
+                let found = dictionary.table.find(hash, |key| {
+                    is_same(value(offsets, bytes, *key), text.as_bytes())
+                });
+                match found {
+                    Some(key) => dictionary.keys.push(*key),
+                    None => {
+                        let key = offsets.len() as i32 - 1;
+                        bytes.extend_from_slice(text.as_bytes());
+                        offsets.push(bytes.len() as i32);
+                        let hasher = &dictionary.hasher;
+                        dictionary.table.insert_unique(hash, key, |key| {
+                            hasher.hash_one(value(offsets, bytes, *key))
+                        });
+                        dictionary.keys.push(key);
+                        let distinct = offsets.len() - 1;
+                        let rows = dictionary.keys.len();
+                        if distinct > LARGEST_DICTIONARY || (rows >= TRIAL && distinct > rows / 2) {
+                            self.give_up();
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pushes `n` values for null rows.
+    pub(crate) fn push_empty(&mut self, n: usize) {
+        if self.discards {
+            return;
+        }
+        match &mut self.dictionary {
+            Some(dictionary) => {
+                let length = dictionary.keys.len() + n;
+                dictionary.keys.resize(length, 0);
+            }
+            None => {
+                let length = self.offsets.len() + n;
+                self.offsets.resize(length, self.bytes.len() as i32);
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        let Some(dictionary) = self.dictionary.take() else {
+            return;
+        };
+        let mut offsets = Vec::with_capacity(dictionary.keys.len() * 2);
+        let mut bytes = Vec::with_capacity(self.bytes.len() * 2);
+        offsets.push(0);
+        for key in dictionary.keys {
+            bytes.extend_from_slice(value(&self.offsets, &self.bytes, key));
+            offsets.push(bytes.len() as i32);
+        }
+        self.offsets = offsets;
+        self.bytes = bytes;
+    }
+
+    pub(crate) fn finish(self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        let Some(dictionary) = self.dictionary else {
+            return Ok(Arc::new(StringArray::try_new(
+                OffsetBuffer::new(self.offsets.into()),
+                self.bytes.into(),
+                nulls,
+            )?));
+        };
+        let mut offsets = self.offsets;
+        if offsets.len() == 1 {
+            // Keys of null rows still need a value to point at.
+            offsets.push(0);
+        }
+        let values =
+            StringArray::try_new(OffsetBuffer::new(offsets.into()), self.bytes.into(), None)?;
+        let keys = Int32Array::new(dictionary.keys.into(), nulls);
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(
+            keys,
+            Arc::new(values),
+        )?))
+    }
+}
+
+#[inline]
+fn value<'a>(offsets: &[i32], bytes: &'a [u8], key: i32) -> &'a [u8] {
+    let key = key as usize;
+    let at = |i: usize| offsets.get(i).map_or(0, |o| *o as usize);
+    bytes.get(at(key)..at(key + 1)).unwrap_or(&[])
+}

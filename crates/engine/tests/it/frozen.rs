@@ -1,0 +1,98 @@
+//! Stores that earlier releases wrote open for ever.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use profile_export::jobs::{JobPage, JobStatus, RunOptions, create_job, list_jobs, run_job};
+use profile_export::request::ExportRequest;
+use profile_export::store::{BatchQuery, Scope, Store};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::readback;
+use crate::scratch::{batches, sorted};
+
+fn frozen() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stores")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Runs the requests of the jobs that succeeded once more; their rows must be those of the batches that
+/// they wrote back then.
+fn run_again(store: &Store) {
+    let jobs = list_jobs(store, &JobPage::default()).unwrap().records;
+    let mut again = 0;
+    // Jobs 1 and 2 read the store as it was before its second load.
+    for job in jobs.iter().filter(|job| (3..=7).contains(&job.id)) {
+        assert_eq!(job.status, JobStatus::Succeeded);
+        let record = store.catalog().job(job.id).unwrap().unwrap();
+        let request: ExportRequest = record.request.read().unwrap();
+        let new = create_job(store, &request).unwrap();
+        let found = run_job(store, new.id, &RunOptions::default(), &Arc::default()).unwrap();
+        let ids = job.batch_ids();
+        assert_eq!(found.batches.len(), ids.len());
+        for (found, id) in batches(&found).into_iter().zip(ids) {
+            let then = store
+                .layout()
+                .batches()
+                .join(&id)
+                .join("part-00000.parquet");
+            assert_eq!(
+                sorted(found),
+                sorted(readback::rows(&then)),
+                "job {}",
+                job.id
+            );
+        }
+        again += 1;
+    }
+    assert_eq!(again, 5);
+}
+
+#[test]
+fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("store");
+    copy(&frozen().join("v1/store"), &home);
+    let store = Store::open(&home, Scope::default()).unwrap();
+    assert_eq!(store.verify().unwrap(), [] as [String; 0]);
+    let stats = store.stats().unwrap();
+    let records: u64 = stats.datasets.iter().map(|dataset| dataset.records).sum();
+    assert_eq!((stats.runs, records), (5, 135));
+    let mut batches_then = store.catalog().batches(&BatchQuery::default()).unwrap();
+    assert_eq!(batches_then.len(), 7);
+    assert!(batches_then.remove(0).files[0].digest.is_some());
+
+    // A job that waits reads the store as of its creation, records that were replaced since too.
+    let waits = run_job(&store, 1, &RunOptions::default(), &Arc::default()).unwrap();
+    let then: Vec<Value> = readback::rows(&frozen().join("v1/job-1.parquet"));
+    assert_eq!(sorted(batches(&waits).remove(0)), sorted(then));
+
+    run_again(&store);
+    let compacted = store.compact().unwrap();
+    assert_eq!(compacted.runs, 4);
+    assert_eq!(store.verify().unwrap(), [] as [String; 0]);
+}
+
+#[test]
+fn a_compacted_store_of_the_first_format_exports_the_same() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("store");
+    copy(&frozen().join("v1/store"), &home);
+    let store = Store::open(&home, Scope::default()).unwrap();
+    store.compact().unwrap();
+    run_again(&store);
+}

@@ -1,0 +1,184 @@
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::SchemaRef;
+use decode::Progress;
+use filter::MembershipMatches;
+
+use crate::counts::BatchCounts;
+use crate::error::Result;
+use crate::people::People;
+use crate::pipeline::{MergedRows, Pipeline};
+
+/// Rows of a batch, a few thousand at a time, in order.
+///
+/// Dropped before its end, it makes no more of them.
+pub struct Chunks {
+    work: Arc<Work>,
+    /// The chunk that is begun next.
+    next: usize,
+    /// Chunks that are being made, or wait to be taken, in order.
+    ahead: VecDeque<Receiver<Made>>,
+    taken: usize,
+    counts: BatchCounts,
+    failed: bool,
+}
+
+/// A chunk, why it could not be made, or the panic that came in between.
+type Made = Result<Result<MergedRows>, Box<dyn Any + Send>>;
+
+struct Work {
+    pipeline: Arc<Pipeline>,
+    people: People,
+    matches: Option<MembershipMatches>,
+    /// The schema that text is unpacked to, where dictionaries are not wanted.
+    plain: Option<SchemaRef>,
+    progress: Arc<Progress>,
+    abandoned: AtomicBool,
+}
+
+impl Chunks {
+    pub(crate) fn new(
+        pipeline: Arc<Pipeline>,
+        people: People,
+        matches: Option<MembershipMatches>,
+        plain: Option<SchemaRef>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            work: Arc::new(Work {
+                pipeline,
+                people,
+                matches,
+                plain,
+                progress,
+                abandoned: AtomicBool::new(false),
+            }),
+            next: 0,
+            ahead: VecDeque::new(),
+            taken: 0,
+            counts: BatchCounts::default(),
+            failed: false,
+        }
+    }
+
+    /// What the rows that were taken so far are.
+    #[must_use]
+    pub fn counts(&self) -> &BatchCounts {
+        &self.counts
+    }
+
+    /// Begins chunks until as many are ahead as keep all threads busy; that bounds memory.
+    fn begin_more(&mut self) {
+        let most = 4 * rayon::current_num_threads();
+        while self.ahead.len() < most && self.next < self.work.people.chunks() {
+            let (sender, receiver) = sync_channel(1);
+            let (work, number) = (Arc::clone(&self.work), self.next);
+            rayon::spawn_fifo(move || {
+                let made = catch_unwind(AssertUnwindSafe(|| work.make(number)));
+                // Nobody may be there any more.
+                let _ = sender.send(made);
+            });
+            self.ahead.push_back(receiver);
+            self.next += 1;
+        }
+    }
+
+    fn take(&mut self, receiver: &Receiver<Made>) -> Result<RecordBatch> {
+        let made = match receive(receiver) {
+            Ok(made) => made?,
+            Err(panic) => resume_unwind(panic),
+        };
+        self.taken += 1;
+        if self.taken.is_multiple_of(2 * rayon::current_num_threads()) {
+            // What comes next lies elsewhere in the runs.
+            self.work.pipeline.sources().release();
+        }
+        self.work.progress.add_rows(made.counts.profiles);
+        self.counts.add(made.counts);
+        Ok(made.rows)
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        self.begin_more();
+        let receiver = self.ahead.pop_front()?;
+        let taken = self.take(&receiver);
+        self.failed = taken.is_err();
+        Some(taken)
+    }
+}
+
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        self.work.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Work {
+    fn make(&self, number: usize) -> Result<MergedRows> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Err(decode::Error::Cancelled.into());
+        }
+        self.progress.check()?;
+        let people = self.people.rows(number, self.pipeline.sources());
+        let mut made = self.pipeline.rows(&people, self.matches.as_ref())?;
+        if let Some(schema) = &self.plain {
+            made.rows = unpack(&made.rows, schema)?;
+        }
+        Ok(made)
+    }
+}
+
+/// Waits for a chunk. A thread of the pool works on others meanwhile, so that even a pool of one comes
+/// to its end.
+fn receive(receiver: &Receiver<Made>) -> Made {
+    loop {
+        match receiver.try_recv() {
+            Ok(made) => return made,
+            Err(TryRecvError::Empty) => match rayon::yield_now() {
+                Some(rayon::Yield::Executed) => {}
+                // No thread of a pool, or one that finds nothing to do: others are at it.
+                Some(rayon::Yield::Idle) | None => match receiver.recv() {
+                    Ok(made) => return made,
+                    Err(_) => return gone(),
+                },
+            },
+            Err(TryRecvError::Disconnected) => return gone(),
+        }
+    }
+}
+
+/// A task of the pool that ended without a word: the pool itself was taken down.
+fn gone() -> Made {
+    Err(Box::new("the thread pool of an export is gone"))
+}
+
+/// The rows with text as the schema has it.
+fn unpack(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = rows
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(column.clone())
+            } else {
+                cast(column, field.data_type())
+            }
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}

@@ -1,0 +1,22 @@
+use std::collections::BTreeMap;
+
+/// What a batch, or a part of it, holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchCounts {
+    /// Rows.
+    pub profiles: u64,
+    /// Events in the rows.
+    pub events: u64,
+    /// Rows by the namespace of their primary identity.
+    pub by_namespace: BTreeMap<String, u64>,
+}
+
+impl BatchCounts {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.profiles += more.profiles;
+        self.events += more.events;
+        for (namespace, count) in more.by_namespace {
+            *self.by_namespace.entry(namespace).or_default() += count;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use decode::Progress;
+use filter::MembershipMatches;
+use run::Snapshot;
+
+use crate::chunks::Chunks;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::people::People;
+use crate::pipeline::Pipeline;
+use crate::plan::Plan;
+use crate::shard::Shard;
+
+/// A plan over a snapshot, ready to stream rows. Cheap to clone, and shared between threads.
+#[derive(Clone)]
+pub struct Export {
+    shared: Arc<Shared>,
+    progress: Arc<Progress>,
+    keeps_dictionaries: bool,
+}
+
+struct Shared {
+    pipeline: Arc<Pipeline>,
+    graph: Option<Graph>,
+}
+
+/// One batch of an export, or a shard of it.
+#[derive(Clone)]
+pub struct ExportBatch {
+    export: Export,
+    number: usize,
+    shard: Shard,
+}
+
+impl Export {
+    /// Prepares the columns of an export. The snapshot's runs are kept open as long as it lives.
+    ///
+    /// # Errors
+    /// A damaged run; a plan whose union schemas are not the snapshot's.
+    pub fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
+        let span = tracing::info_span!("prepare export", generation = snapshot.generation);
+        let _span = span.enter();
+        let pipeline = Pipeline::new(snapshot, plan)?;
+        let graph = Graph::of(plan, pipeline.sources())?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                pipeline: Arc::new(pipeline),
+                graph,
+            }),
+            progress: Arc::default(),
+            keeps_dictionaries: false,
+        })
+    }
+
+    /// Counts rows in `progress`, and stops when that is cancelled.
+    #[must_use]
+    pub fn with_progress(self, progress: Arc<Progress>) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Leaves text in dictionaries (`Dictionary(Int32, Utf8)`) where the store holds it so, which is
+    /// quicker to make and to encode. Which fields that are depends on the data, so shards and
+    /// partitions may differ in it.
+    #[must_use]
+    pub fn with_dictionaries(self) -> Self {
+        Self {
+            keeps_dictionaries: true,
+            ..self
+        }
+    }
+
+    /// The schema of all rows: the plan's, unless dictionaries are kept.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let pipeline = &self.shared.pipeline;
+        if self.keeps_dictionaries {
+            pipeline.schema().clone()
+        } else {
+            pipeline.plan().schema()
+        }
+    }
+
+    /// How many batches there are: one, or one for each segment.
+    #[must_use]
+    pub fn batch_count(&self) -> usize {
+        self.shared.pipeline.plan().batches.len()
+    }
+
+    /// The batch with this number, counted from 0.
+    ///
+    /// # Panics
+    /// There is no such batch.
+    #[must_use]
+    pub fn batch(&self, number: usize) -> ExportBatch {
+        assert!(number < self.batch_count(), "no batch {number}");
+        ExportBatch {
+            export: self.clone(),
+            number,
+            shard: Shard::ALL,
+        }
+    }
+
+    /// All batches in order.
+    pub fn batches(&self) -> impl Iterator<Item = ExportBatch> + '_ {
+        (0..self.batch_count()).map(|number| self.batch(number))
+    }
+}
+
+impl ExportBatch {
+    /// Only the profiles of a shard. The shards of a plan one after the other are the whole batch.
+    #[must_use]
+    pub fn in_shard(self, shard: Shard) -> Self {
+        Self { shard, ..self }
+    }
+
+    /// The schema of all rows.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        self.export.schema()
+    }
+
+    /// Streams the rows in the order of their persons' keys. A few chunks are made ahead, in parallel
+    /// on rayon's current threads, while the caller is at work on those before them.
+    #[must_use]
+    pub fn chunks(&self) -> Chunks {
+        let Shared { pipeline, graph } = &*self.export.shared;
+        let membership = &pipeline.plan().batches[self.number];
+        let matches: Option<MembershipMatches> =
+            (!membership.is_open()).then(|| membership.scan(&pipeline.sources().indexes()));
+        let people = match (&matches, graph) {
+            (None, None) => People::everybody(pipeline.sources(), self.shard),
+            (None, Some(graph)) => graph.everybody(self.shard),
+            (Some(matches), None) => People::of_keys(pipeline.matching(matches), self.shard),
+            (Some(matches), Some(graph)) => graph.of_keys(&pipeline.matching(matches), self.shard),
+        };
+        let plain = (!self.export.keeps_dictionaries).then(|| self.schema());
+        let progress = Arc::clone(&self.export.progress);
+        Chunks::new(Arc::clone(pipeline), people, matches, plain, progress)
+    }
+}

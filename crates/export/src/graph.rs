@@ -1,0 +1,212 @@
+//! The private identity graph: which persons are one.
+
+use arrow::array::{Array, AsArray};
+use merge::IdentityGraphType;
+use std::collections::HashMap;
+use std::sync::Arc;
+use xdm::PersonKey;
+
+use crate::error::Result;
+use crate::people::People;
+use crate::plan::Plan;
+use crate::shard::Shard;
+use crate::sources::Sources;
+
+/// The identity graph of a snapshot.
+pub(crate) struct Graph {
+    components: Arc<Components>,
+    /// Persons with the number of their component, sorted by key.
+    numbers: Vec<(PersonKey, u32)>,
+}
+
+impl Graph {
+    /// The graph that a plan's policy needs, if it needs one.
+    pub(crate) fn of(plan: &Plan, sources: &Sources) -> Result<Option<Self>> {
+        if plan.policy.identity_graph.kind == IdentityGraphType::None {
+            return Ok(None);
+        }
+        let components = components(sources)?;
+        let mut numbers = Vec::with_capacity(components.members.len());
+        for number in 0..components.len() {
+            let members = components.get(number).iter();
+            numbers.extend(members.map(|key| (*key, number)));
+        }
+        numbers.sort_unstable();
+        Ok(Some(Self {
+            components: Arc::new(components),
+            numbers,
+        }))
+    }
+
+    /// All profiles of a shard.
+    pub(crate) fn everybody(&self, shard: Shard) -> People {
+        self.people((0..self.components.len()).collect(), shard)
+    }
+
+    /// The profiles of a shard that these persons belong to.
+    pub(crate) fn of_keys(&self, keys: &[PersonKey], shard: Shard) -> People {
+        let mut numbers: Vec<u32> = keys.iter().filter_map(|k| self.number_of(*k)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        self.people(numbers, shard)
+    }
+
+    fn people(&self, mut numbers: Vec<u32>, shard: Shard) -> People {
+        numbers.retain(|number| {
+            let least = self.components.get(*number).first();
+            least.is_some_and(|least| shard.contains(*least))
+        });
+        People::Groups {
+            components: Arc::clone(&self.components),
+            numbers,
+        }
+    }
+
+    fn number_of(&self, key: PersonKey) -> Option<u32> {
+        let at = self
+            .numbers
+            .binary_search_by_key(&key, |(key, _)| *key)
+            .ok()?;
+        self.numbers.get(at).map(|(_, number)| *number)
+    }
+}
+
+/// Persons grouped into profiles, in the order of each profile's least key.
+pub(crate) struct Components {
+    /// Where each component ends in `members`.
+    ends: Vec<u32>,
+    members: Vec<PersonKey>,
+}
+
+impl Components {
+    fn len(&self) -> u32 {
+        self.ends.len() as u32
+    }
+
+    /// The persons of a component, by key.
+    pub(crate) fn get(&self, number: u32) -> &[PersonKey] {
+        let i = number as usize;
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.members[start as usize..self.ends[i] as usize]
+    }
+}
+
+/// Finds the components of the graph that all live records make, of whatever dataset.
+fn components(sources: &Sources) -> Result<Components> {
+    let mut graph = UnionFind::default();
+    for (number, source) in sources.all.iter().enumerate() {
+        let mut first_row = 0u32;
+        for batch in source.run.links()?.batches.iter().flatten() {
+            let lists = batch.as_list::<i32>();
+            let keys = lists.values().as_fixed_size_binary();
+            for (row, range) in lists.value_offsets().windows(2).enumerate() {
+                let [start, end] = *range else { continue };
+                if start == end || !sources.is_live(number, first_row + row as u32) {
+                    continue;
+                }
+                let key = |i: i32| {
+                    let mut bytes = [0; 16];
+                    bytes.copy_from_slice(keys.value(i as usize));
+                    u128::from_be_bytes(bytes)
+                };
+                let first = graph.node(key(start));
+                for i in start + 1..end {
+                    let other = graph.node(key(i));
+                    graph.unite(first, other);
+                }
+            }
+            first_row += batch.len() as u32;
+        }
+    }
+    let mut persons: Vec<PersonKey> = sources
+        .all
+        .iter()
+        .flat_map(|source| (0..source.run.persons()).map(|i| source.run.person(i)))
+        .collect();
+    persons.sort_unstable();
+    persons.dedup();
+    Ok(group(&persons, &mut graph))
+}
+
+fn group(persons: &[PersonKey], graph: &mut UnionFind) -> Components {
+    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    let mut count = 0;
+    let component: Vec<u32> = persons
+        .iter()
+        .map(|person| {
+            let next = count;
+            let number = match graph.nodes.get(&person.0).copied() {
+                Some(node) => *numbers.entry(graph.root(node)).or_insert(next),
+                None => next,
+            };
+            count += u32::from(number == next);
+            number
+        })
+        .collect();
+    // Counting sort: members of a component keep the order of their keys.
+    let mut ends = vec![0u32; count as usize];
+    for number in &component {
+        if let Some(end) = ends.get_mut(*number as usize) {
+            *end += 1;
+        }
+    }
+    let mut total = 0;
+    let mut next: Vec<u32> = ends
+        .iter_mut()
+        .map(|end| {
+            let start = total;
+            total += *end;
+            *end = total;
+            start
+        })
+        .collect();
+    let mut members = vec![PersonKey(0); persons.len()];
+    for (person, number) in persons.iter().zip(&component) {
+        if let Some(at) = next.get_mut(*number as usize) {
+            if let Some(slot) = members.get_mut(*at as usize) {
+                *slot = *person;
+            }
+            *at += 1;
+        }
+    }
+    Components { ends, members }
+}
+
+#[derive(Default)]
+struct UnionFind {
+    nodes: HashMap<u128, u32>,
+    parents: Vec<u32>,
+}
+
+impl UnionFind {
+    fn node(&mut self, key: u128) -> u32 {
+        let next = self.parents.len() as u32;
+        let node = *self.nodes.entry(key).or_insert(next);
+        if node == next {
+            self.parents.push(next);
+        }
+        node
+    }
+
+    fn root(&mut self, mut node: u32) -> u32 {
+        while let Some(parent) = self.parents.get(node as usize).copied() {
+            if parent == node {
+                break;
+            }
+            // Halve the path, so that the next search is shorter.
+            let above = self.parents.get(parent as usize).copied().unwrap_or(parent);
+            if let Some(slot) = self.parents.get_mut(node as usize) {
+                *slot = above;
+            }
+            node = above;
+        }
+        node
+    }
+
+    fn unite(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.root(a), self.root(b));
+        if let Some(parent) = self.parents.get_mut(a.max(b) as usize) {
+            *parent = a.min(b);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The export itself: a request becomes a [`Plan`], a plan over a snapshot an [`Export`], and an export
+//! streams record batches.
+//!
+//! Every refusal happens before the first row. The schema is the plan's, so it is the same for every
+//! store, partition and shard. Rows come in the order of their persons' keys, whatever the number of
+//! threads. rayon's current pool does the work; memory is bounded by the chunks in flight.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+//! use profile_export_export::{DatasetBatches, Export, ExportRequest, Plan, UnionSchemas, snapshot_of};
+//! use merge::MergePolicy;
+//! use xdm::{Class, Dataset, Timestamp};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let emails: ArrayRef = Arc::new(StringArray::from(vec!["ann@example.com", "bob@example.com"]));
+//! let points: ArrayRef = Arc::new(Int64Array::from(vec![30, 7]));
+//! let batch = RecordBatch::try_from_iter([("email", emails), ("points", points)])?;
+//! let mut dataset = Dataset::new("5b020a27e7040801dedba61a", "loyalty", Class::Profile);
+//! dataset.primary_identity = Some("email=Email".to_owned());
+//!
+//! // The union schema is said once, whatever part of the data is at hand.
+//! let unions = UnionSchemas::of([(&dataset, batch.schema().as_ref())])?;
+//! let [policy, _] = MergePolicy::built_in();
+//! let request = ExportRequest { fields: Some("points".to_owned()), ..ExportRequest::default() };
+//! let plan = Plan::new(&request, policy, &unions)?;
+//!
+//! let part = DatasetBatches { dataset, batches: vec![batch], ingested_at: Timestamp::now() };
+//! let export = Export::new(&snapshot_of(&[part], &unions)?, &plan)?;
+//! let mut rows = 0;
+//! for chunk in export.batch(0).chunks() {
+//!     rows += chunk?.num_rows();
+//! }
+//! assert_eq!(rows, 2);
+//! # Ok(())
+//! # }
+//! ```
+
+mod chunks;
+mod counts;
+mod error;
+mod export;
+mod graph;
+mod parquet;
+mod people;
+mod pipeline;
+mod plan;
+mod records;
+mod request;
+mod shard;
+mod sources;
+mod unions;
+
+pub use chunks::Chunks;
+pub use counts::BatchCounts;
+pub use error::{Error, Result};
+pub use export::{Export, ExportBatch};
+pub use plan::{EventPlan, Plan};
+pub use records::{DatasetBatches, export_rows, snapshot_of};
+pub use request::{
+    AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList, ExportRequest,
+    FilterRequest, MergePolicyRef, RequestError, SchemaRef, SegmentRequest, TimeWindow, read_json,
+    read_value,
+};
+pub use shard::Shard;
+pub use unions::UnionSchemas;

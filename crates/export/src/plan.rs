@@ -1,0 +1,243 @@
+//! From a request to a plan: every refusal happens here, before the first output byte.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
+use membership::Status;
+use merge::MergePolicy;
+use projection::Projection;
+use xdm::{Class, FieldPath, Fields, Timestamp, list_of};
+
+use crate::error::Result;
+use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
+use crate::shard::Shard;
+use crate::unions::UnionSchemas;
+
+/// The union schema's name for a profile's events.
+pub(crate) const EVENTS: &str = "timeSeriesEvents";
+
+/// What an export does, checked.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whose values win, and which identities are one person.
+    pub policy: MergePolicy,
+    /// Which profiles, their memberships aside.
+    pub profiles: ProfileFilter,
+    /// Which memberships, for each batch.
+    pub batches: Vec<MembershipFilter>,
+    /// Which fields.
+    pub projection: Projection,
+    /// Which events with which fields, if any.
+    pub events: Option<EventPlan>,
+}
+
+/// What an export does with events.
+#[derive(Clone, Debug)]
+pub struct EventPlan {
+    /// Which events.
+    pub filter: EventFilter,
+    /// Which of their fields.
+    pub projection: Projection,
+}
+
+impl Plan {
+    /// Checks a request against the union schemas of profiles and events.
+    ///
+    /// # Errors
+    /// A [`RequestError`] that names the JSON path, what was found and what is allowed.
+    pub fn new(
+        request: &ExportRequest,
+        policy: MergePolicy,
+        unions: &UnionSchemas,
+    ) -> Result<Self> {
+        if request.schema.name != Class::Profile.schema_name() {
+            return Err(RequestError::new(
+                "schema.name",
+                format!(
+                    "found {:?}; allowed is {:?}",
+                    request.schema.name,
+                    Class::Profile.schema_name()
+                ),
+            )
+            .into());
+        }
+        if request
+            .evaluation_info
+            .as_ref()
+            .is_some_and(|e| e.segmentation)
+        {
+            return Err(RequestError::new(
+                "evaluationInfo.segmentation",
+                "found true; the engine can't evaluate segments yet and exports the memberships that \
+                 the profiles carry: give false or leave it out",
+            )
+            .into());
+        }
+        let filter = request.filter.clone().unwrap_or_default();
+        let segments = segments(filter.segments.as_deref().unwrap_or_default())?;
+        let window = filter.segment_qualification_time.unwrap_or_default();
+        let window_path = "filter.segmentQualificationTime";
+        let membership = MembershipFilter {
+            qualified_from: moment(
+                window.start_time.as_ref(),
+                &format!("{window_path}.startTime"),
+            )?,
+            qualified_to: moment(window.end_time.as_ref(), &format!("{window_path}.endTime"))?,
+            segments,
+        };
+        if let (Some(from), Some(to)) = (membership.qualified_from, membership.qualified_to)
+            && from > to
+        {
+            return Err(RequestError::new(window_path, "startTime is later than endTime").into());
+        }
+        let batches = if request.destination.segment_per_batch == Some(true) {
+            if membership.segments.is_empty() {
+                return Err(RequestError::new(
+                    "destination.segmentPerBatch",
+                    "found true, but filter.segments names no segment; name some or give false",
+                )
+                .into());
+            }
+            let each = membership.segments.iter().map(|segment| MembershipFilter {
+                segments: vec![segment.clone()],
+                ..membership.clone()
+            });
+            each.collect()
+        } else {
+            vec![membership]
+        };
+        let events = match request
+            .additional_fields
+            .as_ref()
+            .and_then(|a| a.event_list.as_ref())
+        {
+            None => None,
+            Some(list) => Some(events(list, &unions.event)?),
+        };
+        Ok(Self {
+            policy,
+            profiles: ProfileFilter {
+                from_ingest: moment(
+                    filter.from_ingest_timestamp.as_ref(),
+                    "filter.fromIngestTimestamp",
+                )?,
+                empty_profiles: filter.empty_profiles.unwrap_or(false),
+            },
+            batches,
+            projection: projection(request.fields.as_deref(), "fields", &unions.profile)?,
+            events,
+        })
+    }
+}
+
+impl Plan {
+    /// The schema of the rows: the union schemas' types in their order, and the events behind them.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let fields = arrow_fields(self.projection.output());
+        let events = self.events.as_ref().map(|events| {
+            let event = DataType::Struct(arrow_fields(events.projection.output()).into());
+            Field::new(EVENTS, list_of(event), true)
+        });
+        Arc::new(Schema::new(
+            fields.into_iter().chain(events).collect::<Vec<_>>(),
+        ))
+    }
+
+    /// The plan cut into `n` ranges of keys, which can be exported by themselves, by other processes
+    /// too: one after the other they are the export, whatever order they are made in.
+    #[must_use]
+    pub fn shards(&self, n: usize) -> Vec<Shard> {
+        Shard::split(n)
+    }
+}
+
+fn arrow_fields(fields: &Fields) -> Vec<Field> {
+    fields
+        .iter()
+        .map(|(name, ty)| Field::new(name, ty.data_type(), true))
+        .collect()
+}
+
+fn segments(requests: &[SegmentRequest]) -> Result<Vec<SegmentFilter>, RequestError> {
+    requests
+        .iter()
+        .enumerate()
+        .map(|(i, request)| {
+            let path = format!("filter.segments[{i}]");
+            if request.segment_id.is_empty() {
+                return Err(RequestError::new(
+                    format!("{path}.segmentId"),
+                    "found an empty string; allowed is a segment's ID",
+                ));
+            }
+            Ok(SegmentFilter {
+                id: request.segment_id.clone(),
+                namespace: request.segment_ns.clone(),
+                statuses: statuses(request.status.as_deref(), &path)?,
+            })
+        })
+        .collect()
+}
+
+fn statuses(words: Option<&[String]>, path: &str) -> Result<Vec<Status>, RequestError> {
+    let words = words.unwrap_or_default();
+    if words.is_empty() {
+        return Ok(vec![Status::Realized, Status::Existing]);
+    }
+    words
+        .iter()
+        .enumerate()
+        .map(|(i, word)| {
+            Status::NAMED
+                .into_iter()
+                .find(|status| status.to_string() == *word)
+                .ok_or_else(|| {
+                    RequestError::new(
+                        format!("{path}.status[{i}]"),
+                        format!("found {word:?}; allowed are realized, existing, exited"),
+                    )
+                })
+        })
+        .collect()
+}
+
+fn moment(text: Option<&String>, path: &str) -> Result<Option<Timestamp>, RequestError> {
+    text.map(|text| {
+        Timestamp::parse(text).ok_or_else(|| {
+            RequestError::new(
+                path,
+                format!(
+                    "found {text:?}; allowed is an RFC 3339 timestamp with an offset, such as \
+                     2018-10-25T13:22:04-07:00"
+                ),
+            )
+        })
+    })
+    .transpose()
+}
+
+fn events(list: &EventList, union: &Fields) -> Result<EventPlan> {
+    let path = "additionalFields.eventList";
+    let filter = list.filter.clone().unwrap_or_default();
+    Ok(EventPlan {
+        filter: EventFilter {
+            from_ingest: moment(
+                filter.from_ingest_timestamp.as_ref(),
+                &format!("{path}.filter.fromIngestTimestamp"),
+            )?,
+            to_ingest: moment(
+                filter.to_ingest_timestamp.as_ref(),
+                &format!("{path}.filter.toIngestTimestamp"),
+            )?,
+        },
+        projection: projection(list.fields.as_deref(), &format!("{path}.fields"), union)?,
+    })
+}
+
+fn projection(fields: Option<&str>, path: &str, union: &Fields) -> Result<Projection> {
+    let paths = FieldPath::parse_list(fields.unwrap_or_default())
+        .map_err(|e| RequestError::new(path, e.to_string()))?;
+    Projection::new(&paths, union).map_err(|e| (path, e).into())
+}

@@ -1,0 +1,290 @@
+//! The three fields that are united across fragments instead of taken whole from one.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ListArray, MapArray, StructArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, FieldRef};
+use arrow::error::ArrowError;
+use gather::{Child, Column, RowRef};
+
+use crate::Groups;
+
+#[derive(Clone, Copy)]
+pub(crate) enum UnionKind {
+    /// map<namespace, list<identity>>
+    IdentityMap,
+    /// list<identity>, with the namespace inside
+    Identities,
+    /// map<namespace, map<segment, membership>>
+    SegmentMembership,
+}
+
+/// How a top-level field is united, if it is one of the three and has the type that XDM gives it.
+pub(crate) fn kind(name: &str, column: &Column) -> Option<UnionKind> {
+    match (name, column.child()) {
+        ("identityMap", Child::Map(_, lists)) => {
+            matches!(lists.child(), Child::List(_)).then_some(UnionKind::IdentityMap)
+        }
+        ("segmentMembership", Child::Map(_, inner)) => {
+            matches!(inner.child(), Child::Map(..)).then_some(UnionKind::SegmentMembership)
+        }
+        ("identities", Child::List(items)) => {
+            matches!(items.child(), Child::Struct(..)).then_some(UnionKind::Identities)
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn merge(
+    kind: UnionKind,
+    column: &Column,
+    groups: &Groups,
+) -> Result<ArrayRef, ArrowError> {
+    match kind {
+        UnionKind::IdentityMap => identity_map(column, groups),
+        UnionKind::Identities => identities(column, groups),
+        UnionKind::SegmentMembership => segment_membership(column, groups),
+    }
+}
+
+fn part<'a>(column: &'a Column, name: &str) -> Option<&'a Column> {
+    match column.child() {
+        Child::Struct(fields, columns) => {
+            let (at, _) = fields.find(name)?;
+            columns.get(at)
+        }
+        _ => None,
+    }
+}
+
+/// Lists under construction: where each ends, and which are null.
+#[derive(Default)]
+struct Lists {
+    offsets: Vec<i32>,
+    valid: Vec<bool>,
+}
+
+impl Lists {
+    fn close(&mut self, end: usize, valid: bool) {
+        self.offsets.push(end as i32);
+        self.valid.push(valid);
+    }
+
+    fn finish(self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
+        let mut offsets = Vec::with_capacity(self.offsets.len() + 1);
+        offsets.push(0);
+        offsets.extend(self.offsets);
+        let nulls = NullBuffer::new(BooleanBuffer::from(self.valid));
+        (
+            OffsetBuffer::new(offsets.into()),
+            Some(nulls).filter(|nulls| nulls.null_count() > 0),
+        )
+    }
+}
+
+fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+    let Child::Map(namespaces, lists) = column.child() else {
+        return column.interleave(&[]);
+    };
+    let Child::List(items) = lists.child() else {
+        return column.interleave(&[]);
+    };
+    let ids = part(items, "id");
+    let id = |at: RowRef| ids.and_then(|ids| ids.text(at));
+    let (mut maps, mut values) = (Lists::default(), Lists::default());
+    let (mut key_rows, mut item_rows) = (Vec::new(), Vec::new());
+    let mut entries = NamespaceGroups::default();
+    for rows in groups.iter() {
+        entries.clear();
+        for entry in rows.iter().flat_map(|at| column.range(*at)) {
+            if !lists.is_valid(entry) {
+                continue;
+            }
+            let (_, identities) = entries.of(namespaces, entry);
+            for item in lists.range(entry).filter(|item| items.is_valid(*item)) {
+                let known = !identities.is_empty()
+                    && id(item).is_some_and(|one| identities.iter().any(|i| id(*i) == Some(one)));
+                if !known {
+                    identities.push(item);
+                }
+            }
+        }
+        for (key, identities) in entries.iter() {
+            key_rows.push(*key);
+            item_rows.extend_from_slice(identities);
+            values.close(item_rows.len(), true);
+        }
+        maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+    }
+    let values = list_array(lists, items, values, &item_rows)?;
+    map_array(column, namespaces.interleave(&key_rows)?, values, maps)
+}
+
+fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+    let Child::Map(namespaces, inner) = column.child() else {
+        return column.interleave(&[]);
+    };
+    let Child::Map(segments, memberships) = inner.child() else {
+        return column.interleave(&[]);
+    };
+    let (mut outer_maps, mut inner_maps) = (Lists::default(), Lists::default());
+    let (mut key_rows, mut member_rows) = (Vec::new(), Vec::new());
+    let mut entries = NamespaceGroups::default();
+    for rows in groups.iter() {
+        entries.clear();
+        for entry in rows.iter().flat_map(|at| column.range(*at)) {
+            if !inner.is_valid(entry) {
+                continue;
+            }
+            let (is_known, members) = entries.of(namespaces, entry);
+            // Within one map a segment stands once; it takes a second map to compete.
+            let first = if is_known { members.len() } else { 0 };
+            for member in inner.range(entry).filter(|m| memberships.is_valid(*m)) {
+                let known = first > 0 && {
+                    let segment = segments.text(member);
+                    let others = members.get(..first).unwrap_or_default();
+                    others.iter().any(|m| segments.text(*m) == segment)
+                };
+                if !known {
+                    members.push(member);
+                }
+            }
+        }
+        for (key, members) in entries.iter() {
+            key_rows.push(*key);
+            member_rows.extend_from_slice(members);
+            inner_maps.close(member_rows.len(), true);
+        }
+        outer_maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+    }
+    let values = map_array(
+        inner,
+        segments.interleave(&member_rows)?,
+        memberships.interleave(&member_rows)?,
+        inner_maps,
+    )?;
+    map_array(
+        column,
+        namespaces.interleave(&key_rows)?,
+        values,
+        outer_maps,
+    )
+}
+
+fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+    let Child::List(items) = column.child() else {
+        return column.interleave(&[]);
+    };
+    let ids = part(items, "id");
+    let codes = part(items, "namespace").and_then(|namespace| part(namespace, "code"));
+    let identity = |at: RowRef| {
+        Some((
+            codes.and_then(|codes| codes.text(at))?.to_ascii_lowercase(),
+            ids.and_then(|ids| ids.text(at))?,
+        ))
+    };
+    let mut lists = Lists::default();
+    let mut item_rows = Vec::new();
+    for rows in groups.iter() {
+        let mut known = Vec::new();
+        for item in rows.iter().flat_map(|at| column.range(*at)) {
+            match identity(item) {
+                Some(identity) if known.contains(&identity) => continue,
+                Some(identity) => known.push(identity),
+                None if !items.is_valid(item) => continue,
+                None => {}
+            }
+            item_rows.push(item);
+        }
+        lists.close(item_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+    }
+    list_array(column, items, lists, &item_rows)
+}
+
+/// The entries of the profile at hand: the row of each namespace, and the rows under it.
+#[derive(Default)]
+struct NamespaceGroups {
+    /// Those behind `used` are of profiles before it; their memory serves again.
+    all: Vec<(RowRef, Vec<RowRef>)>,
+    used: usize,
+}
+
+impl NamespaceGroups {
+    fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(RowRef, Vec<RowRef>)> {
+        self.all.iter().take(self.used)
+    }
+
+    /// The rows under the namespace of an entry, whose case does not count, and whether it was known.
+    fn of(&mut self, namespaces: &Column, entry: RowRef) -> (bool, &mut Vec<RowRef>) {
+        let is_same = |known: RowRef| match (namespaces.text(known), namespaces.text(entry)) {
+            (Some(known), Some(namespace)) => known.eq_ignore_ascii_case(namespace),
+            _ => false,
+        };
+        let known = self.iter().position(|(known, _)| is_same(*known));
+        let at = known.unwrap_or(self.used);
+        if known.is_none() {
+            if self.used == self.all.len() {
+                self.all.push((entry, Vec::new()));
+            }
+            self.used += 1;
+        }
+        let (key, rows) = &mut self.all[at];
+        if known.is_none() {
+            *key = entry;
+            rows.clear();
+        }
+        (known.is_some(), rows)
+    }
+}
+
+fn list_array(
+    column: &Column,
+    items: &Column,
+    lists: Lists,
+    rows: &[RowRef],
+) -> Result<ArrayRef, ArrowError> {
+    let DataType::List(item) = column.data_type() else {
+        return Err(not_a("list"));
+    };
+    let (offsets, nulls) = lists.finish();
+    let values = items.interleave(rows)?;
+    Ok(Arc::new(ListArray::try_new(
+        item.clone(),
+        offsets,
+        values,
+        nulls,
+    )?))
+}
+
+fn map_array(
+    column: &Column,
+    keys: ArrayRef,
+    values: ArrayRef,
+    maps: Lists,
+) -> Result<ArrayRef, ArrowError> {
+    let DataType::Map(entries, _) = column.data_type() else {
+        return Err(not_a("map"));
+    };
+    let entries: &FieldRef = entries;
+    let DataType::Struct(parts) = entries.data_type() else {
+        return Err(not_a("map"));
+    };
+    let (offsets, nulls) = maps.finish();
+    let pairs = StructArray::try_new(parts.clone(), vec![keys, values], None)?;
+    Ok(Arc::new(MapArray::try_new(
+        entries.clone(),
+        offsets,
+        pairs,
+        nulls,
+        false,
+    )?))
+}
+
+fn not_a(what: &str) -> ArrowError {
+    ArrowError::SchemaError(format!("a field that is united is no {what}"))
+}

@@ -1,0 +1,228 @@
+use std::path::PathBuf;
+
+use export::RequestError;
+use store::StoreError;
+use writer::WriteError;
+
+/// What can go wrong with the platform's objects.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request can't be done as asked; nothing was created.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The store refused or is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The export itself could not be done.
+    #[error(transparent)]
+    Export(export::Error),
+    /// A batch could not be written.
+    #[error("writing the batch: {0}")]
+    Write(WriteError),
+    /// A file of a source folder could not be read.
+    #[error("{path}: {problem}")]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The job ended without success.
+    #[error("job {id} failed: {message}")]
+    JobFailed {
+        /// The job's ID.
+        id: i64,
+        /// Its error.
+        message: String,
+    },
+    /// The program made a mistake and broke off.
+    #[error("the program broke off: {0}; this is a mistake of ours")]
+    Panic(String),
+}
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Kinds of errors: what exit codes, HTTP statuses and the codes of docs/errors.md follow from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request can't be done as asked.
+    BadRequest,
+    /// A file of a source folder can't be read.
+    BadSource,
+    /// There is no such thing.
+    NotFound,
+    /// What is asked for contradicts what there is.
+    Conflict,
+    /// An input is none.
+    BadInput,
+    /// A dataset's description, or its schema, is wrong.
+    InvalidDataset,
+    /// The store is of a newer program.
+    NewerFormat,
+    /// A record can't be loaded.
+    BadRecord,
+    /// A file of the store is not as it was written.
+    Damaged,
+    /// The operating system refused.
+    Io,
+    /// The catalog can't be read or written.
+    Catalog,
+    /// A batch can't be written.
+    Write,
+    /// The work stopped because it was asked to.
+    Cancelled,
+    /// A job failed; its own errors say why.
+    JobFailed,
+    /// A mistake of the program.
+    Internal,
+}
+
+impl Error {
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Request(_) => ErrorKind::BadRequest,
+            Self::Store(error) => of_store(error),
+            Self::Export(error) => of_export(error),
+            Self::Write(_) => ErrorKind::Write,
+            Self::Source { .. } => ErrorKind::BadSource,
+            Self::JobFailed { .. } => ErrorKind::JobFailed,
+            Self::Panic(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// Whether the work stopped because it was asked to.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.kind() == ErrorKind::Cancelled
+    }
+
+    /// The stable code that a failed job's `errors` give.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.kind().code()
+    }
+}
+
+impl ErrorKind {
+    /// The stable code of docs/errors.md.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::JobFailed | Self::Internal => "PE-0000",
+            Self::BadRequest => "PE-0001",
+            Self::BadSource => "PE-0002",
+            Self::NotFound
+            | Self::Conflict
+            | Self::BadInput
+            | Self::InvalidDataset
+            | Self::NewerFormat => "PE-0003",
+            Self::BadRecord => "PE-0004",
+            Self::Damaged => "PE-0005",
+            Self::Io => "PE-0006",
+            Self::Catalog => "PE-0007",
+            Self::Write => "PE-0008",
+            Self::Cancelled => "PE-0009",
+        }
+    }
+
+    /// Whether the caller, not the work, is at fault: then nothing was created.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest
+                | Self::BadSource
+                | Self::NotFound
+                | Self::Conflict
+                | Self::BadInput
+                | Self::InvalidDataset
+                | Self::NewerFormat
+        )
+    }
+}
+
+fn of_store(error: &StoreError) -> ErrorKind {
+    match error {
+        StoreError::Io { .. } => ErrorKind::Io,
+        StoreError::Catalog(error) => of_catalog(error),
+        StoreError::Run(error) => of_run(error),
+        StoreError::Decode(error) => of_decode(error),
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn of_catalog(error: &catalog::Error) -> ErrorKind {
+    match error {
+        catalog::Error::NotFound { .. } => ErrorKind::NotFound,
+        catalog::Error::Conflict(_) => ErrorKind::Conflict,
+        catalog::Error::Dataset(_) | catalog::Error::TypeConflict { .. } => {
+            ErrorKind::InvalidDataset
+        }
+        catalog::Error::NewerFormat { .. } => ErrorKind::NewerFormat,
+        catalog::Error::Damaged { .. } => ErrorKind::Damaged,
+        catalog::Error::Sqlite(_) => ErrorKind::Catalog,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn of_run(error: &run::Error) -> ErrorKind {
+    match error {
+        run::Error::Io { .. } => ErrorKind::Io,
+        run::Error::Damaged { .. } => ErrorKind::Damaged,
+        run::Error::NewerFormat { .. } => ErrorKind::NewerFormat,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn of_decode(error: &decode::Error) -> ErrorKind {
+    match error {
+        decode::Error::Io { .. } => ErrorKind::Io,
+        decode::Error::Input { .. } => ErrorKind::BadInput,
+        decode::Error::BadRecord { .. } => ErrorKind::BadRecord,
+        decode::Error::Dataset(_) | decode::Error::TypeConflict { .. } => ErrorKind::InvalidDataset,
+        decode::Error::Cancelled => ErrorKind::Cancelled,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn of_export(error: &export::Error) -> ErrorKind {
+    match error {
+        export::Error::Request(_) | export::Error::BeyondUnion { .. } => ErrorKind::BadRequest,
+        export::Error::Run(error) => of_run(error),
+        export::Error::Decode(error) => of_decode(error),
+        export::Error::Write(_) => ErrorKind::Write,
+        _ => ErrorKind::Internal,
+    }
+}
+
+impl From<export::Error> for Error {
+    fn from(error: export::Error) -> Self {
+        match error {
+            export::Error::Request(error) => Self::Request(error),
+            export::Error::Write(error) => Self::Write(error),
+            other => Self::Export(other),
+        }
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<catalog::Error> for Error {
+    fn from(error: catalog::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<decode::Error> for Error {
+    fn from(error: decode::Error) -> Self {
+        Self::Store(error.into())
+    }
+}

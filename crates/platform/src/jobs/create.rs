@@ -1,0 +1,52 @@
+use catalog::{Document, NewJob, new_id};
+use export::{ExportRequest, Plan, RequestError, UnionSchemas};
+use store::Store;
+use xdm::{Class, Dataset, Timestamp};
+
+use super::object::{Job, damaged};
+use crate::error::{Error, Result};
+use crate::resolve::resolve_policy;
+
+/// Creates a job from a request; it reads the store, and uses the merge policy, as they stand now.
+///
+/// # Errors
+/// A request that can't be done as asked; then nothing is created.
+pub fn create_job(store: &Store, request: &ExportRequest) -> Result<Job> {
+    let catalog = store.catalog();
+    let target = &request.destination.dataset_id;
+    let dataset = catalog.dataset(target)?.filter(|d| d.id == *target);
+    let problem = match dataset {
+        None => Some(format!("no dataset {target:?}; create it first")),
+        Some(dataset) => dataset.why_no_target(),
+    };
+    if let Some(problem) = problem {
+        return Err(RequestError::new("destination.datasetId", problem).into());
+    }
+    let unions = UnionSchemas {
+        profile: catalog.union(Class::Profile, None)?,
+        event: catalog.union(Class::Event, None)?,
+    };
+    let plan = Plan::new(request, resolve_policy(catalog, request)?, &unions)?;
+    let ids: Vec<String> = plan.batches.iter().map(|_| new_id()).collect();
+    let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));
+    let new = NewJob {
+        now: Timestamp::now(),
+        request: &document(Document::of(request))?,
+        policy: &document(Document::of(&plan.policy))?,
+    };
+    let record = catalog.create_job::<Error>(&new, |id, created| {
+        Job::new(store, request, &plan, &ids, (id, created)).document()
+    })?;
+    Job::of(&record)
+}
+
+/// Makes the target dataset of a request, where a source folder that is exported without a store
+/// does not have it.
+pub(crate) fn ensure_target(store: &Store, request: &ExportRequest) -> Result<()> {
+    let id = &request.destination.dataset_id;
+    if store.catalog().dataset(id)?.is_none() && Dataset::is_id(id) {
+        let name = format!("target of the export ({id})");
+        store.catalog().create_dataset(Dataset::target(id, &name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! The life of an export job: created, run by exactly one process, finished, failed or cancelled.
+
+mod cancel;
+mod create;
+mod list;
+mod object;
+mod run;
+mod staging;
+mod watch;
+
+pub use cancel::{CancelOutcome, cancel_job};
+pub use create::create_job;
+pub(crate) use create::ensure_target;
+pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
+pub use object::{Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobTime};
+pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job};
+pub use staging::sweep;
+pub use watch::{JobProgress, get_job, job_progress};

@@ -1,0 +1,286 @@
+//! The job object, as the platform's documents show it.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+
+use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
+use export::{AdditionalFields, ExportRequest, FilterRequest, MergePolicyRef, Plan, SchemaRef};
+use serde::{Deserialize, Serialize};
+use store::Store;
+use xdm::{Timestamp, epoch_millis};
+
+use crate::error::{Error, Result};
+
+/// An export job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Given out at creation.
+    pub id: i64,
+    /// Always `BATCH`.
+    pub job_type: String,
+    /// Always `ups`.
+    pub profile_instance_id: String,
+    /// Where its batches go.
+    pub destination: JobDestination,
+    /// The class that is exported.
+    pub schema: SchemaRef,
+    /// The merge policy as it was resolved.
+    pub merge_policy: MergePolicyRef,
+    /// Its state.
+    pub status: JobStatus,
+    /// 24 hex digits.
+    pub request_id: String,
+    /// Always without content.
+    pub compute_gateway_job_id: JobGateway,
+    /// Its figures.
+    pub metrics: JobMetrics,
+    /// Why it failed.
+    pub errors: Vec<JobError>,
+    /// The organisation.
+    pub ims_org_id: String,
+    /// When it was created.
+    #[serde(with = "epoch_millis")]
+    pub creation_time: Timestamp,
+    /// When it was last changed.
+    #[serde(with = "epoch_millis")]
+    pub update_time: Timestamp,
+    /// The request's fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<String>,
+    /// The request's filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterRequest>,
+    /// The request's events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_fields: Option<AdditionalFields>,
+}
+
+/// Where a job's batches go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobDestination {
+    /// The dataset that they are written to.
+    pub dataset_id: String,
+    /// The same as the platform's documents also spell it.
+    pub data_set_id: String,
+    /// Whether there is a batch for each segment.
+    pub segment_per_batch: bool,
+    /// The batches, where there is one for each segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batches: Option<Vec<JobBatch>>,
+    /// The batch, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
+}
+
+/// The batch of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobBatch {
+    /// The segment.
+    pub segment_id: String,
+    /// Its namespace, where the request names one.
+    pub segment_ns: Option<String>,
+    /// The statuses that count.
+    pub status: Vec<String>,
+    /// The batch's ID.
+    pub batch_id: String,
+}
+
+/// What the platform's own machinery calls a job: nothing here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobGateway {
+    /// Always empty.
+    #[serde(default)]
+    pub export_job: String,
+}
+
+/// A job's figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct JobMetrics {
+    /// From its creation, later from its start, to its end.
+    pub total_time: JobTime,
+    /// The work until the files were written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile_export_time: Option<JobTime>,
+    /// Making them visible.
+    #[serde(
+        rename = "aCPDatasetWriteTime",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub acp_dataset_write_time: Option<JobTime>,
+    /// Rows in all batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_exported_profile_counter: Option<u64>,
+    /// Rows by the namespace of their primary identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exported_profile_by_namespace_counter: Option<BTreeMap<String, u64>>,
+    /// Events in all rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_exported_event_counter: Option<u64>,
+    /// The length of all files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_written_bytes: Option<u64>,
+    /// The most memory that the process has held, where the system says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// Rows by segment, where there is a batch for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exported_profile_by_segment_counter: Option<BTreeMap<String, u64>>,
+}
+
+/// When a step began and ended: milliseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct JobTime {
+    /// When it began.
+    pub start_time_in_ms: i64,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_time_in_ms: Option<i64>,
+    /// How long it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_time_in_ms: Option<i64>,
+}
+
+/// Why a job failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobError {
+    /// A stable code; docs/errors.md lists them.
+    pub code: String,
+    /// What went wrong, and what would be right.
+    pub msg: String,
+    /// The chain of causes, a line each.
+    pub call_stack: String,
+}
+
+impl Job {
+    /// The object of a new job.
+    pub(super) fn new(
+        store: &Store,
+        request: &ExportRequest,
+        plan: &Plan,
+        batch_ids: &[String],
+        (id, now): (i64, Timestamp),
+    ) -> Self {
+        let target = &request.destination;
+        let mut destination = JobDestination {
+            dataset_id: target.dataset_id.clone(),
+            data_set_id: target.dataset_id.clone(),
+            segment_per_batch: target.segment_per_batch == Some(true),
+            batches: None,
+            batch_id: None,
+        };
+        if destination.segment_per_batch {
+            let segments = plan.batches.iter().flat_map(|batch| &batch.segments);
+            let batches = segments.zip(batch_ids).map(|(segment, batch_id)| JobBatch {
+                segment_id: segment.id.clone(),
+                segment_ns: segment.namespace.clone(),
+                status: segment.statuses.iter().map(ToString::to_string).collect(),
+                batch_id: batch_id.clone(),
+            });
+            destination.batches = Some(batches.collect());
+        } else {
+            destination.batch_id = batch_ids.first().cloned();
+        }
+        Self {
+            id,
+            job_type: "BATCH".to_owned(),
+            profile_instance_id: "ups".to_owned(),
+            destination,
+            schema: request.schema.clone(),
+            merge_policy: MergePolicyRef {
+                id: plan.policy.id.clone(),
+                version: Some(plan.policy.version),
+            },
+            status: JobStatus::New,
+            request_id: new_id(),
+            compute_gateway_job_id: JobGateway::default(),
+            metrics: JobMetrics {
+                total_time: JobTime {
+                    start_time_in_ms: now.millis(),
+                    ..JobTime::default()
+                },
+                ..JobMetrics::default()
+            },
+            errors: Vec::new(),
+            ims_org_id: store.catalog().scope().org.clone(),
+            creation_time: now,
+            update_time: now,
+            fields: request.fields.clone(),
+            filter: request.filter.clone(),
+            additional_fields: request.additional_fields.clone(),
+        }
+    }
+
+    /// The job that the catalog keeps.
+    pub(crate) fn of(record: &JobRecord) -> Result<Self> {
+        record.body.read().map_err(|e| damaged(record.id, &e))
+    }
+
+    /// The job as the catalog keeps it.
+    pub(crate) fn document(&self) -> Result<Document> {
+        Document::of(self).map_err(|e| damaged(self.id, &e))
+    }
+
+    /// The IDs of its batches, in the order of its plan.
+    #[must_use]
+    pub fn batch_ids(&self) -> Vec<String> {
+        let destination = &self.destination;
+        let list = destination.batches.iter().flatten();
+        list.map(|batch| &batch.batch_id)
+            .chain(&destination.batch_id)
+            .cloned()
+            .collect()
+    }
+
+    /// Moves on to another state.
+    pub(super) fn set_status(&mut self, status: JobStatus) {
+        self.status = status;
+        self.update_time = Timestamp::now();
+    }
+}
+
+/// A part of a job's row that can't be read.
+pub(super) fn damaged(id: i64, problem: &serde_json::Error) -> Error {
+    catalog::Error::Damaged {
+        kind: Kind::Job,
+        id: id.to_string(),
+        problem: problem.to_string(),
+    }
+    .into()
+}
+
+impl JobTime {
+    /// A step that took so long and ends now.
+    pub(super) fn ended(took: std::time::Duration) -> Self {
+        let end = Timestamp::now().millis();
+        let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            start_time_in_ms: end - took,
+            end_time_in_ms: Some(end),
+            total_time_in_ms: Some(took),
+        }
+    }
+}
+
+impl JobError {
+    /// An entry of a failed job's `errors`.
+    pub(super) fn of(error: &Error) -> Self {
+        let mut causes = vec![error.to_string()];
+        let mut next = error.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        Self {
+            code: error.code().to_owned(),
+            msg: error.to_string(),
+            call_stack: causes.join("\n"),
+        }
+    }
+}

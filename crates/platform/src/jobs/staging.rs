@@ -1,0 +1,119 @@
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use catalog::{JobMove, JobStatus};
+use store::{FileLock, Store, StoreError, sweep_folder};
+
+use super::object::{Job, JobError};
+use crate::error::Result;
+
+/// A running job's folder, beside a lock that its process holds as long as it lives.
+pub(super) struct JobStaging {
+    pub(super) folder: PathBuf,
+    lock: Option<FileLock>,
+}
+
+impl JobStaging {
+    /// Takes the job's lock and makes its folder.
+    pub(super) fn create(store: &Store, id: i64) -> Result<Self> {
+        let lock = wait_for_lock(store, id)?;
+        let folder = store.layout().job(id);
+        fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+        Ok(Self {
+            folder,
+            lock: Some(lock),
+        })
+    }
+}
+
+impl Drop for JobStaging {
+    fn drop(&mut self) {
+        // While the lock is held; what can't be removed now is swept later.
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = self.lock.take().map(FileLock::remove);
+    }
+}
+
+/// Takes the lock of a job that is to be run. Somebody who sweeps holds it for a moment; one who runs
+/// the job has moved it on from `NEW`.
+fn wait_for_lock(store: &Store, id: i64) -> Result<FileLock> {
+    for _ in 0..40 {
+        if let Some(lock) = try_lock(store, id)? {
+            return Ok(lock);
+        }
+        let job = store.catalog().job(id)?;
+        if job.is_none_or(|job| job.status != JobStatus::New) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    let problem = format!("job {id} is run by another process already");
+    Err(catalog::Error::Conflict(problem).into())
+}
+
+fn try_lock(store: &Store, id: i64) -> Result<Option<FileLock>> {
+    let path = store.layout().job_lock(id);
+    Ok(FileLock::try_acquire(&path).map_err(StoreError::io(&path))?)
+}
+
+/// Fails the jobs whose process is gone and deletes what dead jobs left behind.
+///
+/// # Errors
+/// The catalog or the folders can't be read or written.
+pub fn sweep(store: &Store) -> Result<()> {
+    let layout = store.layout();
+    let catalog = store.catalog();
+    // The folders first: one that is there now is of a job that runs now, or has ended by the time
+    // that the catalog is asked.
+    let mut batches = HashSet::new();
+    sweep_folder(&layout.batches(), |id| {
+        batches.insert(id.to_owned());
+        Ok(false)
+    })?;
+    let mut live = HashSet::new();
+    for record in catalog.processing_jobs()? {
+        let mut job = Job::of(&record)?;
+        let Some(lock) = try_lock(store, job.id)? else {
+            live.extend(job.batch_ids());
+            continue;
+        };
+        job.set_status(JobStatus::Failed);
+        job.errors = vec![JobError {
+            code: "PE-0010".to_owned(),
+            msg: "the process that ran the job is gone; run the request again".to_owned(),
+            call_stack: String::new(),
+        }];
+        // It may have ended between the look and the lock: then this changes nothing.
+        catalog.move_job(&JobMove {
+            id: job.id,
+            from: JobStatus::Processing,
+            to: JobStatus::Failed,
+            body: &job.document()?,
+            unless_cancelled: false,
+        })?;
+        clear(store, job.id, lock);
+    }
+    let staging = layout.staging();
+    for entry in fs::read_dir(&staging).map_err(StoreError::io(&staging))? {
+        let name = entry.map_err(StoreError::io(&staging))?.file_name();
+        let name = name.to_string_lossy();
+        let Ok(id) = name.strip_suffix(".lock").unwrap_or(&name).parse() else {
+            continue;
+        };
+        if let Some(lock) = try_lock(store, id)? {
+            clear(store, id, lock);
+        }
+    }
+    let known: HashSet<String> = catalog.all_batch_ids()?.into_iter().collect();
+    Ok(sweep_folder(&layout.batches(), |id| {
+        Ok(batches.contains(id) && !known.contains(id) && !live.contains(id))
+    })?)
+}
+
+/// Deletes what a job left. What can't be deleted now is swept again.
+fn clear(store: &Store, id: i64, lock: FileLock) {
+    let _ = fs::remove_dir_all(store.layout().job(id));
+    let _ = lock.remove();
+}

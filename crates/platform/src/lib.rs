@@ -1,0 +1,29 @@
+//! The platform's objects over a store: export jobs, batches that come in, merge policies, segment
+//! definitions, source folders.
+
+mod dataset_body;
+mod error;
+mod export_folder;
+mod folder;
+mod incoming;
+mod jobs;
+mod memory;
+mod policies;
+mod resolve;
+mod segments;
+
+pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
+pub use error::{Error, ErrorKind, Result};
+pub use export_folder::{FolderExport, export_folder};
+pub use folder::SourceFolder;
+pub use incoming::{Incoming, IncomingBody, IncomingFile, load_incoming, sweep_incoming};
+pub use jobs::{
+    CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError, JobGateway,
+    JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobTime, RunOptions,
+    cancel_job, create_job, get_job, job_progress, list_jobs, run_job, sweep,
+};
+pub use memory::peak_memory;
+pub use policies::{
+    delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
+};
+pub use segments::{delete_segment, put_segment, read_segments, segment, segments};

@@ -1,0 +1,52 @@
+use catalog::{Catalog, DocumentKind};
+use export::{ExportRequest, RequestError};
+use merge::MergePolicy;
+
+use crate::error::Result;
+use crate::policies::{merge_policies, named_policy};
+use crate::segments::policy_of;
+
+/// The merge policy that a request uses: the one that it names; else the one that its segments'
+/// definitions name; else the default.
+///
+/// # Errors
+/// A policy that there isn't; segments whose definitions name different ones.
+pub(crate) fn resolve_policy(catalog: &Catalog, request: &ExportRequest) -> Result<MergePolicy> {
+    if let Some(named) = &request.merge_policy {
+        return named_policy(catalog, &named.id, named.version, "mergePolicy");
+    }
+    let wanted = request.filter.as_ref().and_then(|f| f.segments.as_deref());
+    let mut found: Option<(String, String)> = None;
+    for segment in wanted.unwrap_or_default() {
+        let id = &segment.segment_id;
+        let Some(definition) = catalog.document(DocumentKind::Segment, id, None)? else {
+            continue;
+        };
+        let Some(policy) = policy_of(definition.value()).map(str::to_owned) else {
+            continue;
+        };
+        match &found {
+            None => found = Some((id.clone(), policy)),
+            Some((_, known)) if *known == policy => {}
+            Some((first, known)) => {
+                return Err(RequestError::new(
+                    "mergePolicy",
+                    format!(
+                        "missing, and the segments name different merge policies: {first} names \
+                         {known:?}, {id} names {policy:?}; say which one"
+                    ),
+                )
+                .into());
+            }
+        }
+    }
+    match found {
+        Some((_, policy)) => named_policy(catalog, &policy, None, "mergePolicy"),
+        None => merge_policies(catalog)?
+            .into_iter()
+            .find(|policy| policy.default)
+            .ok_or_else(|| {
+                RequestError::new("mergePolicy", "missing, and there is no default").into()
+            }),
+    }
+}

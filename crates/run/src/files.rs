@@ -1,0 +1,48 @@
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::ipc::IpcFile;
+use crate::pages::FileChecksum;
+
+/// The newest format of runs, which this program writes; FORMAT.md draws it.
+pub const FORMAT: u32 = 1;
+
+/// The files of a run as the catalog knows them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFiles {
+    /// The format that they have; the first one where nothing says so.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// The files.
+    pub files: Vec<FileChecksum>,
+    /// How many persons have records in them.
+    pub persons: u64,
+    /// How many records they hold.
+    pub records: u64,
+}
+
+fn first_format() -> u32 {
+    1
+}
+
+impl RunFiles {
+    /// The length of all files together, in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.files.iter().map(|file| file.length).sum()
+    }
+
+    /// Checks every byte of every file; returns what is wrong.
+    #[must_use]
+    pub fn verify(&self, folder: &Path) -> Vec<Error> {
+        self.files
+            .iter()
+            .filter_map(|file| {
+                let checked = IpcFile::open(folder, file).and_then(|f| f.check_all());
+                checked.err()
+            })
+            .collect()
+    }
+}

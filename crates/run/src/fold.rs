@@ -1,0 +1,91 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StructArray};
+use arrow::datatypes::Field;
+use gather::RowRef;
+use xdm::{Class, Fields};
+
+use crate::error::Result;
+use crate::order::{RunEntry, in_run_order};
+use crate::read::Run;
+use crate::write::{RunRows, Unsynced, write_run};
+use crate::{RunFiles, system};
+
+/// Writes the live records of several runs as one.
+///
+/// # Errors
+/// A damaged run, a full disk.
+pub fn fold(
+    runs: &[Run],
+    class: Class,
+    types: &Fields,
+    folder: &Path,
+) -> Result<(RunFiles, Unsynced)> {
+    let mut sources: Vec<Option<ArrayRef>> = Vec::new();
+    let mut entries: Vec<RunEntry> = Vec::new();
+    let mut ids: Vec<u128> = Vec::new();
+    for run in runs {
+        let first_source = sources.len() as u32;
+        let ingested = run.ingest_times()?;
+        let happened = match class {
+            Class::Profile => None,
+            Class::Event => Some(run.event_times()?),
+        };
+        let sequences = run.sequences()?;
+        ids.extend(run.event_ids()?.iter());
+        for (person, row) in rows_with_person(run) {
+            let (batch, in_batch) = Run::locate(row);
+            entries.push(RunEntry {
+                person: run.person(person).0,
+                time: match &happened {
+                    Some(times) => times.get(row),
+                    None => ingested.get(row),
+                },
+                sequence: sequences.get(row),
+                at: RowRef::new(first_source + batch, in_batch),
+            });
+        }
+        sources.extend(whole_rows(run)?.into_iter().map(Some));
+    }
+    ids.sort_unstable();
+    let rows = in_run_order(class, entries, &sources)?;
+    let run = RunRows {
+        class,
+        types,
+        sources: &sources,
+        rows: &rows,
+        ids: &ids,
+    };
+    write_run(folder, &run)
+}
+
+fn rows_with_person(run: &Run) -> impl Iterator<Item = (usize, u32)> + '_ {
+    (0..run.persons()).flat_map(|person| run.rows_of(person).map(move |row| (person, row)))
+}
+
+/// The batches of a run with the identity columns that the file keeps apart.
+fn whole_rows(run: &Run) -> Result<Vec<ArrayRef>> {
+    let (namespaces, ids) = run.identity_column();
+    let mut persons = rows_with_person(run).map(|(person, _)| RowRef::new(0, person as u32));
+    run.whole()?
+        .into_iter()
+        .map(|batch| {
+            let rows: Vec<RowRef> = persons.by_ref().take(batch.num_rows()).collect();
+            let mut fields = Vec::new();
+            let mut arrays = Vec::new();
+            for (name, column) in [(system::NAMESPACE, namespaces), (system::ID, ids)] {
+                fields.push(Arc::new(Field::new(
+                    name,
+                    column.data_type().clone(),
+                    false,
+                )));
+                arrays.push(column.interleave(&rows)?);
+            }
+            fields.extend(batch.schema().fields().iter().cloned());
+            arrays.extend(batch.columns().iter().cloned());
+            let whole = StructArray::try_new(fields.into(), arrays, None)?;
+            Ok(Arc::new(whole) as ArrayRef)
+        })
+        .collect()
+}

@@ -1,0 +1,54 @@
+//! Columns of 16-byte keys, sorted.
+
+use arrow::array::{Array, FixedSizeBinaryArray};
+use xdm::PersonKey;
+
+/// Sorted digests of event `_id`s.
+pub(crate) struct SortedIds(pub(crate) FixedSizeBinaryArray);
+
+impl SortedIds {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn contains(&self, id: u128) -> bool {
+        let at = lower_bound(&self.0, id);
+        at < self.0.len() && key_at(&self.0, at).0 == id
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u128> + '_ {
+        (0..self.0.len()).map(|i| key_at(&self.0, i).0)
+    }
+}
+
+/// The key in a row.
+///
+/// # Panics
+/// Beyond the last one.
+#[inline]
+pub(crate) fn key_at(keys: &FixedSizeBinaryArray, i: usize) -> PersonKey {
+    match keys.value(i).as_array::<16>() {
+        Some(bytes) => PersonKey::from_bytes(*bytes),
+        None => unreachable!("keys have 16 bytes"),
+    }
+}
+
+/// The first row whose key is not below `key`.
+pub(crate) fn lower_bound(keys: &FixedSizeBinaryArray, key: u128) -> usize {
+    let (keys, _) = keys.value_data().as_chunks::<16>();
+    keys.partition_point(|bytes| u128::from_be_bytes(*bytes) < key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_finds_the_first_key_that_is_not_below() {
+        let keys = [3u128, 3, 7].map(u128::to_be_bytes);
+        let keys = FixedSizeBinaryArray::try_from_iter(keys.into_iter()).expect("keys");
+        let found = [0, 3, 4, 7, 8].map(|key| lower_bound(&keys, key));
+        assert_eq!(found, [0, 0, 2, 2, 3]);
+        assert_eq!(key_at(&keys, 2).0, 7);
+    }
+}

@@ -1,0 +1,42 @@
+//! Runs: the immutable files of a store.
+//!
+//! A run holds records of one dataset, sorted by person. Its folder has
+//!
+//! | file | rows | columns |
+//! |---|---|---|
+//! | `persons.arrow` | one a person, sorted by `person` | `person` (16 bytes), `namespace`, `id`, `firstRecord` |
+//! | `records.arrow` | one a fragment, or one an event sorted by (`timestamp`, `_id`) within a person | `ingestedAt`, `sequence`, `updatedAt`, `links`, `record` |
+//! | `segments.arrow`, `members.arrow` | the membership index (profile runs) | see the crate `membership` |
+//! | `ids.arrow` | the sorted digests of the events' `_id`s (event runs) | `id` (16 bytes) |
+//!
+//! All are Arrow IPC files that any Arrow reader opens. Beside each stand the checksums of its pages.
+//! FORMAT.md draws all of it to the byte.
+//!
+//! Decoded rows become a run by a [`RunBuilder`], several runs one by [`fold`]; a [`Snapshot`] is what
+//! readers take.
+
+mod builder;
+mod error;
+mod files;
+mod fold;
+mod ipc;
+mod keys;
+mod map;
+mod order;
+mod pages;
+mod read;
+mod snapshot;
+mod system;
+mod write;
+
+pub use builder::RunBuilder;
+pub use error::{Error, Result};
+pub use files::{FORMAT, RunFiles};
+pub use fold::fold;
+pub use pages::FileChecksum;
+pub use read::{FieldBatches, RowValues, Run};
+pub use snapshot::Snapshot;
+pub use write::{Unsynced, sync_folder};
+
+/// Rows in each record batch of a run's files.
+pub(crate) const BATCH_ROWS: usize = 1 << 15;

@@ -1,0 +1,231 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use catalog::{Kind, NewRun, RunChange};
+use decode::{Input, Progress, RecordSpec};
+use run::Run;
+use xdm::{Class, Timestamp};
+
+use crate::Store;
+use crate::error::Result;
+use crate::load::{LoadSettings, LoadTarget, PendingLoad, load};
+use crate::rejects::Rejects;
+
+/// One dataset's share of a load.
+#[derive(Clone, Debug)]
+pub struct DatasetInputs {
+    /// The dataset's ID.
+    pub dataset: String,
+    /// What is loaded, in order.
+    pub inputs: Vec<Input>,
+    /// When the records came in, if not now and no field says so.
+    pub ingested_at: Option<Timestamp>,
+    /// The top-level fields that are stored, beside those that every export needs; all where it is
+    /// missing. For stores that are thrown away after one export.
+    pub keep: Option<Vec<String>>,
+}
+
+/// How records are loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// What becomes of bad records.
+    pub on_bad_record: OnBadRecord,
+    /// The moment of the load: the ingest timestamp where nothing else gives one.
+    pub now: Timestamp,
+}
+
+/// What becomes of a bad record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnBadRecord {
+    /// The whole load fails and the store stays as it was.
+    #[default]
+    Fail,
+    /// The record goes to this file, with its dataset, file, line and reason; the good ones load.
+    Skip {
+        /// NDJSON, written anew when the first bad record turns up.
+        rejects: PathBuf,
+    },
+}
+
+/// What a load did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Records read, bad ones among them.
+    pub read: u64,
+    /// Fragments or events that are new in the store.
+    pub loaded: u64,
+    /// Records that a later one of the same load replaces, and events that were there already.
+    pub dropped: u64,
+    /// Bad records, skipped.
+    pub bad: u64,
+}
+
+impl DatasetInputs {
+    /// Everything in these inputs, which came in now or when a field says so.
+    #[must_use]
+    pub fn new(dataset: &str, inputs: Vec<Input>) -> Self {
+        Self {
+            dataset: dataset.to_owned(),
+            inputs,
+            ingested_at: None,
+            keep: None,
+        }
+    }
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            on_bad_record: OnBadRecord::default(),
+            now: Timestamp::now(),
+        }
+    }
+}
+
+impl Store {
+    /// Loads records into datasets, all of them or none.
+    ///
+    /// # Errors
+    /// A bad record (unless they are skipped), an unreadable input, an unknown dataset, a full disk;
+    /// then the store is as before.
+    pub fn ingest(
+        &self,
+        loads: &[DatasetInputs],
+        options: &LoadOptions,
+        progress: &Progress,
+    ) -> Result<LoadReport> {
+        let lock = self.lock_runs()?;
+        let result = self.ingest_locked(loads, options, progress);
+        if result.is_err() {
+            // What was written is swept now, or at the next load where even that fails.
+            let _ = self.sweep_runs(&lock);
+        }
+        result
+    }
+
+    fn ingest_locked(
+        &self,
+        loads: &[DatasetInputs],
+        options: &LoadOptions,
+        progress: &Progress,
+    ) -> Result<LoadReport> {
+        let snapshot = self.snapshot(None)?;
+        let mut unions = [snapshot.profile_union, snapshot.event_union];
+        let mut next_sequence = self.catalog().next_sequence()?;
+        let runs_folder = self.layout().runs();
+        let settings = LoadSettings {
+            runs: &runs_folder,
+            durable: self.is_durable(),
+            progress,
+        };
+        let mut rejects = Rejects::new(&options.on_bad_record);
+        let mut new_runs = NewRuns {
+            known: snapshot.runs,
+            added: Vec::new(),
+            report: LoadReport::default(),
+        };
+        // The last run of one dataset is written while the next dataset is parsed.
+        let mut last: Option<(String, PendingLoad<'_>)> = None;
+        for (i, part) in loads.iter().enumerate() {
+            let dataset = self.catalog().dataset(&part.dataset)?;
+            let dataset =
+                dataset.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, &part.dataset))?;
+            if last.as_ref().is_some_and(|(id, _)| *id == dataset.id) {
+                // Its events are known to this one.
+                new_runs.finish(last.take())?;
+            }
+            let union = match dataset.class {
+                Class::Profile => &mut unions[0],
+                Class::Event => &mut unions[1],
+            };
+            let ingested_at = part.ingested_at.unwrap_or(options.now);
+            let mut spec = RecordSpec::new(&dataset, union, ingested_at)?;
+            if part.ingested_at.is_some() {
+                spec.ingested_at_field = None;
+            }
+            spec.keep = part.keep.clone().map(|mut keep| {
+                if dataset.class == Class::Event {
+                    // What events are ordered by.
+                    keep.extend(["_id".to_owned(), "timestamp".to_owned()]);
+                }
+                keep
+            });
+            let target = LoadTarget {
+                dataset: &dataset,
+                spec,
+                first_sequence: next_sequence,
+            };
+            let known = new_runs
+                .known
+                .iter()
+                .filter(|run| run.dataset == dataset.id);
+            let known: Vec<Arc<Run>> = known.cloned().collect();
+            let mut count = 0;
+            let (finished, loading) = rayon::join(
+                || new_runs.finish(last.take()),
+                || {
+                    load(
+                        &part.inputs,
+                        &target,
+                        known,
+                        &settings,
+                        &mut rejects,
+                        || {
+                            count += 1;
+                            format!("{:08}-{i:03}-{count:04}", snapshot.generation + 1)
+                        },
+                    )
+                },
+            );
+            finished?;
+            let loading = loading?;
+            next_sequence = loading.next_sequence;
+            *union = loading.types.clone();
+            last = Some((dataset.id, loading));
+        }
+        new_runs.finish(last)?;
+        progress.check()?;
+        if self.is_durable() {
+            run::sync_folder(&runs_folder)?;
+        }
+        let [profile, event] = unions;
+        rejects.finish()?;
+        self.catalog().change_runs(&RunChange {
+            added: &new_runs.added,
+            removed: &[],
+            unions: &[(Class::Profile, profile), (Class::Event, event)],
+            next_sequence,
+        })?;
+        Ok(new_runs.report)
+    }
+}
+
+/// The runs of an ingest so far.
+struct NewRuns {
+    /// All runs whose events later parts of the ingest must know.
+    known: Vec<Arc<Run>>,
+    added: Vec<NewRun>,
+    report: LoadReport,
+}
+
+impl NewRuns {
+    /// Ends the load of a dataset.
+    fn finish(&mut self, last: Option<(String, PendingLoad<'_>)>) -> Result<()> {
+        let Some((dataset, loading)) = last else {
+            return Ok(());
+        };
+        let loaded = loading.finish()?;
+        self.report.read += loaded.report.read;
+        self.report.loaded += loaded.report.loaded;
+        self.report.dropped += loaded.report.dropped;
+        self.report.bad += loaded.report.bad;
+        self.known.extend(loaded.opened);
+        let runs = loaded.runs.into_iter();
+        self.added.extend(runs.map(|(folder, files)| NewRun {
+            dataset: dataset.clone(),
+            folder,
+            files,
+        }));
+        Ok(())
+    }
+}

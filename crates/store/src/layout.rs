@@ -1,0 +1,109 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{AtPath, Result};
+
+/// Where everything in a store's folder is.
+///
+/// ```text
+/// STORE/
+///   catalog.sqlite   what is part of the store
+///   runs/            the records: a folder for each run, see the crate `run`
+///   batches/         the exports: a folder for each batch
+///   staging/         batches that are being written: a folder and a lock for each running job
+///   incoming/        files of batches that are being uploaded: a folder for each batch
+///   load.lock        held by whoever changes the runs
+///   serve.lock       held by the server that works off the queue
+/// ```
+#[derive(Clone, Debug)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the store in a folder.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The catalog's file.
+    #[must_use]
+    pub fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.sqlite")
+    }
+
+    /// The folder of all runs.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    /// The folder of one run.
+    #[must_use]
+    pub fn run(&self, name: &str) -> PathBuf {
+        self.runs().join(name)
+    }
+
+    /// The folder that batches are published in.
+    #[must_use]
+    pub fn batches(&self) -> PathBuf {
+        self.root.join("batches")
+    }
+
+    /// The folder of the jobs that run.
+    #[must_use]
+    pub fn staging(&self) -> PathBuf {
+        self.root.join("staging")
+    }
+
+    /// The folder that a running job writes in.
+    #[must_use]
+    pub fn job(&self, id: i64) -> PathBuf {
+        self.staging().join(id.to_string())
+    }
+
+    /// The lock that a job's process holds.
+    #[must_use]
+    pub fn job_lock(&self, id: i64) -> PathBuf {
+        self.staging().join(format!("{id}.lock"))
+    }
+
+    /// The folder of the batches that come in.
+    #[must_use]
+    pub fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
+
+    /// The folder that the files of a batch that comes in wait in.
+    #[must_use]
+    pub fn incoming_batch(&self, id: &str) -> PathBuf {
+        self.incoming().join(id)
+    }
+
+    /// The lock of whoever changes the runs.
+    #[must_use]
+    pub fn load_lock(&self) -> PathBuf {
+        self.root.join("load.lock")
+    }
+
+    /// The lock of the server that works off the queue.
+    #[must_use]
+    pub fn serve_lock(&self) -> PathBuf {
+        self.root.join("serve.lock")
+    }
+
+    /// Makes the folders that are missing.
+    pub(crate) fn create(&self) -> Result<()> {
+        for folder in [self.runs(), self.batches(), self.staging(), self.incoming()] {
+            fs::create_dir_all(&folder).at(&folder)?;
+        }
+        Ok(())
+    }
+}
