@@ -708,7 +708,7 @@ fn damage_is_an_error_or_the_right_answer() {
         .collect();
     assert!(
         files.len() > 10,
-        "records, persons and the rest, each with its seal"
+        "records, persons and the rest, each with its checksums"
     );
     let check = |what: &str| match scratch.run(&wanted) {
         Err(_) => {}

@@ -1,4 +1,4 @@
-//! The contract once more, plain and slow: records as JSON values, loops, no Arrow.
+//! `docs/export.md` once more, plain and slow: records as JSON values, loops, no Arrow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
