@@ -105,18 +105,19 @@ impl<'a> Value<'a> for ArrowCell<'a> {
             DataType::List(_) => {
                 let list = self.array.as_list::<i32>();
                 let offsets = list.value_offsets();
-                let at = |i: usize| offsets.get(i).map_or(0, |o| *o as usize);
+                let at = |i: usize| offsets[i] as usize;
                 (list.values(), at(self.row), at(self.row + 1))
             }
             DataType::LargeList(_) => {
                 let list = self.array.as_list::<i64>();
                 let offsets = list.value_offsets();
-                let at = |i: usize| offsets.get(i).map_or(0, |o| *o as usize);
+                let at = |i: usize| offsets[i] as usize;
                 (list.values(), at(self.row), at(self.row + 1))
             }
             DataType::FixedSizeList(_, size) => {
                 let list = self.array.as_fixed_size_list();
-                let size = usize::try_from(*size).unwrap_or(0);
+                // Arrow's sizes are never negative.
+                let size = *size as usize;
                 (list.values(), self.row * size, (self.row + 1) * size)
             }
             _ => return Ok(()),
@@ -127,7 +128,7 @@ impl<'a> Value<'a> for ArrowCell<'a> {
     fn entries(self) -> Result<CellEntries<'a>, RecordError> {
         let rows = match self.array.as_map_opt() {
             Some(map) => {
-                let at = |i: usize| map.value_offsets().get(i).map_or(0, |o| *o as usize);
+                let at = |i: usize| map.value_offsets()[i] as usize;
                 at(self.row)..at(self.row + 1)
             }
             None => 0..self.array.as_struct_opt().map_or(0, |s| s.num_columns()),

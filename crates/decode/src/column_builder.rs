@@ -269,7 +269,8 @@ impl ColumnValues {
             Self::Text(text) => text.push_empty(n),
             Self::Date(values) => extend(values, n),
             Self::List(offsets, _) | Self::Map(offsets, ..) => {
-                let last = offsets.last().copied().unwrap_or(0);
+                // They begin with 0.
+                let last = offsets[offsets.len() - 1];
                 let length = offsets.len() + n;
                 offsets.resize(length, last);
             }

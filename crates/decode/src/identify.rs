@@ -7,7 +7,7 @@ use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
-use xdm::{Class, PersonKey, digest128};
+use xdm::{Class, FieldPath, PersonKey, digest128};
 
 use crate::spec::RecordSpec;
 use crate::text::TextBuilder;
@@ -100,10 +100,17 @@ struct IdentityReader {
     class: Class,
     identity_map: IdentityMap,
     declared: Option<(Column, String, String)>,
-    ingested_at: Result<i64, Column>,
-    ingested_at_name: String,
+    ingested_at: IngestTime,
     custom_time: Option<Column>,
     event: Option<(Column, Column)>,
+}
+
+/// When records came in.
+enum IngestTime {
+    /// All of them, in microseconds since 1970.
+    Given(i64),
+    /// Each when a field says so.
+    Field(Column, FieldPath),
 }
 
 struct RecordIdentity<'a> {
@@ -129,24 +136,18 @@ impl IdentityReader {
                 ))
             }
         };
-        let ingested_at_name = spec
-            .ingested_at_field
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
         let ingested_at = match &spec.ingested_at_field {
             Some(path) => {
                 let parts: Vec<&str> = path.parts().iter().map(String::as_str).collect();
-                Err(column(&parts, &time)?)
+                IngestTime::Field(column(&parts, &time)?, path.clone())
             }
-            None => Ok(spec.ingested_at.micros()),
+            None => IngestTime::Given(spec.ingested_at.micros()),
         };
         Ok(Self {
             class: spec.class,
             identity_map: IdentityMap::new(record.column_by_name("identityMap").cloned())?,
             declared,
             ingested_at,
-            ingested_at_name,
             custom_time: match spec.class {
                 Class::Profile => {
                     Some(column(&["extSourceSystemAudit", "lastUpdatedDate"], &time)?)
@@ -180,12 +181,9 @@ impl IdentityReader {
             })?,
         };
         let ingested_at = match &self.ingested_at {
-            Ok(time) => *time,
-            Err(column) => column.micros(at).ok_or_else(|| {
-                RecordError::new(format!(
-                    "no ingest timestamp: {} is missing",
-                    self.ingested_at_name
-                ))
+            IngestTime::Given(time) => *time,
+            IngestTime::Field(column, path) => column.micros(at).ok_or_else(|| {
+                RecordError::new(format!("no ingest timestamp: {path} is missing"))
             })?,
         };
         let event = match &self.event {
@@ -241,8 +239,9 @@ impl IdentityMap {
         for entry in self.map.range(at) {
             for item in lists.range(entry) {
                 if let Some(id) = ids.text(item).filter(|id| !id.is_empty()) {
-                    // A map's keys are never null.
-                    f(namespaces.text(entry).unwrap_or_default(), id, item);
+                    let namespace = namespaces.text(entry);
+                    let namespace = namespace.unwrap_or_else(|| unreachable!("a map's null key"));
+                    f(namespace, id, item);
                 }
             }
         }

@@ -182,7 +182,7 @@ fn read_stream(
     };
     let mut magic = [0; 4];
     let n = read_up_to(&mut stream, &mut magic).map_err(io_error)?;
-    let start = magic.get(..n).unwrap_or_default().to_vec();
+    let start = magic[..n].to_vec();
     let stream = Cursor::new(start.clone()).chain(stream);
     match start.as_slice() {
         [0x1f, 0x8b, ..] => read_stream(
@@ -217,15 +217,15 @@ fn read_lines(mut stream: impl Read, name: &Arc<str>, sink: &mut dyn ChunkSink) 
         bytes.resize(bytes.len().max(before + CHUNK_BYTES), 0);
         let (start, rest) = bytes.split_at_mut(before);
         start.copy_from_slice(&carried);
-        let room = rest.get_mut(..CHUNK_BYTES).unwrap_or_default();
+        let room = &mut rest[..CHUNK_BYTES];
         let n = read_up_to(&mut stream, room)?;
         bytes.truncate(before + n);
         carried.clear();
         if n > 0 {
             // Only what is new can hold a line's end.
-            let new = bytes.get(before..).unwrap_or_default();
+            let new = &bytes[before..];
             let end = memchr::memrchr(b'\n', new).map_or(0, |end| before + end + 1);
-            carried.extend_from_slice(bytes.get(end..).unwrap_or_default());
+            carried.extend_from_slice(&bytes[end..]);
             bytes.truncate(end);
         }
         if starts_input && bytes.starts_with(b"\xef\xbb\xbf") {

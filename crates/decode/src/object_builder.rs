@@ -217,9 +217,7 @@ impl ObjectBuilder {
         value: impl Value<'a>,
     ) -> Result<(), RecordError> {
         let at = self.find("_repo", None);
-        let Some(FieldBuilder { column, .. }) = self.fields.get_mut(at) else {
-            return Ok(());
-        };
+        let FieldBuilder { column, .. } = &mut self.fields[at];
         if matches!(column.values, ColumnValues::Unknown) {
             column.values = ColumnValues::Object(ObjectBuilder {
                 kept: column.kept.clone(),

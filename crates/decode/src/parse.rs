@@ -63,7 +63,7 @@ impl<'a> RecordSpans<'a> {
             ChunkContent::Lines(text) => {
                 let mut start = 0;
                 for end in memchr::memchr_iter(b'\n', text).chain([text.len()]) {
-                    let line = text.get(start..end).unwrap_or_default();
+                    let line = &text[start..end];
                     if !line.iter().all(u8::is_ascii_whitespace) {
                         records.lines.push((start, end));
                         records.numbers.push(records.count);
@@ -104,7 +104,7 @@ impl<'a> RecordSpans<'a> {
 
     fn line(&self, number: usize) -> u64 {
         let number = match &self.chunk.content {
-            ChunkContent::Lines(_) => self.numbers.get(number).copied().unwrap_or(0),
+            ChunkContent::Lines(_) => self.numbers[number],
             ChunkContent::Batch(_) => number as u64,
         };
         self.first_line + number

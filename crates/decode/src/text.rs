@@ -153,6 +153,5 @@ impl TextBuilder {
 #[inline]
 fn value<'a>(offsets: &[i32], bytes: &'a [u8], key: i32) -> &'a [u8] {
     let key = key as usize;
-    let at = |i: usize| offsets.get(i).map_or(0, |o| *o as usize);
-    bytes.get(at(key)..at(key + 1)).unwrap_or(&[])
+    &bytes[offsets[key] as usize..offsets[key + 1] as usize]
 }

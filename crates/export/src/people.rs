@@ -93,14 +93,13 @@ impl People {
                 });
             }
             Self::Keys(keys) => {
-                let keys = keys.chunks(CHUNK_PEOPLE).nth(chunk).unwrap_or_default();
-                builder.add_keys(keys);
+                builder.add_keys(part(keys, chunk));
             }
             Self::Groups {
                 components,
                 numbers,
             } => {
-                for number in numbers.chunks(CHUNK_PEOPLE).nth(chunk).unwrap_or_default() {
+                for number in part(numbers, chunk) {
                     for key in components.get(*number) {
                         builder.add_person(*key);
                     }
@@ -222,6 +221,12 @@ impl RowsBuilder<'_> {
             .push(self.rows.fragments.len() as u32);
         self.rows.event_ends.push(self.rows.events.len() as u32);
     }
+}
+
+/// What a chunk has of a list.
+fn part<T>(list: &[T], chunk: usize) -> &[T] {
+    let start = chunk * CHUNK_PEOPLE;
+    &list[start..(start + CHUNK_PEOPLE).min(list.len())]
 }
 
 /// The first bits of a key, as a number.

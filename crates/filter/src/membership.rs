@@ -137,12 +137,12 @@ impl MembershipMatches {
                 return false;
             };
             let start = rows.partition_point(|(row, _)| *row < fragment.row);
-            let matching = rows.get(start..).unwrap_or_default();
+            let matching = &rows[start..];
             matching
                 .iter()
                 .take_while(|(row, _)| *row == fragment.row)
                 .any(|(_, segment)| {
-                    let better = fragments.get(..i).unwrap_or_default();
+                    let better = &fragments[..i];
                     !better.iter().any(|at| self.has(*segment, *at))
                 })
         })

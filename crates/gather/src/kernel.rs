@@ -120,6 +120,7 @@ fn primitive<T: ArrowPrimitiveType>(
                 .get(at.source as usize)
                 .and_then(|s| s.get(at.row as usize))
                 .copied()
+                // A null row, or one of a source that lacks the field: its value is masked.
                 .unwrap_or_default()
         })
         .collect();

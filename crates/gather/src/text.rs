@@ -84,6 +84,7 @@ impl Text {
                     .get(at.row as usize)
                     .and_then(|key| remap.get(usize::try_from(*key).ok()?))
                     .copied()
+                    // A null row, or one of a source that lacks the field: its key is masked.
                     .unwrap_or(0),
                 _ => 0,
             };
@@ -93,6 +94,7 @@ impl Text {
                 keys, values,
             )?));
         }
+        // Null rows have empty text, which is masked.
         let texts: Vec<&str> = match &nulls {
             None => rows.iter().map(|at| self.get(*at).unwrap_or("")).collect(),
             Some(nulls) => std::iter::zip(rows, nulls)

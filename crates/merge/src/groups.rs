@@ -37,7 +37,7 @@ impl Groups {
         let mut start = 0;
         self.ends.iter().map(move |end| {
             let end = *end as usize;
-            let rows = self.rows.get(start..end).unwrap_or_default();
+            let rows = &self.rows[start..end];
             start = end;
             rows
         })

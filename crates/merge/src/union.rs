@@ -143,7 +143,7 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
             for member in inner.range(entry).filter(|m| memberships.is_valid(*m)) {
                 let known = first > 0 && {
                     let segment = segments.text(member);
-                    let others = members.get(..first).unwrap_or_default();
+                    let others = &members[..first];
                     others.iter().any(|m| segments.text(*m) == segment)
                 };
                 if !known {

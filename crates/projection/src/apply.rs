@@ -99,6 +99,7 @@ fn reduce_map(map: &MapArray, keep: &Keep, ty: &FieldType) -> Result<ArrayRef, A
         let column = Column::new(&DataType::Utf8, &[Some(keys.clone())])?;
         let kept: Vec<bool> = (0..keys.len() as u32)
             .map(|row| {
+                // A map's keys are never null.
                 let key = column.text(RowRef::new(0, row)).unwrap_or_default();
                 wanted
                     .iter()
@@ -108,7 +109,7 @@ fn reduce_map(map: &MapArray, keep: &Keep, ty: &FieldType) -> Result<ArrayRef, A
         let mut counts = vec![0usize; map.len()];
         for (count, range) in counts.iter_mut().zip(offsets.windows(2)) {
             if let [start, end] = *range {
-                let entries = kept.get(start as usize..end as usize).unwrap_or_default();
+                let entries = &kept[start as usize..end as usize];
                 *count = entries.iter().filter(|kept| **kept).count();
             }
         }

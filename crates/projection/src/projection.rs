@@ -203,7 +203,7 @@ impl<'a> Place<'a> {
     }
 
     fn missing(self, part: &str, siblings: &Fields) -> ProjectionError {
-        let parents = self.path.parts().get(..self.depth).unwrap_or_default();
+        let parents = &self.path.parts()[..self.depth];
         let at = FieldPath::from_parts(parents.iter().cloned()).to_string();
         let near: Vec<String> = nearest(part, siblings.iter().map(|(name, _)| name))
             .into_iter()

@@ -167,10 +167,13 @@ impl IpcFile {
         let base = self.buffer.as_ptr() as usize;
         let start = (buffer.as_ptr() as usize).wrapping_sub(base);
         // An empty buffer may point anywhere.
-        if buffer.is_empty() || start >= self.buffer.len() {
+        if buffer.is_empty() {
             return Ok(());
         }
-        let range = start..(start + buffer.len()).min(self.buffer.len());
+        let range = start..start + buffer.len();
+        if range.end > self.buffer.len() {
+            return Err(self.damaged("an array reaches beyond it"));
+        }
         self.check_range(range.clone())?;
         // It may be long until the values are looked at, and the columns of a store are larger than
         // memory should be. Whole pages were read, and the system brings some of what is

@@ -61,7 +61,7 @@ impl<'t> Reader<'t> {
     }
 
     fn long_integer(&self, start: usize, end: usize) -> Result<Kind<'t>, RecordError> {
-        let text = self.text.get(start..end).unwrap_or_default();
+        let text = &self.text[start..end];
         match (text.parse(), text.parse()) {
             (Ok(value), _) => Ok(Kind::Integer(value)),
             (_, Ok(value)) => Ok(Kind::Large(value)),
@@ -82,7 +82,7 @@ impl<'t> Reader<'t> {
     }
 
     fn float(&self, start: usize, end: usize) -> Result<Kind<'t>, RecordError> {
-        let text = self.text.get(start..end).unwrap_or_default();
+        let text = &self.text[start..end];
         match text.parse() {
             Ok(value) if f64::is_finite(value) => Ok(Kind::Float(value)),
             _ => Err(self.malformed(start)),

@@ -12,7 +12,7 @@ impl<'t> Reader<'t> {
             return self.escaped_string(quote, end);
         }
         self.at.set(end + 1);
-        Ok(self.text.get(start..end).unwrap_or_default())
+        Ok(&self.text[start..end])
     }
 
     /// Reads a string whose first special byte, at `at`, is not its end.
@@ -27,7 +27,7 @@ impl<'t> Reader<'t> {
                 _ => return Err(self.broken(at, "a control character in a string")),
             }
         }
-        let quoted = self.text.get(quote..=at).unwrap_or_default();
+        let quoted = &self.text[quote..=at];
         let text: String = serde_json::from_str(quoted)
             .map_err(|_| self.broken(quote, "a string with an escape that is none"))?;
         self.at.set(at + 1);
@@ -52,7 +52,7 @@ fn special(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = bytes.get(at..).unwrap_or(&[]);
     let found = rest
         .iter()
         .position(|b| matches!(b, b'"' | b'\\' | 0..0x20));
