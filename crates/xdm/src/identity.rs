@@ -84,12 +84,32 @@ mod tests {
     #[test]
     fn keys_are_part_of_the_file_format_and_never_change() {
         assert_eq!(
-            PersonKey::of("Email", "ann@example.com").0,
-            PersonKey::of("email", "ann@example.com").0
+            format!("{:032x}", PersonKey::of("Email", "ann@example.com").0),
+            "b82ef76a327f68b74f4423aa23f3ae26"
+        );
+        let id = "x".repeat(300);
+        let bytes = format!("crmid{id}");
+        assert_eq!(
+            PersonKey::of("CRMID", &id).0,
+            xxh3_128_with_seed(bytes.as_bytes(), 5)
         );
         assert_eq!(
             format!("{:032x}", digest128(b"")),
             "99aa06d3014798d86001c324468d497f"
         );
+    }
+
+    #[test]
+    fn only_the_ascii_case_of_a_namespace_does_not_count() {
+        assert_eq!(PersonKey::of("Email", "a"), PersonKey::of("eMAIL", "a"));
+        assert_ne!(PersonKey::of("Email", "a"), PersonKey::of("Email", "A"));
+        assert_ne!(PersonKey::of("É", "a"), PersonKey::of("é", "a"));
+    }
+
+    #[test]
+    fn the_bytes_of_keys_sort_as_the_keys_do() {
+        let (low, high) = (PersonKey(0xff), PersonKey(0x100));
+        assert!(low.to_bytes() < high.to_bytes());
+        assert_eq!(PersonKey::from_bytes(high.to_bytes()), high);
     }
 }

@@ -21,6 +21,8 @@ mod path;
 mod recency;
 mod schema;
 mod spelling;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 mod types;
 

@@ -10,3 +10,16 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     scored.truncate(3);
     scored.into_iter().map(|(_, c)| c).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_up_to_three_alike_best_first() {
+        let names = ["personnel", "person", "loyalty", "PERSONAL", "persons"];
+        assert_eq!(nearest("Person", names), ["person", "persons", "PERSONAL"]);
+        assert_eq!(nearest("LOYALTY", names), ["loyalty"]);
+        assert!(nearest("qqq", names).is_empty());
+    }
+}

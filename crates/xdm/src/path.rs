@@ -204,4 +204,25 @@ mod tests {
         assert!(FieldPath::parse("").is_err());
         assert!(FieldPath::parse("a,b").is_err());
     }
+
+    #[test]
+    fn a_quoted_part_keeps_its_prefix() {
+        let path = FieldPath::parse(r#""xdm:a"."@id""#).expect("a path");
+        assert_eq!(path.parts(), ["xdm:a", "@id"]);
+    }
+
+    #[test]
+    fn parts_with_blanks_are_written_in_quotes() {
+        let path = FieldPath::from_parts(["a b", "c", ""]);
+        assert_eq!(path.to_string(), r#""a b".c."""#);
+    }
+
+    #[test]
+    fn an_error_says_what_was_found_and_in_which_text() {
+        let error = FieldPath::parse_list("a, b..c").expect_err("an empty part");
+        assert_eq!(
+            error.to_string(),
+            r#"an empty part in field path "a, b..c""#
+        );
+    }
 }

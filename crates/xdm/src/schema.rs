@@ -231,4 +231,43 @@ mod tests {
         assert_eq!(error.path, "/properties/a");
         assert!(error.problem.contains("allowed are string"), "{error}");
     }
+
+    #[test]
+    fn the_parts_of_all_of_are_one_object() {
+        let part = |name: &str| {
+            let inner = json!({name: {"type": "string"}});
+            json!({"properties": {"person": {"type": "object", "properties": inner}}})
+        };
+        let schema = json!({"allOf": [part("first"), part("last")],
+            "properties": {"age": {"type": ["null", "integer"]}}});
+        let fields = fields_from_json_schema(&schema).expect("a schema");
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["person", "age"]);
+        let Some(FieldType::Object(person)) = fields.get("person") else {
+            panic!("no object: {fields:?}");
+        };
+        assert!(person.get("first").is_some() && person.get("last").is_some());
+    }
+
+    #[test]
+    fn a_schema_that_leads_out_of_itself_or_never_ends_is_refused() {
+        let of = |a| json!({"properties": {"a": a}});
+        for (wrong, problem) in [
+            (
+                of(json!({"$ref": "https://ns.adobe.com/xdm/x"})),
+                "out of the document",
+            ),
+            (of(json!({"$ref": "#"})), "deeper than 128"),
+            (of(json!({"type": "array"})), "without items"),
+            (of(json!({"meta:xdmType": "map"})), "type of its values"),
+            (
+                of(json!({"meta:xdmType": "decimal"})),
+                "unknown meta:xdmType",
+            ),
+            (json!({"type": "string"}), "a record is an object"),
+        ] {
+            let error = fields_from_json_schema(&wrong).expect_err(problem);
+            assert!(error.problem.contains(problem), "{error}");
+        }
+    }
 }

@@ -21,3 +21,25 @@ pub fn spelling(key: &str) -> Spelling<'_> {
         _ => Spelling::Field(key),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_name_the_same_field() {
+        assert_eq!(spelling("xdm:person"), Spelling::Field("person"));
+        assert_eq!(spelling("person"), Spelling::Field("person"));
+        assert_eq!(spelling("@id"), Spelling::Field("_id"));
+        assert_eq!(spelling("repo:createDate"), Spelling::Repo("createDate"));
+    }
+
+    #[test]
+    fn a_name_that_only_begins_like_a_prefix_stays() {
+        for name in [
+            "xdm", "xdmName", "@ids", "@type", "repo", "report", "my:xdm:a", "",
+        ] {
+            assert_eq!(spelling(name), Spelling::Field(name));
+        }
+    }
+}

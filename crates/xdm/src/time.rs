@@ -217,4 +217,11 @@ mod tests {
         let time = Timestamp::parse(text).expect("a timestamp");
         assert_eq!(time.to_string(), text);
     }
+
+    #[test]
+    fn millis_and_seconds_are_whole_ones_before_the_moment() {
+        let time = Timestamp::from_micros(-1);
+        assert_eq!((time.millis(), time.seconds()), (-1, -1));
+        assert_eq!(Timestamp::from_millis(i64::MAX).micros(), i64::MAX);
+    }
 }

@@ -313,4 +313,38 @@ mod tests {
             .expect_err("a conflict");
         assert_eq!(conflict.path, "person.age");
     }
+
+    #[test]
+    fn a_field_of_nulls_takes_any_type_and_leaves_as_text() {
+        let mut ty = FieldType::Unknown;
+        assert_eq!(ty.stored_type(), DataType::Null);
+        assert_eq!(ty.data_type(), DataType::Utf8);
+        ty.unite(&FieldType::Date).expect("takes it");
+        assert_eq!(ty, FieldType::Date);
+        ty.unite(&FieldType::Unknown).expect("stays");
+        assert_eq!(ty, FieldType::Date);
+    }
+
+    #[test]
+    fn lists_and_maps_are_spelled_as_parquet_spells_them() {
+        let DataType::List(item) = list_of(DataType::Utf8) else {
+            panic!("no list");
+        };
+        assert_eq!(
+            (item.name().as_str(), item.is_nullable()),
+            ("element", true)
+        );
+        let DataType::Map(entries, false) = map_of(DataType::Utf8) else {
+            panic!("no map");
+        };
+        assert_eq!(entries.name(), "key_value");
+        let DataType::Struct(parts) = entries.data_type() else {
+            panic!("no entries");
+        };
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|f| (f.name().as_str(), f.is_nullable()))
+            .collect();
+        assert_eq!(parts, [("key", false), ("value", true)]);
+    }
 }
