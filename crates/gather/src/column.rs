@@ -172,3 +172,77 @@ pub(crate) fn bounds(offsets: &OffsetBuffer<i32>, row: u32) -> (u32, u32) {
         _ => (0, 0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use xdm::{FieldType, testing};
+
+    fn column(ty: &FieldType, sources: &[&[Value]]) -> Column {
+        let sources: Vec<_> = sources
+            .iter()
+            .map(|rows| Some(testing::array(ty, rows)))
+            .collect();
+        Column::new(&ty.data_type(), &sources).expect("a column")
+    }
+
+    fn at(row: u32) -> RowRef {
+        RowRef::new(0, row)
+    }
+
+    #[test]
+    fn the_first_candidate_that_is_not_null_is_chosen() {
+        let texts = column(
+            &FieldType::String,
+            &[&[json!(null), json!("")], &[json!("x")]],
+        );
+        let all = [RowRef::NULL, at(0), at(1), RowRef::new(1, 0)];
+        assert_eq!(texts.first_valid(&all), at(1));
+        assert_eq!(texts.first_valid(&all[..2]), RowRef::NULL);
+        assert_eq!(texts.first_valid(&[]), RowRef::NULL);
+    }
+
+    #[test]
+    fn the_range_of_a_row_is_its_items_in_its_source() {
+        let numbers = testing::list(testing::LONG);
+        let lists = column(
+            &numbers,
+            &[&[json!([7])], &[json!([1, 2]), json!(null), json!([3])]],
+        );
+        let range = |row| lists.range(RowRef::new(1, row)).collect::<Vec<_>>();
+        assert_eq!(range(0), [RowRef::new(1, 0), RowRef::new(1, 1)]);
+        assert_eq!(range(1), []);
+        assert_eq!(range(2), [RowRef::new(1, 2)]);
+        assert_eq!(lists.range(RowRef::NULL).len(), 0);
+        let text = column(&FieldType::String, &[&[json!("no list")]]);
+        assert_eq!(text.range(at(0)).len(), 0);
+    }
+
+    #[test]
+    fn a_value_is_read_from_rows_that_have_one_of_the_type() {
+        let text = column(&FieldType::String, &[&[json!("a"), json!(null)]]);
+        assert_eq!([text.text(at(0)), text.text(at(1))], [Some("a"), None]);
+        assert_eq!((text.is_true(at(0)), text.micros(at(0))), (false, None));
+        let flags = column(
+            &FieldType::Boolean,
+            &[&[json!(true), json!(false), json!(null)]],
+        );
+        assert_eq!(
+            [0, 1, 2].map(|row| flags.is_true(at(row))),
+            [true, false, false]
+        );
+        let hidden = BooleanArray::new(vec![true].into(), Some(vec![false].into()));
+        let hidden = Column::new(&DataType::Boolean, &[Some(std::sync::Arc::new(hidden))]);
+        assert!(!hidden.expect("a column").is_true(at(0)));
+        let times = column(
+            &FieldType::DateTime,
+            &[&[json!("1970-01-01T00:00:01Z"), json!(null)]],
+        );
+        assert_eq!(
+            [times.micros(at(0)), times.micros(at(1))],
+            [Some(1_000_000), None]
+        );
+        assert_eq!(times.text(at(0)), None);
+    }
+}

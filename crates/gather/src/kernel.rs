@@ -148,3 +148,6 @@ fn expand(
     }
     Ok((OffsetBuffer::new(offsets.into()), inner))
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,3 +211,6 @@ fn primitive<T: ArrowPrimitiveType>(
 fn mismatch(found: &DataType, target: &DataType) -> ArrowError {
     ArrowError::SchemaError(format!("{found} can't be read as {target}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,3 +209,92 @@ fn same_buffers(a: &StringArray, b: &StringArray) -> bool {
         && a.value_data().as_ptr() == b.value_data().as_ptr()
         && a.value_offsets().as_ptr() == b.value_offsets().as_ptr()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Column;
+
+    fn dictionary(texts: &[Option<&str>]) -> ArrayRef {
+        Arc::new(
+            texts
+                .iter()
+                .copied()
+                .collect::<DictionaryArray<Int32Type>>(),
+        )
+    }
+
+    fn column(sources: &[ArrayRef]) -> Column {
+        let sources: Vec<_> = sources.iter().cloned().map(Some).collect();
+        Column::new(&DataType::Utf8, &sources).expect("text")
+    }
+
+    fn texts(column: &Column, rows: &[(u32, u32)]) -> Vec<Option<String>> {
+        let rows: Vec<RowRef> = rows.iter().map(|(s, r)| RowRef::new(*s, *r)).collect();
+        let array = column.interleave(&rows).expect("text");
+        assert_eq!(array.data_type(), column.data_type());
+        let plain = arrow::compute::cast(&array, &DataType::Utf8).expect("text");
+        plain
+            .as_string::<i32>()
+            .iter()
+            .map(|t| t.map(str::to_owned))
+            .collect()
+    }
+
+    #[test]
+    fn dictionaries_of_all_sources_are_united() {
+        let column = column(&[
+            dictionary(&[Some("b"), None, Some("a")]),
+            dictionary(&[Some("c"), Some("b")]),
+        ]);
+        let rows = [(1, 1), (0, 1), (0, 2), (1, 0), (0, 0)].map(|(s, r)| RowRef::new(s, r));
+        let array = column.interleave(&rows).expect("a dictionary");
+        let array = array.as_dictionary::<Int32Type>();
+        assert_eq!(
+            array.values().as_ref(),
+            &StringArray::from(vec!["b", "a", "c"]) as &dyn Array
+        );
+        let keys = [Some(0), None, Some(1), Some(2), Some(0)];
+        assert_eq!(array.keys(), &Int32Array::from(keys.to_vec()));
+    }
+
+    #[test]
+    fn beside_plain_text_a_dictionary_is_plain() {
+        let plain: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None]));
+        let column = column(&[dictionary(&[Some("a"), None]), plain]);
+        assert_eq!(column.data_type(), &DataType::Utf8);
+        let [a, b] = ["a", "b"].map(|t| Some(t.to_owned()));
+        assert_eq!(
+            texts(&column, &[(1, 0), (0, 0), (0, 1), (1, 1)]),
+            [b, a, None, None]
+        );
+        assert_eq!(column.text(RowRef::new(0, 0)), Some("a"));
+    }
+
+    #[test]
+    fn dictionaries_of_more_than_16384_values_are_given_up() {
+        let numbered = |range: std::ops::Range<usize>| {
+            let texts: Vec<String> = range.map(|i| i.to_string()).collect();
+            dictionary(&texts.iter().map(|t| Some(t.as_str())).collect::<Vec<_>>())
+        };
+        let most = column(&[numbered(0..10_000), numbered(5_000..16_384)]);
+        assert!(matches!(most.data_type(), DataType::Dictionary(..)));
+        let more = [numbered(0..10_000), numbered(5_000..16_385), numbered(0..1)];
+        let [at_the_last, before_it] = [column(&more[..2]), column(&more)];
+        assert_eq!(at_the_last.data_type(), &DataType::Utf8);
+        assert_eq!(before_it.data_type(), &DataType::Utf8);
+        for column in [most, at_the_last, before_it] {
+            let expected = ["16383", "9999"].map(|t| Some(t.to_owned()));
+            assert_eq!(texts(&column, &[(1, 11_383), (0, 9_999)]), expected);
+        }
+    }
+
+    #[test]
+    fn a_dictionary_without_values_gives_nulls() {
+        let column = column(&[dictionary(&[None, None])]);
+        assert_eq!(texts(&column, &[(0, 1), (0, 0)]), [None, None]);
+        // Readers may look up the keys of null rows too.
+        let array = column.interleave(&[RowRef::NULL]).expect("a dictionary");
+        assert_eq!(array.as_dictionary::<Int32Type>().values().len(), 1);
+    }
+}
