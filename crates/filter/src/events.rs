@@ -24,3 +24,30 @@ impl EventFilter {
         *self == Self::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_strictly_later_than_from_and_not_later_than_to() {
+        let time = Timestamp::from_micros;
+        let filter = |from, to| EventFilter {
+            from_ingest: from,
+            to_ingest: to,
+        };
+        let taken = |filter: EventFilter| [9, 10, 11, 20, 21].map(|at| filter.takes(time(at)));
+        let both = filter(Some(time(10)), Some(time(20)));
+        assert_eq!(taken(both), [false, false, true, true, false]);
+        assert_eq!(
+            taken(filter(Some(time(10)), None)),
+            [false, false, true, true, true]
+        );
+        assert_eq!(
+            taken(filter(None, Some(time(20)))),
+            [true, true, true, true, false]
+        );
+        assert!(!both.is_open() && EventFilter::default().is_open());
+        assert_eq!(taken(EventFilter::default()), [true; 5]);
+    }
+}

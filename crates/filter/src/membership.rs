@@ -160,3 +160,6 @@ impl MembershipMatches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -320,3 +320,6 @@ impl MembershipBuilder {
 fn null_key() -> ArrowError {
     ArrowError::SchemaError("a map with a null key".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,32 @@ impl fmt::Display for Status {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_statuses_are_part_of_the_file_format_and_never_change() {
+        let all = [
+            Status::Realized,
+            Status::Existing,
+            Status::Exited,
+            Status::Other,
+        ];
+        assert_eq!(all.map(Status::code), [0, 1, 2, 3]);
+        assert_eq!([0, 1, 2, 3].map(Status::from_code), all);
+        assert_eq!([-1, 4].map(Status::from_code), [Status::Other; 2]);
+    }
+
+    #[test]
+    fn a_membership_that_states_no_status_is_realized() {
+        assert_eq!(Status::of(None), Status::Realized);
+        for status in Status::NAMED {
+            assert_eq!(Status::of(Some(&status.to_string())), status);
+        }
+        for word in ["", "entered", "Realized"] {
+            assert_eq!(Status::of(Some(word)), Status::Other, "{word}");
+        }
+    }
+}
