@@ -84,3 +84,6 @@ fn merge_column(
 pub(crate) fn retyped(field: &Field, data_type: &DataType) -> Field {
     field.clone().with_data_type(data_type.clone())
 }
+
+#[cfg(test)]
+mod tests;

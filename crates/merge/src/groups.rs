@@ -49,3 +49,22 @@ impl Groups {
         &self.ends
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_profile_has_its_own_rows_in_order() {
+        let mut groups = Groups::default();
+        assert!(groups.is_empty());
+        let row = |row| RowRef::new(0, row);
+        groups.push([row(3), row(1)]);
+        groups.push([]);
+        groups.push([row(2)]);
+        let profiles: Vec<&[RowRef]> = groups.iter().collect();
+        assert_eq!(profiles, [&[row(3), row(1)][..], &[], &[row(2)]]);
+        assert_eq!(groups.rows(), [row(3), row(1), row(2)]);
+        assert_eq!((groups.ends(), groups.len()), (&[2, 2, 3][..], 3));
+    }
+}

@@ -8,6 +8,25 @@
 //!   0         (0,4) (2,1)               (0,4) "Ann"    (2,1) 30      ← (0,4) has no points
 //!   1         (1,0)                     (1,0) "Bob"    null
 //! ```
+//!
+//! ```
+//! use gather::{Column, RowRef};
+//! use profile_export_merge::{Groups, merge};
+//! use serde_json::json;
+//! use xdm::{FieldType, testing};
+//!
+//! let name = testing::array(&FieldType::String, &[json!("Ann"), json!("Anna"), json!("Bob")]);
+//! let points = testing::array(&testing::LONG, &[json!(null), json!(30), json!(null)]);
+//! let [name, points] = [name, points]
+//!     .map(|source| Column::new(&source.data_type().clone(), &[Some(source)]).unwrap());
+//!
+//! let mut profiles = Groups::default();
+//! profiles.push([RowRef::new(0, 0), RowRef::new(0, 1)]);
+//! profiles.push([RowRef::new(0, 2)]);
+//! let merged = merge(&[("name", &name), ("points", &points)], &profiles).unwrap();
+//! assert_eq!(testing::values(&merged[0].1), [json!("Ann"), json!("Bob")]);
+//! assert_eq!(testing::values(&merged[1].1), [json!(30), json!(null)]);
+//! ```
 
 mod attributes;
 mod groups;

@@ -157,3 +157,103 @@ pub struct PolicyProblem {
     /// What was found and what is allowed.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_policy_that_says_little_is_version_1_of_the_latest_first_without_a_graph() {
+        let policy: MergePolicy =
+            serde_json::from_value(json!({"name": "mine"})).expect("a policy");
+        let whole = json!({
+            "id": "",
+            "name": "mine",
+            "version": 1,
+            "schema": {"name": "_xdm.context.profile"},
+            "identityGraph": {"type": "none"},
+            "attributeMerge": {"type": "timestampOrdered"},
+            "default": false,
+            "updateEpoch": 0,
+        });
+        assert_eq!(json!(policy), whole);
+        assert_eq!(policy.problem(), None);
+    }
+
+    #[test]
+    fn a_policy_in_json_reads_back_and_knows_no_other_words() {
+        let text = json!({
+            "id": "p",
+            "name": "mine",
+            "version": 3,
+            "schema": {"name": "_xdm.context.profile"},
+            "identityGraph": {"type": "pdg"},
+            "attributeMerge": {"type": "dataSetPrecedence", "order": ["b", "a"]},
+            "default": true,
+            "updateEpoch": 7,
+        });
+        let policy: MergePolicy = serde_json::from_value(text.clone()).expect("a policy");
+        assert_eq!(policy.identity_graph.kind, IdentityGraphType::Pdg);
+        assert_eq!(json!(policy), text);
+        for wrong in [
+            json!({"attributeMerging": {}}),
+            json!({"identityGraph": {"type": "coop"}}),
+            json!({"attributeMerge": {"type": "dataSetPrecedence", "datasets": []}}),
+            json!({"attributeMerge": {"type": "datasetPrecedence"}}),
+        ] {
+            serde_json::from_value::<MergePolicy>(wrong.clone()).expect_err(&wrong.to_string());
+        }
+    }
+
+    #[test]
+    fn a_policy_says_what_is_wrong_with_it() {
+        let policy = |kind, order: &[&str]| MergePolicy {
+            attribute_merge: AttributeMerge {
+                kind,
+                order: order.iter().map(|id| (*id).to_owned()).collect(),
+            },
+            ..MergePolicy::built_in()[0].clone()
+        };
+        let (by_time, by_dataset) = (
+            AttributeMergeType::TimestampOrdered,
+            AttributeMergeType::DataSetPrecedence,
+        );
+        let mut of_events = policy(by_time, &[]);
+        of_events.schema.name = Class::Event.schema_name().to_owned();
+        for (policy, problem) in [
+            (policy(by_dataset, &[]), "needs the list of dataset IDs"),
+            (
+                policy(by_time, &["a"]),
+                "only dataSetPrecedence takes an order",
+            ),
+            (
+                policy(by_dataset, &["a", "b", "a"]),
+                "dataset a is listed twice",
+            ),
+            (of_events, "found \"_xdm.context.experienceevent\""),
+        ] {
+            let found = policy.problem().expect(problem);
+            assert!(found.text.contains(problem), "{found:?}");
+            let is_of_class = found.text.contains("a merge policy is of");
+            let path = if is_of_class { "schema.name" } else { "attributeMerge.order" };
+            assert_eq!(found.path, path);
+        }
+        assert_eq!(policy(by_dataset, &["b", "a"]).problem(), None);
+    }
+
+    #[test]
+    fn the_built_in_policies_are_whole_and_the_one_without_a_graph_is_the_default() {
+        let [none, pdg] = MergePolicy::built_in();
+        assert_eq!(
+            (none.id.as_str(), none.default),
+            ("timestampOrdered-none-mp", true)
+        );
+        assert_eq!(
+            (pdg.id.as_str(), pdg.default),
+            ("timestampOrdered-pdg-mp", false)
+        );
+        assert_eq!(pdg.identity_graph.kind, IdentityGraphType::Pdg);
+        assert_eq!([none.problem(), pdg.problem()], [None, None]);
+    }
+}

@@ -82,3 +82,81 @@ impl Precedence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AttributeMerge, AttributeMergeType};
+
+    fn by_dataset(order: &[&str]) -> MergePolicy {
+        MergePolicy {
+            attribute_merge: AttributeMerge {
+                kind: AttributeMergeType::DataSetPrecedence,
+                order: order.iter().map(|id| (*id).to_owned()).collect(),
+            },
+            ..MergePolicy::built_in()[0].clone()
+        }
+    }
+
+    fn by_time() -> MergePolicy {
+        MergePolicy::built_in()[0].clone()
+    }
+
+    /// Fragments given as dataset, time and sequence, as the policy sorts them.
+    fn sorted(order: &Precedence, fragments: &[(&str, i64, u64)]) -> Vec<(u32, i64, u64)> {
+        let mut fragments: Vec<Fragment> = fragments
+            .iter()
+            .map(|(dataset, micros, sequence)| Fragment {
+                at: RowRef::NULL,
+                rank: order.rank(dataset).expect("a dataset that takes part"),
+                updated: Timestamp::from_micros(*micros),
+                sequence: *sequence,
+            })
+            .collect();
+        order.sort(&mut fragments);
+        let shown = |f: &Fragment| (f.rank, f.updated.micros(), f.sequence);
+        fragments.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn by_time_the_latest_is_best_then_the_greater_dataset_then_the_later_in_the_store() {
+        let order = Precedence::new(&by_time(), [("a", false), ("c", false), ("b", false)]);
+        assert_eq!(
+            ["c", "b", "a"].map(|id| order.rank(id)),
+            [Some(0), Some(1), Some(2)]
+        );
+        let fragments = [
+            ("a", 1, 9),
+            ("a", 2, 1),
+            ("c", 1, 1),
+            ("a", 1, 8),
+            ("b", 1, 5),
+        ];
+        let expected = [(2, 2, 1), (0, 1, 1), (1, 1, 5), (2, 1, 9), (2, 1, 8)];
+        assert_eq!(sorted(&order, &fragments), expected);
+    }
+
+    #[test]
+    fn by_dataset_the_order_counts_before_the_time_and_one_not_listed_takes_no_part() {
+        let datasets = [("a", false), ("b", false), ("c", false)];
+        let order = Precedence::new(&by_dataset(&["b", "a"]), datasets);
+        let fragments = [("a", 9, 1), ("b", 1, 1), ("b", 2, 0), ("a", 9, 2)];
+        assert_eq!(
+            sorted(&order, &fragments),
+            [(0, 2, 0), (0, 1, 1), (1, 9, 2), (1, 9, 1)]
+        );
+        assert_eq!(order.rank("c"), None);
+    }
+
+    #[test]
+    fn events_are_of_all_datasets_unless_some_of_theirs_are_listed() {
+        let datasets = [("a", false), ("web", true), ("shop", true)];
+        let taken = |policy: &MergePolicy| {
+            let order = Precedence::new(policy, datasets);
+            ["web", "shop"].map(|id| order.takes_events(id))
+        };
+        assert_eq!(taken(&by_time()), [true, true]);
+        assert_eq!(taken(&by_dataset(&["a"])), [true, true]);
+        assert_eq!(taken(&by_dataset(&["a", "shop"])), [false, true]);
+    }
+}

@@ -288,3 +288,6 @@ fn map_array(
 fn not_a(what: &str) -> ArrowError {
     ArrowError::SchemaError(format!("a field that is united is no {what}"))
 }
+
+#[cfg(test)]
+mod tests;
