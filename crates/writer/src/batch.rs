@@ -201,3 +201,6 @@ impl Drop for Staging {
 fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).at(folder)
 }
+
+#[cfg(test)]
+mod tests;

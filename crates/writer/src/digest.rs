@@ -36,3 +36,29 @@ impl<W: Write> Write for DigestWriter<W> {
         self.inner.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sink_takes_in_pieces_counts_once() {
+        struct ThreeBytes(Vec<u8>);
+        impl Write for ThreeBytes {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let n = bytes.len().min(3);
+                self.0.extend_from_slice(&bytes[..n]);
+                Ok(n)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut writer = DigestWriter::new(ThreeBytes(Vec::new()));
+        writer.write_all(b"eight by").expect("written");
+        let (sink, length, digest) = writer.finish();
+        assert_eq!((sink.0.as_slice(), length), (&b"eight by"[..], 8));
+        assert_eq!(digest, xdm::digest128(b"eight by"));
+    }
+}

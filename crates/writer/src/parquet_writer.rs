@@ -220,3 +220,6 @@ fn encode_leaf(
         .close()
         .map_err(|e| ParquetError::General(format!("column not encoded: {e}")))
 }
+
+#[cfg(test)]
+mod tests;

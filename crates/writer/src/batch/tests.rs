@@ -1,0 +1,185 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::datatypes::{DataType, Field, Fields, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tempfile::TempDir;
+
+use super::*;
+
+struct Place {
+    _folder: TempDir,
+    staging: PathBuf,
+    target: PathBuf,
+}
+
+fn place() -> Place {
+    let folder = TempDir::new().expect("a folder");
+    Place {
+        staging: folder.path().join("staging"),
+        target: folder.path().join("batch"),
+        _folder: folder,
+    }
+}
+
+impl Place {
+    fn create(&self, options: BatchOptions) -> Result<BatchWriter> {
+        let schema = numbers(0..1).schema();
+        BatchWriter::create(self.staging.clone(), self.target.clone(), schema, options)
+    }
+
+    fn staged(&self, options: BatchOptions, batches: &[RecordBatch]) -> StagedBatch {
+        let mut writer = self.create(options).expect("a batch");
+        for batch in batches {
+            writer.write(batch.clone()).expect("rows");
+        }
+        writer.finish().expect("files")
+    }
+}
+
+fn numbers(numbers: std::ops::Range<i64>) -> RecordBatch {
+    let column: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+    RecordBatch::try_from_iter([("n", column)]).expect("a batch")
+}
+
+fn read(path: &Path) -> Vec<RecordBatch> {
+    let file = File::open(path).expect("a file");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
+    builder
+        .build()
+        .expect("a reader")
+        .collect::<std::result::Result<_, _>>()
+        .expect("rows")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+    let mut names: Vec<String> = entries
+        .map(|entry| name(entry).into_string().expect("a name"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_batch_is_seen_all_at_once_when_it_is_published() {
+    let place = place();
+    let options = BatchOptions {
+        durable: true,
+        max_rows_per_file: Some(2),
+        ..BatchOptions::default()
+    };
+    let staged = place.staged(options, &[numbers(0..3)]);
+    assert!(!place.target.exists());
+    let infos = staged.files().to_vec();
+    assert_eq!(staged.publish().expect("published"), place.target);
+    assert!(!place.staging.exists());
+    assert_eq!(
+        names(&place.target),
+        ["part-00000.parquet", "part-00001.parquet"]
+    );
+    assert_eq!(
+        infos.iter().map(|info| info.rows).collect::<Vec<_>>(),
+        [2, 1]
+    );
+    for info in infos {
+        let bytes = fs::read(place.target.join(&info.name)).expect("a file");
+        assert_eq!(info.length, bytes.len() as u64);
+        assert_eq!(info.digest, xdm::digest128(&bytes));
+    }
+}
+
+#[test]
+fn a_batch_that_is_dropped_takes_its_files_with_it() {
+    let place = place();
+    let mut writer = place.create(BatchOptions::default()).expect("a batch");
+    writer.write(numbers(0..3)).expect("rows");
+    assert_eq!(names(&place.staging), ["part-00000.parquet"]);
+    drop(writer);
+    assert!(!place.staging.exists());
+
+    drop(place.staged(BatchOptions::default(), &[numbers(0..3)]));
+    assert!(!place.staging.exists() && !place.target.exists());
+}
+
+#[test]
+fn a_next_file_begins_after_so_many_rows() {
+    for (max, batches, expected) in [
+        (3, vec![numbers(0..2), numbers(2..8)], vec![3, 3, 2]),
+        (3, vec![numbers(0..3), numbers(3..6)], vec![3, 3]),
+        (10, vec![numbers(0..2), numbers(2..8)], vec![8]),
+        (0, vec![numbers(0..2)], vec![1, 1]),
+    ] {
+        let place = place();
+        let options = BatchOptions {
+            max_rows_per_file: Some(max),
+            ..BatchOptions::default()
+        };
+        let staged = place.staged(options, &batches);
+        let rows: Vec<u64> = staged.files().iter().map(|file| file.rows).collect();
+        assert_eq!(rows, expected, "at most {max}");
+        let folder = staged.publish().expect("published");
+        let batches = names(&folder)
+            .into_iter()
+            .flat_map(|name| read(&folder.join(name)));
+        let found =
+            arrow::compute::concat_batches(&numbers(0..0).schema(), &batches.collect::<Vec<_>>());
+        assert_eq!(
+            found.expect("rows"),
+            numbers(0..expected.iter().sum::<u64>() as i64)
+        );
+    }
+}
+
+#[test]
+fn an_empty_batch_is_one_file_without_rows() {
+    let place = place();
+    let staged = place.staged(BatchOptions::default(), &[numbers(0..0)]);
+    let rows: Vec<u64> = staged.files().iter().map(|file| file.rows).collect();
+    assert_eq!(rows, [0]);
+    let folder = staged.publish().expect("published");
+    assert_eq!(names(&folder), ["part-00000.parquet"]);
+    let file = File::open(folder.join("part-00000.parquet")).expect("a file");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
+    assert_eq!(reader.schema().fields(), numbers(0..0).schema().fields());
+    assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
+}
+
+#[test]
+fn a_target_that_exists_is_an_error_and_stays_as_it_is() {
+    let place = place();
+    let staged = place.staged(BatchOptions::default(), &[numbers(0..1)]);
+    fs::create_dir(&place.target).expect("a folder");
+    let error = staged.publish().expect_err("it exists");
+    assert!(
+        matches!(&error, WriteError::Io { path, source }
+            if *path == place.target && source.kind() == std::io::ErrorKind::AlreadyExists),
+        "{error}"
+    );
+    assert_eq!(names(&place.target), [] as [String; 0]);
+    assert!(!place.staging.exists());
+}
+
+#[test]
+fn a_staging_folder_that_exists_is_an_error_and_stays_as_it_is() {
+    let place = place();
+    fs::create_dir(&place.staging).expect("a folder");
+    fs::write(place.staging.join("other"), "").expect("a file");
+    assert!(matches!(
+        place.create(BatchOptions::default()),
+        Err(WriteError::Io { .. })
+    ));
+    assert_eq!(names(&place.staging), ["other"]);
+}
+
+#[test]
+fn a_schema_that_parquet_cant_hold_leaves_no_folder_behind() {
+    let place = place();
+    let empty = Field::new("empty", DataType::Struct(Fields::empty()), true);
+    let schema = Arc::new(Schema::new(vec![empty]));
+    let (staging, target) = (place.staging.clone(), place.target.clone());
+    let made = BatchWriter::create(staging, target, schema, BatchOptions::default());
+    assert!(matches!(made, Err(WriteError::Parquet { .. })));
+    assert!(!place.staging.exists());
+}
