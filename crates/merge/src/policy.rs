@@ -236,7 +236,11 @@ mod tests {
             let found = policy.problem().expect(problem);
             assert!(found.text.contains(problem), "{found:?}");
             let is_of_class = found.text.contains("a merge policy is of");
-            let path = if is_of_class { "schema.name" } else { "attributeMerge.order" };
+            let path = if is_of_class {
+                "schema.name"
+            } else {
+                "attributeMerge.order"
+            };
             assert_eq!(found.path, path);
         }
         assert_eq!(policy(by_dataset, &["b", "a"]).problem(), None);
