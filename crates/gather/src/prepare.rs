@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use arrow::error::ArrowError;
@@ -18,6 +19,16 @@ impl Column {
     /// # Errors
     /// A source's type can't become the target's, or the target is no type of ours.
     pub fn new(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
+        Self::under(target, sources, &[])
+    }
+
+    /// The same for a field of objects, which are null where `parents` say so, source by source: what
+    /// lies under a null object is no value, though Arrow lets it be there.
+    fn under(
+        target: &DataType,
+        sources: &[Option<ArrayRef>],
+        parents: &[Option<NullBuffer>],
+    ) -> Result<Self, ArrowError> {
         let known = |source: &ArrayRef| *source.data_type() != DataType::Null;
         let without_null_types: Vec<Option<ArrayRef>>;
         let sources = if sources.iter().flatten().all(known) {
@@ -26,21 +37,28 @@ impl Column {
             without_null_types = sources.iter().map(|s| s.clone().filter(known)).collect();
             &without_null_types
         };
-        let validity = sources
+        let nulls: Vec<Option<NullBuffer>> = sources
             .iter()
-            .map(|source| match source {
-                None => Validity::Absent,
-                Some(source) => match source.logical_nulls().filter(|n| n.null_count() > 0) {
-                    None => Validity::All,
-                    Some(nulls) => Validity::Some(nulls),
-                },
+            .enumerate()
+            .map(|(i, source)| {
+                let own = source.as_ref().and_then(|source| source.logical_nulls());
+                let parent = parents.get(i).and_then(Option::as_ref);
+                let nulls = NullBuffer::union(own.as_ref(), parent);
+                nulls.filter(|nulls| nulls.null_count() > 0)
             })
             .collect();
         let values = if sources.iter().all(Option::is_none) {
             missing(target)?
         } else {
-            present(target, sources)?
+            present(target, sources, &nulls)?
         };
+        let validity = std::iter::zip(sources, nulls)
+            .map(|(source, nulls)| match (source, nulls) {
+                (None, _) => Validity::Absent,
+                (Some(_), None) => Validity::All,
+                (Some(_), Some(nulls)) => Validity::Some(nulls),
+            })
+            .collect();
         Ok(Self {
             data_type: actual_type(target, &values),
             validity,
@@ -63,7 +81,11 @@ fn missing(target: &DataType) -> Result<Values, ArrowError> {
     })
 }
 
-fn present(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Values, ArrowError> {
+fn present(
+    target: &DataType,
+    sources: &[Option<ArrayRef>],
+    nulls: &[Option<NullBuffer>],
+) -> Result<Values, ArrowError> {
     Ok(match target {
         DataType::Null => Values::Missing,
         DataType::Boolean => {
@@ -94,7 +116,7 @@ fn present(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Values, Ar
                             .ok_or_else(|| mismatch(a.data_type(), target))?;
                         Ok(source.column_by_name(field.name()).cloned())
                     })?;
-                    Column::new(field.data_type(), &inner)
+                    Column::under(field.data_type(), &inner, nulls)
                 })
                 .collect::<Result<Vec<_>, ArrowError>>()?;
             let fields = fields
@@ -204,6 +226,14 @@ fn primitive<T: ArrowPrimitiveType>(
             return Err(mismatch(a.data_type(), target));
         }
         let wider = cast(a, &T::DATA_TYPE)?;
+        if wider.null_count() > a.null_count() {
+            // What does not fit comes out as null.
+            return Err(ArrowError::CastError(format!(
+                "a value of {} does not fit {}",
+                a.data_type(),
+                T::DATA_TYPE
+            )));
+        }
         Ok(wider.as_primitive_opt::<T>().cloned())
     })
 }

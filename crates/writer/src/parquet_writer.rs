@@ -108,6 +108,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// A column that is not of the schema's type, a sink that takes no bytes.
     pub fn push(&mut self, mut batch: RecordBatch) -> ParquetResult<()> {
+        self.check(&batch)?;
         while self.buffered_rows + batch.num_rows() > self.row_group_rows {
             let room = self.row_group_rows - self.buffered_rows;
             self.buffer(batch.slice(0, room));
@@ -126,9 +127,24 @@ impl<W: Write + Send> ParquetWriter<W> {
         if batch.num_rows() > 0 {
             self.rows += batch.num_rows() as u64;
             self.buffered_rows += batch.num_rows();
-            self.buffered_bytes += batch.get_array_memory_size();
+            self.buffered_bytes += slice_bytes(&batch);
             self.buffered.push(batch);
         }
+    }
+
+    /// Columns are taken by their place, so each must be the schema's.
+    fn check(&self, batch: &RecordBatch) -> ParquetResult<()> {
+        let schema = batch.schema();
+        let same = schema.fields().len() == self.schema.fields().len()
+            && std::iter::zip(schema.fields(), self.schema.fields())
+                .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
+        if same {
+            return Ok(());
+        }
+        Err(ParquetError::General(format!(
+            "rows of {schema} do not fit a file of {}",
+            self.schema
+        )))
     }
 
     /// How many rows were added.
@@ -186,6 +202,17 @@ impl<W: Write + Send> ParquetWriter<W> {
         };
         Ok((sink, written))
     }
+}
+
+/// What the rows of a batch take, however large the buffers are that it shares with others.
+fn slice_bytes(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    columns
+        // An array that can't tell is one whose buffers are its own.
+        .map(|column| {
+            (column.to_data().get_slice_memory_size()).unwrap_or(column.get_array_memory_size())
+        })
+        .sum()
 }
 
 fn pieces_of_leaves(

@@ -80,7 +80,7 @@ impl Class {
     }
 }
 
-/// The type of `identityMap`: map<namespace, list<identity>>.
+/// The type of `identityMap`: `map<namespace, list<identity>>`.
 #[must_use]
 pub fn identity_map() -> FieldType {
     let mut item = Fields::default();
@@ -90,7 +90,7 @@ pub fn identity_map() -> FieldType {
     FieldType::Map(Box::new(FieldType::List(Box::new(FieldType::Object(item)))))
 }
 
-/// The type of `segmentMembership`: map<namespace, map<segment, membership>>.
+/// The type of `segmentMembership`: `map<namespace, map<segment, membership>>`.
 #[must_use]
 pub fn segment_membership() -> FieldType {
     let mut membership = Fields::default();

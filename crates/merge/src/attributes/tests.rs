@@ -117,7 +117,6 @@ fn fragments_of_several_sources_compete_with_one_another() {
 }
 
 #[test]
-#[ignore = "a value under a null object wins over those of the fragments after it"]
 fn what_lies_under_a_null_object_is_no_value() {
     let person = testing::object([("age", testing::LONG)]);
     let rows = testing::array(&person, &[json!({"age": 1}), json!({"age": 2})]);
