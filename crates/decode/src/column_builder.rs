@@ -22,6 +22,8 @@ pub(crate) struct ColumnBuilder {
     pub(crate) nulls: NullBufferBuilder,
     pub(crate) values: ColumnValues,
     pub(crate) kept: FieldSelection,
+    /// The name of a top-level field.
+    top: Option<String>,
 }
 
 pub(crate) enum ColumnValues {
@@ -43,6 +45,15 @@ impl ColumnBuilder {
             nulls: NullBufferBuilder::new(0),
             values: ColumnValues::new(ty, 0, &kept),
             kept,
+            top: None,
+        }
+    }
+
+    /// Says that the column is that of a top-level field.
+    pub(crate) fn set_top(&mut self, name: &str) {
+        self.top = Some(name.to_owned());
+        if let ColumnValues::Object(object) = &mut self.values {
+            object.set_top(name);
         }
     }
 
@@ -73,6 +84,9 @@ impl ColumnBuilder {
         }
         if matches!(self.values, ColumnValues::Unknown) {
             self.values = ColumnValues::new(&first_type(kind)?, self.len(), &self.kept);
+            if let (ColumnValues::Object(object), Some(top)) = (&mut self.values, &self.top) {
+                object.set_top(top);
+            }
         }
         let row = self.len();
         self.nulls.append_non_null();

@@ -49,6 +49,7 @@ mod value;
 pub use error::{Error, Result};
 pub use identify::IdentifiedRows;
 pub use input::{ChunkSink, Input, InputChunk, read_chunks};
+pub use object_builder::MOST_FIELDS;
 pub use parse::{BadRecord, Decoded, RecordSpans, decode, fields_of};
 pub use progress::{Progress, Snapshot as ProgressSnapshot};
 pub use spec::RecordSpec;

@@ -10,6 +10,9 @@ use crate::segments;
 use crate::selection::FieldSelection;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 
+/// How many different fields an object may have: more are keys that are data.
+pub const MOST_FIELDS: usize = 1000;
+
 #[derive(Default)]
 pub(crate) struct ObjectBuilder {
     fields: Vec<FieldBuilder>,
@@ -19,6 +22,8 @@ pub(crate) struct ObjectBuilder {
     /// `lastQualificationTime`.
     membership: bool,
     kept: FieldSelection,
+    /// The top-level field that this object is the value of, whose children XDM may know.
+    top: Option<String>,
 }
 
 struct FieldBuilder {
@@ -57,7 +62,20 @@ impl ObjectBuilder {
             cursor: 0,
             membership: false,
             kept: kept.clone(),
+            top: None,
         }
+    }
+
+    /// Says that its fields are the top-level ones.
+    pub(crate) fn at_top(mut self) -> Self {
+        for field in &mut self.fields {
+            field.column.set_top(&field.name);
+        }
+        self
+    }
+
+    pub(crate) fn set_top(&mut self, name: &str) {
+        self.top = Some(name.to_owned());
     }
 
     /// An object of a map of maps is an entry of segmentMembership where it has the field that these have.
@@ -83,25 +101,34 @@ impl ObjectBuilder {
     }
 
     #[inline]
-    fn find(&mut self, name: &str, class: Option<Class>) -> usize {
+    fn find(&mut self, name: &str, class: Option<Class>) -> Result<usize, RecordError> {
         let expected = self.fields.get(self.cursor);
         let at = if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
             self.cursor
         } else {
             match self.fields.iter().position(|field| field.name == name) {
                 Some(at) => at,
+                None if self.fields.len() >= MOST_FIELDS => {
+                    return Err(RecordError::too_many_fields());
+                }
                 None => {
-                    let ty = class
-                        .and_then(|class| class.standard_type(name))
-                        .unwrap_or(FieldType::Unknown);
-                    let column = ColumnBuilder::new(&ty, self.kept.of(name));
+                    let ty = match (class, &self.top) {
+                        (Some(class), _) => class.standard_type(name),
+                        (None, Some(top)) => xdm::standard_child(top, name),
+                        (None, None) => None,
+                    };
+                    let ty = ty.unwrap_or(FieldType::Unknown);
+                    let mut column = ColumnBuilder::new(&ty, self.kept.of(name));
+                    if class.is_some() {
+                        column.set_top(name);
+                    }
                     self.fields.push(FieldBuilder::new(name, column));
                     self.fields.len() - 1
                 }
             }
         };
         self.cursor = at + 1;
-        at
+        Ok(at)
     }
 
     /// The column of a field, ready for its value in row `row`. `class` is given at the root.
@@ -116,7 +143,7 @@ impl ObjectBuilder {
         } else {
             name
         };
-        let at = self.find(name, class);
+        let at = self.find(name, class)?;
         let Some(field) = self.fields.get_mut(at) else {
             return Err(RecordError::new("no such field"));
         };
@@ -194,15 +221,6 @@ impl ObjectBuilder {
         value: impl Value<'a>,
         class: Option<Class>,
     ) -> Result<(), RecordError> {
-        if name == "segments" {
-            // It may be a field of the record's own, or an empty list that says nothing.
-            if self.has(name) {
-                return self.set(row, name, value, class);
-            }
-            if !segments::has_members(value)? {
-                return Ok(());
-            }
-        }
         self.begin(row, "segmentMembership", class)
             .and_then(|column| segments::append(column, value))
             .map_err(|e| e.under(name))?;
@@ -216,7 +234,7 @@ impl ObjectBuilder {
         name: &str,
         value: impl Value<'a>,
     ) -> Result<(), RecordError> {
-        let at = self.find("_repo", None);
+        let at = self.find("_repo", None)?;
         let FieldBuilder { column, .. } = &mut self.fields[at];
         if matches!(column.values, ColumnValues::Unknown) {
             column.values = ColumnValues::Object(ObjectBuilder {

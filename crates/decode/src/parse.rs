@@ -214,14 +214,27 @@ fn decode_carefully(
         let grown = find_bad(parser, records, spec, types, &mut errors);
         let mut columns = RecordBuilder::new(spec.class, &grown, spec.selection());
         let mut good = Vec::new();
-        // What is left was appended without an error a moment ago.
-        let _ = records.each(parser, |number, record| {
-            if errors.get(number).is_some_and(Option::is_none) {
+        let mut again: Option<(usize, RecordError)> = None;
+        // What is left was appended without an error a moment ago, by narrower types.
+        let appended = records.each(parser, |number, record| {
+            if errors[number].is_none() {
                 good.push(number);
-                record?.append_to(&mut columns)?;
+                let appended = record.and_then(|record| record.append_to(&mut columns));
+                if let Err(error) = appended {
+                    again = Some((number, error.clone()));
+                    return Err(error);
+                }
             }
             Ok(())
         });
+        match (appended, again) {
+            (Ok(()), _) => {}
+            (Err(_), Some((number, error))) => {
+                errors[number] = Some(error);
+                continue;
+            }
+            (Err(error), None) => unreachable!("an error of no record: {error}"),
+        }
         let sequences = good.iter().map(|n| first_sequence + *n as u64).collect();
         match identify(columns.finish()?, spec, sequences)? {
             Ok(rows) => {
@@ -265,9 +278,7 @@ fn find_bad(
     let mut good_types = types.clone();
     let mut columns = RecordBuilder::new(spec.class, &good_types, spec.selection());
     let _ = records.each(parser, |number, record| {
-        let Some(slot) = errors.get_mut(number) else {
-            return Ok(());
-        };
+        let slot = &mut errors[number];
         if slot.is_some() {
             return Ok(());
         }

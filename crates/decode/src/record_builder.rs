@@ -3,7 +3,7 @@ use arrow::error::ArrowError;
 use xdm::{Class, Fields, Spelling, spelling};
 
 use crate::object_builder::ObjectBuilder;
-use crate::segments;
+use crate::segments::{self, Form};
 use crate::selection::FieldSelection;
 use crate::value::{Kind, RecordError, Value};
 
@@ -22,7 +22,7 @@ impl RecordBuilder {
     /// Empty columns for records of a class with these known types.
     pub(crate) fn new(class: Class, types: &Fields, kept: FieldSelection) -> Self {
         Self {
-            fields: ObjectBuilder::new(types, &kept),
+            fields: ObjectBuilder::new(types, &kept).at_top(),
             rows: 0,
             class,
         }
@@ -44,10 +44,11 @@ impl RecordBuilder {
         let mut entries = record.entries()?;
         while let Some((key, value)) = object.set_likely(row, &mut entries)? {
             match spelling(key) {
-                Spelling::Field(name) if segments::is_array_form(name, value)? => {
-                    object.set_segments(row, name, value, class)?;
-                }
-                Spelling::Field(name) => object.set(row, name, value, class)?,
+                Spelling::Field(name) => match segments::form_of(name, value)? {
+                    Form::Memberships => object.set_segments(row, name, value, class)?,
+                    Form::Nothing => {}
+                    Form::Field => object.set(row, name, value, class)?,
+                },
                 Spelling::Repo(name) => object.set_repo(row, name, value)?,
             }
         }

@@ -2,6 +2,8 @@
 //! `{"segmentID": {"_id": …, "namespace": {"code": …}}, "status": …}`, read into the map.
 //! Source: XDM's deprecated `segments` field.
 
+use std::collections::HashSet;
+
 use xdm::{Spelling, spelling};
 
 use crate::column_builder::{ColumnBuilder, ColumnValues};
@@ -10,32 +12,41 @@ use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 /// The namespace of an entry that names none: the platform's own segments.
 const OWN_NAMESPACE: &str = "ups";
 
-/// Whether a top-level field holds memberships in the array form.
-pub(crate) fn is_array_form<'a>(name: &str, value: impl Value<'a>) -> Result<bool, RecordError> {
-    Ok(match name {
-        "segmentMembership" => value.kind()? == Kind::List,
-        "segments" => value.kind()? == Kind::List && all_name_a_segment(value)?,
+/// What a top-level field is, by its name and its value alone: what a record means does not depend on
+/// other records.
+pub(crate) enum Form {
+    /// Memberships in the array form.
+    Memberships,
+    /// `segments` without a member: it says nothing.
+    Nothing,
+    /// A field like any other.
+    Field,
+}
+
+/// Tells the forms apart. `segments` holds memberships where any of its entries names a segment; then
+/// all must. The value may have been walked.
+pub(crate) fn form_of<'a>(name: &str, value: impl Value<'a>) -> Result<Form, RecordError> {
+    let is_list = match name {
+        "segmentMembership" | "segments" => value.kind()? == Kind::List,
         _ => false,
-    })
-}
-
-/// Whether the list has entries at all.
-pub(crate) fn has_members<'a>(value: impl Value<'a>) -> Result<bool, RecordError> {
-    let mut any = false;
-    value.items(&mut |item| {
-        any = true;
-        item.skip()
-    })?;
-    Ok(any)
-}
-
-fn all_name_a_segment<'a>(list: impl Value<'a>) -> Result<bool, RecordError> {
-    let mut all = true;
-    list.items(&mut |entry| {
-        all &= field(entry, "segmentID")?.is_some();
+    };
+    if !is_list {
+        return Ok(Form::Field);
+    }
+    if name == "segmentMembership" {
+        return Ok(Form::Memberships);
+    }
+    let (mut is_empty, mut names_a_segment) = (true, false);
+    value.items(&mut |entry| {
+        is_empty = false;
+        names_a_segment |= field(entry, "segmentID")?.is_some();
         Ok(())
     })?;
-    Ok(all)
+    Ok(match (is_empty, names_a_segment) {
+        (true, _) => Form::Nothing,
+        (_, true) => Form::Memberships,
+        (_, false) => Form::Field,
+    })
 }
 
 /// The field of an object, which is walked to its end.
@@ -79,6 +90,7 @@ pub(crate) fn append<'a, V: Value<'a>>(
     list: V,
 ) -> Result<(), RecordError> {
     let mut namespaces: Vec<(&'a str, Vec<(&'a str, V)>)> = Vec::new();
+    let mut known = HashSet::new();
     list.items(&mut |entry| {
         let Some(segment) = field(entry, "segmentID")? else {
             return Err(no_id());
@@ -86,7 +98,7 @@ pub(crate) fn append<'a, V: Value<'a>>(
         let id = text(Some(segment), "_id")?.ok_or_else(no_id)?;
         let namespace = field(segment, "namespace")?;
         let code = text(namespace, "code")?.unwrap_or(OWN_NAMESPACE);
-        let members = match namespaces
+        let at = match namespaces
             .iter()
             .position(|(known, _)| known.eq_ignore_ascii_case(code))
         {
@@ -96,8 +108,8 @@ pub(crate) fn append<'a, V: Value<'a>>(
                 namespaces.len() - 1
             }
         };
-        if let Some((_, members)) = namespaces.get_mut(members) {
-            if members.iter().any(|(known, _)| *known == id) {
+        if let Some((_, members)) = namespaces.get_mut(at) {
+            if !known.insert((at, id)) {
                 return Err(RecordError::new(format!("segment {id} appears twice")));
             }
             members.push((id, entry));

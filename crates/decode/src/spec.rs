@@ -1,7 +1,7 @@
 use xdm::{Class, Dataset, FieldPath, FieldType, Fields, PrimaryIdentity, Timestamp};
 
 use crate::selection::FieldSelection;
-use crate::types::{remove_type, set_type};
+use crate::types::remove_type;
 use crate::{Error, Result};
 
 /// How the records of a dataset are read.
@@ -38,7 +38,7 @@ impl RecordSpec {
             })?;
         let ingested_at_field = dataset.ingest_field()?;
         if let Some(path) = &ingested_at_field {
-            set_type(&mut types, path, FieldType::DateTime);
+            types.set_at(path, FieldType::DateTime);
         }
         Ok(Self {
             class: dataset.class,

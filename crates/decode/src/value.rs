@@ -91,6 +91,8 @@ pub struct RecordError(Box<Problem>);
 struct Problem {
     path: String,
     what: String,
+    /// Whether the load can't go on without it.
+    is_fatal: bool,
 }
 
 impl RecordError {
@@ -99,7 +101,25 @@ impl RecordError {
         Self(Box::new(Problem {
             path: String::new(),
             what: what.into(),
+            is_fatal: false,
         }))
+    }
+
+    /// The error of an object whose keys seem to be data. It is no single record's fault.
+    #[cold]
+    pub(crate) fn too_many_fields() -> Self {
+        let mut error = Self::new(
+            "more than 1,000 different fields; where its keys are data, declare it a map: list its path \
+             under \"maps\" in dataset.json, or give a schema",
+        );
+        error.0.is_fatal = true;
+        error
+    }
+
+    /// Whether the whole load fails, even where bad records are skipped.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.0.is_fatal
     }
 
     /// The error of a field that one object has twice.
@@ -121,7 +141,7 @@ impl RecordError {
 
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { path, what } = &*self.0;
+        let Problem { path, what, .. } = &*self.0;
         if path.is_empty() {
             f.write_str(what)
         } else {

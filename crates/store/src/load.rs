@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use decode::{
-    ChunkSink, Decoded, Input, InputChunk, Progress, RecordSpans, RecordSpec, decode, read_chunks,
+    ChunkSink, Decoded, Input, InputChunk, MOST_FIELDS, Progress, RecordSpans, RecordSpec, decode,
+    read_chunks,
 };
 use rayon::prelude::*;
 use run::{Run, RunBuilder, RunFiles};
@@ -256,9 +257,10 @@ impl ChunkDecoder<'_> {
         for ((chunk, (records, start)), decoded) in chunks.iter().zip(&records).zip(decoded) {
             let mut united = self.types.clone();
             let decoded = match united.unite(&decoded.types) {
-                Ok(()) if decoded.bad.is_empty() => decoded,
+                Ok(()) if decoded.bad.is_empty() && !self.has_too_many_fields(&united) => decoded,
                 // Its types disagree with those of the chunks before it, which were decoded at the
-                // same time; or a record is bad that is good by the types that stand by now.
+                // same time, or an object gets too many fields with theirs; or a record is bad that is
+                // good by the types that stand by now.
                 _ => {
                     let decoded = decode(records, &target.spec, &self.types, *start)?;
                     united = self.types.clone();
@@ -281,6 +283,13 @@ impl ChunkDecoder<'_> {
             builder.push(decoded.rows)?;
         }
         Ok(())
+    }
+}
+
+impl ChunkDecoder<'_> {
+    /// Whether new fields make an object larger than one may be.
+    fn has_too_many_fields(&self, united: &Fields) -> bool {
+        united.most_in_an_object() > MOST_FIELDS && *united != self.types
     }
 }
 

@@ -28,7 +28,7 @@ impl Rejects {
     }
 
     pub(crate) fn push(&mut self, dataset: &Dataset, file: &str, bad: &BadRecord) -> Result<()> {
-        let Some(path) = &self.path else {
+        let Some(path) = self.path.as_ref().filter(|_| !bad.error.is_fatal()) else {
             return Err(decode::Error::BadRecord {
                 file: file.to_owned(),
                 line: bad.line,

@@ -80,6 +80,17 @@ impl Class {
     }
 }
 
+/// The type that XDM gives to a child of a top-level field which no schema declares, where its keys are
+/// data. Source: XDM's Consents and Preferences, whose `idSpecific` has namespaces and identities as keys.
+#[must_use]
+pub fn standard_child(field: &str, child: &str) -> Option<FieldType> {
+    let map = |value| FieldType::Map(Box::new(value));
+    match (field, child) {
+        ("consents", "idSpecific") => Some(map(map(FieldType::Unknown))),
+        _ => None,
+    }
+}
+
 /// The type of `identityMap`: `map<namespace, list<identity>>`.
 #[must_use]
 pub fn identity_map() -> FieldType {

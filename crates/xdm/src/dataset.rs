@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    Class, FieldPath, Fields, PathError, SchemaError, Timestamp, epoch_millis,
+    Class, FieldPath, FieldType, Fields, PathError, SchemaError, Timestamp, epoch_millis,
     fields_from_json_schema,
 };
 
@@ -26,6 +26,9 @@ pub struct Dataset {
     /// The XDM schema, as JSON Schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// Paths of objects whose keys are data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maps: Vec<String>,
     /// The `$id` of the schema that it is created on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_ref: Option<Value>,
@@ -142,18 +145,25 @@ impl Dataset {
         })
     }
 
-    /// The fields that its schema declares.
+    /// The fields that its schema declares, and its maps.
     ///
     /// # Errors
     /// A schema that can't be read.
     pub fn declared_fields(&self) -> Result<Fields, DatasetError> {
-        let Some(schema) = &self.schema else {
-            return Ok(Fields::default());
+        let mut fields = match &self.schema {
+            None => Fields::default(),
+            Some(schema) => {
+                fields_from_json_schema(schema).map_err(|source| DatasetError::Schema {
+                    dataset: self.name.clone(),
+                    source,
+                })?
+            }
         };
-        fields_from_json_schema(schema).map_err(|source| DatasetError::Schema {
-            dataset: self.name.clone(),
-            source,
-        })
+        for path in &self.maps {
+            let path = self.path(path)?;
+            fields.set_at(&path, FieldType::Map(Box::new(FieldType::Unknown)));
+        }
+        Ok(fields)
     }
 
     /// Why exports can't write into it, if they can't.
@@ -194,6 +204,7 @@ impl Dataset {
             primary_identity: None,
             ingested_at_field: None,
             schema: None,
+            maps: Vec::new(),
             schema_ref: None,
             file_description: None,
             created: Timestamp::default(),

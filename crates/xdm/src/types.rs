@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::quote_part;
+use crate::{FieldPath, quote_part};
 
 /// The type of an XDM field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +193,25 @@ impl Fields {
         }
     }
 
+    /// Sets the type at a path, making the objects on the way.
+    pub fn set_at(&mut self, path: &FieldPath, ty: FieldType) {
+        fn set(fields: &mut Fields, parts: &[String], ty: FieldType) {
+            match parts {
+                [] => {}
+                [last] => fields.insert(last, ty),
+                [first, rest @ ..] => {
+                    let mut inner = match fields.get(first) {
+                        Some(FieldType::Object(inner)) => inner.clone(),
+                        _ => Fields::default(),
+                    };
+                    set(&mut inner, rest, ty);
+                    fields.insert(first, FieldType::Object(inner));
+                }
+            }
+        }
+        set(self, path.parts(), ty);
+    }
+
     /// Takes a field out.
     pub fn remove(&mut self, name: &str) -> Option<FieldType> {
         let at = self.0.iter().position(|(n, _)| n == name)?;
@@ -207,6 +226,20 @@ impl Fields {
     /// Names and types in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &FieldType)> {
         self.0.iter().map(|(n, t)| (n.as_str(), t))
+    }
+
+    /// How many fields the object among these and all within them has that has most.
+    #[must_use]
+    pub fn most_in_an_object(&self) -> usize {
+        fn within(ty: &FieldType) -> usize {
+            match ty {
+                FieldType::List(inner) | FieldType::Map(inner) => within(inner),
+                FieldType::Object(fields) => fields.most_in_an_object(),
+                _ => 0,
+            }
+        }
+        let inner = self.0.iter().map(|(_, ty)| within(ty)).max();
+        self.0.len().max(inner.unwrap_or(0))
     }
 
     /// Whether there are none.

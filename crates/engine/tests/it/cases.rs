@@ -291,6 +291,107 @@ fn skipped_records_go_to_the_rejects_file_and_leave_no_trace() {
     assert!(error.to_string().contains("no field trace"), "{error}");
 }
 
+/// What a record means is told by itself: not by the records before it, in its chunk or another.
+#[test]
+fn a_field_segments_of_a_records_own_takes_no_memberships() {
+    let member = |id: &str| {
+        person(
+            id,
+            json!({"segments": [{"segmentID": {"_id": "s"}, "status": "realized"}]}),
+        )
+    };
+    let own = person("own", json!({"segments": [{"name": "x"}]}));
+    let none = person("none", json!({"segments": []}));
+    let wanted =
+        request(json!({"fields": "identityMap", "filter": {"segments": [{"segmentId": "s"}]}}));
+    let orders = [
+        [&own, &member("a"), &none, &member("b")],
+        [&member("a"), &none, &member("b"), &own],
+    ];
+    for records in orders {
+        for at_once in [true, false] {
+            let scratch = with_crm();
+            let records: Vec<Value> = records.iter().map(|r| (*r).clone()).collect();
+            if at_once {
+                scratch.load(CRM, &records).unwrap();
+            } else {
+                for record in &records {
+                    scratch.load(CRM, std::slice::from_ref(record)).unwrap();
+                }
+            }
+            assert_eq!(scratch.rows(&wanted).len(), 2);
+            let rows = scratch.rows(&request(json!({"fields": "segments"})));
+            assert!(
+                rows.contains(&json!({"segments": [{"name": "x"}]})),
+                "{rows:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_list_of_memberships_of_which_one_names_no_segment_is_a_bad_record() {
+    let scratch = with_crm();
+    let mixed = person(
+        "a",
+        json!({"segments": [{"segmentID": {"_id": "s"}}, {"segmentId": {"_id": "t"}}]}),
+    );
+    let error = scratch.load(CRM, &[mixed]).unwrap_err().to_string();
+    assert!(
+        error.contains("segments: an entry without segmentID._id"),
+        "{error}"
+    );
+    // Types that conflict beside memberships, in one chunk with a bad record.
+    let text = concat!(
+        r#"{"identityMap":{"E":[{"id":"a"}]},"segments":[{"segmentID":{"_id":"s"},"status":"realized"}]}"#,
+        "\n",
+        r#"{"identityMap":{"E":[{"id":"b"}]},"segments":"text"}"#,
+        "\n{}\n"
+    );
+    let rejects = scratch.folder.path().join("rejects.ndjson");
+    let report = scratch.load_text(CRM, text, &OnBadRecord::Skip { rejects });
+    assert_eq!(report.unwrap().bad, 1);
+}
+
+#[test]
+fn keys_that_are_data_are_maps_where_xdm_or_the_dataset_says_so_and_fail_the_load_else() {
+    let scratch = Scratch::new();
+    scratch.dataset(CRM, Class::Profile, json!({"maps": ["stores.visited"]}));
+    let more = |n: usize| {
+        json!({
+            "consents": {"idSpecific": {"Email": {format!("p{n}"): {"marketing": {"val": "y"}}}}},
+            "stores": {"visited": {format!("s{n}"): n}},
+        })
+    };
+    let records: Vec<Value> = (0..1200)
+        .map(|n| person(&format!("p{n}"), more(n)))
+        .collect();
+    scratch.load(CRM, &records).unwrap();
+    let rows = scratch.rows(&request(json!({"fields": "consents,stores"})));
+    assert_eq!(rows.len(), 1200);
+    let expected = json!({
+        "consents": {"idSpecific": {"Email": {"p7": {"marketing": {"val": "y"}}}}},
+        "stores": {"visited": {"s7": 7.0}},
+    });
+    assert!(rows.contains(&expected));
+    // Where nobody says so, more than a thousand keys fail the load, in either mode.
+    let open: Vec<String> = (0..1001)
+        .map(|n| person("a", json!({"open": {format!("k{n}"): 1}})).to_string())
+        .collect();
+    let rejects = scratch.folder.path().join("rejects.ndjson");
+    for on_bad in [OnBadRecord::Fail, OnBadRecord::Skip { rejects }] {
+        let error = scratch
+            .load_text(CRM, open.join("\n"), &on_bad)
+            .unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("open: more than 1,000 different fields"),
+            "{error}"
+        );
+        assert!(error.contains("\"maps\""), "{error}");
+    }
+}
+
 #[test]
 fn a_bad_request_names_the_path_what_was_found_and_what_is_allowed() {
     let scratch = with_crm();
