@@ -103,17 +103,33 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_rows_per_file: Option<usize>,
     #[command(flatten)]
-    pub bad_records: BadRecordArgs,
+    pub loading: LoadArgs,
 }
 
 #[derive(Debug, Args)]
-pub struct BadRecordArgs {
+pub struct LoadArgs {
     /// What becomes of a bad record
     #[arg(long, value_enum, default_value = "fail")]
     pub on_bad_record: BadRecord,
     /// Where skipped records go, with file, line and reason
     #[arg(long, value_name = "FILE", default_value = "rejects.ndjson")]
     pub rejects: PathBuf,
+    /// How JSON stands in the files
+    #[arg(long, value_enum, default_value = "auto")]
+    pub json_form: JsonFormArg,
+    /// The longest line or JSON document, in MiB
+    #[arg(long, value_name = "MIB", default_value = "16", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub max_line: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JsonFormArg {
+    /// As each file's beginning says
+    Auto,
+    /// A record is a line (NDJSON)
+    Lines,
+    /// Records over any lines, one after the other or in lists
+    Documents,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -155,7 +171,7 @@ pub struct IngestArgs {
     #[arg(long, value_name = "FILE")]
     pub schema: Option<PathBuf>,
     #[command(flatten)]
-    pub bad_records: BadRecordArgs,
+    pub loading: LoadArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -34,12 +34,12 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
             let options = FolderExport {
                 request: &request,
                 out,
-                load: load_options(&run.bad_records),
+                load: load_options(&run.loading),
                 max_rows_per_file: run.max_rows_per_file,
             };
             let (report, finished) = export_folder(&source, &options, &watch.progress)?;
             drop(watch);
-            say_loaded(arguments, &report, &run.bad_records);
+            say_loaded(arguments, &report, &run.loading);
             finished
         }
         _ => {

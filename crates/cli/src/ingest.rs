@@ -15,7 +15,7 @@ use crate::stores::scope;
 
 pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let options = load_options(&ingest.bad_records);
+    let options = load_options(&ingest.loading);
     let report = match (&ingest.from, &ingest.dataset) {
         (Some(from), _) => {
             let source = SourceFolder::open(from)?;
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             ));
         }
     };
-    say_loaded(arguments, &report, &ingest.bad_records);
+    say_loaded(arguments, &report, &ingest.loading);
     say(
         arguments,
         &format!("loaded in {:.3} s", started.elapsed().as_secs_f64()),

@@ -1,26 +1,35 @@
 //! What loading has in common, into a store or straight to an export.
 
-use profile_export::store::{LoadOptions, LoadReport, OnBadRecord};
+use profile_export::store::{JsonForm, LoadOptions, LoadReport, OnBadRecord, ReadOptions};
 
-use crate::args::{Arguments, BadRecord, BadRecordArgs};
+use crate::args::{Arguments, BadRecord, JsonFormArg, LoadArgs};
 use crate::output::count;
 use crate::progress::say;
 
 /// What the arguments say of a load that begins now.
-pub fn load_options(arguments: &BadRecordArgs) -> LoadOptions {
+pub fn load_options(arguments: &LoadArgs) -> LoadOptions {
     let on_bad_record = match arguments.on_bad_record {
         BadRecord::Fail => OnBadRecord::Fail,
         BadRecord::Skip => OnBadRecord::Skip {
             rejects: arguments.rejects.clone(),
         },
     };
+    let json_form = match arguments.json_form {
+        JsonFormArg::Auto => JsonForm::Noticed,
+        JsonFormArg::Lines => JsonForm::Lines,
+        JsonFormArg::Documents => JsonForm::Documents,
+    };
     LoadOptions {
         on_bad_record,
+        read: ReadOptions {
+            json_form,
+            max_line: arguments.max_line << 20,
+        },
         ..LoadOptions::default()
     }
 }
 
-pub fn say_loaded(arguments: &Arguments, report: &LoadReport, bad: &BadRecordArgs) {
+pub fn say_loaded(arguments: &Arguments, report: &LoadReport, bad: &LoadArgs) {
     let mut text = format!(
         "read {} records: {} new, {} replaced or there already",
         count(report.read),

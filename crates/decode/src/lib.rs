@@ -29,11 +29,14 @@
 //! ```
 
 mod arrow_cell;
+mod chunk;
 mod column_builder;
+mod documents;
 mod error;
 mod identify;
 mod input;
 mod json;
+mod lines;
 mod numbers;
 mod object_builder;
 mod parse;
@@ -42,17 +45,20 @@ mod record_builder;
 mod segments;
 mod selection;
 mod spec;
+mod stream;
 mod text;
 mod types;
 mod value;
 
+pub use chunk::{ChunkSink, InputChunk};
 pub use error::{Error, Result};
 pub use identify::IdentifiedRows;
-pub use input::{ChunkSink, Input, InputChunk, read_chunks};
+pub use input::Input;
 pub use object_builder::MOST_FIELDS;
 pub use parse::{BadRecord, Decoded, RecordSpans, decode, fields_of};
 pub use progress::{Progress, Snapshot as ProgressSnapshot};
 pub use spec::RecordSpec;
+pub use stream::{JsonForm, ReadOptions, read_chunks};
 pub use value::RecordError;
 
 /// Whether two texts, mostly short, are the same: short ones are compared without a call.

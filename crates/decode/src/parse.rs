@@ -6,8 +6,8 @@ use arrow::error::ArrowError;
 use xdm::{Dataset, FieldType, Fields, Spelling, spelling};
 
 use crate::arrow_cell::{ArrowCell, type_of};
+use crate::chunk::{ChunkContent, InputChunk};
 use crate::identify::{IdentifiedRows, identify};
-use crate::input::{ChunkContent, InputChunk};
 use crate::json::{JsonParser, JsonValue};
 use crate::record_builder::RecordBuilder;
 use crate::spec::RecordSpec;
@@ -60,9 +60,13 @@ impl<'a> RecordSpans<'a> {
         };
         match &chunk.content {
             ChunkContent::Batch(batch) => records.count = batch.len() as u64,
-            ChunkContent::Lines(text) => {
+            ChunkContent::Lines(text) | ChunkContent::Documents(text, _) => {
                 let mut start = 0;
                 for end in memchr::memchr_iter(b'\n', text).chain([text.len()]) {
+                    // Where files were put together, a byte order mark stands in the middle.
+                    if text[start..end].starts_with(b"\xef\xbb\xbf") {
+                        start += 3;
+                    }
                     let line = &text[start..end];
                     if !line.iter().all(u8::is_ascii_whitespace) {
                         records.lines.push((start, end));
@@ -91,7 +95,7 @@ impl<'a> RecordSpans<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.chunk.content {
-            ChunkContent::Lines(_) => self.lines.len(),
+            ChunkContent::Lines(_) | ChunkContent::Documents(..) => self.lines.len(),
             ChunkContent::Batch(batch) => batch.len(),
         }
     }
@@ -104,6 +108,7 @@ impl<'a> RecordSpans<'a> {
 
     fn line(&self, number: usize) -> u64 {
         let number = match &self.chunk.content {
+            ChunkContent::Documents(_, lines) => return lines[number],
             ChunkContent::Lines(_) => self.numbers[number],
             ChunkContent::Batch(_) => number as u64,
         };
@@ -111,8 +116,9 @@ impl<'a> RecordSpans<'a> {
     }
 
     fn text(&self, number: usize) -> Option<String> {
-        let ChunkContent::Lines(text) = &self.chunk.content else {
-            return None;
+        let text = match &self.chunk.content {
+            ChunkContent::Lines(text) | ChunkContent::Documents(text, _) => text,
+            ChunkContent::Batch(_) => return None,
         };
         let (start, end) = *self.lines.get(number)?;
         Some(String::from_utf8_lossy(text.get(start..end)?).into_owned())
@@ -125,7 +131,7 @@ impl<'a> RecordSpans<'a> {
         mut f: impl FnMut(usize, Result<RecordValue<'_, '_>, RecordError>) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {
         match &self.chunk.content {
-            ChunkContent::Lines(text) => {
+            ChunkContent::Lines(text) | ChunkContent::Documents(text, _) => {
                 parser.parse_all(text, self.lines.iter().copied(), |number, value| {
                     f(number, value.map(RecordValue::Json))
                 })

@@ -14,8 +14,10 @@ use catalog::{
 use decode::{Input, Progress};
 use export::RequestError;
 use serde::{Deserialize, Serialize};
-use serde_json::{Deserializer, Map, Value};
-use store::{DatasetInputs, LoadOptions, LoadReport, Store, StoreError, sweep_folder};
+use serde_json::{Map, Value};
+use store::{
+    DatasetInputs, JsonForm, LoadOptions, LoadReport, ReadOptions, Store, StoreError, sweep_folder,
+};
 use xdm::{Timestamp, digest128};
 
 use crate::error::{Error, Result};
@@ -275,10 +277,7 @@ fn load(store: &Store, batch: &Batch, progress: &Progress) -> Result<LoadReport>
     let mut names = Vec::new();
     let mut inputs = Vec::new();
     for BatchFile { name, .. } in &batch.files {
-        let mut path = file_path(&folder, name);
-        if format.is_multi_line_json && !is_parquet {
-            path = one_a_line(&path, name)?;
-        }
+        let path = file_path(&folder, name);
         if starts_like_parquet(&path)? != is_parquet {
             let wanted = if is_parquet { "Parquet" } else { "JSON" };
             return Err(decode::Error::Input {
@@ -293,6 +292,13 @@ fn load(store: &Store, batch: &Batch, progress: &Progress) -> Result<LoadReport>
     let options = LoadOptions {
         // The moment of completion, however often a load is begun again.
         now: (batch.completed).map_or_else(Timestamp::now, Timestamp::from_millis),
+        read: ReadOptions {
+            json_form: match format.is_multi_line_json {
+                true => JsonForm::Documents,
+                false => JsonForm::Lines,
+            },
+            ..ReadOptions::default()
+        },
         ..LoadOptions::default()
     };
     let inputs = DatasetInputs::new(batch.dataset(), inputs);
@@ -338,29 +344,6 @@ fn starts_like_parquet(path: &Path) -> Result<bool> {
     let file = File::open(path).map_err(io(path))?;
     file.take(4).read_to_end(&mut magic).map_err(io(path))?;
     Ok(magic == b"PAR1")
-}
-
-/// Writes objects that stand over several lines, or in lists, an object a line.
-fn one_a_line(path: &Path, name: &str) -> Result<PathBuf> {
-    let text = fs::read(path).map_err(io(path))?;
-    let target = path.with_extension("lines");
-    let mut out = std::io::BufWriter::new(File::create(&target).map_err(io(&target))?);
-    for value in Deserializer::from_slice(&text).into_iter::<Value>() {
-        let value = value.map_err(|error| decode::Error::BadRecord {
-            file: name.to_owned(),
-            line: error.line() as u64,
-            problem: error.to_string(),
-        })?;
-        let records = match value {
-            Value::Array(list) => list,
-            one => vec![one],
-        };
-        for record in records {
-            writeln!(out, "{record}").map_err(io(&target))?;
-        }
-    }
-    out.flush().map_err(io(&target))?;
-    Ok(target)
 }
 
 /// Puts the batches whose loading broke off back in line, in any organisation and sandbox, and deletes

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::{Kind, NewRun, RunChange};
-use decode::{Input, Progress, RecordSpec};
+use decode::{Input, Progress, ReadOptions, RecordSpec};
 use run::Run;
 use xdm::{Class, Timestamp};
 
@@ -32,6 +32,8 @@ pub struct LoadOptions {
     pub on_bad_record: OnBadRecord,
     /// The moment of the load: the ingest timestamp where nothing else gives one.
     pub now: Timestamp,
+    /// How inputs are read.
+    pub read: ReadOptions,
 }
 
 /// What becomes of a bad record.
@@ -78,6 +80,7 @@ impl Default for LoadOptions {
         Self {
             on_bad_record: OnBadRecord::default(),
             now: Timestamp::now(),
+            read: ReadOptions::default(),
         }
     }
 }
@@ -116,6 +119,7 @@ impl Store {
         let settings = LoadSettings {
             runs: &runs_folder,
             durable: self.is_durable(),
+            read: &options.read,
             progress,
         };
         let mut rejects = Rejects::new(&options.on_bad_record);

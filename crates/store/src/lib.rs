@@ -37,7 +37,7 @@ mod sweep;
 mod verify;
 
 pub use catalog::Scope;
-pub use decode::Input;
+pub use decode::{Input, JsonForm, ReadOptions};
 pub use error::{Result, StoreError};
 pub use ingest::{DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
 pub use layout::Layout;

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use decode::{
-    ChunkSink, Decoded, Input, InputChunk, MOST_FIELDS, Progress, RecordSpans, RecordSpec, decode,
-    read_chunks,
+    ChunkSink, Decoded, Input, InputChunk, MOST_FIELDS, Progress, ReadOptions, RecordSpans,
+    RecordSpec, decode, read_chunks,
 };
 use rayon::prelude::*;
 use run::{Run, RunBuilder, RunFiles};
@@ -29,6 +29,7 @@ pub(crate) struct LoadSettings<'a> {
     /// Folder for the new runs; each gets a name from this function.
     pub(crate) runs: &'a Path,
     pub(crate) durable: bool,
+    pub(crate) read: &'a ReadOptions,
     pub(crate) progress: &'a Progress,
 }
 
@@ -98,7 +99,8 @@ pub(crate) fn load<'a>(
         };
         scope.spawn(move || {
             for input in inputs {
-                if let Err(error) = read_chunks(input, settings.progress, &mut sink) {
+                if let Err(error) = read_chunks(input, settings.read, settings.progress, &mut sink)
+                {
                     let _ = sink.chunks.send(Err(error));
                     return;
                 }

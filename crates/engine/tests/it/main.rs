@@ -4,6 +4,7 @@
 mod cases;
 mod frozen;
 mod generate;
+mod inputs;
 mod properties;
 mod readback;
 mod reference;

@@ -72,6 +72,7 @@ impl Scratch {
         let options = LoadOptions {
             on_bad_record: on_bad.clone(),
             now: Timestamp::from_millis(1_000),
+            ..LoadOptions::default()
         };
         Ok(self.store.ingest(&[load], &options, &Progress::default())?)
     }

@@ -1,0 +1,73 @@
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::chunk::{ChunkContent, ChunkSink, InputChunk};
+use crate::error::{Error, Result};
+use crate::stream::read_up_to;
+
+/// Bytes of JSON that are parsed in one go.
+pub(crate) const CHUNK_BYTES: usize = 2 << 20;
+
+/// Reads NDJSON in chunks of whole lines.
+pub(crate) fn read_lines(
+    mut stream: impl Read,
+    name: &Arc<str>,
+    max_line: usize,
+    sink: &mut dyn ChunkSink,
+) -> Result<()> {
+    let mut starts_input = true;
+    let mut lines = 0;
+    let mut carried: Vec<u8> = Vec::new();
+    loop {
+        // What the buffer held is overwritten: to clear it would cost as much as to read.
+        let mut bytes = sink.buffer();
+        let before = carried.len();
+        bytes.resize(bytes.len().max(before + CHUNK_BYTES), 0);
+        let (start, rest) = bytes.split_at_mut(before);
+        start.copy_from_slice(&carried);
+        let n = read_up_to(&mut stream, &mut rest[..CHUNK_BYTES]).map_err(|reason| Error::Io {
+            path: PathBuf::from(&**name),
+            reason,
+        })?;
+        bytes.truncate(before + n);
+        carried.clear();
+        if n > 0 {
+            // Only what is new can hold a line's end.
+            let new = &bytes[before..];
+            let end = memchr::memrchr(b'\n', new).map_or(0, |end| before + end + 1);
+            carried.extend_from_slice(&bytes[end..]);
+            bytes.truncate(end);
+        }
+        lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        if carried.len() > max_line {
+            return Err(too_long(name, lines + 1, max_line));
+        }
+        if !bytes.is_empty() {
+            let chunk = InputChunk {
+                file: name.clone(),
+                starts_input,
+                content: ChunkContent::Lines(bytes),
+            };
+            if !sink.send(chunk) {
+                return Ok(());
+            }
+            starts_input = false;
+        }
+        if n == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The error of a line, or a document that begins there, which is too long.
+pub(crate) fn too_long(name: &str, line: u64, max: usize) -> Error {
+    Error::BadRecord {
+        file: name.to_owned(),
+        line,
+        problem: format!(
+            "longer than {} MiB; a record is an object a line, and --max-line allows longer ones",
+            max >> 20
+        ),
+    }
+}
