@@ -38,6 +38,15 @@ pub enum Error {
         /// The newest that is known.
         known: u32,
     },
+    /// The catalog is missing or empty, and what it should name is there.
+    #[error(
+        "the store's catalog is missing or empty, but there are records or batches beside it; put \
+         catalog.sqlite back, with catalog.sqlite-wal where there was one"
+    )]
+    Lost,
+    /// What lies beside a catalog that is missing or empty can't be read.
+    #[error("beside the catalog: {0}")]
+    Beside(std::io::Error),
     /// A row of the catalog is not as it was written.
     #[error("the catalog is damaged: {kind} {id}: {problem}")]
     Damaged {

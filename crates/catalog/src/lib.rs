@@ -66,15 +66,20 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Opens the catalog's file, making it where it is missing. One that is not `durable` is not
-    /// synced to the disk.
+    /// Opens the catalog's file, making it where it is missing or empty and `may_be_made` says yes. One
+    /// that is not `durable` is not synced to the disk.
     ///
     /// # Errors
-    /// A file that is no catalog of ours, or that can't be read or written.
-    pub fn open(path: &Path, scope: Scope, durable: bool) -> Result<Self> {
+    /// A file that is no catalog of ours, or that can't be read or written; [`Error::Lost`].
+    pub fn open(
+        path: &Path,
+        scope: Scope,
+        durable: bool,
+        may_be_made: impl FnOnce() -> std::io::Result<bool>,
+    ) -> Result<Self> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(60))?;
-        schema::prepare(&mut connection, durable)?;
+        schema::prepare(&mut connection, durable, may_be_made)?;
         Ok(Self {
             connection: Mutex::new(connection),
             scope,

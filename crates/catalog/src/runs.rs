@@ -2,9 +2,9 @@ use run::RunFiles;
 use rusqlite::{OptionalExtension, Transaction, params};
 use xdm::{Class, Dataset, Fields};
 
-use crate::Catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::Json;
+use crate::{Catalog, Scope};
 
 /// A run that is part of the store.
 pub struct RunRecord {
@@ -40,6 +40,10 @@ pub struct RunChange<'a> {
     /// The place of the next record.
     pub next_sequence: u64,
 }
+
+/// Runs that were removed before any job that still waits or runs.
+const FORGOTTEN: &str = "removed IS NOT NULL AND removed <= coalesce(
+    (SELECT min(generation) FROM jobs WHERE status IN ('NEW', 'PROCESSING')), removed)";
 
 impl Catalog {
     /// The number of the newest change of the store's runs.
@@ -117,7 +121,9 @@ impl Catalog {
     /// Makes a change visible; returns the new generation.
     ///
     /// # Errors
-    /// The catalog can't be written.
+    /// A dataset of an added run was deleted meanwhile; the catalog can't be written. After a write that
+    /// failed the files of the change must stay: it may still be in SQLite's journal, and hold when the
+    /// catalog is opened again.
     pub fn change_runs(&self, change: &RunChange<'_>) -> Result<i64> {
         self.write(|t| {
             t.execute(
@@ -134,6 +140,13 @@ impl Catalog {
                 |row| row.get(0),
             )?;
             for run in change.added {
+                // Otherwise what was deleted would come back.
+                if !is_dataset(t, &self.scope, &run.dataset)? {
+                    return Err(Error::Conflict(format!(
+                        "dataset {} was deleted meanwhile; nothing is changed",
+                        run.dataset
+                    )));
+                }
                 t.execute(
                     "INSERT INTO runs (org, sandbox, dataset, folder, added, files)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -149,7 +162,7 @@ impl Catalog {
             }
             for id in change.removed {
                 t.execute(
-                    "UPDATE runs SET removed = ?2 WHERE id = ?1",
+                    "UPDATE runs SET removed = ?2 WHERE id = ?1 AND removed IS NULL",
                     params![id, generation],
                 )?;
             }
@@ -181,21 +194,42 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets runs that were removed before any job that still waits or runs; returns the folders
-    /// of all runs that are left, in any organisation and sandbox.
+    /// The folders of all runs, in any organisation and sandbox, without those that were removed before
+    /// any job that still waits or runs.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn run_folders(&self) -> Result<Vec<String>> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare(&format!("SELECT folder FROM runs WHERE NOT ({FORGOTTEN})"))?;
+        let folders = statement.query_map([], |row| row.get(0))?;
+        folders.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// Forgets the other runs. It always writes: a change before it that failed can't come back out of
+    /// SQLite's journal once this holds.
     ///
     /// # Errors
     /// The catalog can't be written.
-    pub fn forget_removed_runs(&self) -> Result<Vec<String>> {
+    pub fn forget_removed_runs(&self) -> Result<()> {
         self.write(|t| {
             t.execute(
-                "DELETE FROM runs WHERE removed IS NOT NULL AND removed <= coalesce(
-                   (SELECT min(generation) FROM jobs WHERE status IN ('NEW', 'PROCESSING')), removed)",
+                "INSERT INTO counters VALUES ('sweeps', 1)
+                 ON CONFLICT (name) DO UPDATE SET value = value + 1",
                 [],
             )?;
-            let mut statement = t.prepare("SELECT folder FROM runs")?;
-            let folders = statement.query_map([], |row| row.get(0))?;
-            folders.collect::<Result<_, _>>().map_err(Into::into)
+            t.execute(&format!("DELETE FROM runs WHERE {FORGOTTEN}"), [])?;
+            Ok(())
         })
     }
+}
+
+fn is_dataset(t: &Transaction<'_>, scope: &Scope, id: &str) -> Result<bool> {
+    Ok(t.query_row(
+        "SELECT EXISTS (SELECT 1 FROM datasets
+                        WHERE org = ?1 AND sandbox = ?2 AND id = ?3 AND deleted = 0)",
+        [&scope.org, &scope.sandbox, id],
+        |row| row.get(0),
+    )?)
 }

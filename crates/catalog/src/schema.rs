@@ -97,7 +97,11 @@ const INGESTED_BATCHES: &str = "
     CREATE INDEX jobs_created ON jobs (created);
 ";
 
-pub(super) fn prepare(connection: &mut Connection, durable: bool) -> Result<()> {
+pub(super) fn prepare(
+    connection: &mut Connection,
+    durable: bool,
+    may_be_made: impl FnOnce() -> std::io::Result<bool>,
+) -> Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let synchronous = if durable { "FULL" } else { "OFF" };
     connection.pragma_update(None, "synchronous", synchronous)?;
@@ -110,6 +114,9 @@ pub(super) fn prepare(connection: &mut Connection, durable: bool) -> Result<()> 
             found: version as u32,
             known: MIGRATIONS.len() as u32,
         });
+    }
+    if version == 0 && !may_be_made().map_err(Error::Beside)? {
+        return Err(Error::Lost);
     }
     for migration in MIGRATIONS.iter().skip(version) {
         transaction.execute_batch(migration)?;
@@ -134,7 +141,7 @@ mod tests {
                  INSERT INTO batches VALUES ('b', 'o', 's', 7, 'd', 5, '{}');",
             )
             .expect("a batch");
-        prepare(&mut connection, true).expect("migrated");
+        prepare(&mut connection, true, || Ok(false)).expect("migrated");
         let found: (i64, String) = connection
             .query_row("SELECT job, status FROM batches WHERE id = 'b'", [], |r| {
                 Ok((r.get(0)?, r.get(1)?))

@@ -3,12 +3,11 @@ use std::time::Instant;
 use profile_export::jobs::{
     FinishedJob, FolderExport, JobTime, RunOptions, create_job, export_folder, run_job,
 };
-use profile_export::platform::SourceFolder;
 use profile_export::request::ExportRequest;
 
 use crate::args::{Arguments, RunArgs};
 use crate::failure::Failure;
-use crate::loading::{load_options, say_loaded};
+use crate::loading::{load_options, open_source, say_loaded};
 use crate::output::{bytes, count, print_json, read};
 use crate::progress::{Watch, say};
 use crate::stores::open;
@@ -29,7 +28,7 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
             run_job(&store, job.id, &options, &watch.progress)?
         }
         (None, Some(from), Some(out)) => {
-            let source = SourceFolder::open(from)?;
+            let source = open_source(arguments, from)?;
             let watch = Watch::start(arguments, source.length());
             let options = FolderExport {
                 request: &request,

@@ -1,14 +1,13 @@
 use std::time::Instant;
 
 use platform::peak_memory;
-use profile_export::platform::SourceFolder;
 use profile_export::store::{DatasetInputs, Input, Store};
 use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::json;
 
 use crate::args::{Arguments, ClassArg, IngestArgs};
 use crate::failure::Failure;
-use crate::loading::{load_options, say_loaded};
+use crate::loading::{load_options, open_source, say_loaded};
 use crate::output::{print_json, read};
 use crate::progress::{Watch, say};
 use crate::stores::scope;
@@ -18,7 +17,7 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let options = load_options(&ingest.loading);
     let report = match (&ingest.from, &ingest.dataset) {
         (Some(from), _) => {
-            let source = SourceFolder::open(from)?;
+            let source = open_source(arguments, from)?;
             let store = Store::open(&ingest.store, scope(arguments))?;
             let watch = Watch::start(arguments, source.length());
             source.load(&store, &options, &watch.progress)?

@@ -1,8 +1,12 @@
 //! What loading has in common, into a store or straight to an export.
 
+use std::path::Path;
+
+use profile_export::platform::SourceFolder;
 use profile_export::store::{JsonForm, LoadOptions, LoadReport, OnBadRecord, ReadOptions};
 
 use crate::args::{Arguments, BadRecord, JsonFormArg, LoadArgs};
+use crate::failure::Failure;
 use crate::output::count;
 use crate::progress::say;
 
@@ -27,6 +31,20 @@ pub fn load_options(arguments: &LoadArgs) -> LoadOptions {
         },
         ..LoadOptions::default()
     }
+}
+
+/// Opens a source folder, and names what is no part of it.
+pub fn open_source(arguments: &Arguments, folder: &Path) -> Result<SourceFolder, Failure> {
+    let source = SourceFolder::open(folder)?;
+    let names: Vec<String> = (source.passed_over().iter())
+        .filter_map(|path| path.file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    if !names.is_empty() {
+        let text = format!("passed over, as no dataset: {}", names.join(", "));
+        say(arguments, &text);
+    }
+    Ok(source)
 }
 
 pub fn say_loaded(arguments: &Arguments, report: &LoadReport, bad: &LoadArgs) {

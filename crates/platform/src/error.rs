@@ -163,6 +163,8 @@ fn of_catalog(error: &catalog::Error) -> ErrorKind {
             ErrorKind::InvalidDataset
         }
         catalog::Error::NewerFormat { .. } => ErrorKind::NewerFormat,
+        catalog::Error::Lost => ErrorKind::Damaged,
+        catalog::Error::Beside(_) => ErrorKind::Io,
         catalog::Error::Damaged { .. } => ErrorKind::Damaged,
         catalog::Error::Sqlite(_) => ErrorKind::Catalog,
         _ => ErrorKind::Internal,

@@ -18,50 +18,65 @@ pub struct SourceFolder {
     datasets: Vec<(Dataset, Vec<Input>)>,
     merge_policies: Option<PathBuf>,
     segments: Option<PathBuf>,
+    passed_over: Vec<PathBuf>,
 }
 
+const DESCRIPTION: &str = "dataset.json";
+
 impl SourceFolder {
-    /// Reads what a folder holds: `NAME/dataset.json` with data files beside it, for each dataset,
-    /// and `merge-policies.json` and `segments.json`, where they are there.
+    /// Reads what a folder holds: `NAME/dataset.json` with data files beside it and in folders below, for
+    /// each dataset, and `merge-policies.json` and `segments.json`, where they are there. Names that begin
+    /// with `.` or `_` are not looked at.
     ///
     /// # Errors
-    /// A folder without datasets, a `dataset.json` that can't be read.
+    /// A folder without datasets, a `dataset.json` that can't be read, a file or folder that can't be looked
+    /// at, and what is no data file beside a `dataset.json`.
     pub fn open(folder: &Path) -> Result<Self> {
-        let error = |path: &Path, problem: String| Error::Source {
-            path: path.to_owned(),
-            problem,
+        let mut found = Self {
+            datasets: Vec::new(),
+            merge_policies: None,
+            segments: None,
+            passed_over: Vec::new(),
         };
-        let mut datasets = Vec::new();
         for entry in sorted_entries(folder)? {
-            let description = entry.join("dataset.json");
-            if !description.is_file() {
+            if !entry.is_folder {
+                match entry.name.as_str() {
+                    "merge-policies.json" => found.merge_policies = Some(entry.path),
+                    "segments.json" => found.segments = Some(entry.path),
+                    _ => found.passed_over.push(entry.path),
+                }
                 continue;
             }
-            let text = fs::read(&description).map_err(|e| error(&description, e.to_string()))?;
-            let dataset: Dataset =
-                read_json(&text).map_err(|e| error(&description, e.to_string()))?;
+            let entries = sorted_entries(&entry.path)?;
+            let (descriptions, others): (Vec<_>, Vec<_>) =
+                (entries.into_iter()).partition(|entry| entry.name == DESCRIPTION);
+            let Some(description) = descriptions.first() else {
+                found.passed_over.push(entry.path);
+                continue;
+            };
+            let path = &description.path;
+            let text = fs::read(path).map_err(|e| in_file(path, e.to_string()))?;
+            let dataset: Dataset = read_json(&text).map_err(|e| in_file(path, e.to_string()))?;
             if dataset.id.is_empty() {
-                return Err(error(&description, "\"id\" is missing".to_owned()));
+                return Err(in_file(path, "\"id\" is missing".to_owned()));
             }
-            let inputs = sorted_entries(&entry)?
-                .into_iter()
-                .filter(|path| is_data(path))
-                .map(Input::File)
-                .collect();
-            datasets.push((dataset, inputs));
+            let mut inputs = Vec::new();
+            add_data(others, &mut inputs)?;
+            found.datasets.push((dataset, inputs));
         }
-        if datasets.is_empty() {
-            return Err(error(
+        if found.datasets.is_empty() {
+            return Err(in_file(
                 folder,
                 "no source folder: no folder in it has a dataset.json".to_owned(),
             ));
         }
-        let optional = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
-        Ok(Self {
-            datasets,
-            merge_policies: optional("merge-policies.json"),
-            segments: optional("segments.json"),
-        })
+        Ok(found)
+    }
+
+    /// Files, and folders without a `dataset.json`, that are no part of it.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PathBuf] {
+        &self.passed_over
     }
 
     /// The length of all its data files together, in bytes.
@@ -161,28 +176,68 @@ fn put_unless_same(store: &Store, policy: merge::MergePolicy, now: Timestamp) ->
     Ok(())
 }
 
-fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let error = |e: std::io::Error| Error::Source {
-        path: folder.to_owned(),
-        problem: e.to_string(),
+/// A file or folder; what a link points to counts.
+struct Entry {
+    path: PathBuf,
+    name: String,
+    is_folder: bool,
+}
+
+/// What is in a folder, in the order of its names.
+fn sorted_entries(folder: &Path) -> Result<Vec<Entry>> {
+    let error = |path: &Path| {
+        let path = path.to_owned();
+        move |e: std::io::Error| in_file(&path, e.to_string())
     };
-    let mut entries = fs::read_dir(folder)
-        .map_err(error)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(error)?;
-    entries.sort();
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error(folder))? {
+        let entry = entry.map_err(error(folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
+        let path = entry.path();
+        let is_folder = fs::metadata(&path).map_err(error(&path))?.is_dir();
+        entries.push(Entry {
+            path,
+            name,
+            is_folder,
+        });
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
 }
 
-fn is_data(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return false;
-    };
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    let name = name.strip_suffix(".zst").unwrap_or(name);
-    let endings = [".ndjson", ".jsonl", ".json", ".parquet"];
-    !name.starts_with(['.', '_'])
-        && name != "dataset.json"
-        && endings.iter().any(|ending| name.ends_with(ending))
+/// Adds the data files among what is beside a `dataset.json`, and in folders below.
+fn add_data(entries: Vec<Entry>, inputs: &mut Vec<Input>) -> Result<()> {
+    for entry in entries {
+        let refused = |problem: &str| Err(in_file(&entry.path, problem.to_owned()));
+        if entry.is_folder {
+            if entry.name.contains('=') {
+                return refused(
+                    "a partition's folder; the column in its name is in no record: write the files with it",
+                );
+            }
+            add_data(sorted_entries(&entry.path)?, inputs)?;
+        } else if entry.name == DESCRIPTION {
+            return refused("a dataset's folder is directly in the source folder");
+        } else if is_data(&entry.name) {
+            inputs.push(Input::File(entry.path));
+        } else {
+            return refused(
+                "no data file (.json, .jsonl, .jsonlines, .ndjson, .parquet; each with .gz or .zst behind \
+                 it, too); what is not to be loaded has a name that begins with . or _",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn is_data(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let packings = [".gz", ".gzip", ".zst", ".zstd"];
+    let unpacked = packings.iter().find_map(|ending| name.strip_suffix(ending));
+    let name = unpacked.unwrap_or(&name);
+    let endings = [".ndjson", ".jsonl", ".jsonlines", ".json", ".parquet"];
+    endings.iter().any(|ending| name.ends_with(ending))
 }

@@ -23,17 +23,30 @@ impl Store {
                 .or_default()
                 .push(run);
         }
-        let result = self.compact_datasets(generation, by_dataset);
-        self.sweep_runs(&lock)?;
-        result?;
+        let folded = self.fold_datasets(generation, by_dataset);
+        let (added, removed) = folded.inspect_err(|_| {
+            // What was written is swept now, or at the next load where even that fails.
+            let _ = self.sweep_runs(&lock);
+        })?;
+        if !added.is_empty() {
+            // Where this fails all runs stay: it may hold all the same, see `Catalog::change_runs`.
+            self.catalog().change_runs(&RunChange {
+                added: &added,
+                removed: &removed,
+                unions: &[],
+                next_sequence: self.catalog().next_sequence()?,
+            })?;
+            self.sweep_runs(&lock)?;
+        }
         self.stats()
     }
 
-    fn compact_datasets(
+    /// Writes the runs that take the places of those with the numbers that are returned.
+    fn fold_datasets(
         &self,
         generation: i64,
         by_dataset: BTreeMap<String, Vec<RunRecord>>,
-    ) -> Result<()> {
+    ) -> Result<(Vec<NewRun>, Vec<i64>)> {
         let mut added = Vec::new();
         let mut removed = Vec::new();
         for (number, (id, records)) in by_dataset.into_iter().enumerate() {
@@ -58,18 +71,9 @@ impl Store {
             });
             removed.extend(records.iter().map(|r| r.id));
         }
-        if added.is_empty() {
-            return Ok(());
-        }
-        if self.is_durable() {
+        if self.is_durable() && !added.is_empty() {
             sync_folder(&self.layout().runs())?;
         }
-        self.catalog().change_runs(&RunChange {
-            added: &added,
-            removed: &removed,
-            unions: &[],
-            next_sequence: self.catalog().next_sequence()?,
-        })?;
-        Ok(())
+        Ok((added, removed))
     }
 }

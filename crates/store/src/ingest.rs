@@ -4,7 +4,7 @@ use std::sync::Arc;
 use catalog::{Kind, NewRun, RunChange};
 use decode::{Input, Progress, ReadOptions, RecordSpec};
 use run::Run;
-use xdm::{Class, Timestamp};
+use xdm::{Class, Fields, Timestamp};
 
 use crate::Store;
 use crate::error::Result;
@@ -98,20 +98,28 @@ impl Store {
         progress: &Progress,
     ) -> Result<LoadReport> {
         let lock = self.lock_runs()?;
-        let result = self.ingest_locked(loads, options, progress);
-        if result.is_err() {
+        let written = self.write_runs(loads, options, progress);
+        let written = written.inspect_err(|_| {
             // What was written is swept now, or at the next load where even that fails.
             let _ = self.sweep_runs(&lock);
-        }
-        result
+        })?;
+        // Where this fails the runs stay: it may hold all the same, see `Catalog::change_runs`.
+        self.catalog().change_runs(&RunChange {
+            added: &written.added,
+            removed: &[],
+            unions: &written.unions,
+            next_sequence: written.next_sequence,
+        })?;
+        Ok(written.report)
     }
 
-    fn ingest_locked(
+    /// Writes the runs of a load, of which the catalog does not know yet.
+    fn write_runs(
         &self,
         loads: &[DatasetInputs],
         options: &LoadOptions,
         progress: &Progress,
-    ) -> Result<LoadReport> {
+    ) -> Result<WrittenRuns> {
         let snapshot = self.snapshot(None)?;
         let mut unions = [snapshot.profile_union, snapshot.event_union];
         let mut next_sequence = self.catalog().next_sequence()?;
@@ -194,14 +202,21 @@ impl Store {
         }
         let [profile, event] = unions;
         rejects.finish()?;
-        self.catalog().change_runs(&RunChange {
-            added: &new_runs.added,
-            removed: &[],
-            unions: &[(Class::Profile, profile), (Class::Event, event)],
+        Ok(WrittenRuns {
+            added: new_runs.added,
+            unions: [(Class::Profile, profile), (Class::Event, event)],
             next_sequence,
-        })?;
-        Ok(new_runs.report)
+            report: new_runs.report,
+        })
     }
+}
+
+/// The runs of a load, on the disk.
+struct WrittenRuns {
+    added: Vec<NewRun>,
+    unions: [(Class, Fields); 2],
+    next_sequence: u64,
+    report: LoadReport,
 }
 
 /// The runs of an ingest so far.

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::{Batch, Catalog, Kind, Scope};
@@ -42,7 +43,9 @@ impl Store {
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
         let layout = Layout::new(folder);
         layout.create()?;
-        let catalog = Catalog::open(&layout.catalog(), scope, durable)?;
+        let catalog = Catalog::open(&layout.catalog(), scope, durable, || {
+            Ok(is_empty(&layout.runs())? && is_empty(&layout.batches())?)
+        })?;
         Ok(Self {
             layout,
             catalog,
@@ -76,9 +79,23 @@ impl Store {
         Ok(lock)
     }
 
-    /// Deletes the run folders that the catalog does not name.
+    /// Deletes the run folders that the catalog does not name. While one that it names is missing,
+    /// nothing is deleted: what is true is not known then.
     pub(crate) fn sweep_runs(&self, RunsLock(_held): &RunsLock) -> Result<()> {
-        let known: HashSet<String> = self.catalog.forget_removed_runs()?.into_iter().collect();
+        let known: HashSet<String> = self.catalog.run_folders()?.into_iter().collect();
+        let (mut named, mut others) = (0, 0);
+        sweep_folder(&self.layout.runs(), |name| {
+            *(if known.contains(name) {
+                &mut named
+            } else {
+                &mut others
+            }) += 1;
+            Ok(false)
+        })?;
+        if others == 0 || named < known.len() {
+            return Ok(());
+        }
+        self.catalog.forget_removed_runs()?;
         sweep_folder(&self.layout.runs(), |name| Ok(!known.contains(name)))
     }
 
@@ -137,4 +154,14 @@ impl Store {
         self.catalog.delete_batch(id)?;
         remove_folder(&self.batch_folder(&batch))
     }
+}
+
+/// Whether there is no folder in a folder; files are not ours.
+fn is_empty(folder: &Path) -> std::io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        if entry?.file_type()?.is_dir() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

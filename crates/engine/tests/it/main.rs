@@ -8,5 +8,6 @@ mod inputs;
 mod properties;
 mod readback;
 mod reference;
+mod safety;
 mod scratch;
 mod streams;

@@ -86,8 +86,11 @@ pub fn run_job(
         let work = AssertUnwindSafe(|| run.export(&record, &staging.folder));
         catch_unwind(work).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))))
     });
-    let result = result.and_then(|batches| run.succeed(batches));
-    result.map_err(|error| run.fail(error))
+    let batches = result.map_err(|error| run.fail(error, &[]))?;
+    if let Err(error) = run.succeed(&batches) {
+        return Err(run.fail(error, &batches));
+    }
+    Ok(run.finished(batches))
 }
 
 fn what_it_said(panic: &(dyn Any + Send)) -> String {
@@ -201,37 +204,26 @@ impl RunningJob<'_> {
     }
 
     /// Makes the batches part of the store, unless somebody has asked to cancel meanwhile.
-    fn succeed(&mut self, batches: Vec<ExportedBatch>) -> Result<FinishedJob> {
-        let mut totals = BatchCounts::default();
-        for batch in &batches {
-            totals.profiles += batch.counts.profiles;
-            totals.events += batch.counts.events;
-            for (namespace, count) in &batch.counts.by_namespace {
-                *totals.by_namespace.entry(namespace.clone()).or_default() += count;
-            }
-        }
-        self.tell_metrics(&totals, &batches);
+    fn succeed(&mut self, batches: &[ExportedBatch]) -> Result<()> {
+        self.tell_metrics(&total(batches), batches);
         self.job.set_status(JobStatus::Succeeded);
         let records: Vec<Batch> = batches.iter().map(|batch| self.record(batch)).collect();
         let catalog = self.store.catalog();
-        let finished = catalog.finish_job(self.job.id, &self.job.document()?, &records);
-        match finished {
-            Ok(true) => {}
-            Ok(false) => {
-                withdraw(&batches);
-                return Err(decode::Error::Cancelled.into());
-            }
-            Err(error) => {
-                withdraw(&batches);
-                return Err(error.into());
-            }
+        if catalog.finish_job(self.job.id, &self.job.document()?, &records)? {
+            Ok(())
+        } else {
+            Err(decode::Error::Cancelled.into())
         }
-        Ok(FinishedJob {
-            job: self.job.clone(),
+    }
+
+    fn finished(self, batches: Vec<ExportedBatch>) -> FinishedJob {
+        let totals = total(&batches);
+        FinishedJob {
+            job: self.job,
             batches,
             profiles: totals.profiles,
             events: totals.events,
-        })
+        }
     }
 
     /// Puts the figures into the job object.
@@ -284,8 +276,9 @@ impl RunningJob<'_> {
         }
     }
 
-    /// Says in the catalog how the job ended; returns what its caller gets.
-    fn fail(&mut self, error: Error) -> Error {
+    /// Says in the catalog how the job ended, and takes back what it published; returns what its caller
+    /// gets.
+    fn fail(&mut self, error: Error, published: &[ExportedBatch]) -> Error {
         self.job.metrics.total_time = JobTime::ended(self.started.elapsed());
         let cancelled = error.is_cancelled();
         if !cancelled {
@@ -298,6 +291,11 @@ impl RunningJob<'_> {
         };
         // Where even this can't be written, the job is found dead and failed at the next start.
         let told = self.move_to(JobStatus::Processing, status);
+        if matches!(told, Ok(true)) {
+            // Only now: where the end of the job could not be written, SQLite's journal may still hold
+            // that it succeeded.
+            withdraw(published);
+        }
         let message = match (told, cancelled) {
             (_, true) => return error,
             (Ok(_), false) => error.to_string(),
@@ -319,6 +317,19 @@ fn batch_file(file: &FileInfo) -> BatchFile {
         rows: Some(file.rows),
         digest: Some(BatchFile::digest_text(file.digest)),
     }
+}
+
+/// What all batches hold together.
+fn total(batches: &[ExportedBatch]) -> BatchCounts {
+    let mut totals = BatchCounts::default();
+    for batch in batches {
+        totals.profiles += batch.counts.profiles;
+        totals.events += batch.counts.events;
+        for (namespace, count) in &batch.counts.by_namespace {
+            *totals.by_namespace.entry(namespace.clone()).or_default() += count;
+        }
+    }
+    totals
 }
 
 /// Takes back the batches of a job that fails after it published some of them.
