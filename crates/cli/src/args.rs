@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use profile_export::store::BadRecordLimit;
 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
 ///
@@ -114,12 +115,30 @@ pub struct LoadArgs {
     /// Where skipped records go, with file, line and reason
     #[arg(long, value_name = "FILE", default_value = "rejects.ndjson")]
     pub rejects: PathBuf,
+    /// How many bad records may be skipped, as a number or in percent (5%); more fail the load, as do the
+    /// records of a dataset when all are bad
+    #[arg(long, value_name = "N|N%", value_parser = bad_record_limit)]
+    pub max_bad_records: Option<BadRecordLimit>,
     /// How JSON stands in the files
     #[arg(long, value_enum, default_value = "auto")]
     pub json_form: JsonFormArg,
     /// The longest line or JSON document, in MiB
     #[arg(long, value_name = "MIB", default_value = "16", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub max_line: usize,
+}
+
+fn bad_record_limit(text: &str) -> Result<BadRecordLimit, String> {
+    let wrong = || "expected a number of records, or a percentage such as 5%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => match percent.parse() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(BadRecordLimit::Percent(percent)),
+            _ => Err(wrong()),
+        },
+        None => text
+            .parse()
+            .map(BadRecordLimit::Records)
+            .map_err(|_| wrong()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -14,10 +14,10 @@ use crate::args::{Arguments, DatasetsCommand, DocumentsCommand, StoreArg};
 use crate::failure::Failure;
 use crate::output::{print, print_json, read, table};
 use crate::progress::say;
-use crate::stores::scope;
+use crate::stores::{open, scope};
 
 /// Opens a store, making it where it is missing: one may begin with its policies and datasets.
-fn store(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
+fn open_or_make(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
     Ok(Store::open(&store.store, scope(arguments))?)
 }
 
@@ -29,11 +29,13 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
                 created: Timestamp::now(),
                 ..body.into_dataset()
             };
-            let made = store(arguments, at)?.catalog().create_dataset(dataset)?;
+            let made = open_or_make(arguments, at)?
+                .catalog()
+                .create_dataset(dataset)?;
             print_json(&json!([format!("@/dataSets/{}", made.id)]))
         }
         DatasetsCommand::List { store: at } => {
-            let datasets = store(arguments, at)?.catalog().datasets()?;
+            let datasets = open(arguments, &at.store)?.catalog().datasets()?;
             if arguments.json {
                 return print_json(&datasets);
             }
@@ -43,12 +45,12 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
             print(&table(["ID", "CLASS", "NAME"], rows))
         }
         DatasetsCommand::Get { id, store: at } => {
-            let dataset = store(arguments, at)?.catalog().dataset(id)?;
+            let dataset = open(arguments, &at.store)?.catalog().dataset(id)?;
             let dataset = dataset.ok_or_else(|| Failure::not_found(Kind::Dataset, id))?;
             print_json(&dataset)
         }
         DatasetsCommand::Delete { id, store: at } => {
-            store(arguments, at)?.catalog().delete_dataset(id)?;
+            open(arguments, &at.store)?.catalog().delete_dataset(id)?;
             say(arguments, &format!("deleted dataset {id}"));
             Ok(())
         }
@@ -58,7 +60,7 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
 pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
     match command {
         DocumentsCommand::Create { body, store: at } => {
-            let store = store(arguments, at)?;
+            let store = open_or_make(arguments, at)?;
             let mut made = Vec::new();
             for policy in read_merge_policies(&read(body)?)? {
                 made.push(put_merge_policy(store.catalog(), policy, Timestamp::now())?);
@@ -70,7 +72,7 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
             body,
             store: at,
         } => {
-            let store = store(arguments, at)?;
+            let store = open(arguments, &at.store)?;
             merge_policy(store.catalog(), id, None)?;
             let mut policy: MergePolicy = read_json(&read(body)?)?;
             policy.id.clone_from(id);
@@ -78,16 +80,16 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
             print_json(&made)
         }
         DocumentsCommand::Get { id, store: at } => {
-            let store = store(arguments, at)?;
+            let store = open(arguments, &at.store)?;
             print_json(&merge_policy(store.catalog(), id, None)?)
         }
         DocumentsCommand::Delete { id, store: at } => {
-            delete_merge_policy(store(arguments, at)?.catalog(), id)?;
+            delete_merge_policy(open(arguments, &at.store)?.catalog(), id)?;
             say(arguments, &format!("deleted merge policy {id}"));
             Ok(())
         }
         DocumentsCommand::List { store: at } => {
-            let policies = list_policies(store(arguments, at)?.catalog())?;
+            let policies = list_policies(open(arguments, &at.store)?.catalog())?;
             if arguments.json {
                 return print_json(&policies);
             }
@@ -104,7 +106,7 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
 pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
     match command {
         DocumentsCommand::Create { body, store: at } => {
-            let store = store(arguments, at)?;
+            let store = open_or_make(arguments, at)?;
             let mut made = Vec::new();
             for body in read_segments(&read(body)?)? {
                 made.push(put_segment(store.catalog(), body)?);
@@ -116,7 +118,7 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             body,
             store: at,
         } => {
-            let store = store(arguments, at)?;
+            let store = open(arguments, &at.store)?;
             segment(store.catalog(), id)?;
             let mut body: Value = read_json(&read(body)?)?;
             if let Some(body) = body.as_object_mut() {
@@ -125,15 +127,15 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             print_json(&put_segment(store.catalog(), body)?)
         }
         DocumentsCommand::Get { id, store: at } => {
-            print_json(&segment(store(arguments, at)?.catalog(), id)?)
+            print_json(&segment(open(arguments, &at.store)?.catalog(), id)?)
         }
         DocumentsCommand::Delete { id, store: at } => {
-            delete_segment(store(arguments, at)?.catalog(), id)?;
+            delete_segment(open(arguments, &at.store)?.catalog(), id)?;
             say(arguments, &format!("deleted segment {id}"));
             Ok(())
         }
         DocumentsCommand::List { store: at } => {
-            let segments = list_segments(store(arguments, at)?.catalog())?;
+            let segments = list_segments(open(arguments, &at.store)?.catalog())?;
             if arguments.json {
                 return print_json(&segments);
             }

@@ -83,7 +83,27 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
         ClassArg::Profile => Class::Profile,
         ClassArg::Event => Class::Event,
     });
+    let schema = match &ingest.schema {
+        None => None,
+        Some(path) => {
+            let text = read(&path.to_string_lossy())?;
+            Some(
+                serde_json::from_slice(&text)
+                    .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?,
+            )
+        }
+    };
     if let Some(known) = store.catalog().dataset(name)? {
+        if schema.is_some() && schema != known.schema {
+            return Err(Failure::usage(format!(
+                "--schema: dataset {name:?} was made with {}, which stays",
+                if known.schema.is_some() {
+                    "another"
+                } else {
+                    "none"
+                }
+            )));
+        }
         if class.is_some_and(|class| class != known.class) {
             return Err(Failure::usage(format!(
                 "--class: dataset {name:?} was made with {}, which stays",
@@ -112,16 +132,6 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
         }
         return Ok(known);
     }
-    let schema = match &ingest.schema {
-        None => None,
-        Some(path) => {
-            let text = read(&path.to_string_lossy())?;
-            Some(
-                serde_json::from_slice(&text)
-                    .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?,
-            )
-        }
-    };
     Ok(store.catalog().create_dataset(Dataset {
         primary_identity: ingest.primary_identity.clone(),
         ingested_at_field: ingest.ingested_at_field.clone(),

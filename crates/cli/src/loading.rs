@@ -16,6 +16,7 @@ pub fn load_options(arguments: &LoadArgs) -> LoadOptions {
         BadRecord::Fail => OnBadRecord::Fail,
         BadRecord::Skip => OnBadRecord::Skip {
             rejects: arguments.rejects.clone(),
+            limit: arguments.max_bad_records.unwrap_or_default(),
         },
     };
     let json_form = match arguments.json_form {

@@ -7,7 +7,7 @@ use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
-use xdm::{Class, FieldPath, PersonKey, digest128};
+use xdm::{Class, FieldPath, PersonKey, digest128, is_identity};
 
 use crate::spec::RecordSpec;
 use crate::text::TextBuilder;
@@ -166,17 +166,18 @@ impl IdentityReader {
 
     fn read(&self, at: RowRef) -> Result<RecordIdentity<'_>, RecordError> {
         let (namespace, id) = match &self.declared {
-            Some((column, path, namespace)) => match column.text(at).filter(|id| !id.is_empty()) {
+            Some((column, path, namespace)) => match column.text(at).filter(|id| is_identity(id)) {
                 Some(id) => (namespace.as_str(), id),
                 None => {
                     return Err(RecordError::new(format!(
-                        "no primary identity: {path} is missing, empty or no string"
+                        "no primary identity: {path} is missing, no string, empty or a placeholder"
                     )));
                 }
             },
             None => self.identity_map.primary(at).ok_or_else(|| {
                 RecordError::new(
-                    "no primary identity: identityMap is missing or has no entry with an id",
+                    "no primary identity: identityMap is missing or has no entry with an id that is no \
+                     placeholder",
                 )
             })?,
         };
@@ -225,7 +226,7 @@ impl IdentityMap {
         })
     }
 
-    /// Calls `f` with namespace, id and the primary flag of each identity that has an id.
+    /// Calls `f` with namespace, id and the primary flag of each identity that is one.
     fn each<'a>(&'a self, at: RowRef, f: &mut impl FnMut(&'a str, &'a str, RowRef)) {
         let Child::Map(namespaces, lists) = self.map.child() else {
             return;
@@ -238,7 +239,7 @@ impl IdentityMap {
         };
         for entry in self.map.range(at) {
             for item in lists.range(entry) {
-                if let Some(id) = ids.text(item).filter(|id| !id.is_empty()) {
+                if let Some(id) = ids.text(item).filter(|id| is_identity(id)) {
                     let namespace = namespaces.text(entry);
                     let namespace = namespace.unwrap_or_else(|| unreachable!("a map's null key"));
                     f(namespace, id, item);

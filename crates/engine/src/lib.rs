@@ -98,8 +98,8 @@ pub mod export {
 #[cfg(feature = "platform")]
 pub mod store {
     pub use ::store::{
-        DatasetInputs, DatasetStats, Input, JsonForm, Layout, LoadOptions, LoadReport, OnBadRecord,
-        ReadOptions, Result, Scope, Stats, Store, StoreError,
+        BadRecordLimit, DatasetInputs, DatasetStats, Input, JsonForm, Layout, LoadOptions,
+        LoadReport, OnBadRecord, ReadOptions, Result, Scope, Stats, Store, StoreError,
     };
     pub use catalog::{
         Batch, BatchError, BatchFile, BatchMetrics, BatchQuery, BatchStatus, Catalog, Document,

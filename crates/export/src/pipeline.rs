@@ -230,7 +230,7 @@ impl Pipeline {
     }
 
     /// The events of a profile that a filter takes, by time and `_id`; where two datasets have the
-    /// same, by their place in the store.
+    /// same, by the datasets' IDs, so that the order of loads does not matter.
     fn events_of(&self, ranges: &[EventRange], filter: EventFilter) -> Vec<RowRef> {
         let mut rows = Vec::new();
         for range in ranges {
@@ -246,8 +246,8 @@ impl Pipeline {
         {
             let key = |at: RowRef| {
                 let row = self.sources.in_batch(at);
-                let place = self.sources.of(at).recency(at.row).sequence;
-                (order.timestamp.micros(row), order.id.text(row), place)
+                let dataset = self.sources.of(at).run.dataset.as_str();
+                (order.timestamp.micros(row), order.id.text(row), dataset)
             };
             rows.sort_by(|a, b| key(*a).cmp(&key(*b)));
         }

@@ -151,6 +151,7 @@ fn of_store(error: &StoreError) -> ErrorKind {
         StoreError::Catalog(error) => of_catalog(error),
         StoreError::Run(error) => of_run(error),
         StoreError::Decode(error) => of_decode(error),
+        StoreError::TooManyBad { .. } => ErrorKind::BadRecord,
         _ => ErrorKind::Internal,
     }
 }

@@ -21,6 +21,14 @@ pub enum StoreError {
     /// Input can't be read.
     #[error(transparent)]
     Decode(#[from] decode::Error),
+    /// More records are bad than may be.
+    #[error("{bad} of {read} records are bad: too many to skip them; nothing is loaded")]
+    TooManyBad {
+        /// How many are.
+        bad: u64,
+        /// How many there are.
+        read: u64,
+    },
     /// A thread of a load is gone without saying why.
     #[error("{0} gave up; this is a mistake of the program")]
     Internal(&'static str),

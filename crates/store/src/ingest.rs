@@ -7,7 +7,7 @@ use run::Run;
 use xdm::{Class, Fields, Timestamp};
 
 use crate::Store;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::load::{LoadSettings, LoadTarget, PendingLoad, load};
 use crate::rejects::Rejects;
 
@@ -37,16 +37,41 @@ pub struct LoadOptions {
 }
 
 /// What becomes of a bad record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum OnBadRecord {
     /// The whole load fails and the store stays as it was.
     #[default]
     Fail,
-    /// The record goes to this file, with its dataset, file, line and reason; the good ones load.
+    /// The record goes to this file, with its dataset, file, line and reason; the good ones load. Where
+    /// all records of a dataset are bad, the load fails all the same.
     Skip {
         /// NDJSON, written anew when the first bad record turns up.
         rejects: PathBuf,
+        /// How many bad records are too many.
+        limit: BadRecordLimit,
     },
+}
+
+/// How many of a load's records may be bad.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum BadRecordLimit {
+    /// All but one of each dataset.
+    #[default]
+    None,
+    /// So many.
+    Records(u64),
+    /// So many of a hundred.
+    Percent(f64),
+}
+
+impl BadRecordLimit {
+    fn allows(self, report: &LoadReport) -> bool {
+        match self {
+            Self::None => true,
+            Self::Records(most) => report.bad <= most,
+            Self::Percent(most) => report.bad as f64 * 100.0 <= most * report.read as f64,
+        }
+    }
 }
 
 /// What a load did.
@@ -202,6 +227,14 @@ impl Store {
         }
         let [profile, event] = unions;
         rejects.finish()?;
+        if let OnBadRecord::Skip { limit, .. } = &options.on_bad_record
+            && !limit.allows(&new_runs.report)
+        {
+            return Err(StoreError::TooManyBad {
+                bad: new_runs.report.bad,
+                read: new_runs.report.read,
+            });
+        }
         Ok(WrittenRuns {
             added: new_runs.added,
             unions: [(Class::Profile, profile), (Class::Event, event)],
@@ -234,6 +267,10 @@ impl NewRuns {
             return Ok(());
         };
         let loaded = loading.finish()?;
+        let (bad, read) = (loaded.report.bad, loaded.report.read);
+        if bad > 0 && bad == read {
+            return Err(StoreError::TooManyBad { bad, read });
+        }
         self.report.read += loaded.report.read;
         self.report.loaded += loaded.report.loaded;
         self.report.dropped += loaded.report.dropped;

@@ -39,7 +39,7 @@ mod verify;
 pub use catalog::Scope;
 pub use decode::{Input, JsonForm, ReadOptions};
 pub use error::{Result, StoreError};
-pub use ingest::{DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
+pub use ingest::{BadRecordLimit, DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
 pub use layout::Layout;
 pub use lock::FileLock;
 pub use stats::{DatasetStats, Stats};

@@ -21,7 +21,7 @@ impl Rejects {
         Self {
             path: match on_bad_record {
                 OnBadRecord::Fail => None,
-                OnBadRecord::Skip { rejects } => Some(rejects.clone()),
+                OnBadRecord::Skip { rejects, .. } => Some(rejects.clone()),
             },
             file: None,
         }

@@ -17,6 +17,20 @@ impl fmt::Display for Identity {
     }
 }
 
+/// Whether an id tells somebody from others. Empty and blank ones don't, nor do the placeholders that the
+/// platform's identity service does not take, in any case: `null`, `anonymous`, `invalid`.
+///
+/// ```
+/// # use profile_export_xdm::is_identity;
+/// assert!(is_identity("a@x.example") && !is_identity(" ") && !is_identity("NULL"));
+/// ```
+#[must_use]
+pub fn is_identity(id: &str) -> bool {
+    let id = id.trim();
+    let placeholders = ["null", "anonymous", "invalid"];
+    !id.is_empty() && !placeholders.iter().any(|it| id.eq_ignore_ascii_case(it))
+}
+
 /// 128 bits that stand for an identity: equal for namespaces that differ only in ASCII case.
 ///
 /// The store sorts by it, so its value is part of the file format: XXH3-128 of the namespace in

@@ -28,7 +28,7 @@ mod types;
 
 pub use class::{Class, identity_map, segment_membership, standard_child};
 pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
-pub use identity::{Identity, PersonKey, digest128};
+pub use identity::{Identity, PersonKey, digest128, is_identity};
 pub use nearest::nearest;
 pub use path::{FieldPath, PathError, quote_part};
 pub use recency::Recency;

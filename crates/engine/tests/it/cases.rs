@@ -13,7 +13,7 @@ use profile_export::platform::{
     SourceFolder, delete_merge_policy, merge_policies, put_merge_policy, put_segment,
 };
 use profile_export::request::{ExportRequest, MergePolicy};
-use profile_export::store::{DatasetInputs, Input, LoadOptions, OnBadRecord};
+use profile_export::store::{BadRecordLimit, DatasetInputs, Input, LoadOptions, OnBadRecord};
 use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
@@ -255,6 +255,7 @@ fn skipped_records_go_to_the_rejects_file_and_leave_no_trace() {
     let rejects = scratch.folder.path().join("rejects.ndjson");
     let on_bad = OnBadRecord::Skip {
         rejects: rejects.clone(),
+        limit: BadRecordLimit::None,
     };
     let mut text =
         b"{\"identityMap\": {\"Email\": [{\"id\": \"good\"}]}, \"known\": \"k\"}\n".to_vec();
@@ -349,8 +350,70 @@ fn a_list_of_memberships_of_which_one_names_no_segment_is_a_bad_record() {
         "\n{}\n"
     );
     let rejects = scratch.folder.path().join("rejects.ndjson");
-    let report = scratch.load_text(CRM, text, &OnBadRecord::Skip { rejects });
+    let report = scratch.load_text(
+        CRM,
+        text,
+        &OnBadRecord::Skip {
+            rejects,
+            limit: BadRecordLimit::None,
+        },
+    );
     assert_eq!(report.unwrap().bad, 1);
+}
+
+#[test]
+fn placeholders_are_no_identities() {
+    let scratch = with_crm();
+    let placeholders = ["", " ", "null", "NULL", "Anonymous", "invalid", " null "];
+    for (n, value) in placeholders.iter().enumerate() {
+        let record = |who: &str| {
+            json!({"identityMap": {"Email": [{"id": format!("{who}{n}"), "primary": true}],
+                                   "CRMID": [{"id": value}]}})
+        };
+        scratch.load(CRM, &[record("a"), record("b")]).unwrap();
+        let alone = json!({"identityMap": {"CRMID": [{"id": value, "primary": true}]}});
+        let error = scratch.load(CRM, &[alone]).unwrap_err().to_string();
+        assert!(error.contains("no primary identity"), "{error}");
+    }
+    let all = request(json!({"mergePolicy": {"id": "timestampOrdered-pdg-mp"}}));
+    assert_eq!(scratch.rows(&all).len(), 2 * placeholders.len());
+    // What is no placeholder links, whatever it looks like.
+    let record = |who: &str| json!({"identityMap": {"A": [{"id": who}], "B": [{"id": "null1"}]}});
+    scratch.load(CRM, &[record("x"), record("y")]).unwrap();
+    assert_eq!(scratch.rows(&all).len(), 2 * placeholders.len() + 1);
+}
+
+#[test]
+fn too_many_bad_records_fail_the_load() {
+    let lines = |good: usize, bad: usize| {
+        let mut text: String = (0..good)
+            .map(|n| format!("{}\n", person(&format!("p{n}"), json!({}))))
+            .collect();
+        text.push_str(&"{}\n".repeat(bad));
+        text
+    };
+    let cases = [
+        (BadRecordLimit::None, 1, 9, true),
+        (BadRecordLimit::None, 0, 3, false),
+        (BadRecordLimit::Records(3), 9, 3, true),
+        (BadRecordLimit::Records(3), 9, 4, false),
+        (BadRecordLimit::Percent(10.0), 9, 1, true),
+        (BadRecordLimit::Percent(10.0), 9, 2, false),
+    ];
+    for (limit, good, bad, loads) in cases {
+        let scratch = with_crm();
+        let rejects = scratch.folder.path().join("rejects.ndjson");
+        let on_bad = OnBadRecord::Skip {
+            rejects: rejects.clone(),
+            limit,
+        };
+        let loaded = scratch.load_text(CRM, lines(good, bad), &on_bad);
+        assert_eq!(loaded.is_ok(), loads, "{limit:?}: {loaded:?}");
+        let rows = scratch.store.stats().unwrap().datasets[0].records;
+        assert_eq!(rows, if loads { good as u64 } else { 0 });
+        let told = fs::read_to_string(rejects).unwrap();
+        assert_eq!(told.lines().count(), bad);
+    }
 }
 
 #[test]
@@ -379,7 +442,13 @@ fn keys_that_are_data_are_maps_where_xdm_or_the_dataset_says_so_and_fail_the_loa
         .map(|n| person("a", json!({"open": {format!("k{n}"): 1}})).to_string())
         .collect();
     let rejects = scratch.folder.path().join("rejects.ndjson");
-    for on_bad in [OnBadRecord::Fail, OnBadRecord::Skip { rejects }] {
+    for on_bad in [
+        OnBadRecord::Fail,
+        OnBadRecord::Skip {
+            rejects,
+            limit: BadRecordLimit::None,
+        },
+    ] {
         let error = scratch
             .load_text(CRM, open.join("\n"), &on_bad)
             .unwrap_err();

@@ -78,8 +78,14 @@ fn identity_map() -> impl Strategy<Value = Value> {
             }
             item
         });
+    // One that is no identity, behind ones that are.
+    let placeholder = weighted(0.1, select(&["null", "Anonymous", "INVALID", " ", ""][..]));
+    let items = (vec(item, 1..3), placeholder).prop_map(|(mut items, placeholder)| {
+        items.extend(placeholder.map(|id| json!({"id": id, "primary": true})));
+        items
+    });
     let namespaces = subsequence(vec!["Email", "ECID", "ecid", "CRMID"], 1..3);
-    (namespaces, vec(vec(item, 1..3), 3)).prop_map(|(namespaces, items)| {
+    (namespaces, vec(items, 3)).prop_map(|(namespaces, items)| {
         namespaces
             .into_iter()
             .map(str::to_owned)

@@ -165,7 +165,8 @@ impl Reference {
                 .collect();
             events.sort_by_key(|e| {
                 let id = e.body["_id"].as_str().unwrap().to_owned();
-                (e.body["timestamp"]["µs"].as_i64().unwrap(), id, e.place)
+                let time = e.body["timestamp"]["µs"].as_i64().unwrap();
+                (time, id, e.dataset.clone())
             });
             if !(fragments.is_empty() && events.is_empty()) {
                 profiles.push(Profile { fragments, events });
@@ -571,7 +572,7 @@ fn identities(body: &Value) -> Vec<Identity> {
     let mut all = Vec::new();
     for (namespace, items) in body["identityMap"].as_object().into_iter().flatten() {
         for item in items.as_array().into_iter().flatten() {
-            if let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) {
+            if let Some(id) = item["id"].as_str().filter(|id| tells(id)) {
                 all.push((namespace.to_lowercase(), id.to_owned()));
             }
         }
@@ -579,11 +580,15 @@ fn identities(body: &Value) -> Vec<Identity> {
     all
 }
 
+fn tells(id: &str) -> bool {
+    !["", "null", "anonymous", "invalid"].contains(&id.trim().to_lowercase().as_str())
+}
+
 fn primary_identity(body: &Value) -> Identity {
     let mut candidates = Vec::new();
     for (namespace, items) in body["identityMap"].as_object().unwrap() {
         for item in items.as_array().into_iter().flatten() {
-            if let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) {
+            if let Some(id) = item["id"].as_str().filter(|id| tells(id)) {
                 let secondary = item["primary"] != json!(true);
                 candidates.push(((secondary, namespace.to_lowercase()), id.to_owned()));
             }

@@ -10,6 +10,7 @@ use catalog::{Batch, BatchFile, BatchMetrics, BatchStatus, JobMove, JobRecord, J
 use decode::Progress;
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
+use serde_json::Value;
 use store::{Store, StoreError};
 use writer::{BatchOptions, BatchWriter, FileInfo, StagedBatch, WriterOptions};
 
@@ -144,18 +145,18 @@ impl RunningJob<'_> {
             None => store.layout().batches(),
         };
         fs::create_dir_all(&target).map_err(StoreError::io(&target))?;
-        let options = self.batch_options(record);
         let start = Instant::now();
         let export = Export::new(&snapshot, &plan)?
             .with_dictionaries()
             .with_progress(Arc::clone(self.progress));
         let mut staged: Vec<(String, StagedBatch, BatchCounts)> = Vec::new();
-        for (id, batch) in self.job.batch_ids().into_iter().zip(export.batches()) {
+        let ids = self.job.batch_ids().into_iter();
+        for (number, (id, batch)) in ids.zip(export.batches()).enumerate() {
             let mut writer = BatchWriter::create(
                 staging.join(&id),
                 target.join(&id),
                 batch.schema(),
-                options.clone(),
+                self.batch_options(record, number),
             )?;
             let counts = batch.write_into(&mut writer)?;
             let batch = writer.finish()?;
@@ -186,12 +187,19 @@ impl RunningJob<'_> {
         Ok(published)
     }
 
-    fn batch_options(&self, record: &JobRecord) -> BatchOptions {
+    fn batch_options(&self, record: &JobRecord, number: usize) -> BatchOptions {
+        let mut request = record.request.value().clone();
+        if let Some(batch) = (self.job.destination.batches.iter().flatten()).nth(number)
+            && let Some(Value::Array(segments)) = request.pointer_mut("/filter/segments")
+        {
+            // The others are nothing that this file's readers should know.
+            segments.retain(|segment| segment["segmentId"] == *batch.segment_id);
+        }
         let text = |name: &str, value: String| (format!("profile-export.{name}"), value);
         BatchOptions {
             writer: WriterOptions {
                 metadata: vec![
-                    text("request", record.request.value().to_string()),
+                    text("request", request.to_string()),
                     text("jobId", record.id.to_string()),
                     text("mergePolicy", record.policy.value().to_string()),
                     text("generation", record.generation.to_string()),
