@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -127,6 +127,19 @@ pub struct LoadArgs {
     pub max_line: usize,
 }
 
+/// An address and a port; of a name with several addresses an IPv4 one, as clients try it.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().map_err(|e| e.to_string())?;
+    let found: Vec<SocketAddr> = found.collect();
+    let first = found
+        .iter()
+        .find(|address| address.is_ipv4())
+        .or(found.first());
+    first
+        .copied()
+        .ok_or_else(|| "no address of that name".to_owned())
+}
+
 fn bad_record_limit(text: &str) -> Result<BadRecordLimit, String> {
     let wrong = || "expected a number of records, or a percentage such as 5%".to_owned();
     match text.strip_suffix('%') {
@@ -205,8 +218,8 @@ pub enum ClassArg {
 pub struct ServeArgs {
     #[command(flatten)]
     pub store: StoreArg,
-    /// The address and port to listen on; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    /// The address, or name, and port to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = socket_address)]
     pub listen: SocketAddr,
     /// Who may come in (see: tokens create) [default: everybody on this machine]
     #[arg(long, value_name = "FILE")]
