@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde_json::Value;
 use xdm::Timestamp;
 
@@ -128,7 +128,7 @@ impl Catalog {
         })
     }
 
-    fn insert_job(&self, t: &Transaction<'_>, job: &NewJob<'_>) -> Result<JobRecord> {
+    fn insert_job(&self, t: &Connection, job: &NewJob<'_>) -> Result<JobRecord> {
         let generation: i64 = t.query_row(
             "SELECT value FROM counters WHERE name = 'generation'",
             [],

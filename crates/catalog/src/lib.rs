@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Row, TransactionBehavior};
 
 pub use batch::{
     Batch, BatchError, BatchFile, BatchMetrics, FileFormat, InputFormat, RelatedObject,
@@ -63,6 +63,9 @@ fn scope(row: &Row<'_>) -> rusqlite::Result<Scope> {
 pub struct Catalog {
     connection: Mutex<Connection>,
     scope: Scope,
+    durable: bool,
+    /// Whether all its changes are part of a transaction that is open.
+    is_nested: bool,
 }
 
 impl Catalog {
@@ -83,6 +86,56 @@ impl Catalog {
         Ok(Self {
             connection: Mutex::new(connection),
             scope,
+            durable,
+            is_nested: false,
+        })
+    }
+
+    /// Runs `f` on a catalog whose changes hold all together or, after an error, not at all. Other
+    /// changes wait meanwhile; one that `f` makes by `self` would wait for ever.
+    ///
+    /// # Errors
+    /// What `f` returns; the catalog can't be written.
+    pub fn atomically<T, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let nested = self.nested()?;
+        let value = f(&nested)?;
+        let commit = nested.connection().execute_batch("COMMIT");
+        commit.map_err(Error::from)?;
+        Ok(value)
+    }
+
+    /// The same for changes that are tried and taken back.
+    ///
+    /// # Errors
+    /// What `f` returns; the catalog can't be written.
+    pub fn rehearse<T, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // The transaction ends with its connection.
+        f(&self.nested()?)
+    }
+
+    /// A catalog of its own connection, with a transaction that is open.
+    fn nested(&self) -> Result<Self> {
+        let connection = {
+            let own = self.connection();
+            let path = own
+                .path()
+                .unwrap_or_else(|| unreachable!("a catalog is a file"));
+            Connection::open(path)?
+        };
+        connection.busy_timeout(Duration::from_secs(60))?;
+        schema::configure(&connection, self.durable)?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            scope: self.scope.clone(),
+            durable: self.durable,
+            is_nested: true,
         })
     }
 
@@ -100,16 +153,22 @@ impl Catalog {
     }
 
     /// Runs `f` in one transaction that takes the write lock at once.
-    fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    fn write<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.write_with(f)
     }
 
     /// The same for work with errors of its own.
     fn write_with<T, E: From<Error>>(
         &self,
-        f: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+        f: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut connection = self.connection();
+        if self.is_nested {
+            let savepoint = connection.savepoint().map_err(Error::from)?;
+            let value = f(&savepoint)?;
+            savepoint.commit().map_err(Error::from)?;
+            return Ok(value);
+        }
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Error::from)?;

@@ -1,5 +1,5 @@
 use run::RunFiles;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use xdm::{Class, Dataset, Fields};
 
 use crate::error::{Error, Result};
@@ -175,7 +175,7 @@ impl Catalog {
 
     fn put_union(
         &self,
-        t: &Transaction<'_>,
+        t: &Connection,
         class: Class,
         generation: i64,
         fields: &Fields,
@@ -225,7 +225,7 @@ impl Catalog {
     }
 }
 
-fn is_dataset(t: &Transaction<'_>, scope: &Scope, id: &str) -> Result<bool> {
+fn is_dataset(t: &Connection, scope: &Scope, id: &str) -> Result<bool> {
     Ok(t.query_row(
         "SELECT EXISTS (SELECT 1 FROM datasets
                         WHERE org = ?1 AND sandbox = ?2 AND id = ?3 AND deleted = 0)",

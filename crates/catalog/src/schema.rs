@@ -102,10 +102,7 @@ pub(super) fn prepare(
     durable: bool,
     may_be_made: impl FnOnce() -> std::io::Result<bool>,
 ) -> Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    let synchronous = if durable { "FULL" } else { "OFF" };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
+    configure(connection, durable)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let version = version as usize;
@@ -123,6 +120,15 @@ pub(super) fn prepare(
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
     transaction.commit()?;
+    Ok(())
+}
+
+/// Sets what counts for one connection.
+pub(super) fn configure(connection: &Connection, durable: bool) -> Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use platform::peak_memory;
-use profile_export::store::{DatasetInputs, Input, Store};
+use profile_export::store::{DatasetInputs, Input, Store, new_id};
 use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::json;
 
@@ -32,7 +32,13 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
                 ingested_at,
                 ..DatasetInputs::new(&dataset.id, inputs)
             };
-            store.ingest(&[load], &options, &watch.progress)?
+            let loads = [load];
+            store.ingest_with(&loads, &options, &watch.progress, |catalog| {
+                if catalog.dataset(&dataset.id)?.is_none() {
+                    catalog.create_dataset(dataset.clone())?;
+                }
+                Ok::<_, Failure>(())
+            })?
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -77,7 +83,7 @@ fn ingested_at(text: Option<&str>) -> Result<Option<Timestamp>, Failure> {
     .transpose()
 }
 
-/// The dataset of that name or ID, made where it is missing.
+/// The dataset of that name or ID, or what is to be made where it is missing.
 fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Failure> {
     let class = ingest.class.map(|class| match class {
         ClassArg::Profile => Class::Profile,
@@ -132,11 +138,11 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
         }
         return Ok(known);
     }
-    Ok(store.catalog().create_dataset(Dataset {
+    Ok(Dataset {
         primary_identity: ingest.primary_identity.clone(),
         ingested_at_field: ingest.ingested_at_field.clone(),
         schema,
         created: Timestamp::now(),
-        ..Dataset::new("", name, class.unwrap_or(Class::Profile))
-    })?)
+        ..Dataset::new(&new_id(), name, class.unwrap_or(Class::Profile))
+    })
 }

@@ -104,7 +104,7 @@ pub mod store {
     pub use catalog::{
         Batch, BatchError, BatchFile, BatchMetrics, BatchQuery, BatchStatus, Catalog, Document,
         DocumentKind, Error as CatalogError, FileFormat, InputFormat, JobQuery, JobRecord, JobSort,
-        JobStatus, Kind, RelatedObject,
+        JobStatus, Kind, RelatedObject, new_id,
     };
     pub use decode::Error as DecodeError;
     pub use run::Error as RunError;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use catalog::Catalog;
 use decode::{Input, Progress};
-use export::read_json;
+use export::{RequestError, read_json};
 use store::{DatasetInputs, LoadOptions, LoadReport, Store};
 use xdm::{Class, Dataset, Timestamp};
 
@@ -89,7 +90,7 @@ impl SourceFolder {
     /// Loads it into a store: datasets that are new are made, merge policies and segments kept.
     ///
     /// # Errors
-    /// As [`Store::ingest`], or a policy or segment that is refused.
+    /// As [`Store::ingest`], or a policy or segment that is refused; then the store is as before.
     pub fn load(
         &self,
         store: &Store,
@@ -108,46 +109,64 @@ impl SourceFolder {
         options: &LoadOptions,
         progress: &Progress,
     ) -> Result<LoadReport> {
-        let catalog = store.catalog();
-        let mut loads = Vec::new();
-        for (dataset, inputs) in &self.datasets {
-            match catalog.dataset(&dataset.id)? {
-                Some(known) if known.class != dataset.class => {
-                    return Err(catalog::Error::Conflict(format!(
-                        "dataset {} is there already, as one of the class {}",
-                        dataset.id,
-                        known.class.word()
-                    ))
-                    .into());
-                }
-                Some(_) => {}
-                None => {
-                    let mut dataset = dataset.clone();
-                    dataset.created = options.now;
-                    catalog.create_dataset(dataset)?;
-                }
-            }
-            loads.push(DatasetInputs {
+        let loads: Vec<DatasetInputs> = (self.datasets.iter())
+            .map(|(dataset, inputs)| DatasetInputs {
                 keep: keep(dataset.class),
                 ..DatasetInputs::new(&dataset.id, inputs.clone())
-            });
-        }
-        if let Some(path) = &self.merge_policies {
-            let error = |problem: String| in_file(path, problem);
-            let text = fs::read(path).map_err(|e| error(e.to_string()))?;
-            for policy in read_merge_policies(&text).map_err(|e| error(e.to_string()))? {
-                put_unless_same(store, policy, options.now).map_err(|e| error(e.to_string()))?;
+            })
+            .collect();
+        let policies = read_list(self.merge_policies.as_deref(), read_merge_policies)?;
+        let segments = read_list(self.segments.as_deref(), read_segments)?;
+        store.ingest_with(&loads, options, progress, |catalog| {
+            for (dataset, _) in &self.datasets {
+                make_dataset(catalog, dataset, options.now)?;
             }
-        }
-        if let Some(path) = &self.segments {
-            let error = |problem: String| in_file(path, problem);
-            let text = fs::read(path).map_err(|e| error(e.to_string()))?;
-            for segment in read_segments(&text).map_err(|e| error(e.to_string()))? {
-                put_segment(catalog, segment).map_err(|e| error(e.to_string()))?;
+            for (path, policy) in &policies {
+                let put = put_unless_same(catalog, policy.clone(), options.now);
+                put.map_err(|e| in_file(path, e.to_string()))?;
             }
-        }
-        Ok(store.ingest(&loads, options, progress)?)
+            for (path, segment) in &segments {
+                let put = put_segment(catalog, segment.clone());
+                put.map_err(|e| in_file(path, e.to_string()))?;
+            }
+            Ok(())
+        })
     }
+}
+
+/// The documents of a file, each with the file's path.
+fn read_list<T>(
+    path: Option<&Path>,
+    read: impl Fn(&[u8]) -> Result<Vec<T>, RequestError>,
+) -> Result<Vec<(&Path, T)>> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let text = fs::read(path).map_err(|e| in_file(path, e.to_string()))?;
+    let list = read(&text).map_err(|e| in_file(path, e.to_string()))?;
+    Ok(list.into_iter().map(|one| (path, one)).collect())
+}
+
+/// Makes a dataset, unless it is there.
+fn make_dataset(catalog: &Catalog, dataset: &Dataset, now: Timestamp) -> Result<()> {
+    match catalog.dataset(&dataset.id)? {
+        Some(known) if known.class != dataset.class => {
+            return Err(catalog::Error::Conflict(format!(
+                "dataset {} is there already, as one of the class {}",
+                dataset.id,
+                known.class.word()
+            ))
+            .into());
+        }
+        Some(_) => {}
+        None => {
+            catalog.create_dataset(Dataset {
+                created: now,
+                ..dataset.clone()
+            })?;
+        }
+    }
+    Ok(())
 }
 
 fn in_file(path: &Path, problem: String) -> Error {
@@ -159,8 +178,8 @@ fn in_file(path: &Path, problem: String) -> Error {
 
 /// Keeps a policy, unless the newest version of it says the same: loading a folder twice makes no
 /// second version.
-fn put_unless_same(store: &Store, policy: merge::MergePolicy, now: Timestamp) -> Result<()> {
-    let known = merge_policies(store.catalog())?
+fn put_unless_same(catalog: &Catalog, policy: merge::MergePolicy, now: Timestamp) -> Result<()> {
+    let known = merge_policies(catalog)?
         .into_iter()
         .find(|known| known.id == policy.id);
     let same = known.is_some_and(|known| {
@@ -171,7 +190,7 @@ fn put_unless_same(store: &Store, policy: merge::MergePolicy, now: Timestamp) ->
         } == known
     });
     if !same {
-        put_merge_policy(store.catalog(), policy, now)?;
+        put_merge_policy(catalog, policy, now)?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use catalog::{Kind, NewRun, RunChange};
+use catalog::{Catalog, Kind, NewRun, RunChange};
 use decode::{Input, Progress, ReadOptions, RecordSpec};
 use run::Run;
-use xdm::{Class, Fields, Timestamp};
+use xdm::{Class, Dataset, Fields, Timestamp};
 
 use crate::Store;
 use crate::error::{Result, StoreError};
@@ -122,18 +122,46 @@ impl Store {
         options: &LoadOptions,
         progress: &Progress,
     ) -> Result<LoadReport> {
+        self.ingest_with(loads, options, progress, |_| Ok(()))
+    }
+
+    /// Loads records together with other changes of the catalog, such as to make their datasets: all of
+    /// it holds, or nothing. `change` is called twice: before the load, to be taken back, and at its end.
+    ///
+    /// # Errors
+    /// As for [`Store::ingest`]; what `change` returns.
+    pub fn ingest_with<E: From<StoreError> + From<catalog::Error>>(
+        &self,
+        loads: &[DatasetInputs],
+        options: &LoadOptions,
+        progress: &Progress,
+        change: impl Fn(&Catalog) -> Result<(), E>,
+    ) -> Result<LoadReport, E> {
         let lock = self.lock_runs()?;
-        let written = self.write_runs(loads, options, progress);
+        let datasets: Vec<Dataset> = self.catalog().rehearse(|catalog| {
+            change(catalog)?;
+            let dataset = |part: &DatasetInputs| {
+                let found = catalog.dataset(&part.dataset)?;
+                found.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, &part.dataset))
+            };
+            Ok::<_, E>(loads.iter().map(dataset).collect::<Result<_, _>>()?)
+        })?;
+        let parts: Vec<_> = loads.iter().zip(datasets).collect();
+        let written = self.write_runs(&parts, options, progress);
         let written = written.inspect_err(|_| {
             // What was written is swept now, or at the next load where even that fails.
             let _ = self.sweep_runs(&lock);
         })?;
         // Where this fails the runs stay: it may hold all the same, see `Catalog::change_runs`.
-        self.catalog().change_runs(&RunChange {
-            added: &written.added,
-            removed: &[],
-            unions: &written.unions,
-            next_sequence: written.next_sequence,
+        self.catalog().atomically(|catalog| {
+            change(catalog)?;
+            catalog.change_runs(&RunChange {
+                added: &written.added,
+                removed: &[],
+                unions: &written.unions,
+                next_sequence: written.next_sequence,
+            })?;
+            Ok::<_, E>(())
         })?;
         Ok(written.report)
     }
@@ -141,7 +169,7 @@ impl Store {
     /// Writes the runs of a load, of which the catalog does not know yet.
     fn write_runs(
         &self,
-        loads: &[DatasetInputs],
+        parts: &[(&DatasetInputs, Dataset)],
         options: &LoadOptions,
         progress: &Progress,
     ) -> Result<WrittenRuns> {
@@ -163,10 +191,7 @@ impl Store {
         };
         // The last run of one dataset is written while the next dataset is parsed.
         let mut last: Option<(String, PendingLoad<'_>)> = None;
-        for (i, part) in loads.iter().enumerate() {
-            let dataset = self.catalog().dataset(&part.dataset)?;
-            let dataset =
-                dataset.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, &part.dataset))?;
+        for (i, (part, dataset)) in parts.iter().enumerate() {
             if last.as_ref().is_some_and(|(id, _)| *id == dataset.id) {
                 // Its events are known to this one.
                 new_runs.finish(last.take())?;
@@ -176,7 +201,7 @@ impl Store {
                 Class::Event => &mut unions[1],
             };
             let ingested_at = part.ingested_at.unwrap_or(options.now);
-            let mut spec = RecordSpec::new(&dataset, union, ingested_at)?;
+            let mut spec = RecordSpec::new(dataset, union, ingested_at)?;
             if part.ingested_at.is_some() {
                 spec.ingested_at_field = None;
             }
@@ -188,7 +213,7 @@ impl Store {
                 keep
             });
             let target = LoadTarget {
-                dataset: &dataset,
+                dataset,
                 spec,
                 first_sequence: next_sequence,
             };
@@ -218,7 +243,7 @@ impl Store {
             let loading = loading?;
             next_sequence = loading.next_sequence;
             *union = loading.types.clone();
-            last = Some((dataset.id, loading));
+            last = Some((dataset.id.clone(), loading));
         }
         new_runs.finish(last)?;
         progress.check()?;

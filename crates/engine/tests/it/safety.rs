@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use profile_export::platform::SourceFolder;
+use profile_export::platform::{SourceFolder, merge_policies, segments};
 use profile_export::store::{Scope, Store};
 use profile_export::xdm::Class;
 use rusqlite::Connection;
@@ -163,6 +163,55 @@ fn people_of(folder: &Path) -> Result<usize, String> {
         .load(&scratch.store, &Default::default(), &Default::default())
         .map_err(|e| e.to_string())?;
     Ok(people(&scratch))
+}
+
+#[test]
+fn a_source_folder_that_does_not_load_changes_nothing() {
+    let policy = json!({"id": "mine", "name": "mine", "default": true,
+                        "schema": {"name": "_xdm.context.profile"}, "identityGraph": {"type": "pdg"},
+                        "attributeMerge": {"type": "timestampOrdered"}});
+    let broken: [(&str, String); 3] = [
+        ("crm/b.ndjson", "{broken\n".to_owned()),
+        ("merge-policies.json", "[{\"id\": 1}]".to_owned()),
+        (
+            "segments.json",
+            json!([{"id": "s", "mergePolicyId": "nobody's"}]).to_string(),
+        ),
+    ];
+    for (name, text) in broken {
+        let folder = source();
+        let path = folder.path().join("merge-policies.json");
+        fs::write(&path, json!([policy]).to_string()).unwrap();
+        fs::write(
+            folder.path().join("segments.json"),
+            r#"[{"id": "s", "name": "s"}]"#,
+        )
+        .unwrap();
+        let kept = fs::read(folder.path().join(name)).ok();
+        fs::write(folder.path().join(name), text).unwrap();
+        let scratch = Scratch::new();
+        let load = || {
+            let source = SourceFolder::open(folder.path()).unwrap();
+            source.load(&scratch.store, &Default::default(), &Default::default())
+        };
+        let before = scratch.store.catalog().generation().unwrap();
+        load().map(drop).unwrap_err();
+        let catalog = scratch.store.catalog();
+        assert_eq!(catalog.generation().unwrap(), before, "{name}");
+        assert!(catalog.dataset(CRM).unwrap().is_none(), "{name}");
+        let ids: Vec<String> = (merge_policies(catalog).unwrap().iter())
+            .map(|policy| policy.id.clone())
+            .collect();
+        assert!(!ids.contains(&"mine".to_owned()), "{name}");
+        assert!(segments(catalog).unwrap().is_empty(), "{name}");
+        assert!(folders(&scratch.store, "runs").is_empty(), "{name}");
+        match kept {
+            Some(bytes) => fs::write(folder.path().join(name), bytes).unwrap(),
+            None => fs::remove_file(folder.path().join(name)).unwrap(),
+        }
+        load().unwrap();
+        assert_eq!(people(&scratch), 1);
+    }
 }
 
 #[test]
