@@ -69,11 +69,21 @@ pub struct RelatedObject {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InputFormat {
     /// JSON or Parquet.
-    #[cfg_attr(feature = "openapi", schema(inline))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described_format))]
     pub format: FileFormat,
     /// For JSON: objects over several lines, or lists of objects, instead of an object a line.
     #[serde(default)]
     pub is_multi_line_json: bool,
+}
+
+/// Inlined by hand: the derive says of a described enum that it is an object, too.
+#[cfg(feature = "openapi")]
+fn described_format() -> utoipa::openapi::schema::Object {
+    utoipa::openapi::schema::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(["json", "parquet"]))
+        .description(Some("JSON or Parquet."))
+        .build()
 }
 
 /// Formats of files.
