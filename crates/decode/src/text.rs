@@ -21,6 +21,8 @@ pub(crate) struct TextBuilder {
     bytes: Vec<u8>,
     dictionary: Option<Dictionary>,
     discards: bool,
+    /// Whether there was more text than offsets can count; then what is held is not all of it.
+    overflowed: bool,
 }
 
 struct Dictionary {
@@ -40,6 +42,7 @@ impl TextBuilder {
                 hasher: DefaultHashBuilder::default(),
             }),
             discards: false,
+            overflowed: false,
         }
     }
 
@@ -61,13 +64,11 @@ impl TextBuilder {
             offsets,
             bytes,
             dictionary,
+            overflowed,
             ..
         } = self;
         match dictionary {
-            None => {
-                bytes.extend_from_slice(text.as_bytes());
-                offsets.push(bytes.len() as i32);
-            }
+            None => *overflowed |= !push_value(offsets, bytes, text.as_bytes()),
             Some(dictionary) => {
                 let hash = dictionary.hasher.hash_one(text.as_bytes());
                 let found = dictionary.table.find(hash, |key| {
@@ -76,9 +77,9 @@ impl TextBuilder {
                 match found {
                     Some(key) => dictionary.keys.push(*key),
                     None => {
+                        // It is given up long before this wraps.
                         let key = offsets.len() as i32 - 1;
-                        bytes.extend_from_slice(text.as_bytes());
-                        offsets.push(bytes.len() as i32);
+                        *overflowed |= !push_value(offsets, bytes, text.as_bytes());
                         let hasher = &dictionary.hasher;
                         dictionary.table.insert_unique(hash, key, |key| {
                             hasher.hash_one(value(offsets, bytes, *key))
@@ -107,7 +108,9 @@ impl TextBuilder {
             }
             None => {
                 let length = self.offsets.len() + n;
-                self.offsets.resize(length, self.bytes.len() as i32);
+                // Offsets begin with 0.
+                let last = self.offsets[self.offsets.len() - 1];
+                self.offsets.resize(length, last);
             }
         }
     }
@@ -120,14 +123,23 @@ impl TextBuilder {
         let mut bytes = Vec::with_capacity(self.bytes.len() * 2);
         offsets.push(0);
         for key in dictionary.keys {
-            bytes.extend_from_slice(value(&self.offsets, &self.bytes, key));
-            offsets.push(bytes.len() as i32);
+            let text = value(&self.offsets, &self.bytes, key);
+            self.overflowed |= !push_value(&mut offsets, &mut bytes, text);
         }
         self.offsets = offsets;
         self.bytes = bytes;
     }
 
+    /// The column.
+    ///
+    /// # Errors
+    /// More text than an array's offsets can count.
     pub(crate) fn finish(self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        if self.overflowed {
+            return Err(ArrowError::InvalidArgumentError(
+                "more than 2 GiB of text in one field of one load step".to_owned(),
+            ));
+        }
         let Some(dictionary) = self.dictionary else {
             return Ok(Arc::new(StringArray::try_new(
                 OffsetBuffer::new(self.offsets.into()),
@@ -150,8 +162,42 @@ impl TextBuilder {
     }
 }
 
+/// Appends a value; an empty one, and false, where offsets can't count so far.
+#[inline]
+fn push_value(offsets: &mut Vec<i32>, bytes: &mut Vec<u8>, text: &[u8]) -> bool {
+    let end = i32::try_from(bytes.len() + text.len());
+    if end.is_ok() {
+        bytes.extend_from_slice(text);
+    }
+    // What is held was counted before.
+    offsets.push(end.unwrap_or(bytes.len() as i32));
+    end.is_ok()
+}
+
 #[inline]
 fn value<'a>(offsets: &[i32], bytes: &'a [u8], key: i32) -> &'a [u8] {
     let key = key as usize;
     &bytes[offsets[key] as usize..offsets[key + 1] as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_beyond_what_offsets_count_is_an_error() {
+        let mut text = TextBuilder::new();
+        text.dictionary = None;
+        // Zeros that nobody touches take no memory.
+        text.bytes = vec![0; i32::MAX as usize - 3];
+        text.offsets = vec![0, i32::MAX - 3];
+        text.push("abc");
+        text.push_empty(1);
+        assert!(!text.overflowed);
+        text.push("d");
+        text.push("");
+        assert_eq!(text.offsets[2..], [i32::MAX; 4]);
+        let error = text.finish(None).expect_err("too much");
+        assert!(error.to_string().contains("more than 2 GiB"), "{error}");
+    }
 }
