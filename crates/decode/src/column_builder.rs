@@ -12,7 +12,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use xdm::{FieldType, Fields, Timestamp, parse_date};
 
-use crate::numbers::{integer, integers, is_exact};
+use crate::numbers::{integer, integers, is_exact, is_fixed, number};
 use crate::object_builder::ObjectBuilder;
 use crate::selection::FieldSelection;
 use crate::text::TextBuilder;
@@ -82,6 +82,14 @@ impl ColumnBuilder {
             self.append_nulls(1);
             return Ok(());
         }
+        let kind = match (kind, &self.values) {
+            (Kind::Decimal(decimal), ColumnValues::Text(_)) => Kind::Decimal(decimal),
+            (Kind::Decimal(decimal), ColumnValues::Integer { ty, .. }) => {
+                number(*decimal, is_fixed(ty))?
+            }
+            (Kind::Decimal(decimal), _) => number(*decimal, false)?,
+            (kind, _) => kind,
+        };
         if matches!(self.values, ColumnValues::Unknown) {
             self.values = ColumnValues::new(&first_type(kind)?, self.len(), &self.kept);
             if let (ColumnValues::Object(object), Some(top)) = (&mut self.values, &self.top) {
@@ -123,6 +131,7 @@ impl ColumnBuilder {
             }
             (ColumnValues::Double(_), _) => return conflict("a number"),
             (ColumnValues::Text(text), Kind::Text(t)) => text.push(t),
+            (ColumnValues::Text(text), Kind::Decimal(d)) => text.push(&d.to_string()),
             (ColumnValues::Text(_), _) => return conflict("a string"),
             (ColumnValues::Date(values), Kind::Date(days)) => values.push(days),
             (ColumnValues::Date(values), Kind::Text(text)) => match parse_date(text) {
@@ -311,7 +320,7 @@ fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
             declared: false,
             wide: false,
         },
-        Kind::Float(_) => FieldType::Double,
+        Kind::Float(_) | Kind::Decimal(_) => FieldType::Double,
         Kind::Text(_) => FieldType::String,
         Kind::Date(_) => FieldType::Date,
         Kind::DateTime(_) => FieldType::DateTime,

@@ -29,8 +29,10 @@
 //! ```
 
 mod arrow_cell;
+mod arrow_types;
 mod chunk;
 mod column_builder;
+mod decimal;
 mod documents;
 mod error;
 mod identify;

@@ -7,6 +7,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Int8Type, Int16Type, Int32Type, Int64Type};
 use xdm::FieldType;
 
+use crate::decimal::Decimal;
 use crate::value::{Kind, RecordError};
 
 /// The integer that a column of type `ty` takes, or `None` where the value is no integer but the
@@ -23,13 +24,7 @@ pub(crate) fn integer(ty: &mut FieldType, kind: Kind<'_>) -> Result<Option<i64>,
         FieldType::Int => (i32::MIN.into(), i32::MAX.into()),
         _ => (i64::MIN, i64::MAX),
     };
-    let fixed = !matches!(
-        ty,
-        FieldType::Long {
-            declared: false,
-            ..
-        }
-    );
+    let fixed = is_fixed(ty);
     let value = match kind {
         Kind::Integer(i) => i,
         // JSON knows one kind of number: 5.0 is an integer where a schema asks for one.
@@ -51,6 +46,39 @@ pub(crate) fn integer(ty: &mut FieldType, kind: Kind<'_>) -> Result<Option<i64>,
         *wide |= !is_exact(value.into());
     }
     Ok(Some(value))
+}
+
+/// Whether an integer field takes no fractions: a schema declares it.
+pub(crate) fn is_fixed(ty: &FieldType) -> bool {
+    !matches!(
+        ty,
+        FieldType::Long {
+            declared: false,
+            ..
+        }
+    )
+}
+
+/// The integer or float64 that a decimal is. Whole ones are integers where their type has no
+/// fractions, or where the field takes none.
+pub(crate) fn number(decimal: Decimal, fixed: bool) -> Result<Kind<'static>, RecordError> {
+    let integer = || {
+        decimal
+            .integer()
+            .filter(|_| fixed || decimal.is_integer_type())
+    };
+    let float = || decimal.float().filter(|_| !decimal.is_integer_type());
+    integer()
+        .or_else(|| float().map(Kind::Float))
+        .ok_or_else(|| {
+            let lack = match decimal.is_integer_type() {
+                true => "does not fit 64 bits",
+                false => "is not exactly a double",
+            };
+            RecordError::new(format!(
+                "the decimal {decimal} {lack}; a field that is declared a string takes it"
+            ))
+        })
 }
 
 /// Whether a float64 holds exactly this integer.

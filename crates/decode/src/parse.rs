@@ -3,9 +3,11 @@ use std::cell::RefCell;
 use arrow::array::{Array, StructArray};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
-use xdm::{Dataset, FieldType, Fields, Spelling, spelling};
+use bumpalo::Bump;
+use xdm::{Dataset, FieldType, Fields, Spelling, spelling, standard_child};
 
-use crate::arrow_cell::{ArrowCell, type_of};
+use crate::arrow_cell::ArrowCell;
+use crate::arrow_types::{Unmapped, type_of};
 use crate::chunk::{ChunkContent, InputChunk};
 use crate::identify::{IdentifiedRows, identify};
 use crate::json::{JsonParser, JsonValue};
@@ -136,8 +138,14 @@ impl<'a> RecordSpans<'a> {
                     f(number, value.map(RecordValue::Json))
                 })
             }
-            ChunkContent::Batch(batch) => (0..batch.len())
-                .try_for_each(|row| f(row, Ok(RecordValue::Arrow(ArrowCell::new(batch, row))))),
+            ChunkContent::Batch(batch) => {
+                let mut made = Bump::new();
+                (0..batch.len()).try_for_each(|row| {
+                    made.reset();
+                    let record = ArrowCell::record(batch, row, &made);
+                    f(row, Ok(RecordValue::Arrow(record)))
+                })
+            }
         }
     }
 }
@@ -167,14 +175,23 @@ impl RecordValue<'_, '_> {
 /// `first_sequence` is the first record's place in the store.
 ///
 /// # Errors
-/// A chunk that holds more than an array's offsets can count.
+/// A chunk that holds more than an array's offsets can count, or a column of a type that no XDM field
+/// has.
 pub fn decode(
     records: &RecordSpans<'_>,
     spec: &RecordSpec,
     types: &Fields,
     first_sequence: u64,
 ) -> crate::Result<Decoded> {
-    PARSER.with_borrow_mut(|parser| Ok(decode_with(parser, records, spec, types, first_sequence)?))
+    let column_types = with_types_of_batch(types, records.chunk)?;
+    let mut decoded = PARSER.with_borrow_mut(|parser| {
+        decode_with(parser, records, spec, &column_types, first_sequence)
+    })?;
+    if decoded.rows.keys.is_empty() {
+        // Columns whose records are all bad leave no types either.
+        decoded.types = types.clone();
+    }
+    Ok(decoded)
 }
 
 thread_local! {
@@ -189,7 +206,6 @@ fn decode_with(
     types: &Fields,
     first_sequence: u64,
 ) -> Result<Decoded, ArrowError> {
-    let types = &with_types_of_batch(types, records.chunk);
     let mut columns = RecordBuilder::new(spec.class, types, spec.selection());
     let fast = records.each(parser, |_, record| record?.append_to(&mut columns));
     if fast.is_ok() {
@@ -301,26 +317,46 @@ fn find_bad(
 }
 
 /// A Parquet file's columns have types even where all their values are null.
-fn with_types_of_batch(types: &Fields, chunk: &InputChunk) -> Fields {
+fn with_types_of_batch(types: &Fields, chunk: &InputChunk) -> crate::Result<Fields> {
     let mut types = types.clone();
     if let ChunkContent::Batch(batch) = &chunk.content {
-        add_types_of(&mut types, batch);
+        add_types_of(&mut types, batch).map_err(|unmapped| crate::Error::Input {
+            name: chunk.file.to_string(),
+            problem: unmapped.to_string(),
+        })?;
     }
-    types
+    Ok(types)
 }
 
-fn add_types_of(types: &mut Fields, batch: &StructArray) {
+fn add_types_of(types: &mut Fields, batch: &StructArray) -> Result<(), Unmapped> {
     for field in batch.fields() {
+        let ty = type_of(field)?;
         if let Spelling::Field(name) = spelling(field.name())
             && types.get(name).is_none()
             && !matches!(
                 name,
                 "segments" | "segmentMembership" | "extSourceSystemAudit"
             )
-            && let Some(ty) = type_of(field.data_type())
         {
-            types.insert(name, normalised(ty));
+            types.insert(name, column_type(name, ty));
         }
+    }
+    Ok(())
+}
+
+/// The type of a column, maps where XDM says that keys are data.
+fn column_type(name: &str, ty: FieldType) -> FieldType {
+    match normalised(ty) {
+        FieldType::Object(fields) => FieldType::Object(
+            fields
+                .iter()
+                .map(|(child, ty)| {
+                    let standard = standard_child(name, child);
+                    (child.to_owned(), standard.unwrap_or_else(|| ty.clone()))
+                })
+                .collect(),
+        ),
+        other => other,
     }
 }
 
@@ -350,23 +386,73 @@ pub fn fields_of(dataset: &Dataset, schema: &Schema) -> crate::Result<Fields> {
     let ingest_field = dataset.ingest_field()?;
     let mut fields = Fields::default();
     for field in schema.fields() {
-        let Some(ty) = type_of(field.data_type()) else {
-            return Err(crate::Error::Input {
-                name: dataset.name.clone(),
-                problem: format!(
-                    "column {} has the type {}, which no XDM field has",
-                    field.name(),
-                    field.data_type()
-                ),
-            });
-        };
+        let ty = type_of(field).map_err(|unmapped| crate::Error::Input {
+            name: dataset.name.clone(),
+            problem: unmapped.to_string(),
+        })?;
         if let Spelling::Field(name) = spelling(field.name()) {
             let standard = dataset.class.standard_type(name);
-            fields.insert(name, standard.unwrap_or_else(|| normalised(ty)));
+            fields.insert(name, standard.unwrap_or_else(|| column_type(name, ty)));
         }
     }
     if let Some(path) = ingest_field {
         remove_type(&mut fields, path.parts());
     }
     Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, Time64MicrosecondArray};
+    use xdm::{Class, Timestamp};
+
+    use super::*;
+
+    fn spec() -> RecordSpec {
+        let mut dataset = Dataset::new("0000000000000000000000a1", "crm", Class::Profile);
+        dataset.primary_identity = Some("k=Email".to_owned());
+        let union = Class::Profile.standard_fields();
+        RecordSpec::new(&dataset, &union, Timestamp::now()).expect("a description")
+    }
+
+    fn decoded(columns: Vec<(&str, ArrayRef)>, spec: &RecordSpec) -> crate::Result<Decoded> {
+        let batch = RecordBatch::try_from_iter(columns).expect("a batch");
+        let chunk = InputChunk::of_batch("crm", batch);
+        decode(&RecordSpans::new(&chunk), spec, &spec.types, 0)
+    }
+
+    #[test]
+    fn columns_leave_their_types_where_a_record_is_good() {
+        let spec = spec();
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![None, Some(1)]));
+        let names = |names: Vec<Option<&str>>| Arc::new(StringArray::from(names)) as ArrayRef;
+        let columns = |keys| vec![("k", names(keys)), ("v", Arc::clone(&numbers))];
+        let one_is_good = decoded(columns(vec![Some("a"), None]), &spec).expect("decoded");
+        assert_eq!(one_is_good.bad.len(), 1);
+        assert!(matches!(
+            one_is_good.types.get("v"),
+            Some(FieldType::Long { .. })
+        ));
+        let all_are_bad = decoded(columns(vec![None, None]), &spec).expect("decoded");
+        assert_eq!(all_are_bad.bad.len(), 2);
+        assert_eq!(all_are_bad.types, spec.types);
+    }
+
+    #[test]
+    fn a_column_that_no_field_holds_is_an_error_of_the_whole_input() {
+        let times: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![1]));
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+        let error = decoded(vec![("k", keys), ("t", times)], &spec())
+            .err()
+            .expect("an error");
+        assert!(matches!(error, crate::Error::Input { .. }));
+        assert!(
+            error
+                .to_string()
+                .starts_with("crm: column t has the type Time64(µs)"),
+            "{error}"
+        );
+    }
 }

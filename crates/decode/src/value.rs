@@ -2,6 +2,8 @@ use std::fmt;
 
 use xdm::quote_part;
 
+use crate::decimal::Decimal;
+
 /// A value of a record, wherever it is read from.
 ///
 /// Implementations are small views that copy freely, and nothing is collected on the way from a text
@@ -47,6 +49,8 @@ pub(crate) enum Kind<'a> {
     /// An integer above `i64::MAX`.
     Large(u64),
     Float(f64),
+    /// A decimal, from typed input only: what it becomes depends on the field.
+    Decimal(&'a Decimal),
     Text(&'a str),
     /// Days since 1970, from typed input only.
     Date(i32),
@@ -66,6 +70,7 @@ impl fmt::Display for Kind<'_> {
             Self::Integer(i) => write!(f, "the number {i}"),
             Self::Large(i) => write!(f, "the number {i}"),
             Self::Float(x) => write!(f, "the number {x}"),
+            Self::Decimal(d) => write!(f, "the decimal {d}"),
             Self::Text(t) if t.chars().count() > 40 => {
                 write!(
                     f,
