@@ -1,15 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-use crate::chunk::{ChunkContent, ChunkSink, InputChunk};
 use crate::error::{Error, Result};
-
-/// Rows of Parquet that are converted in one go.
-const CHUNK_ROWS: usize = 4096;
 
 /// Where records come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,37 +76,4 @@ impl Input {
             Self::Stdin => 0,
         }
     }
-}
-
-pub(crate) fn read_parquet(
-    file: impl parquet::file::reader::ChunkReader + 'static,
-    name: &Arc<str>,
-    sink: &mut dyn ChunkSink,
-) -> Result<()> {
-    // The reader has panicked on damaged bytes before.
-    let guarded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| builder.with_batch_size(CHUNK_ROWS).build())
-            .map_err(|e| e.to_string())?;
-        let mut starts_input = true;
-        for batch in reader {
-            let batch: RecordBatch = batch.map_err(|e| e.to_string())?;
-            let chunk = InputChunk {
-                file: name.clone(),
-                starts_input,
-                content: ChunkContent::Batch(batch.into()),
-            };
-            if !sink.send(chunk) {
-                break;
-            }
-            starts_input = false;
-        }
-        Ok(())
-    }));
-    guarded
-        .unwrap_or_else(|_| Err("the reader gave up".to_owned()))
-        .map_err(|e: String| Error::Input {
-            name: name.to_string(),
-            problem: format!("not readable as Parquet: {e}"),
-        })
 }

@@ -41,6 +41,7 @@ mod json;
 mod lines;
 mod numbers;
 mod object_builder;
+mod parquet_file;
 mod parse;
 mod progress;
 mod record_builder;

@@ -11,8 +11,9 @@ use flate2::bufread::GzDecoder;
 use crate::chunk::ChunkSink;
 use crate::documents::{is_documents, read_documents};
 use crate::error::{AtPath, Error, Result};
-use crate::input::{Input, read_parquet};
+use crate::input::Input;
 use crate::lines::{CHUNK_BYTES, read_lines};
+use crate::parquet_file::{self, is_parquet};
 use crate::progress::Progress;
 
 /// The largest window that a zstd frame may ask for, as a power of two: zstd's own limit, 2 GiB.
@@ -72,8 +73,9 @@ pub fn read_chunks(
                 let mut magic = [0; 4];
                 let n = read_up_to(&mut file, &mut magic).at(path)?;
                 file.rewind().at(path)?;
-                if magic[..n] == *b"PAR1" {
-                    return read_parquet(file, &name, sink);
+                // An empty file says nothing; its name may.
+                if is_parquet(&magic[..n]) || (n == 0 && parquet_file::is_name(path)) {
+                    return parquet_file::read(file, &name, sink);
                 }
             }
             Box::new(file)
@@ -142,11 +144,11 @@ impl Reading<'_> {
                 (decoder.window_log_max(LARGEST_WINDOW)).map_err(|e| self.io(e))?;
                 self.read(Box::new(decoder), true, sink)
             }
-            None if start == b"PAR1" => {
+            None if is_parquet(&start) => {
                 let mut bytes = Vec::new();
                 let mut stream = stream;
                 stream.read_to_end(&mut bytes).map_err(|e| self.io(e))?;
-                read_parquet(Bytes::from(bytes), self.name, sink)
+                parquet_file::read(Bytes::from(bytes), self.name, sink)
             }
             None => self.read_json(stream, sink),
         }

@@ -1,0 +1,190 @@
+//! Batches cut by the bytes of their rows.
+
+use arrow::array::{Array, AsArray, StructArray};
+use arrow::datatypes::DataType;
+
+/// What a value of a fixed width is counted as.
+const WIDTH: u64 = 8;
+
+/// Cuts a batch into slices of whole rows that hold no more than so many bytes, or one row.
+///
+/// Bytes are counted as if each row had its own, also where many rows share one text.
+pub(super) fn slices(batch: &StructArray, most: u64) -> Vec<StructArray> {
+    let mut sizes = vec![0; batch.len()];
+    add_sizes(batch, &mut sizes);
+    let mut slices = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (row, size) in sizes.into_iter().enumerate() {
+        if row > start && bytes.saturating_add(size) > most {
+            slices.push(batch.slice(start, row - start));
+            (start, bytes) = (row, 0);
+        }
+        bytes = bytes.saturating_add(size);
+    }
+    if start < batch.len() {
+        slices.push(batch.slice(start, batch.len() - start));
+    }
+    slices
+}
+
+/// Adds the size of each value to those of its row: `sizes` has one for each row of the array.
+///
+/// ```text
+///   values ["a", "bcd"]  offsets [0, 0, 2]   →   sizes [+0, +4]
+/// ```
+fn add_sizes(array: &dyn Array, sizes: &mut [u64]) {
+    match array.data_type() {
+        DataType::BinaryView | DataType::Utf8View => {
+            let views = match array.as_binary_view_opt() {
+                Some(array) => array.views(),
+                None => array.as_string_view().views(),
+            };
+            for (size, view) in sizes.iter_mut().zip(views.iter()) {
+                // A view's low half begins with its length.
+                *size += u64::from(*view as u32) + WIDTH;
+            }
+        }
+        DataType::FixedSizeBinary(width) => {
+            let width = u64::from(width.unsigned_abs());
+            sizes.iter_mut().for_each(|size| *size += width);
+        }
+        DataType::Struct(_) => {
+            for column in array.as_struct().columns() {
+                add_sizes(column.as_ref(), sizes);
+            }
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let ends = sums(map.entries());
+            let offsets = map.value_offsets().windows(2);
+            add_ranges(sizes, &ends, offsets.map(|pair| (pair[0], pair[1])));
+        }
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let ends = sums(list.values().as_ref());
+            let offsets = list.value_offsets().windows(2);
+            add_ranges(sizes, &ends, offsets.map(|pair| (pair[0], pair[1])));
+        }
+        DataType::LargeList(_) => {
+            let list = array.as_list::<i64>();
+            let ends = sums(list.values().as_ref());
+            let offsets = list.value_offsets().windows(2);
+            add_ranges(sizes, &ends, offsets.map(|pair| (pair[0], pair[1])));
+        }
+        DataType::ListView(_) => {
+            let list = array.as_list_view::<i32>();
+            let ends = sums(list.values().as_ref());
+            let starts = list.offsets().iter().zip(list.sizes().iter());
+            add_ranges(sizes, &ends, starts.map(|(at, n)| (*at, at + n)));
+        }
+        DataType::LargeListView(_) => {
+            let list = array.as_list_view::<i64>();
+            let ends = sums(list.values().as_ref());
+            let starts = list.offsets().iter().zip(list.sizes().iter());
+            add_ranges(sizes, &ends, starts.map(|(at, n)| (*at, at + n)));
+        }
+        DataType::FixedSizeList(_, length) => {
+            let list = array.as_fixed_size_list();
+            let ends = sums(list.values().as_ref());
+            let starts = (0..array.len()).map(|row| list.value_offset(row));
+            add_ranges(sizes, &ends, starts.map(|at| (at, at + length)));
+        }
+        _ => sizes.iter_mut().for_each(|size| *size += WIDTH),
+    }
+}
+
+/// The size of all values before each, and of all.
+fn sums(values: &dyn Array) -> Vec<u64> {
+    let mut sizes = vec![0; values.len() + 1];
+    if let Some((_, sizes)) = sizes.split_first_mut() {
+        add_sizes(values, sizes);
+    }
+    let mut sum = 0;
+    for size in &mut sizes {
+        sum += *size;
+        *size = sum;
+    }
+    sizes
+}
+
+/// Adds to each row what the values of its range take.
+fn add_ranges<O: arrow::array::OffsetSizeTrait>(
+    sizes: &mut [u64],
+    sums: &[u64],
+    ranges: impl Iterator<Item = (O, O)>,
+) {
+    for (size, (start, end)) in sizes.iter_mut().zip(ranges) {
+        *size += sums[end.as_usize()] - sums[start.as_usize()] + WIDTH;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        ArrayRef, BinaryViewArray, BooleanArray, FixedSizeListArray, Int64Array, ListArray,
+        ListViewArray, MapArray,
+    };
+    use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> StructArray {
+        StructArray::try_from(columns).expect("columns")
+    }
+
+    fn sizes(array: ArrayRef) -> Vec<u64> {
+        let mut sizes = vec![0; array.len()];
+        add_sizes(&array, &mut sizes);
+        sizes
+    }
+
+    fn texts(lengths: &[usize]) -> ArrayRef {
+        let texts = lengths.iter().map(|n| vec![b'x'; *n]);
+        Arc::new(BinaryViewArray::from_iter_values(texts))
+    }
+
+    #[test]
+    fn slices_are_whole_rows_and_small_where_rows_are() {
+        let batch = batch(vec![("t", texts(&[1, 2, 100, 3, 4, 5]))]);
+        let lengths =
+            |most| -> Vec<usize> { slices(&batch, most).iter().map(Array::len).collect() };
+        assert_eq!(lengths(1_000), [6]);
+        assert_eq!(lengths(30), [2, 1, 2, 1]);
+        assert_eq!(lengths(0), [1; 6]);
+        assert_eq!(slices(&batch.slice(0, 0), 30).len(), 0);
+    }
+
+    #[test]
+    fn what_is_nested_counts_where_it_stands() {
+        let item =
+            |array: &ArrayRef| Arc::new(Field::new("element", array.data_type().clone(), true));
+        let five = texts(&[10, 20, 30, 40, 50]);
+        let offsets = || OffsetBuffer::new(ScalarBuffer::from(vec![1, 1, 3, 4]));
+        let list = ListArray::new(item(&five), offsets(), five.clone(), None);
+        let expected = [8, 20 + 30 + 24, 40 + 16];
+        assert_eq!(sizes(Arc::new(list.clone())), expected);
+        assert_eq!(sizes(Arc::new(list.slice(1, 2))), expected[1..]);
+
+        let starts = ScalarBuffer::from(vec![4, 0, 1]);
+        let lengths = ScalarBuffer::from(vec![0, 2, 1]);
+        let views = ListViewArray::new(item(&five), starts, lengths, five.clone(), None);
+        assert_eq!(sizes(Arc::new(views)), [8, 10 + 20 + 24, 20 + 16]);
+
+        let four = five.slice(1, 4);
+        let pairs = FixedSizeListArray::new(item(&four), 2, four, None);
+        assert_eq!(sizes(Arc::new(pairs.slice(1, 1))), [40 + 50 + 24]);
+
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5]));
+        let entries = batch(vec![("key", five), ("value", numbers)]);
+        let field = Field::new("key_value", entries.data_type().clone(), false);
+        let map = MapArray::new(Arc::new(field), offsets(), entries, None, false);
+        assert_eq!(sizes(Arc::new(map)), [8, 20 + 30 + 2 * 16 + 8, 40 + 24]);
+
+        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true]));
+        let nested = batch(vec![("a", flags), ("b", Arc::new(list))]);
+        assert_eq!(sizes(Arc::new(nested)), expected.map(|size| size + 8));
+    }
+}
