@@ -52,7 +52,7 @@ fn written(batch: &RecordBatch, properties: WriterProperties) -> Bytes {
 fn rows_of(chunks: &[InputChunk]) -> Vec<usize> {
     let rows = chunks.iter().map(|chunk| match &chunk.content {
         ChunkContent::Batch(batch) => batch.len(),
-        ChunkContent::Lines(_) => 0,
+        ChunkContent::Lines(_) | ChunkContent::Documents(..) => 0,
     });
     rows.collect()
 }
