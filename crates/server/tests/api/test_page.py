@@ -30,7 +30,7 @@ def browser(tmp_path_factory):
 def large_store(tmp_path_factory):
     """People enough that exporting them takes a while."""
     folder = tmp_path_factory.mktemp("large")
-    subprocess.run([PROGRAM.with_name("workload"), folder / "source", "40000"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([PROGRAM.with_name("workload"), folder / "source", "120000"], check=True, stdout=subprocess.DEVNULL)
     program("ingest", "--quiet", "--store", folder / "store", "--from", folder / "source")
     return folder / "store"
 
