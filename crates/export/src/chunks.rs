@@ -100,6 +100,7 @@ impl Chunks {
             // What comes next lies elsewhere in the runs.
             self.work.pipeline.sources().release();
         }
+        self.work.progress.add_rows(made.counts.profiles);
         self.counts.add(made.counts);
         Ok(made.rows)
     }
@@ -137,8 +138,6 @@ impl Work {
         if let Some(schema) = &self.plain {
             made.rows = unpack(&made.rows, schema)?;
         }
-        // Here, not where they are taken: the first chunk may be made last.
-        self.progress.add_rows(made.counts.profiles);
         Ok(made)
     }
 }
