@@ -145,7 +145,8 @@ impl MembershipIndex {
             .values()
             .to_vec();
         starts.push(postings.num_rows() as u64);
-        if !starts.is_sorted() {
+        // A posting before the first segment's would be nobody's.
+        if starts.first() != Some(&0) || !starts.is_sorted() {
             return Err(wrong());
         }
         Ok(Self {

@@ -154,6 +154,9 @@ impl Run {
             .and_then(|c| c.as_primitive_opt::<UInt64Type>())
             .ok_or_else(wrong_table)?;
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        if !are_full(&batches) {
+            return Err(wrong_table().into());
+        }
         // Every person has a record, and every record a person.
         let firsts_fit = match firsts.values().as_ref() {
             [] => rows == 0,
@@ -396,6 +399,13 @@ fn keys_of(batch: &RecordBatch, name: &str) -> Result<FixedSizeBinaryArray, Arro
     let column = batch.column_by_name(name);
     let keys = column.and_then(|c| c.as_fixed_size_binary_opt());
     keys.cloned().ok_or_else(wrong_table)
+}
+
+/// Whether a row's number says in which batch it is: all but the last have as many rows.
+fn are_full(batches: &[RecordBatch]) -> bool {
+    batches.split_last().is_none_or(|(last, others)| {
+        last.num_rows() <= BATCH_ROWS && others.iter().all(|b| b.num_rows() == BATCH_ROWS)
+    })
 }
 
 fn wrong_table() -> ArrowError {
