@@ -10,7 +10,7 @@
 //! | `ids.arrow` | the sorted digests of the events' `_id`s (event runs) | `id` (16 bytes) |
 //!
 //! All are Arrow IPC files that any Arrow reader opens. Beside each stand the checksums of its pages.
-//! FORMAT.md draws all of it to the byte.
+//! [FORMAT.md](mod@format) draws all of it to the byte.
 //!
 //! Decoded rows become a run by a [`RunBuilder`], several runs one by [`fold`]; a [`Snapshot`] is what
 //! readers take.
@@ -28,6 +28,10 @@ mod read;
 mod snapshot;
 mod system;
 mod write;
+
+#[cfg(doc)]
+#[doc = include_str!("../FORMAT.md")]
+pub mod format {}
 
 pub use builder::RunBuilder;
 pub use error::{Error, Result};

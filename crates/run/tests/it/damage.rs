@@ -1,0 +1,160 @@
+//! Whatever bytes change, a reader gives an error or the right values.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use profile_export_run::Run;
+use xdm::Class;
+
+use crate::contents::Contents;
+use crate::sample::{Sample, events, fragments};
+
+/// The files in a sample's folder, seals too.
+fn paths(sample: &Sample) -> Vec<PathBuf> {
+    let entries = fs::read_dir(sample.folder()).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn contents(sample: &Sample) -> Option<Contents> {
+    let Sample {
+        class,
+        types,
+        files,
+        ..
+    } = sample;
+    Contents::open(&sample.folder(), *class, types, files).ok()
+}
+
+/// A file of which one byte is changed for a while.
+struct Flipped {
+    file: File,
+    at: u64,
+    was: u8,
+}
+
+impl Flipped {
+    fn new(path: &Path, at: u64) -> Self {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        let [was] = byte;
+        let now = was ^ (1 << (at % 8));
+        file.write_all_at(&[now], at).unwrap();
+        Self { file, at, was }
+    }
+}
+
+impl Drop for Flipped {
+    fn drop(&mut self) {
+        self.file.write_all_at(&[self.was], self.at).unwrap();
+    }
+}
+
+/// Every place of a file, or some of them, as far apart as makes the test quick.
+fn places(length: u64, stride: usize) -> impl Iterator<Item = u64> {
+    let deep = std::env::var_os("PROFILE_EXPORT_DEEP_TESTS").is_some();
+    (0..length).step_by(if deep { 1 } else { stride })
+}
+
+#[test]
+fn a_run_without_one_of_its_files_is_an_error() {
+    for sample in Sample::small() {
+        for path in paths(&sample) {
+            let away = path.with_extension("away");
+            fs::rename(&path, &away).unwrap();
+            assert_eq!(contents(&sample), None, "{path:?}");
+            fs::rename(&away, &path).unwrap();
+        }
+        assert!(contents(&sample).is_some());
+    }
+}
+
+#[test]
+fn a_file_that_ends_too_early_or_too_late_is_an_error() {
+    for sample in Sample::small() {
+        for path in paths(&sample) {
+            let whole = fs::read(&path).unwrap();
+            let file = OpenOptions::new().write(true).open(&path).unwrap();
+            for length in 0..whole.len() as u64 {
+                file.set_len(length).unwrap();
+                assert_eq!(contents(&sample), None, "{length} bytes of {path:?}");
+                file.write_all_at(&whole, 0).unwrap();
+            }
+            file.set_len(whole.len() as u64 + 1).unwrap();
+            assert_eq!(contents(&sample), None, "a byte more of {path:?}");
+            file.set_len(whole.len() as u64).unwrap();
+        }
+        assert!(contents(&sample).is_some());
+    }
+}
+
+#[test]
+fn a_byte_that_changes_is_an_error() {
+    for sample in Sample::small() {
+        for path in paths(&sample) {
+            for at in 0..path.metadata().unwrap().len() {
+                let flipped = Flipped::new(&path, at);
+                assert_eq!(contents(&sample), None, "byte {at} of {path:?}");
+                drop(flipped);
+            }
+        }
+        assert!(contents(&sample).is_some());
+    }
+}
+
+/// A sample whose records take several pages, and the places of those that opening it does not look at:
+/// it looks at the beginning and the end.
+fn large(class: Class) -> (Sample, std::ops::Range<u64>) {
+    let records = match class {
+        Class::Profile => fragments(2_000),
+        Class::Event => events(4_000),
+    };
+    let sample = Sample::new(class, &records);
+    let length = sample.files.files[0].length;
+    let page = 1 << 16;
+    let unseen = page..(length / page - 1) * page;
+    assert!(unseen.end > unseen.start + page, "{length} bytes");
+    (sample, unseen)
+}
+
+#[test]
+fn a_byte_of_one_page_among_many_is_an_error_or_was_not_asked_for() {
+    for class in Class::ALL {
+        let (sample, _) = large(class);
+        let right = contents(&sample).unwrap();
+        let path = sample.folder().join("records.arrow");
+        let mut errors = 0;
+        for at in places(path.metadata().unwrap().len(), 9_973) {
+            let flipped = Flipped::new(&path, at);
+            match contents(&sample) {
+                None => errors += 1,
+                Some(found) => assert!(found == right, "byte {at}: wrong values"),
+            }
+            drop(flipped);
+        }
+        assert!(errors > 0);
+    }
+}
+
+#[test]
+fn a_page_that_changes_after_a_run_was_opened_is_an_error_when_it_is_asked_for() {
+    for class in Class::ALL {
+        let (sample, unseen) = large(class);
+        let path = sample.folder().join("records.arrow");
+        for at in unseen.step_by(9_973) {
+            let run = Run::open(&sample.folder(), "dataset", class, &sample.files).unwrap();
+            let flipped = Flipped::new(&path, at);
+            let found = Contents::read(&run, &sample.types);
+            let error = found.expect_err("a change").to_string();
+            assert!(error.contains("have changed"), "byte {at}: {error}");
+            drop(flipped);
+        }
+    }
+}
