@@ -353,3 +353,67 @@ pub fn fields_of(dataset: &Dataset, schema: &Schema) -> crate::Result<Fields> {
     }
     Ok(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use xdm::{Class, Timestamp};
+
+    use super::*;
+
+    fn decoded(lines: &[&str]) -> Decoded {
+        let mut dataset = Dataset::new("5b020a27e7040801dedba61a", "crm", Class::Profile);
+        dataset.primary_identity = Some("id=ID".to_owned());
+        let union = Class::Profile.standard_fields();
+        let spec = RecordSpec::new(&dataset, &union, Timestamp::default()).expect("a dataset");
+        let chunk = InputChunk::of_lines("records", lines.join("\n").into_bytes());
+        decode(&RecordSpans::new(&chunk), &spec, &spec.types, 0).expect("few records")
+    }
+
+    fn only_error(line: &str) -> String {
+        let bad = decoded(&[line]).bad;
+        let [bad] = bad.as_slice() else {
+            panic!("{line} is not bad");
+        };
+        bad.error.to_string()
+    }
+
+    #[test]
+    fn a_repo_that_is_null_has_no_other_part() {
+        for line in [
+            r#"{"id":"a","_repo":null,"repo:path":"x"}"#,
+            r#"{"id":"a","repo:path":"x","_repo":null}"#,
+        ] {
+            assert_eq!(only_error(line), "_repo: appears twice in one object");
+        }
+    }
+
+    #[test]
+    fn a_membership_keeps_what_is_called_segment_id_further_inside() {
+        let decoded = decoded(&[
+            r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"more":{"segmentID":"t"}}]}"#,
+        ]);
+        let FieldType::Map(of_namespace) = decoded.types.get("segmentMembership").expect("a map")
+        else {
+            panic!("memberships are a map");
+        };
+        let FieldType::Map(of_segment) = &**of_namespace else {
+            panic!("memberships are a map of maps");
+        };
+        let FieldType::Object(membership) = &**of_segment else {
+            panic!("a membership is an object");
+        };
+        assert_eq!(membership.get("segmentID"), None);
+        let inner: Fields = [("segmentID".to_owned(), FieldType::String)]
+            .into_iter()
+            .collect();
+        assert_eq!(membership.get("more"), Some(&FieldType::Object(inner)));
+    }
+
+    #[test]
+    fn a_membership_names_one_segment() {
+        let error = only_error(
+            r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"segmentID":{"_id":"t"}}]}"#,
+        );
+        assert_eq!(error, "segmentID: appears twice in one object");
+    }
+}
