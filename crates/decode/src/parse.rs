@@ -212,16 +212,22 @@ fn decode_carefully(
     let mut errors: Vec<Option<RecordError>> = vec![None; records.len()];
     loop {
         let grown = find_bad(parser, records, spec, types, &mut errors);
-        let mut columns = RecordBuilder::new(spec.class, &grown, spec.selection());
+        // From the same types as a moment ago: what a field means may depend on those before it.
+        let mut columns = RecordBuilder::new(spec.class, types, spec.selection());
         let mut good = Vec::new();
-        // What is left was appended without an error a moment ago.
-        let _ = records.each(parser, |number, record| {
+        let appended = records.each(parser, |number, record| {
             if errors.get(number).is_some_and(Option::is_none) {
                 good.push(number);
                 record?.append_to(&mut columns)?;
             }
             Ok(())
         });
+        if let Err(error) = appended
+            && let Some(slot) = good.last().and_then(|number| errors.get_mut(*number))
+        {
+            *slot = Some(error);
+            continue;
+        }
         let sequences = good.iter().map(|n| first_sequence + *n as u64).collect();
         match identify(columns.finish()?, spec, sequences)? {
             Ok(rows) => {
@@ -375,6 +381,25 @@ mod tests {
             panic!("{line} is not bad");
         };
         bad.error.to_string()
+    }
+
+    #[test]
+    fn what_a_field_means_does_not_depend_on_bad_records_or_on_later_ones() {
+        let good = [
+            r#"{"id":"a","segments":[{"segmentID":{"_id":"s"}}]}"#,
+            r#"{"id":"b","segments":["own"]}"#,
+            r#"{"id":"c"}"#,
+        ];
+        let alone = decoded(&good);
+        assert_eq!(alone.rows.keys.len(), 3);
+        for bad in ["{", r#"{"id":null}"#] {
+            let [a, b, c] = good;
+            let beside = decoded(&[a, b, bad, c]);
+            let lines: Vec<u64> = beside.bad.iter().map(|bad| bad.line).collect();
+            assert_eq!(lines, [3]);
+            assert_eq!(beside.rows.records, alone.rows.records);
+            assert_eq!(beside.types, alone.types);
+        }
     }
 
     #[test]
