@@ -247,6 +247,9 @@ impl ObjectBuilder {
         }
         if column.len() == row {
             column.nulls.append_non_null();
+        } else if !column.nulls.is_valid(row) {
+            // It came as a null before.
+            return Err(RecordError::twice("_repo"));
         }
         match &mut column.values {
             ColumnValues::Object(repo) => repo

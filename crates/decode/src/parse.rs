@@ -234,7 +234,8 @@ fn decode_carefully(
     let mut errors: Vec<Option<RecordError>> = vec![None; records.len()];
     loop {
         let grown = find_bad(parser, records, spec, types, &mut errors);
-        let mut columns = RecordBuilder::new(spec.class, &grown, spec.selection());
+        // From the same types as a moment ago: what a field means may depend on those before it.
+        let mut columns = RecordBuilder::new(spec.class, types, spec.selection());
         let mut good = Vec::new();
         let mut again: Option<(usize, RecordError)> = None;
         // What is left was appended without an error a moment ago, by narrower types.
@@ -454,5 +455,81 @@ mod tests {
                 .starts_with("crm: column t has the type Time64(µs)"),
             "{error}"
         );
+    }
+
+    fn decoded_lines(lines: &[&str]) -> Decoded {
+        let mut dataset = Dataset::new("5b020a27e7040801dedba61a", "crm", Class::Profile);
+        dataset.primary_identity = Some("id=ID".to_owned());
+        let union = Class::Profile.standard_fields();
+        let spec = RecordSpec::new(&dataset, &union, Timestamp::default()).expect("a dataset");
+        let chunk = InputChunk::of_lines("records", lines.join("\n").into_bytes());
+        decode(&RecordSpans::new(&chunk), &spec, &spec.types, 0).expect("few records")
+    }
+
+    fn only_error(line: &str) -> String {
+        let bad = decoded_lines(&[line]).bad;
+        let [bad] = bad.as_slice() else {
+            panic!("{line} is not bad");
+        };
+        bad.error.to_string()
+    }
+
+    #[test]
+    fn what_a_field_means_does_not_depend_on_bad_records_or_on_later_ones() {
+        let good = [
+            r#"{"id":"a","segments":[{"segmentID":{"_id":"s"}}]}"#,
+            r#"{"id":"b","segments":["own"]}"#,
+            r#"{"id":"c"}"#,
+        ];
+        let alone = decoded_lines(&good);
+        assert_eq!(alone.rows.keys.len(), 3);
+        for bad in ["{", r#"{"id":null}"#] {
+            let [a, b, c] = good;
+            let beside = decoded_lines(&[a, b, bad, c]);
+            let lines: Vec<u64> = beside.bad.iter().map(|bad| bad.line).collect();
+            assert_eq!(lines, [3]);
+            assert_eq!(beside.rows.records, alone.rows.records);
+            assert_eq!(beside.types, alone.types);
+        }
+    }
+
+    #[test]
+    fn a_repo_that_is_null_has_no_other_part() {
+        for line in [
+            r#"{"id":"a","_repo":null,"repo:path":"x"}"#,
+            r#"{"id":"a","repo:path":"x","_repo":null}"#,
+        ] {
+            assert_eq!(only_error(line), "_repo: appears twice in one object");
+        }
+    }
+
+    #[test]
+    fn a_membership_keeps_what_is_called_segment_id_further_inside() {
+        let decoded = decoded_lines(&[
+            r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"more":{"segmentID":"t"}}]}"#,
+        ]);
+        let FieldType::Map(of_namespace) = decoded.types.get("segmentMembership").expect("a map")
+        else {
+            panic!("memberships are a map");
+        };
+        let FieldType::Map(of_segment) = &**of_namespace else {
+            panic!("memberships are a map of maps");
+        };
+        let FieldType::Object(membership) = &**of_segment else {
+            panic!("a membership is an object");
+        };
+        assert_eq!(membership.get("segmentID"), None);
+        let inner: Fields = [("segmentID".to_owned(), FieldType::String)]
+            .into_iter()
+            .collect();
+        assert_eq!(membership.get("more"), Some(&FieldType::Object(inner)));
+    }
+
+    #[test]
+    fn a_membership_names_one_segment() {
+        let error = only_error(
+            r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"segmentID":{"_id":"t"}}]}"#,
+        );
+        assert_eq!(error, "segmentID: appears twice in one object");
     }
 }

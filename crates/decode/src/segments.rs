@@ -55,6 +55,9 @@ fn field<'a, V: Value<'a>>(object: V, name: &str) -> Result<Option<V>, RecordErr
     let mut entries = object.entries()?;
     while let Some((key, value)) = entries.next(b"")? {
         if is_field(key, name) {
+            if found.is_some() {
+                return Err(RecordError::twice(name));
+            }
             found = Some(value);
         }
         value.skip()?;
@@ -128,46 +131,62 @@ pub(crate) fn append<'a, V: Value<'a>>(
                 };
                 members.iter().try_for_each(|(id, entry)| {
                     keys.push(id);
-                    memberships.append(Membership(*entry))
+                    memberships.append(Membership::Entry(*entry))
                 })
             })
         })
     })
 }
 
-/// An entry of the array form without its `segmentID`, which the map has in its keys.
+/// An entry of the array form without its `segmentID`, which the map has in its keys, or a value in it.
 #[derive(Clone, Copy)]
-struct Membership<V>(V);
+enum Membership<V> {
+    Entry(V),
+    Inner(V),
+}
+
+impl<V: Copy> Membership<V> {
+    fn value(self) -> V {
+        let (Self::Entry(value) | Self::Inner(value)) = self;
+        value
+    }
+}
 
 impl<'a, V: Value<'a>> Value<'a> for Membership<V> {
     type Entries = MembershipEntries<V::Entries>;
 
     fn kind(self) -> Result<Kind<'a>, RecordError> {
-        self.0.kind()
+        self.value().kind()
     }
 
     fn items(self, f: &mut impl FnMut(Self) -> Result<(), RecordError>) -> Result<(), RecordError> {
-        self.0.items(&mut |item| f(Membership(item)))
+        self.value().items(&mut |item| f(Self::Inner(item)))
     }
 
     fn entries(self) -> Result<Self::Entries, RecordError> {
-        Ok(MembershipEntries(self.0.entries()?))
+        Ok(MembershipEntries {
+            entries: self.value().entries()?,
+            is_entry: matches!(self, Self::Entry(_)),
+        })
     }
 
     fn skip(self) -> Result<(), RecordError> {
-        self.0.skip()
+        self.value().skip()
     }
 }
 
-struct MembershipEntries<E>(E);
+struct MembershipEntries<E> {
+    entries: E,
+    is_entry: bool,
+}
 
 impl<'a, E: ObjectEntries<'a>> ObjectEntries<'a> for MembershipEntries<E> {
     type Value = Membership<E::Value>;
 
     fn next(&mut self, _: &[u8]) -> Result<Option<(Key<'a>, Self::Value)>, RecordError> {
-        while let Some((key, value)) = self.0.next(b"")? {
-            if !is_field(key, "segmentID") {
-                return Ok(Some((key, Membership(value))));
+        while let Some((key, value)) = self.entries.next(b"")? {
+            if !(self.is_entry && is_field(key, "segmentID")) {
+                return Ok(Some((key, Membership::Inner(value))));
             }
             value.skip()?;
         }
