@@ -10,6 +10,12 @@ use gather::{Child, Column, RowRef};
 
 use crate::Groups;
 
+mod lookup;
+mod namespaces;
+
+use lookup::Lookup;
+use namespaces::{NamespaceGroups, NoCase};
+
 #[derive(Clone, Copy)]
 pub(crate) enum UnionKind {
     /// map<namespace, list<identity>>
@@ -101,10 +107,12 @@ fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError
             if !lists.is_valid(entry) {
                 continue;
             }
-            let (_, identities) = entries.of(namespaces, entry);
+            let (identities, lookup) = entries.of(namespaces, entry);
             for item in lists.range(entry).filter(|item| items.is_valid(*item)) {
                 let known = !identities.is_empty()
-                    && id(item).is_some_and(|one| identities.iter().any(|i| id(*i) == Some(one)));
+                    && id(item).is_some_and(|one| {
+                        lookup.contains(one, identities.len(), |at| id(identities[at]))
+                    });
                 if !known {
                     identities.push(item);
                 }
@@ -137,15 +145,14 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
             if !inner.is_valid(entry) {
                 continue;
             }
-            let (is_known, members) = entries.of(namespaces, entry);
+            let (members, lookup) = entries.of(namespaces, entry);
             // Within one map a segment stands once; it takes a second map to compete.
-            let first = if is_known { members.len() } else { 0 };
+            let others = members.len();
             for member in inner.range(entry).filter(|m| memberships.is_valid(*m)) {
-                let known = first > 0 && {
-                    let segment = segments.text(member);
-                    let others = &members[..first];
-                    others.iter().any(|m| segments.text(*m) == segment)
-                };
+                let known = others > 0
+                    && lookup.contains(segments.text(member), others, |at| {
+                        Some(segments.text(members[at]))
+                    });
                 if !known {
                     members.push(member);
                 }
@@ -180,18 +187,20 @@ fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> 
     let codes = part(items, "namespace").and_then(|namespace| part(namespace, "code"));
     let identity = |at: RowRef| {
         Some((
-            codes.and_then(|codes| codes.text(at))?.to_ascii_lowercase(),
+            NoCase(codes.and_then(|codes| codes.text(at))?),
             ids.and_then(|ids| ids.text(at))?,
         ))
     };
     let mut lists = Lists::default();
     let mut item_rows = Vec::new();
+    let (mut known, mut lookup) = (Vec::new(), Lookup::default());
     for rows in groups.iter() {
-        let mut known = Vec::new();
+        known.clear();
+        lookup.clear();
         for item in rows.iter().flat_map(|at| column.range(*at)) {
             match identity(item) {
-                Some(identity) if known.contains(&identity) => continue,
-                Some(identity) => known.push(identity),
+                Some(one) if lookup.contains(one, known.len(), |at| Some(known[at])) => continue,
+                Some(one) => known.push(one),
                 None if !items.is_valid(item) => continue,
                 None => {}
             }
@@ -200,46 +209,6 @@ fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> 
         lists.close(item_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
     }
     list_array(column, items, lists, &item_rows)
-}
-
-/// The entries of the profile at hand: the row of each namespace, and the rows under it.
-#[derive(Default)]
-struct NamespaceGroups {
-    /// Those behind `used` are of profiles before it; their memory serves again.
-    all: Vec<(RowRef, Vec<RowRef>)>,
-    used: usize,
-}
-
-impl NamespaceGroups {
-    fn clear(&mut self) {
-        self.used = 0;
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &(RowRef, Vec<RowRef>)> {
-        self.all.iter().take(self.used)
-    }
-
-    /// The rows under the namespace of an entry, whose case does not count, and whether it was known.
-    fn of(&mut self, namespaces: &Column, entry: RowRef) -> (bool, &mut Vec<RowRef>) {
-        let is_same = |known: RowRef| match (namespaces.text(known), namespaces.text(entry)) {
-            (Some(known), Some(namespace)) => known.eq_ignore_ascii_case(namespace),
-            _ => false,
-        };
-        let known = self.iter().position(|(known, _)| is_same(*known));
-        let at = known.unwrap_or(self.used);
-        if known.is_none() {
-            if self.used == self.all.len() {
-                self.all.push((entry, Vec::new()));
-            }
-            self.used += 1;
-        }
-        let (key, rows) = &mut self.all[at];
-        if known.is_none() {
-            *key = entry;
-            rows.clear();
-        }
-        (known.is_some(), rows)
-    }
 }
 
 fn list_array(

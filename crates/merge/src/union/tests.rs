@@ -5,6 +5,8 @@ use crate::{Groups, merge};
 
 use super::*;
 
+mod large;
+
 /// A field of profiles, each given by the values of its fragments, best first; as text, in which the
 /// order of keys counts.
 fn merged(name: &str, ty: &FieldType, profiles: &[&[Value]]) -> Vec<String> {
