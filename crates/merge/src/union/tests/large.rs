@@ -1,5 +1,6 @@
 //! Profiles of many fragments, beside what comparing each item with all before it makes of them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, StringArray};
@@ -10,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::merge_until;
 use crate::union::lookup::MOST_SCANNED;
 
 /// What `identityMap` becomes; each identity is known by its `id`.
@@ -339,4 +341,38 @@ fn column_of_memberships(rows: &[&[String]]) -> Column {
     let (names, ones) = (vec!["ups"; rows.len()], vec![1; rows.len()]);
     let outer: ArrayRef = Arc::new(map(entries, parts, ones, names, Arc::new(inner)));
     Column::new(&ty, &[Some(outer)]).expect("a column")
+}
+
+#[test]
+fn the_union_of_one_long_profile_hears_that_it_is_to_stop() {
+    let many = 0..10_000;
+    let identity = |n: usize| json!({"id": n.to_string(), "namespace": {"code": "A"}});
+    let item = |n: usize| json!({"id": n.to_string(), "primary": null});
+    let segments = object(
+        many.clone()
+            .map(|n| (n.to_string(), json!({"status": null}))),
+    );
+    let namespaces = object(many.clone().map(|n| (n.to_string(), json!([]))));
+    let items: Vec<Value> = many.clone().map(item).collect();
+    let identities: Vec<Value> = many.map(identity).collect();
+    for (field, ty, value) in [
+        ("identities", identities_type(), json!(identities)),
+        ("identityMap", identity_map_type(), json!({"A": items})),
+        ("identityMap", identity_map_type(), namespaces),
+        (
+            "segmentMembership",
+            segment_type(),
+            json!({"ups": segments}),
+        ),
+    ] {
+        let source = testing::array(&ty, &[value]);
+        let column = Column::new(&ty.data_type(), &[Some(source)]).expect("a column");
+        let mut groups = Groups::default();
+        groups.push([RowRef::new(0, 0)]);
+        let asked = Cell::new(0);
+        let is_to_stop = || asked.replace(asked.get() + 1) == 2;
+        let merged = merge_until(&[(field, &column)], &groups, &is_to_stop);
+        assert!(matches!(merged, Err(Error::Stopped)), "{field}");
+        assert_eq!(asked.get(), 3, "{field}");
+    }
 }
