@@ -128,13 +128,18 @@ impl Drop for Chunks {
 }
 
 impl Work {
+    fn is_to_stop(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed) || self.progress.is_cancelled()
+    }
+
     fn make(&self, number: usize) -> Result<MergedRows> {
-        if self.abandoned.load(Ordering::Relaxed) {
+        if self.is_to_stop() {
             return Err(decode::Error::Cancelled.into());
         }
-        self.progress.check()?;
         let people = self.people.rows(number, self.pipeline.sources());
-        let mut made = self.pipeline.rows(&people, self.matches.as_ref())?;
+        let mut made = self
+            .pipeline
+            .rows(&people, self.matches.as_ref(), &|| self.is_to_stop())?;
         if let Some(schema) = &self.plain {
             made.rows = unpack(&made.rows, schema)?;
         }

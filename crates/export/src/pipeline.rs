@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
-use merge::{Groups, merge};
+use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
 use xdm::{Class, FieldType, PersonKey};
@@ -75,7 +75,10 @@ impl Pipeline {
             schema: Arc::new(Schema::empty()),
             sources,
         };
-        pipeline.schema = pipeline.rows(&PeopleRows::default(), None)?.rows.schema();
+        pipeline.schema = pipeline
+            .rows(&PeopleRows::default(), None, &|| false)?
+            .rows
+            .schema();
         Ok(pipeline)
     }
 
@@ -104,11 +107,12 @@ impl Pipeline {
         keys
     }
 
-    /// Selects, merges and projects the profiles of some people.
+    /// Selects, merges and projects the profiles of some people, unless it is to stop meanwhile.
     pub(crate) fn rows(
         &self,
         people: &PeopleRows,
         matches: Option<&MembershipMatches>,
+        is_to_stop: &dyn Fn() -> bool,
     ) -> Result<MergedRows> {
         let selected = self.select(people, matches);
         let fields: Vec<(&str, &Column)> = self
@@ -116,9 +120,10 @@ impl Pipeline {
             .iter()
             .map(|(name, column)| (name.as_str(), column))
             .collect();
-        let mut merged = merge(&fields, &selected.fragments)?;
+        let mut merged = merge_unless_stopped(&fields, &selected.fragments, is_to_stop)?;
         if let Some(column) = &self.identity_map {
-            let mut united = merge(&[("identityMap", column)], &self.with_events(&selected))?;
+            let groups = self.with_events(&selected);
+            let mut united = merge_unless_stopped(&[("identityMap", column)], &groups, is_to_stop)?;
             for (name, array) in &mut merged {
                 if name == "identityMap"
                     && let Some((_, own)) = united.pop()
@@ -297,6 +302,17 @@ struct Selected {
     by_namespace: BTreeMap<String, u64>,
 }
 
+fn merge_unless_stopped(
+    fields: &[(&str, &Column)],
+    groups: &Groups,
+    is_to_stop: &dyn Fn() -> bool,
+) -> Result<MergedFields> {
+    merge_until(fields, groups, is_to_stop).map_err(|error| match error {
+        merge::Error::Arrow(error) => error.into(),
+        merge::Error::Stopped => decode::Error::Cancelled.into(),
+    })
+}
+
 fn rows_of(range: &EventRange) -> impl Iterator<Item = RowRef> + use<> {
     let source = range.source;
     (range.start..range.end).map(move |row| RowRef::new(source, row))
@@ -320,4 +336,28 @@ fn to_struct(parts: Vec<(String, ArrayRef)>, length: usize) -> Result<ArrayRef> 
         None,
         length,
     )?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ExportRequest, UnionSchemas, snapshot_of};
+    use arrow::datatypes::DataType;
+    use xdm::Dataset;
+
+    #[test]
+    fn a_merge_that_is_to_stop_ends_as_cancelled() {
+        let mut dataset = Dataset::new("5b020a27e7040801dedba61a", "loyalty", Class::Profile);
+        dataset.primary_identity = Some("email=Email".to_owned());
+        let schema = Schema::new(vec![Field::new("email", DataType::Utf8, true)]);
+        let unions = UnionSchemas::of([(&dataset, &schema)]).expect("union schemas");
+        let [policy, _] = merge::MergePolicy::built_in();
+        let plan = Plan::new(&ExportRequest::default(), policy, &unions).expect("a plan");
+        let snapshot = snapshot_of(&[], &unions).expect("a snapshot");
+        let pipeline = Pipeline::new(&snapshot, &plan).expect("a pipeline");
+        let rows = |is_to_stop| pipeline.rows(&PeopleRows::default(), None, is_to_stop);
+        let error = rows(&|| true).err().expect("an error");
+        assert!(error.is_cancelled(), "{error}");
+        assert!(rows(&|| false).is_ok());
+    }
 }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Field};
-use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
 
-use crate::Groups;
-use crate::union;
+use crate::error::Result;
+use crate::stop::Stop;
+use crate::{Groups, union};
 
 /// Merged fields of some profiles: names and arrays of one value a profile.
 pub type MergedFields = Vec<(String, ArrayRef)>;
@@ -20,15 +20,29 @@ pub type MergedFields = Vec<(String, ArrayRef)>;
 /// `segmentMembership`, which are united.
 ///
 /// # Errors
-/// An array that grows past what its offsets can count.
-pub fn merge(fields: &[(&str, &Column)], groups: &Groups) -> Result<MergedFields, ArrowError> {
+/// [`Error::Arrow`](crate::Error::Arrow): an array grows past what its offsets can count.
+pub fn merge(fields: &[(&str, &Column)], groups: &Groups) -> Result<MergedFields> {
+    merge_until(fields, groups, &|| false)
+}
+
+/// [`merge`] that can be interrupted: it asks `is_to_stop` before each leaf and, where items are
+/// united, every few thousand of them.
+///
+/// # Errors
+/// Those of [`merge`], and [`Error::Stopped`](crate::Error::Stopped) once `is_to_stop` says so.
+pub fn merge_until(
+    fields: &[(&str, &Column)],
+    groups: &Groups,
+    is_to_stop: &dyn Fn() -> bool,
+) -> Result<MergedFields> {
+    let mut stop = Stop::new(is_to_stop);
     let single = single_rows(groups);
     fields
         .iter()
         .map(|(name, column)| {
             let array = match union::kind(name, column) {
-                Some(kind) => union::merge(kind, column, groups)?,
-                None => merge_column(column, groups, single.as_deref())?,
+                Some(kind) => union::merge(kind, column, groups, &mut stop)?,
+                None => merge_column(column, groups, single.as_deref(), &stop)?,
             };
             Ok(((*name).to_owned(), array))
         })
@@ -51,18 +65,20 @@ fn merge_column(
     column: &Column,
     groups: &Groups,
     single: Option<&[RowRef]>,
-) -> Result<ArrayRef, ArrowError> {
+    stop: &Stop<'_>,
+) -> Result<ArrayRef> {
+    stop.check()?;
     if let Some(rows) = single {
-        return column.interleave(rows);
+        return Ok(column.interleave(rows)?);
     }
     let Child::Struct(fields, columns) = column.child() else {
         let winners: Vec<RowRef> = groups.iter().map(|rows| column.first_valid(rows)).collect();
-        return column.interleave(&winners);
+        return Ok(column.interleave(&winners)?);
     };
     let children = columns
         .iter()
-        .map(|child| merge_column(child, groups, None))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|child| merge_column(child, groups, None, stop))
+        .collect::<Result<Vec<_>>>()?;
     let valid: Vec<bool> = groups
         .iter()
         .map(|rows| rows.iter().any(|at| column.is_valid(*at)))

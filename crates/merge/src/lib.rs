@@ -29,12 +29,15 @@
 //! ```
 
 mod attributes;
+mod error;
 mod groups;
 mod policy;
 mod priority;
+mod stop;
 mod union;
 
-pub use attributes::{MergedFields, merge};
+pub use attributes::{MergedFields, merge, merge_until};
+pub use error::{Error, Result};
 pub use groups::Groups;
 pub use policy::{
     AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,

@@ -9,6 +9,8 @@ use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
 
 use crate::Groups;
+use crate::error::{Error, Result};
+use crate::stop::Stop;
 
 mod lookup;
 mod namespaces;
@@ -46,11 +48,13 @@ pub(crate) fn merge(
     kind: UnionKind,
     column: &Column,
     groups: &Groups,
-) -> Result<ArrayRef, ArrowError> {
+    stop: &mut Stop<'_>,
+) -> Result<ArrayRef> {
+    stop.check()?;
     match kind {
-        UnionKind::IdentityMap => identity_map(column, groups),
-        UnionKind::Identities => identities(column, groups),
-        UnionKind::SegmentMembership => segment_membership(column, groups),
+        UnionKind::IdentityMap => identity_map(column, groups, stop),
+        UnionKind::Identities => identities(column, groups, stop),
+        UnionKind::SegmentMembership => segment_membership(column, groups, stop),
     }
 }
 
@@ -72,9 +76,11 @@ struct Lists {
 }
 
 impl Lists {
-    fn close(&mut self, end: usize, valid: bool) {
-        self.offsets.push(end as i32);
+    fn close(&mut self, end: usize, valid: bool) -> Result<()> {
+        let end = i32::try_from(end).map_err(|_| ArrowError::OffsetOverflowError(end))?;
+        self.offsets.push(end);
         self.valid.push(valid);
+        Ok(())
     }
 
     fn finish(self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
@@ -89,12 +95,12 @@ impl Lists {
     }
 }
 
-fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+fn identity_map(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> Result<ArrayRef> {
     let Child::Map(namespaces, lists) = column.child() else {
-        return column.interleave(&[]);
+        return Ok(column.interleave(&[])?);
     };
     let Child::List(items) = lists.child() else {
-        return column.interleave(&[]);
+        return Ok(column.interleave(&[])?);
     };
     let ids = part(items, "id");
     let id = |at: RowRef| ids.and_then(|ids| ids.text(at));
@@ -104,11 +110,13 @@ fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError
     for rows in groups.iter() {
         entries.clear();
         for entry in rows.iter().flat_map(|at| column.range(*at)) {
+            stop.count()?;
             if !lists.is_valid(entry) {
                 continue;
             }
             let (identities, lookup) = entries.of(namespaces, entry);
             for item in lists.range(entry).filter(|item| items.is_valid(*item)) {
+                stop.count()?;
                 let known = !identities.is_empty()
                     && id(item).is_some_and(|one| {
                         lookup.contains(one, identities.len(), |at| id(identities[at]))
@@ -121,20 +129,20 @@ fn identity_map(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError
         for (key, identities) in entries.iter() {
             key_rows.push(*key);
             item_rows.extend_from_slice(identities);
-            values.close(item_rows.len(), true);
+            values.close(item_rows.len(), true)?;
         }
-        maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+        maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)))?;
     }
     let values = list_array(lists, items, values, &item_rows)?;
     map_array(column, namespaces.interleave(&key_rows)?, values, maps)
 }
 
-fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+fn segment_membership(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> Result<ArrayRef> {
     let Child::Map(namespaces, inner) = column.child() else {
-        return column.interleave(&[]);
+        return Ok(column.interleave(&[])?);
     };
     let Child::Map(segments, memberships) = inner.child() else {
-        return column.interleave(&[]);
+        return Ok(column.interleave(&[])?);
     };
     let (mut outer_maps, mut inner_maps) = (Lists::default(), Lists::default());
     let (mut key_rows, mut member_rows) = (Vec::new(), Vec::new());
@@ -142,6 +150,7 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
     for rows in groups.iter() {
         entries.clear();
         for entry in rows.iter().flat_map(|at| column.range(*at)) {
+            stop.count()?;
             if !inner.is_valid(entry) {
                 continue;
             }
@@ -149,6 +158,7 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
             // Within one map a segment stands once; it takes a second map to compete.
             let others = members.len();
             for member in inner.range(entry).filter(|m| memberships.is_valid(*m)) {
+                stop.count()?;
                 let known = others > 0
                     && lookup.contains(segments.text(member), others, |at| {
                         Some(segments.text(members[at]))
@@ -161,9 +171,9 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
         for (key, members) in entries.iter() {
             key_rows.push(*key);
             member_rows.extend_from_slice(members);
-            inner_maps.close(member_rows.len(), true);
+            inner_maps.close(member_rows.len(), true)?;
         }
-        outer_maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+        outer_maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)))?;
     }
     let values = map_array(
         inner,
@@ -179,9 +189,9 @@ fn segment_membership(column: &Column, groups: &Groups) -> Result<ArrayRef, Arro
     )
 }
 
-fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> {
+fn identities(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> Result<ArrayRef> {
     let Child::List(items) = column.child() else {
-        return column.interleave(&[]);
+        return Ok(column.interleave(&[])?);
     };
     let ids = part(items, "id");
     let codes = part(items, "namespace").and_then(|namespace| part(namespace, "code"));
@@ -198,6 +208,7 @@ fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> 
         known.clear();
         lookup.clear();
         for item in rows.iter().flat_map(|at| column.range(*at)) {
+            stop.count()?;
             match identity(item) {
                 Some(one) if lookup.contains(one, known.len(), |at| Some(known[at])) => continue,
                 Some(one) => known.push(one),
@@ -206,17 +217,12 @@ fn identities(column: &Column, groups: &Groups) -> Result<ArrayRef, ArrowError> 
             }
             item_rows.push(item);
         }
-        lists.close(item_rows.len(), rows.iter().any(|at| column.is_valid(*at)));
+        lists.close(item_rows.len(), rows.iter().any(|at| column.is_valid(*at)))?;
     }
     list_array(column, items, lists, &item_rows)
 }
 
-fn list_array(
-    column: &Column,
-    items: &Column,
-    lists: Lists,
-    rows: &[RowRef],
-) -> Result<ArrayRef, ArrowError> {
+fn list_array(column: &Column, items: &Column, lists: Lists, rows: &[RowRef]) -> Result<ArrayRef> {
     let DataType::List(item) = column.data_type() else {
         return Err(not_a("list"));
     };
@@ -230,12 +236,7 @@ fn list_array(
     )?))
 }
 
-fn map_array(
-    column: &Column,
-    keys: ArrayRef,
-    values: ArrayRef,
-    maps: Lists,
-) -> Result<ArrayRef, ArrowError> {
+fn map_array(column: &Column, keys: ArrayRef, values: ArrayRef, maps: Lists) -> Result<ArrayRef> {
     let DataType::Map(entries, _) = column.data_type() else {
         return Err(not_a("map"));
     };
@@ -254,8 +255,8 @@ fn map_array(
     )?))
 }
 
-fn not_a(what: &str) -> ArrowError {
-    ArrowError::SchemaError(format!("a field that is united is no {what}"))
+fn not_a(what: &str) -> Error {
+    ArrowError::SchemaError(format!("a field that is united is no {what}")).into()
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
+use std::cell::Cell;
+
 use arrow::array::AsArray;
 use serde_json::{Value, json};
 use xdm::{FieldType, testing};
 
 use super::*;
+use crate::Error;
 
 /// One field of profiles, each given by the values of its fragments, best first.
 fn merged(ty: &FieldType, profiles: &[&[Value]]) -> Vec<Value> {
@@ -124,4 +127,28 @@ fn what_lies_under_a_null_object_is_no_value() {
     let nulls = NullBuffer::from(vec![false, true]);
     let source: ArrayRef = Arc::new(StructArray::new(fields, columns, Some(nulls)));
     assert_eq!(merged_array(&source, &[2]), [json!({"age": 2})]);
+}
+
+#[test]
+fn a_merge_that_is_to_stop_ends_before_the_next_leaf() {
+    let person = testing::object([("a", testing::LONG), ("b", testing::LONG)]);
+    let source = testing::array(&person, &[json!({"a": 1}), json!({"b": 2})]);
+    let column = Column::new(&person.data_type(), &[Some(source)]).expect("a column");
+    let mut groups = Groups::default();
+    groups.push([RowRef::new(0, 0), RowRef::new(0, 1)]);
+    let merge_for = |answers: usize| {
+        let asked = Cell::new(0);
+        let is_to_stop = || asked.replace(asked.get() + 1) == answers;
+        let merged = merge_until(&[("person", &column)], &groups, &is_to_stop);
+        (merged, asked.get())
+    };
+    for answers in 0..3 {
+        let (merged, asked) = merge_for(answers);
+        assert!(matches!(merged, Err(Error::Stopped)), "{merged:?}");
+        assert_eq!(asked, answers + 1);
+    }
+    let (merged, asked) = merge_for(3);
+    let merged = merged.expect("merged fields");
+    assert_eq!(testing::values(&merged[0].1), [json!({"a": 1, "b": 2})]);
+    assert_eq!(asked, 3, "once for the object and each of its leaves");
 }

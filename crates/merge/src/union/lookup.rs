@@ -3,7 +3,7 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Up to this many items are scanned: measured, tables are faster from some 20 of them on.
+/// Up to this many items are scanned; measured, a table is faster from some 20 to 30 of them on.
 pub(super) const MOST_SCANNED: usize = 16;
 
 /// Finds items of a growing list by their keys: by a scan while they are few, with a table beyond.
@@ -12,20 +12,17 @@ pub(super) const MOST_SCANNED: usize = 16;
 /// without a key is never found. It may grow between two questions, and must not shrink.
 #[derive(Default)]
 pub(super) struct Lookup {
-    /// For each key, the first place among the first `listed` that has it.
-    table: HashTable<u32>,
+    /// For each key, its hash and the first place among the first `entered` that has it; where there are
+    /// none, what an earlier list left.
+    table: HashTable<(u64, u32)>,
     hasher: DefaultHashBuilder,
-    listed: usize,
+    entered: usize,
 }
 
 impl Lookup {
     /// Makes it ready for another list.
     pub(super) fn clear(&mut self) {
-        if self.listed > 0 {
-            // To empty a table takes as long as it is large, and the next list may be short.
-            self.table = HashTable::new();
-            self.listed = 0;
-        }
+        self.entered = 0;
     }
 
     /// Whether one of the list's `length` items has the key.
@@ -51,45 +48,43 @@ impl Lookup {
         if length <= MOST_SCANNED {
             return (0..length).find(|at| key_at(*at) == key);
         }
-        self.find_listed(&key, length, key_at)
+        self.find_in_table(&key, length, key_at)
     }
 
     #[inline(never)]
-    fn find_listed<K: Hash + Eq>(
+    fn find_in_table<K: Hash + Eq>(
         &mut self,
         key: &Option<K>,
         length: usize,
         key_at: impl Fn(usize) -> Option<K>,
     ) -> Option<usize> {
-        self.list(length, &key_at);
+        self.enter(length, &key_at);
         let hash = self.hasher.hash_one(key);
-        let found = self.table.find(hash, |at| key_at(*at as usize) == *key);
-        found.map(|at| *at as usize)
+        let is_key = |(other, at): &(u64, u32)| *other == hash && key_at(*at as usize) == *key;
+        self.table.find(hash, is_key).map(|(_, at)| *at as usize)
     }
 
     /// Enters the items that came since the last question.
-    fn list<K: Hash + Eq>(&mut self, length: usize, key_at: &impl Fn(usize) -> Option<K>) {
+    fn enter<K: Hash + Eq>(&mut self, length: usize, key_at: &impl Fn(usize) -> Option<K>) {
         let Self {
             table,
             hasher,
-            listed,
+            entered,
         } = self;
-        let hash = |key: &Option<K>| hasher.hash_one(key);
-        for at in *listed..length {
+        if *entered == 0 {
+            // To empty a table takes as long as it is large, and this list may be short.
+            *table = HashTable::with_capacity(2 * length);
+        }
+        for at in *entered..length {
             let key = key_at(at);
-            if key.is_none() {
-                continue;
-            }
-            let entry = table.entry(
-                hash(&key),
-                |other| key_at(*other as usize) == key,
-                |other| hash(&key_at(*other as usize)),
-            );
+            let hash = hasher.hash_one(&key);
+            let is_key = |(other, at): &(u64, u32)| *other == hash && key_at(*at as usize) == key;
+            let entry = table.entry(hash, is_key, |(hash, _)| *hash);
             if let Entry::Vacant(entry) = entry {
                 // Arrow's offsets count no further.
-                entry.insert(at as u32);
+                entry.insert((hash, at as u32));
             }
         }
-        *listed = length;
+        *entered = length;
     }
 }

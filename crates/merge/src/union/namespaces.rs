@@ -9,6 +9,7 @@ use super::lookup::Lookup;
 pub(super) struct NoCase<'a>(pub(super) &'a str);
 
 impl PartialEq for NoCase<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(other.0)
     }

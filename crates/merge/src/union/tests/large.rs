@@ -1,5 +1,6 @@
 //! Profiles of many fragments, beside what comparing each item with all before it makes of them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, StringArray};
@@ -8,9 +9,9 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::Map;
 
 use super::*;
+use crate::merge_until;
 use crate::union::lookup::MOST_SCANNED;
 
 /// What `identityMap` becomes; each identity is known by its `id`.
@@ -93,9 +94,9 @@ fn place_of<'a, T>(entries: &mut Vec<(&'a str, Vec<T>)>, namespace: &'a str) -> 
     })
 }
 
-fn object<'a>(entries: impl Iterator<Item = (&'a str, Value)>) -> Value {
-    let entries = entries.map(|(key, value)| (key.to_owned(), value));
-    Value::Object(entries.collect::<Map<_, _>>())
+fn object(entries: impl Iterator<Item = (impl Into<String>, Value)>) -> Value {
+    let entries = entries.map(|(key, value)| (key.into(), value));
+    Value::Object(entries.collect())
 }
 
 fn identities_type() -> FieldType {
@@ -130,7 +131,7 @@ fn map_of(
     most: usize,
 ) -> impl Strategy<Value = Value> {
     let map = btree_map(keys, or_null(values), 0..most);
-    map.prop_map(|map| Value::Object(map.into_iter().collect()))
+    map.prop_map(|map| object(map.into_iter()))
 }
 
 /// Some profiles: the fragments of each, of which `fragment` makes one from the numbers of names.
@@ -206,15 +207,11 @@ fn namespaces_keep_the_spelling_with_priority_however_many_there_are() {
         .map(|n| entry(format!("Name{n}"), "first"))
         .collect();
     profile.extend((0..many).map(|n| entry(format!("nAME{n}"), "second")));
-    let expected: Map<String, Value> = (0..many)
-        .map(|n| {
-            let both = ["first", "second"].map(|id| json!({"id": id, "primary": null}));
-            (format!("Name{n}"), json!(both))
-        })
-        .collect();
+    let both = json!([{"id": "first", "primary": null}, {"id": "second", "primary": null}]);
+    let expected = object((0..many).map(|n| (format!("Name{n}"), both.clone())));
     assert_eq!(
         merged("identityMap", &identity_map_type(), &[&profile]),
-        texts(&[Value::Object(expected)])
+        texts(&[expected])
     );
 }
 
@@ -225,7 +222,7 @@ fn ascii_alone_has_no_case_in_namespaces_and_ids_have_it_however_many_there_are(
     let segments = |keys: &[&str]| {
         let keys = names().chain(keys.iter().map(|key| (*key).to_owned()));
         let status = || json!({"status": null});
-        json!({"ups": object_of(keys.map(|key| (key, status())))})
+        json!({"ups": object(keys.map(|key| (key, status())))})
     };
     assert_eq!(
         merged(
@@ -238,7 +235,7 @@ fn ascii_alone_has_no_case_in_namespaces_and_ids_have_it_however_many_there_are(
 
     let namespaces = |keys: &[&str]| {
         let keys = names().chain(keys.iter().map(|key| (*key).to_owned()));
-        object_of(keys.map(|key| (key, json!([{"id": "x", "primary": null}]))))
+        object(keys.map(|key| (key, json!([{"id": "x", "primary": null}]))))
     };
     assert_eq!(
         merged(
@@ -248,10 +245,6 @@ fn ascii_alone_has_no_case_in_namespaces_and_ids_have_it_however_many_there_are(
         ),
         texts(&[namespaces(&["Ä", "ä"])])
     );
-}
-
-fn object_of(entries: impl Iterator<Item = (String, Value)>) -> Value {
-    Value::Object(entries.collect())
 }
 
 #[test]
@@ -301,10 +294,10 @@ fn items_without_an_identity_all_stay_and_null_ones_all_go_however_many_there_ar
 /// Maps of our own making hold a segment once; those of others are taken as they are.
 #[test]
 fn a_segment_that_one_map_has_twice_competes_with_those_of_other_maps_alone() {
-    for (unique, kept) in [(1, 4), (3 * MOST_SCANNED, 3 * MOST_SCANNED + 3)] {
+    for (unique, kept) in [(1, 6), (3 * MOST_SCANNED, 3 * MOST_SCANNED + 5)] {
         let mut first: Vec<String> = (0..unique).map(|n| n.to_string()).collect();
         first.extend(["0", "0", "0"].map(str::to_owned));
-        let second = ["0".to_owned(), "0".to_owned()];
+        let second = ["0", "another", "another"].map(str::to_owned);
         let column = column_of_memberships(&[&first, &second]);
         let mut groups = Groups::default();
         groups.push([RowRef::new(0, 0), RowRef::new(0, 1)]);
@@ -348,4 +341,38 @@ fn column_of_memberships(rows: &[&[String]]) -> Column {
     let (names, ones) = (vec!["ups"; rows.len()], vec![1; rows.len()]);
     let outer: ArrayRef = Arc::new(map(entries, parts, ones, names, Arc::new(inner)));
     Column::new(&ty, &[Some(outer)]).expect("a column")
+}
+
+#[test]
+fn the_union_of_one_long_profile_hears_that_it_is_to_stop() {
+    let many = 0..10_000;
+    let identity = |n: usize| json!({"id": n.to_string(), "namespace": {"code": "A"}});
+    let item = |n: usize| json!({"id": n.to_string(), "primary": null});
+    let segments = object(
+        many.clone()
+            .map(|n| (n.to_string(), json!({"status": null}))),
+    );
+    let namespaces = object(many.clone().map(|n| (n.to_string(), json!([]))));
+    let items: Vec<Value> = many.clone().map(item).collect();
+    let identities: Vec<Value> = many.map(identity).collect();
+    for (field, ty, value) in [
+        ("identities", identities_type(), json!(identities)),
+        ("identityMap", identity_map_type(), json!({"A": items})),
+        ("identityMap", identity_map_type(), namespaces),
+        (
+            "segmentMembership",
+            segment_type(),
+            json!({"ups": segments}),
+        ),
+    ] {
+        let source = testing::array(&ty, &[value]);
+        let column = Column::new(&ty.data_type(), &[Some(source)]).expect("a column");
+        let mut groups = Groups::default();
+        groups.push([RowRef::new(0, 0)]);
+        let asked = Cell::new(0);
+        let is_to_stop = || asked.replace(asked.get() + 1) == 2;
+        let merged = merge_until(&[(field, &column)], &groups, &is_to_stop);
+        assert!(matches!(merged, Err(Error::Stopped)), "{field}");
+        assert_eq!(asked.get(), 3, "{field}");
+    }
 }
