@@ -65,11 +65,11 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
     let objects = caller
         .on_store(move |store| {
             let mut objects = Map::new();
-            let rows = rows(store)?;
-            let datasets = store.catalog().datasets()?.into_iter();
-            let wanted = datasets.filter(|d| name.as_ref().is_none_or(|name| d.name == *name));
-            for dataset in wanted.skip(start as usize).take(limit as usize) {
-                let object = some(object(store, &dataset, &rows)?, properties.as_deref());
+            let mut datasets = store.catalog().datasets()?;
+            datasets.retain(|d| name.as_ref().is_none_or(|name| d.name == *name));
+            let wanted = counted(store, datasets)?.into_iter();
+            for (dataset, rows) in wanted.skip(start as usize).take(limit as usize) {
+                let object = some(object(store, &dataset, rows)?, properties.as_deref());
                 objects.insert(dataset.id, object);
             }
             Ok(Value::Object(objects))
@@ -95,9 +95,9 @@ pub(crate) async fn get_dataset(
     let properties = query.text("properties");
     let object = caller
         .on_store(move |store| {
-            let dataset = find(store, &id)?;
-            let object = object(store, &dataset, &rows(store)?)?;
-            let object = some(object, properties.as_deref());
+            let found = counted(store, vec![find(store, &id)?])?.pop();
+            let (dataset, rows) = found.ok_or_else(|| no_dataset(&id))?;
+            let object = some(object(store, &dataset, rows)?, properties.as_deref());
             Ok(json!({dataset.id: object}))
         })
         .await?;
@@ -146,19 +146,24 @@ fn reference(id: &str) -> Value {
 
 fn find(store: &Store, id: &str) -> Answer<Dataset> {
     let found = store.catalog().dataset(id)?.filter(|d| d.id == id);
-    found.ok_or_else(|| Problem::not_found(format!("no dataset {id:?}")))
+    found.ok_or_else(|| no_dataset(id))
 }
 
-/// How many records each dataset has.
-fn rows(store: &Store) -> Answer<HashMap<String, u64>> {
-    let datasets = store.stats()?.datasets.into_iter();
-    Ok(datasets
-        .map(|dataset| (dataset.id, dataset.records))
-        .collect())
+fn no_dataset(id: &str) -> Problem {
+    Problem::not_found(format!("no dataset {id:?}"))
+}
+
+/// Datasets, each with the number of its records. The figures are read after the datasets, so one that
+/// they lack was deleted meanwhile, and is left out.
+fn counted(store: &Store, datasets: Vec<Dataset>) -> Answer<Vec<(Dataset, u64)>> {
+    let figures = store.stats()?.datasets.into_iter();
+    let rows: HashMap<String, u64> = figures.map(|of| (of.id, of.records)).collect();
+    let with_rows = |dataset: Dataset| rows.get(&dataset.id).map(|rows| (dataset, *rows));
+    Ok(datasets.into_iter().filter_map(with_rows).collect())
 }
 
 /// A dataset in the platform's form, with its number of records besides.
-fn object(store: &Store, dataset: &Dataset, rows: &HashMap<String, u64>) -> Answer<Value> {
+fn object(store: &Store, dataset: &Dataset, rows: u64) -> Answer<Value> {
     let catalog = store.catalog();
     let newest = catalog.batches(&BatchQuery {
         limit: Some(1),
@@ -188,7 +193,7 @@ fn object(store: &Store, dataset: &Dataset, rows: &HashMap<String, u64>) -> Answ
         "viewId": dataset.id,
         "files": format!("@/dataSets/{0}/views/{0}/files", dataset.id),
         "schemaRef": schema_ref,
-        "rows": rows.get(&dataset.id).copied().unwrap_or(0),
+        "rows": rows,
         "fileDescription": dataset.file_description.clone().unwrap_or_else(Dataset::default_file_description),
     });
     if let (Some(batch), Some(object)) = (newest.first(), object.as_object_mut()) {
@@ -208,4 +213,30 @@ fn table_name(name: &str) -> String {
         }
     };
     name.chars().map(fit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use profile_export::store::Scope;
+
+    use super::*;
+
+    #[test]
+    fn a_dataset_that_was_deleted_meanwhile_is_not_told_as_an_empty_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Scope::default()).expect("a store");
+        let make = |name: &str| {
+            let body = json!({"name": name, "schemaRef": {"id": "https://ns.adobe.com/acme/x"}});
+            let body: DatasetBody = serde_json::from_value(body).expect("a body");
+            let made = store.catalog().create_dataset(body.into_dataset());
+            made.expect("a dataset")
+        };
+        let read = vec![make("goes"), make("stays")];
+        let deleted = store.catalog().delete_dataset(&read[0].id);
+        deleted.expect("deleted");
+        let stays = read[1].id.clone();
+        let counted = counted(&store, read).expect("the figures");
+        let counted: Vec<_> = counted.into_iter().map(|(d, rows)| (d.id, rows)).collect();
+        assert_eq!(counted, [(stays, 0)]);
+    }
 }
