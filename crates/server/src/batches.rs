@@ -48,7 +48,7 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
                 .map(|batch| {
                     (
                         batch.id.clone(),
-                        some(object(&batch), properties.as_deref()),
+                        some(json!(shown(batch)), properties.as_deref()),
                     )
                 })
                 .collect();
@@ -68,7 +68,7 @@ pub(crate) async fn get_batch(caller: ReadAccess, Path(id): Path<String>) -> Ans
     let object = caller
         .on_store(move |store| {
             let batch = find(store, &id)?;
-            Ok(json!({id: object(&batch)}))
+            Ok(json!({id: shown(batch)}))
         })
         .await?;
     Ok(Json(object))
@@ -80,11 +80,12 @@ pub(crate) fn find(store: &Store, id: &str) -> Answer<Batch> {
 }
 
 /// A batch in the platform's form; where its files lie is nobody's business outside.
-fn object(batch: &Batch) -> Value {
-    let mut object = json!({"version": "1.0.0", "tags": {}, "errors": []});
-    if let (Value::Object(object), Value::Object(body)) = (&mut object, json!(batch)) {
-        object.extend(body);
-        object.remove("folder");
+fn shown(batch: Batch) -> Batch {
+    Batch {
+        version: Some(batch.version.unwrap_or_else(|| "1.0.0".to_owned())),
+        tags: Some(batch.tags.unwrap_or_default()),
+        errors: Some(batch.errors.unwrap_or_default()),
+        folder: None,
+        ..batch
     }
-    object
 }

@@ -9,7 +9,7 @@ use profile_export::platform::{
 use profile_export::request::MergePolicy;
 use profile_export::store::Scope;
 use profile_export::xdm::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -306,21 +306,38 @@ fn policy_of(mut body: Value) -> Answer<MergePolicy> {
 }
 
 /// A merge policy in the platform's form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    ims_org_id: &'a str,
+    sandbox: Sandbox<'a>,
+    is_active_on_edge: bool,
+    #[serde(flatten)]
+    policy: &'a MergePolicy,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sandbox<'a> {
+    sandbox_id: &'a str,
+    sandbox_name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    default: bool,
+}
+
 fn object(policy: &MergePolicy, scope: &Scope) -> Value {
-    let mut object = json!({
-        "imsOrgId": scope.org,
-        "sandbox": {
-            "sandboxId": scope.sandbox,
-            "sandboxName": scope.sandbox,
-            "type": "production",
-            "default": scope.sandbox == "prod",
+    json!(Shown {
+        ims_org_id: &scope.org,
+        sandbox: Sandbox {
+            sandbox_id: &scope.sandbox,
+            sandbox_name: &scope.sandbox,
+            kind: "production",
+            default: scope.sandbox == "prod",
         },
-        "isActiveOnEdge": false,
-    });
-    if let (Value::Object(object), Value::Object(policy)) = (&mut object, json!(policy)) {
-        object.extend(policy);
-    }
-    object
+        is_active_on_edge: false,
+        policy,
+    })
 }
 
 /// The paths that a change may name; the platform writes them with dots.
