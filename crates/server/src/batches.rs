@@ -46,10 +46,8 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
             let batches = store.catalog().batches(&wanted)?.into_iter();
             let objects: Map<String, Value> = batches
                 .map(|batch| {
-                    (
-                        batch.id.clone(),
-                        some(json!(shown(batch)), properties.as_deref()),
-                    )
+                    let id = batch.id.clone();
+                    (id, some(json!(shown(batch)), properties.as_deref()))
                 })
                 .collect();
             Ok(Value::Object(objects))
