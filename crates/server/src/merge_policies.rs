@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Problem, if_there};
 use crate::query::Query;
 use crate::schemas::{
     BulkResults, MergePolicyObject, MergePolicyPage, MergePolicyRequest, PatchRequest, Problems,
@@ -151,7 +151,8 @@ pub(crate) async fn create_merge_policy(
     let made = caller
         .on_store(move |store| {
             let catalog = store.catalog();
-            if !policy.id.is_empty() && merge_policy(catalog, &policy.id, None).is_ok() {
+            if !policy.id.is_empty() && if_there(merge_policy(catalog, &policy.id, None))?.is_some()
+            {
                 return Err(Problem::conflict(format!(
                     "id: there is a merge policy {:?} already; PUT makes a new version",
                     policy.id

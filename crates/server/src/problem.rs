@@ -89,6 +89,15 @@ impl From<CatalogError> for Problem {
     }
 }
 
+/// What was found; `None` where there is no such thing. That it could not be looked for is an error.
+pub(crate) fn if_there<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({

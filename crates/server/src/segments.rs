@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Problem, if_there};
 use crate::query::Query;
 use crate::schemas::{Problems, SegmentObject, SegmentPage};
 
@@ -57,8 +57,10 @@ pub(crate) async fn create_segment(
 ) -> Answer<Json<Value>> {
     let made = caller
         .on_store(move |store| {
-            let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
-            if !id.is_empty() && segment(store.catalog(), id).is_ok() {
+            // An ID that is no text is refused below, with everything else that is no definition.
+            if let Some(id) = body.get("id").and_then(Value::as_str)
+                && if_there(segment(store.catalog(), id))?.is_some()
+            {
                 return Err(Problem::conflict(format!(
                     "id: there is a segment definition {id:?} already"
                 )));

@@ -193,6 +193,9 @@ fn segment_definitions_are_created_listed_and_choose_the_policy() {
     let made = server.post(SEGMENTS, &body).is(200);
     assert_eq!(made["id"], "mine");
     server.post(SEGMENTS, &body).refuses(409, "mine");
+    for id in [json!(7), json!(null), json!("")] {
+        server.post(SEGMENTS, &json!({"id": id})).refuses(400, "id");
+    }
     assert_eq!(
         server.get(&format!("{SEGMENTS}/mine")).is(200)["name"],
         "Mine"

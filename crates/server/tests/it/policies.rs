@@ -1,5 +1,6 @@
 //! Merge policies over HTTP.
 
+use profile_export::store::DocumentKind;
 use serde_json::{Value, json};
 
 use crate::serving::{POLICIES, Serving};
@@ -161,4 +162,20 @@ fn bad_policies_are_refused() {
     server
         .delete(&format!("{POLICIES}/timestampOrdered-none-mp"))
         .refuses(400, "timestampOrdered-none-mp");
+}
+
+#[test]
+fn a_policy_that_cannot_be_looked_for_is_not_taken_for_none() {
+    let server = Serving::empty();
+    let store = server.store();
+    let broken = json!({"id": "broken", "version": "one"}).into();
+    let kind = DocumentKind::MergePolicy;
+    store
+        .catalog()
+        .put_document(kind, "broken", 1, &broken)
+        .unwrap();
+    let new = json!({"id": "new", "name": "New", "attributeMerge": {"type": "timestampOrdered"}});
+    server.post(POLICIES, &new).refuses(500, "log");
+    let made = store.catalog().document(kind, "new", None).unwrap();
+    assert!(made.is_none());
 }
