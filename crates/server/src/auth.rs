@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use headers::HeaderMapExt;
 use headers::authorization::{Authorization, Bearer};
 use profile_export::store::{Scope, Store};
@@ -77,10 +77,6 @@ impl FromRequestParts<Arc<App>> for WriteAccess {
 }
 
 fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
-    let text = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(str::trim).filter(|value| !value.is_empty())
-    };
     let bearer = headers.typed_get::<Authorization<Bearer>>();
     let bearer = bearer.filter(|bearer| !bearer.token().is_empty());
     let bearer = bearer.ok_or_else(|| {
@@ -95,18 +91,15 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
             Problem::new(StatusCode::UNAUTHORIZED, "Authorization: unknown token")
         })?),
     };
-    if text("x-api-key").is_none() {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "x-api-key: missing or empty",
-        ));
-    }
-    let name = |header: &str| match text(header) {
-        Some(name) if name.len() <= LONGEST_NAME => Ok(name.to_owned()),
-        Some(_) => Err(Problem::bad_request(format!(
-            "{header}: longer than {LONGEST_NAME} bytes"
-        ))),
-        None => Err(Problem::bad_request(format!("{header}: missing or empty"))),
+    text(headers, "x-api-key").map_err(|problem| Problem::new(StatusCode::FORBIDDEN, problem))?;
+    let name = |header: &str| {
+        let name = text(headers, header).map_err(Problem::bad_request)?;
+        if name.len() > LONGEST_NAME {
+            return Err(Problem::bad_request(format!(
+                "{header}: longer than {LONGEST_NAME} bytes"
+            )));
+        }
+        Ok(name.to_owned())
     };
     let org = name("x-gw-ims-org-id")?;
     let sandbox = name("x-sandbox-name")?;
@@ -127,4 +120,17 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
     }
     tracing::debug!(token = known.name, "signed in");
     Ok((Scope { org, sandbox }, known.rights))
+}
+
+/// What a header says.
+///
+/// # Errors
+/// It is missing, empty, or not in ASCII; the error says which.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
+    let value = headers.get(name).map(HeaderValue::to_str);
+    let value = value.transpose().map_err(|_| {
+        format!("{name}: found other bytes than printable ASCII; allowed are those alone")
+    })?;
+    let value = value.map(str::trim).filter(|value| !value.is_empty());
+    value.ok_or_else(|| format!("{name}: missing or empty"))
 }

@@ -41,6 +41,9 @@ fn each_of_the_four_headers_is_required() {
         ask("x-sandbox-name", None).refuses(400, "x-sandbox-name");
         let long = "s".repeat(201);
         ask("x-sandbox-name", Some(&long)).refuses(400, "200 bytes");
+        // They are there, so they are not told as missing.
+        ask("x-api-key", Some("clé")).refuses(403, "x-api-key: found other bytes");
+        ask("x-sandbox-name", Some("café")).refuses(400, "x-sandbox-name: found other bytes");
     }
     let answer = server.ask("GET", JOBS, &but("authorization", None), b"");
     assert!(answer.header("www-authenticate").starts_with("Bearer"));
