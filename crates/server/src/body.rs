@@ -18,42 +18,68 @@ impl<T: for<'de> Deserialize<'de>> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Answer<Self> {
-        let limit = app.settings.max_body;
-        let reading = axum::body::to_bytes(request.into_body(), limit);
-        let body = in_time(app, reading).await?.map_err(|_| {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body broke off or is larger than {limit} bytes"),
-            )
-        })?;
+        let limit = app.settings.max_body as u64;
+        let mut pieces = Pieces::new(request.into_body(), "body", limit);
+        let reading = async {
+            let mut body = Vec::new();
+            while let Some(piece) = pieces.next().await? {
+                body.extend_from_slice(&piece);
+            }
+            Ok::<_, Problem>(body)
+        };
+        let body = in_time(app, reading).await??;
         Ok(Self(read_json(&body)?))
     }
 }
 
-/// A body piece by piece, as far as it is not longer than the settings allow and its sender does not
-/// fall silent.
-pub(crate) struct Pieces {
+/// A file that is uploaded, piece by piece, as far as it is not longer than the settings allow and its
+/// sender does not fall silent.
+pub(crate) struct Upload<'a> {
+    app: &'a App,
+    pieces: Pieces,
+}
+
+impl<'a> Upload<'a> {
+    pub(crate) fn new(app: &'a App, body: Body) -> Self {
+        let pieces = Pieces::new(body, "file", app.settings.max_upload);
+        Self { app, pieces }
+    }
+
+    pub(crate) async fn next(&mut self) -> Answer<Option<Bytes>> {
+        in_time(self.app, self.pieces.next()).await?
+    }
+}
+
+/// A body piece by piece, up to a limit.
+struct Pieces {
     body: BodyDataStream,
+    /// What it is called.
+    name: &'static str,
+    limit: u64,
     left: u64,
 }
 
 impl Pieces {
-    pub(crate) fn new(app: &App, body: Body) -> Self {
+    fn new(body: Body, name: &'static str, limit: u64) -> Self {
         Self {
             body: body.into_data_stream(),
-            left: app.settings.max_upload,
+            name,
+            limit,
+            left: limit,
         }
     }
 
-    pub(crate) async fn next(&mut self, app: &App) -> Answer<Option<Bytes>> {
-        let Some(piece) = in_time(app, self.body.next()).await? else {
+    async fn next(&mut self) -> Answer<Option<Bytes>> {
+        let Self { name, limit, .. } = *self;
+        let Some(piece) = self.body.next().await else {
             return Ok(None);
         };
-        let piece = piece.map_err(|_| Problem::bad_request("the body broke off before its end"))?;
+        let piece = piece
+            .map_err(|_| Problem::bad_request(format!("the {name} broke off before its end")))?;
         self.left = self.left.checked_sub(piece.len() as u64).ok_or_else(|| {
             Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the file is larger than {} bytes", app.settings.max_upload),
+                format!("the {name} is larger than {limit} bytes"),
             )
         })?;
         Ok(Some(piece))

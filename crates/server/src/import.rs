@@ -12,7 +12,7 @@ use profile_export::store::{Batch, Store};
 
 use crate::app::App;
 use crate::auth::{ReadAccess, WriteAccess};
-use crate::body::{JsonBody, Pieces};
+use crate::body::{JsonBody, Upload};
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{IncomingBatch, Problems, UploadedFile};
@@ -72,8 +72,8 @@ pub(crate) async fn upload_file(
         })
         .await?;
     // Writing to the page cache: quicker than handing each piece to another thread.
-    let mut pieces = Pieces::new(&app, body);
-    while let Some(piece) = pieces.next(&app).await? {
+    let mut upload = Upload::new(&app, body);
+    while let Some(piece) = upload.next().await? {
         file.write(&piece)?;
     }
     caller

@@ -59,14 +59,18 @@ fn bodies_heads_and_files_have_a_largest_size() {
 #[test]
 fn a_sender_that_falls_silent_is_given_up() {
     let server = Serving::with(|settings| settings.request_timeout = Duration::from_millis(200));
-    let headers: String = HEADERS
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let head =
-        format!("POST {JOBS} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: 10\r\n\r\n{{");
-    let answer = server.raw(head.as_bytes());
+    let request = head("POST", JOBS, "content-length: 10") + "{";
+    let answer = server.raw(request.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_not_told_as_too_large() {
+    let server = Serving::empty();
+    let request = head("POST", JOBS, "transfer-encoding: chunked") + "no length\r\n";
+    let answer = server.raw(request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("the body broke off"), "{answer}");
 }
 
 #[test]
@@ -98,4 +102,13 @@ fn what_is_not_there_is_told_in_the_same_form() {
     let answer = server.send("PUT", JOBS, &json!({}));
     answer.refuses(405, "Allow");
     assert!(answer.header("allow").contains("GET"));
+}
+
+/// The head of a request with what every one carries, and one line more.
+fn head(method: &str, path: &str, line: &str) -> String {
+    let headers: String = HEADERS
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{line}\r\n\r\n")
 }
