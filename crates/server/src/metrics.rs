@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use axum::http::Method;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,7 +15,7 @@ use crate::problem::{Answer, Problem};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Request {
-    method: String,
+    method: &'static str,
     /// The route's pattern, not the path: there are few of them.
     route: String,
     status: u16,
@@ -81,9 +82,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn count_request(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub(crate) fn count_request(&self, method: &Method, route: &str, status: u16, took: Duration) {
         let request = Request {
-            method: method.to_owned(),
+            method: label(method),
             route: route.to_owned(),
             status,
         };
@@ -111,5 +112,22 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|e| Problem::internal(&e))?;
         Ok(text)
+    }
+}
+
+/// The methods that HTTP names, and one word for all others: anybody may send any word there is, and a
+/// series is never forgotten.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "other",
     }
 }

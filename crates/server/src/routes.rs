@@ -104,8 +104,7 @@ async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     };
     let took = started.elapsed();
     let status = response.status().as_u16();
-    app.metrics
-        .count_request(method.as_str(), &route, status, took);
+    app.metrics.count_request(&method, &route, status, took);
     tracing::info!(
         request_id = id.as_ref().and_then(|id| id.to_str().ok()),
         %method,

@@ -99,6 +99,22 @@ fn health_and_metrics_need_no_headers() {
 }
 
 #[test]
+fn methods_that_http_does_not_name_are_counted_as_one() {
+    let server = Serving::empty();
+    for method in ["BREW", "brew", &"X".repeat(5000), "get"] {
+        server.raw(
+            format!("{method} / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        );
+    }
+    let answer = server.ask("GET", "/metrics", &[], b"");
+    let text = String::from_utf8(answer.body).unwrap();
+    let wanted = "http_requests_total{method=\"other\",route=\"/\",status=\"405\"} 4";
+    assert!(text.contains(wanted), "{text}");
+    assert!(!text.contains("BREW") && text.len() < 10_000, "{text}");
+}
+
+#[test]
 fn every_answer_has_a_request_id_and_a_kind_that_is_no_guess() {
     let server = Serving::empty();
     let ask = |path, id: &str| {
