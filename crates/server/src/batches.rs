@@ -1,12 +1,12 @@
 //! Batches: `/data/foundation/catalog/batches`.
 
 use axum::Json;
-use axum::extract::Path;
 use profile_export::store::{Batch, BatchQuery, Store};
 use serde_json::{Map, Value, json};
 
 use crate::auth::ReadAccess;
 use crate::datasets::{page, some};
+use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, Problems};

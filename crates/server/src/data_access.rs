@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange};
@@ -17,6 +16,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::auth::ReadAccess;
 use crate::batches::find;
+use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{BatchFiles, ParquetFile, Problems};

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use profile_export::platform::DatasetBody;
@@ -13,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
+use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, ObjectReferences, Problems};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use profile_export::platform::{Incoming, IncomingBody};
@@ -13,6 +13,7 @@ use profile_export::store::{Batch, Store};
 use crate::app::App;
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::{JsonBody, Upload};
+use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{IncomingBatch, Problems, UploadedFile};

@@ -1,7 +1,6 @@
 //! Export jobs: `/data/core/ups/export/jobs`.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use profile_export::jobs::{
     Job, JobList, JobPage, cancel_job, create_job, get_job as get, list_jobs as list,
@@ -10,6 +9,7 @@ use profile_export::request::ExportRequest;
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
+use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{ExportJob, ExportJobPage, Problems};

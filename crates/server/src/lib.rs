@@ -33,6 +33,7 @@ mod metrics;
 mod openapi;
 mod operation;
 mod page;
+mod path;
 mod problem;
 mod query;
 mod queue;

@@ -1,7 +1,6 @@
 //! Merge policies: `/data/core/ups/config/mergePolicies`.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use profile_export::platform::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy,
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
+use crate::path::Path;
 use crate::problem::{Answer, Problem, if_there};
 use crate::query::Query;
 use crate::schemas::{

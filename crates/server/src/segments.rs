@@ -1,12 +1,12 @@
 //! Segment definitions: `/data/core/ups/segment/definitions`.
 
 use axum::Json;
-use axum::extract::Path;
 use profile_export::platform::{put_segment, segment, segments};
 use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
+use crate::path::Path;
 use crate::problem::{Answer, Problem, if_there};
 use crate::query::Query;
 use crate::schemas::{Problems, SegmentObject, SegmentPage};

@@ -99,6 +99,8 @@ fn connections_and_requests_too_many_are_told_to_come_back() {
 fn what_is_not_there_is_told_in_the_same_form() {
     let server = Serving::empty();
     server.get("/nowhere").refuses(404, "/nowhere");
+    let no_text = server.get(&format!("{JOBS}/%FF"));
+    no_text.refuses(400, "UTF-8");
     let answer = server.send("PUT", JOBS, &json!({}));
     answer.refuses(405, "Allow");
     assert!(answer.header("allow").contains("GET"));
