@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use profile_export::store::{Scope, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
@@ -16,24 +17,39 @@ pub(crate) struct App {
     pub(crate) tokens: Option<Tokens>,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
-    /// One for each request that is worked on.
-    pub(crate) permits: tokio::sync::Semaphore,
+    /// One for each piece of work on a store. Who waits for a body, or sends one, needs none.
+    pub(crate) permits: Arc<Semaphore>,
     /// The API's description, as JSON.
     pub(crate) openapi: String,
 }
 
 impl App {
-    /// Does blocking work on the store in a scope, away from the threads that move bytes.
+    /// Does blocking work on the store in a scope, away from the threads that move bytes. What is too
+    /// much at a time waits.
     pub(crate) async fn on_store<T: Send + 'static>(
         self: &Arc<Self>,
         scope: &Scope,
         work: impl FnOnce(&Store) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
+        let permit = self.permit().await?;
         let (app, scope) = (Arc::clone(self), scope.clone());
-        self.blocking(move || work(&*app.stores.get(&scope)?)).await
+        self.blocking(move || {
+            // Until the work is done, whether or not its client still waits.
+            let _permit = permit;
+            work(&*app.stores.get(&scope)?)
+        })
+        .await
     }
 
-    /// Does blocking work.
+    async fn permit(&self) -> Answer<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        match tokio::time::timeout(self.settings.request_timeout, permit).await {
+            Ok(permit) => permit.map_err(|closed| Problem::internal(&closed)),
+            Err(_) => Err(Problem::busy("too many requests at a time")),
+        }
+    }
+
+    /// Does blocking work, however much there is.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Answer<T> + Send + 'static,

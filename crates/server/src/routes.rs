@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::SemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::propagate_header::PropagateHeaderLayer;
 use tower_http::set_header::{SetRequestHeaderLayer, SetResponseHeaderLayer};
@@ -91,15 +90,15 @@ pub(crate) fn all(app: Arc<App>, api: Router<Arc<App>>) -> Router {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives every request a place among those that are worked on, and a line in the log.
+/// Gives every request a line in the log, and takes those alone that are meant for this server.
 async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request.headers().get(REQUEST_ID).cloned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let response = match admit(&app, request.headers()).await {
-        Ok(_permit) => next.run(request).await,
+    let response = match check_host(&app, request.headers()) {
+        Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
     let took = started.elapsed();
@@ -127,18 +126,14 @@ fn request_id(request: &Request) -> Option<HeaderValue> {
     }
 }
 
-async fn admit<'a>(app: &'a App, headers: &HeaderMap) -> Answer<SemaphorePermit<'a>> {
+/// A page from elsewhere whose name was made to lead here must not reach an open server.
+fn check_host(app: &App, headers: &HeaderMap) -> Answer<()> {
     let is_local = host::is_local(headers)?;
     if app.tokens.is_none() && !is_local {
-        // A page from elsewhere whose name was made to lead here must not reach an open server.
         return Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "Host: without a token file only localhost and loopback addresses are answered",
         ));
     }
-    let place = app.permits.acquire();
-    match tokio::time::timeout(app.settings.request_timeout, place).await {
-        Ok(Ok(permit)) => Ok(permit),
-        _ => Err(Problem::busy("too many requests at a time")),
-    }
+    Ok(())
 }

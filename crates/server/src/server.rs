@@ -88,7 +88,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let (api, description) = routes::api();
         let app = Arc::new(App {
-            permits: Semaphore::new(settings.max_requests),
+            permits: Arc::new(Semaphore::new(settings.max_requests)),
             settings,
             stores,
             tokens,

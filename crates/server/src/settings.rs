@@ -17,7 +17,8 @@ pub struct Settings {
     pub max_waiting_jobs: u32,
     /// How many connections are open at a time; more are told to come back.
     pub max_connections: usize,
-    /// How many requests are worked on at a time; more wait, at the most for `request_timeout`.
+    /// How many requests work on the store at a time; more wait, at the most for `request_timeout`.
+    /// Those whose bodies are on their way, `/health` and `/metrics` are not among them.
     pub max_requests: usize,
     /// How long a request may take to arrive or wait, and its sender be silent.
     pub request_timeout: Duration,

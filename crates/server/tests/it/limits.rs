@@ -1,7 +1,8 @@
 //! What is too much is told so, and nothing happened.
 
+use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -74,11 +75,52 @@ fn a_body_that_breaks_off_is_not_told_as_too_large() {
 }
 
 #[test]
-fn connections_and_requests_too_many_are_told_to_come_back() {
+fn senders_whose_bodies_do_not_come_keep_nobody_waiting() {
+    let server = Serving::empty();
+    let dataset = server.target();
+    let body = json!({"datasetId": dataset, "inputFormat": {"format": "json"}});
+    let batch = server.post(IMPORT, &body).is(201);
+    let upload = format!(
+        "{IMPORT}/{}/datasets/{dataset}/files/a",
+        batch["id"].as_str().unwrap()
+    );
+    let slow: Vec<TcpStream> = (0..140)
+        .map(|i| {
+            let (method, path) = [("POST", JOBS), ("PUT", &upload)][i % 2];
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            let request = head(method, path, "content-length: 10") + "{";
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    // Each has been read as far as it goes.
+    server.until(|| metric(&server, "http_connections").filter(|open| *open >= 140));
+    std::thread::sleep(Duration::from_millis(200));
+    let start = Instant::now();
+    server.ask("GET", "/health", &[], b"").is(200);
+    server.get(JOBS).is(200);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    drop(slow);
+}
+
+#[test]
+fn work_too_much_at_a_time_is_told_to_come_back_but_health_and_metrics_are_told() {
+    let server = Serving::with(|settings| {
+        settings.max_requests = 0;
+        settings.request_timeout = Duration::from_millis(200);
+    });
+    let answer = server.get(JOBS);
+    answer.refuses(503, "too many requests");
+    assert_eq!(answer.header("retry-after"), "1");
+    server.ask("GET", "/health", &[], b"").is(200);
+    assert_eq!(server.ask("GET", "/metrics", &[], b"").status, 200);
+}
+
+#[test]
+fn connections_too_many_are_told_to_come_back() {
     let server = Serving::with(|settings| settings.max_connections = 2);
-    let address = server.url.strip_prefix("http://").unwrap();
     let idle: Vec<TcpStream> = (0..2)
-        .map(|_| TcpStream::connect(address).unwrap())
+        .map(|_| TcpStream::connect(server.address()).unwrap())
         .collect();
     // The idle ones are taken first.
     std::thread::sleep(Duration::from_millis(200));
@@ -113,4 +155,13 @@ fn head(method: &str, path: &str, line: &str) -> String {
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{line}\r\n\r\n")
+}
+
+/// The number that a metric says.
+fn metric(server: &Serving, name: &str) -> Option<u64> {
+    let answer = server.ask("GET", "/metrics", &[], b"");
+    let text = String::from_utf8(answer.body).unwrap();
+    let start = format!("profile_export_{name} ");
+    text.lines()
+        .find_map(|line| line.strip_prefix(&start)?.parse().ok())
 }

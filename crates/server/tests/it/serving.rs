@@ -171,9 +171,13 @@ impl Serving {
         }
     }
 
+    pub fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
     /// Sends bytes as they are and reads until the other side is done.
     pub fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        let mut stream = TcpStream::connect(self.address()).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
             .unwrap();
