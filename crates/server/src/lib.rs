@@ -43,6 +43,7 @@ mod segments;
 mod server;
 mod settings;
 mod stores;
+mod timed_writes;
 mod tokens;
 mod workers;
 

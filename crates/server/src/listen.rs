@@ -18,6 +18,7 @@ use tower::{Layer, ServiceExt};
 use tower_http::normalize_path::NormalizePathLayer;
 
 use crate::app::App;
+use crate::timed_writes::TimedWrites;
 
 /// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
@@ -54,6 +55,7 @@ pub(crate) async fn serve(
             continue;
         };
         let _ = stream.set_nodelay(true);
+        let stream = TimedWrites::new(stream, app.settings.write_timeout);
         let service = NormalizePathLayer::trim_trailing_slash().layer(router.clone());
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let answer = service.clone().oneshot(request.map(Body::new));

@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_requests: usize,
     /// How long a request may take to arrive or wait, and its sender be silent.
     pub request_timeout: Duration,
+    /// How long a client may read nothing of an answer before its connection is ended.
+    pub write_timeout: Duration,
     /// The largest JSON body, in bytes.
     pub max_body: usize,
     /// The largest file of an incoming batch, in bytes.
@@ -43,6 +45,7 @@ impl Settings {
             max_connections: 2048,
             max_requests: 64,
             request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             max_body: 1 << 20,
             max_upload: 4 << 30,
             grace: Duration::from_secs(20),

@@ -117,6 +117,22 @@ fn work_too_much_at_a_time_is_told_to_come_back_but_health_and_metrics_are_told(
 }
 
 #[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let server = Serving::with(|settings| settings.write_timeout = Duration::from_secs(1));
+    let open = || metric(&server, "http_connections");
+    server.until(|| (open() == Some(1)).then_some(()));
+    let mut deaf = TcpStream::connect(server.address()).unwrap();
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    // Far more answers than all buffers on the way hold.
+    deaf.write_all(request.repeat(500).as_bytes()).unwrap();
+    server.until(|| (open() == Some(2)).then_some(()));
+    let start = Instant::now();
+    server.until(|| (open() == Some(1)).then_some(()));
+    assert!(start.elapsed() < Duration::from_secs(10));
+    drop(deaf);
+}
+
+#[test]
 fn connections_too_many_are_told_to_come_back() {
     let server = Serving::with(|settings| settings.max_connections = 2);
     let idle: Vec<TcpStream> = (0..2)
