@@ -342,7 +342,7 @@ fn object(policy: &MergePolicy, scope: &Scope) -> Value {
 }
 
 /// The paths that a change may name; the platform writes them with dots.
-const CHANGEABLE: [&str; 7] = [
+pub(crate) const CHANGEABLE: [&str; 7] = [
     "/name",
     "/schema.name",
     "/identityGraph.type",

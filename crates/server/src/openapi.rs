@@ -3,37 +3,33 @@
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, Info, OpenApi, OpenApiBuilder};
 
 use crate::schemas;
 
-/// What the handlers can't say: the title, the headers and the shape of problems.
-#[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(schemas::Problem, schemas::ExportJob, schemas::MergePolicyObject)))]
-struct Shared;
-
-/// The description before the handlers are added.
+/// The description before the handlers are added: what they can't say, the title, the headers and the
+/// shape of problems.
 pub(crate) fn start() -> OpenApi {
     let mut info = Info::new("Profile Export", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "Export jobs over a local profile store, with the paths and bodies of the platform's own API."
             .to_owned(),
     );
-    let mut shared = <Shared as utoipa::OpenApi>::openapi();
-    let headers = ["x-api-key", "x-gw-ims-org-id", "x-sandbox-name"];
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let mut components = ComponentsBuilder::new()
+        .schema_from::<schemas::Problem>()
+        .schema_from::<schemas::ExportJob>()
+        .schema_from::<schemas::MergePolicyObject>()
+        .security_scheme("bearer", SecurityScheme::Http(bearer));
     let mut requirement = SecurityRequirement::new("bearer", [""; 0]);
-    if let Some(components) = &mut shared.components {
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        for header in headers {
-            let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(header)));
-            components.add_security_scheme(header, key);
-            requirement = requirement.add(header, [""; 0]);
-        }
+    for header in ["x-api-key", "x-gw-ims-org-id", "x-sandbox-name"] {
+        let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(header)));
+        components = components.security_scheme(header, key);
+        requirement = requirement.add(header, [""; 0]);
     }
     OpenApiBuilder::new()
         .info(info)
-        .components(shared.components)
+        .components(Some(components.build()))
         .security(Some([requirement]))
         .build()
 }

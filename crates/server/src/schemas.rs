@@ -5,18 +5,25 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-use utoipa::openapi::{Content, RefOr, Response, ResponseBuilder, Schema};
+use profile_export::jobs::JobStatus;
+use profile_export::store::BatchStatus;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ArrayItems, KnownFormat, ObjectBuilder, SchemaFormat,
+    SchemaType, Type,
+};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-/// Gives names to JSON schemas.
+use crate::merge_policies::CHANGEABLE;
+
+/// Gives names to schemas.
 macro_rules! schemas {
-    ($($name:ident => $schema:tt)*) => {$(
+    ($($name:ident => $schema:expr;)*) => {$(
         pub(crate) struct $name;
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                from_json(json!($schema))
+                $schema.into()
             }
         }
 
@@ -28,236 +35,174 @@ macro_rules! schemas {
     )*};
 }
 
-fn from_json(schema: Value) -> RefOr<Schema> {
-    // The texts below are fixed, and a test reads the description.
-    serde_json::from_value(schema).unwrap_or_default()
+schemas! {
+    Problem => object(["status", "title", "detail"])
+        .description(Some("What went wrong; detail names the field, the parameter or the header."))
+        .property("status", integer())
+        .property("title", string())
+        .property("detail", string());
+
+    ExportJob => object([
+            "id", "jobType", "profileInstanceId", "destination", "schema", "mergePolicy", "status",
+            "requestId", "computeGatewayJobId", "metrics", "errors", "imsOrgId", "creationTime", "updateTime",
+        ])
+        .property("id", int64())
+        .property("jobType", one_of(["BATCH"]))
+        .property("profileInstanceId", one_of(["ups"]))
+        .property("destination", object(["datasetId", "dataSetId", "segmentPerBatch"])
+            .property("datasetId", string())
+            .property("dataSetId", string())
+            .property("segmentPerBatch", boolean())
+            .property("batchId", string())
+            .property("batches", list(object(["segmentId", "status", "batchId"]))))
+        .property("schema", object(["name"]))
+        .property("mergePolicy", object(["id", "version"]))
+        .property("fields", string())
+        .property("filter", object([]))
+        .property("additionalFields", object([]))
+        .property("status", one_of(JobStatus::ALL.iter().map(|status| status.word())))
+        .property("requestId", string())
+        .property("computeGatewayJobId", object([]))
+        .property("metrics", object(["totalTime"])
+            .property("totalTime", object(["startTimeInMs"]))
+            .property("profileExportTime", object([]))
+            .property("aCPDatasetWriteTime", object([]))
+            .property("totalExportedProfileCounter", integer())
+            .property("exportedProfileByNamespaceCounter", object([]))
+            .property("exportedProfileBySegmentCounter", object([]))
+            .property("totalExportedEventCounter", integer())
+            .property("totalWrittenBytes", integer()))
+        .property("errors", list(object(["code", "msg", "callStack"])))
+        .property("imsOrgId", string())
+        .property("creationTime", int64())
+        .property("updateTime", int64());
+
+    ExportJobPage => object(["records", "page", "link"])
+        .property("records", list(Ref::from_schema_name("ExportJob")))
+        .property("page", object(["sortField", "sort", "pageOffset", "pageSize"])
+            .property("sortField", string())
+            .property("sort", string())
+            .property("pageOffset", string())
+            .property("pageSize", integer()))
+        .property("link", object([]).property("next", string()));
+
+    ObjectReferences => list(string());
+
+    CatalogObjects => object([])
+        .description(Some("Objects by ID"))
+        .additional_properties(Some(object([])));
+
+    BatchFiles => object(["data", "_page"])
+        .property("data", list(object(["_links"])))
+        .property("_page", object(["limit", "count"]));
+
+    ParquetFile => bytes();
+
+    UploadedFile => bytes();
+
+    MergePolicyRequest => object([])
+        .property("id", string().description(Some("Given out where it is missing")))
+        .property("name", string())
+        .property("schema", strict(["name"]).property("name", string()))
+        .property("identityGraph", strict(["type"]).property("type", one_of(["none", "pdg"])))
+        .property("attributeMerge", strict(["type"])
+            .property("type", one_of(["timestampOrdered", "dataSetPrecedence"]))
+            .property("order", list(string()).description(Some("Dataset IDs, best first"))))
+        .property("default", boolean());
+
+    MergePolicyObject => object([
+            "id", "name", "version", "schema", "identityGraph", "attributeMerge", "default",
+            "updateEpoch", "imsOrgId", "sandbox", "isActiveOnEdge",
+        ])
+        .property("id", string())
+        .property("name", string())
+        .property("version", int64())
+        .property("schema", object(["name"]))
+        .property("identityGraph", object(["type"]))
+        .property("attributeMerge", object(["type"]))
+        .property("default", boolean())
+        .property("updateEpoch", int64())
+        .property("imsOrgId", string())
+        .property("sandbox", object([]))
+        .property("isActiveOnEdge", boolean());
+
+    MergePolicyPage => object(["_page", "children", "_links"])
+        .property("_page", object(["totalCount", "pageSize"]))
+        .property("children", list(Ref::from_schema_name("MergePolicyObject")))
+        .property("_links", object(["next"])
+            .property("next", object(["href"]).property("href", string())));
+
+    PatchRequest => list(strict(["op", "path", "value"])
+        .property("op", one_of(["add", "replace"]))
+        .property("path", one_of(CHANGEABLE))
+        .property("value", of_type(SchemaType::AnyValue)));
+
+    BulkResults => object(["results"])
+        .property("results", object([])
+            .additional_properties(Some(Ref::from_schema_name("MergePolicyObject"))));
+
+    SegmentObject => object([])
+        .property("id", string().min_length(Some(1)).description(Some("Given out where it is missing")))
+        .property("name", string())
+        .property("mergePolicyId", string());
+
+    SegmentPage => object(["segments", "page", "link"])
+        .property("segments", list(object([])))
+        .property("page", object(["totalCount", "totalPages"]))
+        .property("link", object([]));
+
+    IncomingBatch => object(["id", "status", "imsOrg", "relatedObjects", "created", "updated"])
+        .property("id", string())
+        .property("status", one_of(BatchStatus::ALL.iter().map(|status| status.word())))
+        .property("imsOrg", string())
+        .property("relatedObjects", list(object(["type", "id"])))
+        .property("created", int64())
+        .property("updated", int64())
+        .property("errors", list(object(["code", "description"])))
+        .property("metrics", object([]));
 }
 
-schemas! {
-    Problem => {
-        "type": "object",
-        "description": "What went wrong; detail names the field, the parameter or the header.",
-        "required": ["status", "title", "detail"],
-        "properties": {
-            "status": {"type": "integer"},
-            "title": {"type": "string"},
-            "detail": {"type": "string"}
-        }
-    }
-    ExportJob => {
-        "type": "object",
-        "required": [
-            "id", "jobType", "profileInstanceId", "destination", "schema", "mergePolicy", "status",
-            "requestId", "computeGatewayJobId", "metrics", "errors", "imsOrgId", "creationTime", "updateTime"
-        ],
-        "properties": {
-            "id": {"type": "integer", "format": "int64"},
-            "jobType": {"type": "string", "enum": ["BATCH"]},
-            "profileInstanceId": {"type": "string", "enum": ["ups"]},
-            "destination": {
-                "type": "object",
-                "required": ["datasetId", "dataSetId", "segmentPerBatch"],
-                "properties": {
-                    "datasetId": {"type": "string"},
-                    "dataSetId": {"type": "string"},
-                    "segmentPerBatch": {"type": "boolean"},
-                    "batchId": {"type": "string"},
-                    "batches": {
-                        "type": "array",
-                        "items": {"type": "object", "required": ["segmentId", "status", "batchId"]}
-                    }
-                }
-            },
-            "schema": {"type": "object", "required": ["name"]},
-            "mergePolicy": {"type": "object", "required": ["id", "version"]},
-            "fields": {"type": "string"},
-            "filter": {"type": "object"},
-            "additionalFields": {"type": "object"},
-            "status": {"type": "string", "enum": ["NEW", "PROCESSING", "SUCCEEDED", "FAILED", "CANCELLED"]},
-            "requestId": {"type": "string"},
-            "computeGatewayJobId": {"type": "object"},
-            "metrics": {
-                "type": "object",
-                "required": ["totalTime"],
-                "properties": {
-                    "totalTime": {"type": "object", "required": ["startTimeInMs"]},
-                    "profileExportTime": {"type": "object"},
-                    "aCPDatasetWriteTime": {"type": "object"},
-                    "totalExportedProfileCounter": {"type": "integer"},
-                    "exportedProfileByNamespaceCounter": {"type": "object"},
-                    "exportedProfileBySegmentCounter": {"type": "object"},
-                    "totalExportedEventCounter": {"type": "integer"},
-                    "totalWrittenBytes": {"type": "integer"}
-                }
-            },
-            "errors": {
-                "type": "array",
-                "items": {"type": "object", "required": ["code", "msg", "callStack"]}
-            },
-            "imsOrgId": {"type": "string"},
-            "creationTime": {"type": "integer", "format": "int64"},
-            "updateTime": {"type": "integer", "format": "int64"}
-        }
-    }
-    ExportJobPage => {
-        "type": "object",
-        "required": ["records", "page", "link"],
-        "properties": {
-            "records": {"type": "array", "items": {"$ref": "#/components/schemas/ExportJob"}},
-            "page": {
-                "type": "object",
-                "required": ["sortField", "sort", "pageOffset", "pageSize"],
-                "properties": {
-                    "sortField": {"type": "string"},
-                    "sort": {"type": "string"},
-                    "pageOffset": {"type": "string"},
-                    "pageSize": {"type": "integer"}
-                }
-            },
-            "link": {"type": "object", "properties": {"next": {"type": "string"}}}
-        }
-    }
-    ObjectReferences => {"type": "array", "items": {"type": "string"}}
-    CatalogObjects => {
-        "type": "object",
-        "description": "Objects by ID",
-        "additionalProperties": {"type": "object"}
-    }
-    BatchFiles => {
-        "type": "object",
-        "required": ["data", "_page"],
-        "properties": {
-            "data": {"type": "array", "items": {"type": "object", "required": ["_links"]}},
-            "_page": {"type": "object", "required": ["limit", "count"]}
-        }
-    }
-    ParquetFile => {"type": "string", "format": "binary"}
-    UploadedFile => {"type": "string", "format": "binary"}
-    MergePolicyRequest => {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "description": "Given out where it is missing"},
-            "name": {"type": "string"},
-            "schema": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["name"],
-                "properties": {"name": {"type": "string"}}
-            },
-            "identityGraph": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["type"],
-                "properties": {"type": {"type": "string", "enum": ["none", "pdg"]}}
-            },
-            "attributeMerge": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["type"],
-                "properties": {
-                    "type": {"type": "string", "enum": ["timestampOrdered", "dataSetPrecedence"]},
-                    "order": {"type": "array", "items": {"type": "string"}, "description": "Dataset IDs, best first"}
-                }
-            },
-            "default": {"type": "boolean"}
-        }
-    }
-    MergePolicyObject => {
-        "type": "object",
-        "required": [
-            "id", "name", "version", "schema", "identityGraph", "attributeMerge", "default",
-            "updateEpoch", "imsOrgId", "sandbox", "isActiveOnEdge"
-        ],
-        "properties": {
-            "id": {"type": "string"},
-            "name": {"type": "string"},
-            "version": {"type": "integer", "format": "int64"},
-            "schema": {"type": "object", "required": ["name"]},
-            "identityGraph": {"type": "object", "required": ["type"]},
-            "attributeMerge": {"type": "object", "required": ["type"]},
-            "default": {"type": "boolean"},
-            "updateEpoch": {"type": "integer", "format": "int64"},
-            "imsOrgId": {"type": "string"},
-            "sandbox": {"type": "object"},
-            "isActiveOnEdge": {"type": "boolean"}
-        }
-    }
-    MergePolicyPage => {
-        "type": "object",
-        "required": ["_page", "children", "_links"],
-        "properties": {
-            "_page": {"type": "object", "required": ["totalCount", "pageSize"]},
-            "children": {"type": "array", "items": {"$ref": "#/components/schemas/MergePolicyObject"}},
-            "_links": {
-                "type": "object",
-                "required": ["next"],
-                "properties": {
-                    "next": {
-                        "type": "object",
-                        "required": ["href"],
-                        "properties": {"href": {"type": "string"}}
-                    }
-                }
-            }
-        }
-    }
-    PatchRequest => {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["op", "path", "value"],
-            "properties": {
-                "op": {"type": "string", "enum": ["add", "replace"]},
-                "path": {"type": "string", "enum": [
-                    "/name", "/schema.name", "/identityGraph.type", "/attributeMerge.type",
-                    "/attributeMerge.order", "/default", "/isActiveOnEdge"
-                ]},
-                "value": {}
-            }
-        }
-    }
-    BulkResults => {
-        "type": "object",
-        "required": ["results"],
-        "properties": {
-            "results": {
-                "type": "object",
-                "additionalProperties": {"$ref": "#/components/schemas/MergePolicyObject"}
-            }
-        }
-    }
-    SegmentObject => {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "minLength": 1, "description": "Given out where it is missing"},
-            "name": {"type": "string"},
-            "mergePolicyId": {"type": "string"}
-        }
-    }
-    SegmentPage => {
-        "type": "object",
-        "required": ["segments", "page", "link"],
-        "properties": {
-            "segments": {"type": "array", "items": {"type": "object"}},
-            "page": {"type": "object", "required": ["totalCount", "totalPages"]},
-            "link": {"type": "object"}
-        }
-    }
-    IncomingBatch => {
-        "type": "object",
-        "required": ["id", "status", "imsOrg", "relatedObjects", "created", "updated"],
-        "properties": {
-            "id": {"type": "string"},
-            "status": {"type": "string", "enum": ["loading", "staged", "processing", "success", "failed", "aborted"]},
-            "imsOrg": {"type": "string"},
-            "relatedObjects": {"type": "array"},
-            "created": {"type": "integer", "format": "int64"},
-            "updated": {"type": "integer", "format": "int64"},
-            "errors": {"type": "array"},
-            "metrics": {"type": "object"}
-        }
-    }
+/// An object that has these properties at least.
+fn object<const N: usize>(required: [&str; N]) -> ObjectBuilder {
+    let object = of_type(Type::Object);
+    required.into_iter().fold(object, ObjectBuilder::required)
+}
+
+/// An object that has these properties and none that is not described.
+fn strict<const N: usize>(required: [&str; N]) -> ObjectBuilder {
+    object(required).additional_properties(Some(AdditionalProperties::FreeForm(false)))
+}
+
+fn list(items: impl Into<ArrayItems>) -> ArrayBuilder {
+    ArrayBuilder::new().items(items)
+}
+
+fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+    string().enum_values(Some(words))
+}
+
+fn string() -> ObjectBuilder {
+    of_type(Type::String)
+}
+
+fn bytes() -> ObjectBuilder {
+    string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+}
+
+fn integer() -> ObjectBuilder {
+    of_type(Type::Integer)
+}
+
+fn int64() -> ObjectBuilder {
+    integer().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+}
+
+fn boolean() -> ObjectBuilder {
+    of_type(Type::Boolean)
+}
+
+fn of_type(kind: impl Into<SchemaType>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(kind)
 }
 
 /// The answers that any request may get.
@@ -265,10 +210,7 @@ pub(crate) struct Problems;
 
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let content = || {
-            let reference = utoipa::openapi::Ref::from_schema_name("Problem");
-            Content::new(Some(reference))
-        };
+        let content = || Content::new(Some(Ref::from_schema_name("Problem")));
         [
             ("400", "The request can't be done as asked"),
             ("401", "No token, or one that nobody knows"),

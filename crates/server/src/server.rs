@@ -48,6 +48,9 @@ pub enum ServerError {
          listen on 127.0.0.1"
     )]
     Open(SocketAddr),
+    /// The description of the API can't be written down.
+    #[error("the description of the API: {0}; this is a mistake of the program")]
+    Description(serde_json::Error),
     /// Another server works on the store.
     #[error("{0} is served by another process already")]
     Busy(std::path::PathBuf),
@@ -94,7 +97,9 @@ impl Server {
             tokens,
             queue: Queue::default(),
             metrics: Metrics::default(),
-            openapi: description.to_pretty_json().unwrap_or_default(),
+            openapi: description
+                .to_pretty_json()
+                .map_err(ServerError::Description)?,
         });
         Ok(Self {
             router: routes::all(Arc::clone(&app), api),

@@ -33,6 +33,9 @@ fn the_description_has_every_operation_with_schemas_that_are_read() {
             "{name} could not be read: {schema}"
         );
     }
+    let patch = &schemas["PatchRequest"]["items"];
+    assert_eq!(patch["required"], json!(["op", "path", "value"]));
+    assert_eq!(patch["properties"]["value"], json!({}));
     let job = &schemas["ExportJob"]["properties"]["status"]["enum"];
     assert!(job.as_array().unwrap().contains(&json!("CANCELLED")));
     assert_eq!(
