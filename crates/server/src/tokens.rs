@@ -8,6 +8,7 @@ use hex::FromHex;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
+use store::FileLock;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// What a token's holder may do.
@@ -90,19 +91,31 @@ impl Tokens {
     }
 
     /// Makes a token and adds it to a file, which is made where it is missing; returns its text, which
-    /// is kept nowhere.
+    /// is kept nowhere. Several may be made at once: each waits for those before it.
     ///
     /// # Errors
     /// The file can't be read or written, the name is taken.
     pub fn create(path: &Path, new: NewToken) -> Result<String, TokenError> {
+        let lock_path = path.with_added_extension("lock");
+        let lock = FileLock::acquire(&lock_path).map_err(|e| TokenError {
+            path: lock_path,
+            problem: e.to_string(),
+        })?;
+        let made = Self::add(path, new);
+        // A lock that can't be deleted is the next one's.
+        let _ = lock.remove();
+        made
+    }
+
+    /// Adds a token to a file that nobody else changes meanwhile.
+    fn add(path: &Path, new: NewToken) -> Result<String, TokenError> {
         let refuse = |problem: String| TokenError {
             path: path.to_owned(),
             problem,
         };
-        let mut tokens = if path.exists() {
-            Self::read(path)?.tokens
-        } else {
-            Vec::new()
+        let mut tokens = match path.try_exists().map_err(|e| refuse(e.to_string()))? {
+            true => Self::read(path)?.tokens,
+            false => Vec::new(),
         };
         if tokens.iter().any(|token| token.name == new.name) {
             return Err(refuse(format!("there is a token {:?} already", new.name)));
@@ -135,18 +148,25 @@ impl Tokens {
 
 /// Replaces the file as a whole; only its owner may read it.
 fn write(path: &Path, tokens: &[Token]) -> io::Result<()> {
+    let aside = path.with_added_extension(catalog::new_id());
+    let written = write_aside(&aside, tokens).and_then(|()| fs::rename(&aside, path));
+    if written.is_err() {
+        // Where it was made at all.
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+fn write_aside(aside: &Path, tokens: &[Token]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let aside = path.with_extension("new");
     let mut file = fs::File::options()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
-        .open(&aside)?;
+        .open(aside)?;
     serde_json::to_writer_pretty(&mut file, tokens)?;
     file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(aside, path)
+    file.sync_all()
 }
 
 /// A digest from its hex digits, in either case.
@@ -160,19 +180,58 @@ fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Err
 mod tests {
     use super::*;
 
+    fn new_token(name: &str, rights: Rights) -> NewToken {
+        NewToken {
+            name: name.to_owned(),
+            org: "acme".to_owned(),
+            sandbox: "*".to_owned(),
+            rights,
+        }
+    }
+
+    #[test]
+    fn tokens_that_are_made_at_once_all_come_in_or_say_whose_name_is_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        let make = |name: &str| Tokens::create(&path, new_token(name, Rights::Read));
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let names = (0..16).map(|i| format!("token {}", i / 2));
+            let threads: Vec<_> = names.map(|name| scope.spawn(move || make(&name))).collect();
+            let made = threads.into_iter().map(|thread| thread.join());
+            made.map(|made| made.expect("no panic")).collect()
+        });
+        let tokens = Tokens::read(&path).expect("the file");
+        assert_eq!(tokens.tokens.len(), 8);
+        for (i, made) in made.iter().enumerate() {
+            match made {
+                Ok(text) => assert!(tokens.find(text).is_some()),
+                Err(taken) => {
+                    let wanted = format!("there is a token \"token {}\" already", i / 2);
+                    assert!(taken.to_string().contains(&wanted), "{taken}");
+                }
+            }
+        }
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 8);
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_looked_for_is_not_taken_for_a_missing_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tokens.json");
+        std::os::unix::fs::symlink("tokens.json", &path).expect("a link to itself");
+        let refused = Tokens::create(&path, new_token("first", Rights::Read));
+        let refused = refused.expect_err("a loop").to_string();
+        assert!(refused.contains("links"), "{refused}");
+        assert!(path.is_symlink());
+    }
+
     #[test]
     fn a_token_is_found_by_its_text_and_by_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("tokens.json");
-        let make = |name: &str, rights| {
-            let new = NewToken {
-                name: name.to_owned(),
-                org: "acme".to_owned(),
-                sandbox: "*".to_owned(),
-                rights,
-            };
-            Tokens::create(&path, new)
-        };
+        let make = |name: &str, rights| Tokens::create(&path, new_token(name, rights));
         let first = make("first", Rights::Read).expect("a token");
         let second = make("second", Rights::Write).expect("a token");
         make("second", Rights::Read).expect_err("the name is taken");
