@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use profile_export::store::{Scope, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
 
 use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
@@ -50,13 +51,10 @@ impl App {
     }
 
     /// Does blocking work, however much there is.
-    pub(crate) async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static, E: From<JoinError> + Send + 'static>(
         &self,
-        work: impl FnOnce() -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(answer) => answer,
-            Err(panic) => Err(Problem::internal(&panic)),
-        }
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        tokio::task::spawn_blocking(work).await?
     }
 }

@@ -37,6 +37,7 @@ mod path;
 mod problem;
 mod query;
 mod queue;
+mod retry;
 mod routes;
 mod schemas;
 mod segments;
@@ -45,6 +46,7 @@ mod settings;
 mod stores;
 mod timed_writes;
 mod tokens;
+mod work;
 mod workers;
 
 pub use server::{Server, ServerError};

@@ -14,7 +14,7 @@ use crate::problem::Answer;
 /// Whether the server works: 200 where its catalog answers
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Value>> {
     let shared = Arc::clone(&app);
-    app.blocking(move || Ok(shared.stores.any()?.catalog().waiting_jobs(1)?))
+    app.blocking(move || Answer::Ok(shared.stores.any()?.catalog().waiting_jobs(1)?))
         .await?;
     Ok(Json(
         json!({"status": "up", "version": env!("CARGO_PKG_VERSION")}),
@@ -25,7 +25,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Value>> {
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<impl IntoResponse> {
     let shared = Arc::clone(&app);
     let jobs = app
-        .blocking(move || Ok(shared.stores.any()?.catalog().count_jobs()?))
+        .blocking(move || Answer::Ok(shared.stores.any()?.catalog().count_jobs()?))
         .await?;
     let text = app.metrics.render(&jobs)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -5,6 +5,7 @@ use profile_export::platform::{Error, ErrorKind};
 use profile_export::request::RequestError;
 use profile_export::store::{CatalogError, StoreError};
 use serde_json::json;
+use tokio::task::JoinError;
 
 /// An answer that says what went wrong, in the platform's form.
 #[derive(Debug)]
@@ -86,6 +87,12 @@ impl From<StoreError> for Problem {
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         Error::from(error).into()
+    }
+}
+
+impl From<JoinError> for Problem {
+    fn from(panic: JoinError) -> Self {
+        Self::internal(&panic)
     }
 }
 

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{Answer, Problem};
+use crate::work::what_it_said;
 use crate::{
     batches, data_access, datasets, host, import, jobs, merge_policies, openapi, operation, page,
     segments,
@@ -72,9 +73,7 @@ pub(crate) fn all(app: Arc<App>, api: Router<Arc<App>>) -> Router {
         })
         .layer(CatchPanicLayer::custom(
             |panic: Box<dyn std::any::Any + Send>| {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-                Problem::internal(&text.unwrap_or("a panic")).into_response()
+                Problem::internal(&what_it_said(&*panic)).into_response()
             },
         ))
         // The last is the outermost: what surrounds a request knows its ID.

@@ -154,15 +154,15 @@ impl Server {
 async fn wind_down(app: &App) {
     let is_idle = async |limit: Duration| {
         let end = tokio::time::Instant::now() + limit;
-        while app.queue.count() > 0 && tokio::time::Instant::now() < end {
+        while app.queue.running() > 0 && tokio::time::Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        app.queue.count() == 0
+        app.queue.running() == 0
     };
     if is_idle(app.settings.grace).await {
         return;
     }
-    tracing::warn!(running = app.queue.count(), "cancelling what still runs");
+    tracing::warn!(running = app.queue.running(), "cancelling what still runs");
     app.queue.cancel();
     is_idle(Duration::from_secs(30)).await;
 }

@@ -1,17 +1,17 @@
 //! The workers: export jobs are run and incoming batches loaded in the background.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
 use profile_export::jobs::{JobStatus, RunOptions, run_job, sweep};
 use profile_export::platform::{Error, load_incoming};
-use profile_export::store::{BatchStatus, Scope};
+use profile_export::store::{Batch, BatchStatus, Scope};
 use tokio::sync::Semaphore;
 
 use crate::app::App;
-use crate::problem::{Answer, Problem};
-use crate::queue::Work;
+use crate::retry::Retry;
+use crate::work::{WorkError, on_a_thread};
 
 /// How often the catalog is looked at for what other programs put there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -21,7 +21,8 @@ const SWEEP: Duration = Duration::from_secs(10);
 /// Runs export jobs, so many side by side, until the queue is stopped.
 pub(crate) async fn run_jobs(app: Arc<App>) {
     let workers = Arc::new(Semaphore::new(app.settings.workers));
-    let mut swept = tokio::time::Instant::now();
+    let (mut looking, mut sweeping) = (Retry::default(), Retry::default());
+    let mut swept = Instant::now();
     loop {
         let Ok(worker) = Arc::clone(&workers).acquire_owned().await else {
             return;
@@ -29,54 +30,53 @@ pub(crate) async fn run_jobs(app: Arc<App>) {
         if app.queue.is_stopping() {
             return;
         }
-        if swept.elapsed() > SWEEP {
-            swept = tokio::time::Instant::now();
-            let shared = Arc::clone(&app);
-            let result = app
-                .blocking(move || Ok(sweep(&*shared.stores.any()?)?))
-                .await;
-            log(result);
+        if swept.elapsed() > SWEEP && sweeping.is_due() {
+            swept = Instant::now();
+            sweep_jobs(&app, &mut sweeping).await;
         }
-        let Some((scope, id)) = next_job(&app).await else {
-            let _ = tokio::time::timeout(LOOK, app.queue.jobs.notified()).await;
+        let Some((scope, id)) = next_job(&app, &mut looking).await else {
+            app.queue.jobs.wait(LOOK).await;
             continue;
         };
-        let work = Work::Job(id);
-        let progress = app.queue.begin(work.clone());
+        let progress = app.queue.jobs.begin(&id);
         let app = Arc::clone(&app);
         tokio::spawn(async move {
             let shared = Arc::clone(&app);
-            let result = app
-                .blocking(move || run(&shared, &scope, id, &progress))
-                .await;
-            if result.is_err() {
-                // It could not even be begun: not at once again.
-                tokio::time::sleep(LOOK).await;
-            }
-            log(result);
-            app.queue.end(&work);
+            let result = on_a_thread(move || run(&shared, &scope, id, &progress)).await;
+            app.queue.jobs.end(&id, result);
             drop(worker);
-            app.queue.jobs.notify_one();
+            app.queue.jobs.wake();
         });
     }
 }
 
-/// The oldest job that waits and that nobody here has begun.
-async fn next_job(app: &Arc<App>) -> Option<(Scope, i64)> {
+async fn sweep_jobs(app: &Arc<App>, sweeping: &mut Retry) {
     let shared = Arc::clone(app);
-    let waiting = app
-        .blocking(move || {
-            // As many as run already may still say that they wait.
-            let limit = u32::try_from(shared.queue.count() + 1).unwrap_or(u32::MAX);
-            let waiting = shared.stores.any()?.catalog().waiting_jobs(limit)?;
-            let mut new = waiting.into_iter();
-            Ok(new.find(|(_, id)| !shared.queue.has(&Work::Job(*id))))
-        })
+    let swept: Result<_, WorkError> = app
+        .blocking(move || Ok(sweep(&*shared.stores.any()?)?))
         .await;
-    log(waiting).flatten()
+    sweeping.note("sweeping jobs", swept);
 }
 
-fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Answer<()> {
+/// The oldest job that waits and that nobody here has begun.
+async fn next_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, i64)> {
+    if !looking.is_due() {
+        return None;
+    }
+    let shared = Arc::clone(app);
+    let waiting: Result<_, WorkError> = app
+        .blocking(move || {
+            // All that were begun here may still say that they wait.
+            let limit = u32::try_from(shared.queue.jobs.count() + 1).unwrap_or(u32::MAX);
+            Ok(shared.stores.any()?.catalog().waiting_jobs(limit)?)
+        })
+        .await;
+    app.queue
+        .jobs
+        .first(looking.note("looking for jobs", waiting)?)
+}
+
+fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Result<(), WorkError> {
     let store = app.stores.get(scope)?;
     app.metrics.running.inc();
     let result = run_job(&store, id, &RunOptions::default(), progress);
@@ -99,59 +99,81 @@ fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Answer<()
             tracing::warn!(job = id, error = message, "job failed");
             Ok(())
         }
-        // Another program runs it, or somebody cancelled it before it began.
-        Err(_)
-            if store
-                .catalog()
-                .job(id)?
-                .is_none_or(|job| job.status != JobStatus::New) =>
-        {
+        Err(error) => {
+            let job = store.catalog().job(id)?;
+            if job.is_some_and(|job| job.status == JobStatus::New) {
+                return Err(error.into());
+            }
+            // Another program runs it, or somebody cancelled it before it began.
+            tracing::info!(job = id, %error, "job left to others");
             Ok(())
         }
-        Err(error) => Err(Problem::internal(&error)),
     }
 }
 
 /// Loads incoming batches, one after the other, until the queue is stopped.
 pub(crate) async fn load_batches(app: Arc<App>) {
+    let mut looking = Retry::default();
     while !app.queue.is_stopping() {
-        let shared = Arc::clone(&app);
-        let staged = app
-            .blocking(move || {
-                Ok(shared
-                    .stores
-                    .any()?
-                    .catalog()
-                    .incoming_batches(BatchStatus::Staged)?)
-            })
-            .await;
-        let Some((scope, id)) = log(staged).and_then(|staged| staged.into_iter().next()) else {
-            let _ = tokio::time::timeout(LOOK, app.queue.batches.notified()).await;
+        let Some((scope, id)) = next_batch(&app, &mut looking).await else {
+            app.queue.batches.wait(LOOK).await;
             continue;
         };
-        let work = Work::Batch(id.clone());
-        let progress = app.queue.begin(work.clone());
-        let shared = Arc::clone(&app);
-        let name = id.clone();
-        let result = app
-            .blocking(move || {
-                let store = shared.stores.get(&scope)?;
-                load_incoming(&store, &name, &progress)?;
-                Ok(store.catalog().batch(&name)?.map(|batch| batch.status))
-            })
-            .await;
-        app.queue.end(&work);
-        match log(result) {
-            Some(status) => {
-                let status = status.map(BatchStatus::word);
-                tracing::info!(batch = id, status, "batch loaded");
-            }
-            None => tokio::time::sleep(LOOK).await,
-        }
+        let progress = app.queue.batches.begin(&id);
+        let (shared, name) = (Arc::clone(&app), id.clone());
+        let result = on_a_thread(move || load(&shared, &scope, &name, &progress)).await;
+        app.queue.batches.end(&id, result);
     }
 }
 
-/// Problems of the queue were logged where they arose; there is nobody else to tell.
-fn log<T>(result: Answer<T>) -> Option<T> {
-    result.ok()
+/// The oldest batch that waits and does not rest.
+async fn next_batch(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
+    if !looking.is_due() {
+        return None;
+    }
+    let shared = Arc::clone(app);
+    let staged: Result<_, WorkError> = app
+        .blocking(move || {
+            let store = shared.stores.any()?;
+            Ok(store.catalog().incoming_batches(BatchStatus::Staged)?)
+        })
+        .await;
+    let staged = looking.note("looking for batches", staged)?;
+    app.queue.batches.first(staged)
+}
+
+fn load(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), WorkError> {
+    let store = app.stores.get(scope)?;
+    load_incoming(&store, id, progress)?;
+    let mut staged = store
+        .catalog()
+        .incoming_batches(BatchStatus::Staged)?
+        .into_iter();
+    if staged.any(|(_, staged)| staged == id) {
+        if progress.is_cancelled() {
+            tracing::info!(batch = id, "batch put back in line");
+            return Ok(());
+        }
+        return Err(WorkError::NothingDone);
+    }
+    match store.catalog().batch(id)? {
+        Some(batch) if batch.status == BatchStatus::Success => {
+            let records = batch.metrics.records_written;
+            tracing::info!(batch = id, records, "batch loaded");
+        }
+        Some(batch) if batch.status == BatchStatus::Failed => {
+            let error = why_it_failed(&batch);
+            tracing::warn!(batch = id, error, "batch failed");
+        }
+        other => {
+            let status = other.map(|batch| batch.status.word());
+            tracing::info!(batch = id, status, "batch left to others");
+        }
+    }
+    Ok(())
+}
+
+fn why_it_failed(batch: &Batch) -> Option<&str> {
+    let error = batch.errors.as_ref()?.first()?;
+    Some(&error.description)
 }
