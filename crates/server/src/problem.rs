@@ -66,13 +66,10 @@ impl From<Error> for Problem {
             (_, Error::Request(error)) => error.into(),
             (ErrorKind::BadRequest, error) => Self::bad_request(error.to_string()),
             (ErrorKind::NotFound, error) => Self::not_found(error.to_string()),
-            (
-                ErrorKind::Conflict
-                | ErrorKind::BadInput
-                | ErrorKind::InvalidDataset
-                | ErrorKind::NewerFormat,
-                error,
-            ) => Self::conflict(error.to_string()),
+            (ErrorKind::Conflict | ErrorKind::BadInput | ErrorKind::InvalidDataset, error) => {
+                Self::conflict(error.to_string())
+            }
+            // Everything else may name files of the server: damage, a newer format, a full disk.
             (_, error) => Self::internal(&error),
         }
     }
@@ -131,5 +128,32 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use profile_export::store::RunError;
+
+    use super::*;
+
+    #[test]
+    fn files_of_the_server_are_not_told() {
+        let path = std::path::PathBuf::from("/srv/store/runs/1");
+        let damaged = RunError::Damaged {
+            path: path.clone(),
+            problem: "a digest".to_owned(),
+        };
+        let newer = RunError::NewerFormat {
+            path: path.clone(),
+            found: 9,
+            known: 1,
+        };
+        let full = StoreError::io(&path)(std::io::Error::other("no space"));
+        for error in [full, damaged.into(), newer.into()] {
+            let problem = Problem::from(error);
+            assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert!(!problem.detail.contains("/srv"), "{}", problem.detail);
+        }
     }
 }

@@ -11,6 +11,7 @@ use profile_export::store::{Store, StoreError};
 use store::FileLock;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::metrics::Metrics;
@@ -21,7 +22,7 @@ use crate::tokens::{TokenError, Tokens};
 use crate::workers::{load_batches, run_jobs};
 use crate::{listen, routes};
 
-/// Why a server can't start.
+/// Why a server can't start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -51,6 +52,9 @@ pub enum ServerError {
     /// The description of the API can't be written down.
     #[error("the description of the API: {0}; this is a mistake of the program")]
     Description(serde_json::Error),
+    /// What works off the queue broke off.
+    #[error("what works off the queue broke off: {0}; this is a mistake of the program")]
+    Worker(String),
     /// Another server works on the store.
     #[error("{0} is served by another process already")]
     Busy(std::path::PathBuf),
@@ -62,8 +66,8 @@ pub struct Server {
     router: Router,
     listener: TcpListener,
     address: SocketAddr,
-    /// Held as long as it runs: one server a store works off its queue.
-    _lock: FileLock,
+    /// Held as long as it works: one server a store works off its queue.
+    lock: Arc<FileLock>,
 }
 
 impl Server {
@@ -106,7 +110,7 @@ impl Server {
             app,
             listener,
             address,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
     }
 
@@ -124,34 +128,64 @@ impl Server {
 
     /// Answers requests and works off the queue until `stop`; then it answers the requests that it has,
     /// and lets jobs finish within the grace of its settings before it cancels them. What waits goes on
-    /// waiting.
+    /// waiting. What does not end even then is left behind; the next server begins it again.
     ///
     /// # Errors
-    /// None for now; what goes wrong with a request or a job is told there.
+    /// What works off the queue broke off; what goes wrong with a request or a job is told there.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let mut workers = JoinSet::new();
+        workers.spawn(run_jobs(Arc::clone(&self.app), Arc::clone(&self.lock)));
+        workers.spawn(load_batches(Arc::clone(&self.app), Arc::clone(&self.lock)));
+        self.run_beside(workers, stop).await
+    }
+
+    /// Runs as long as its workers do.
+    async fn run_beside(
+        self,
+        mut workers: JoinSet<()>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ServerError> {
         let app = self.app;
-        let jobs = tokio::spawn(run_jobs(Arc::clone(&app)));
-        let batches = tokio::spawn(load_batches(Arc::clone(&app)));
+        let mut result = Ok(());
         let (stopped, told) = oneshot::channel();
-        let listening = listen::serve(Arc::clone(&app), self.listener, self.router, async {
-            stop.await;
-            tracing::info!("stopping");
+        let stop = async {
+            tokio::select! {
+                () = stop => tracing::info!("stopping"),
+                ended = workers.join_next() => {
+                    let problem = match ended {
+                        Some(Err(panic)) => panic.to_string(),
+                        Some(Ok(())) | None => "it ended by itself".to_owned(),
+                    };
+                    tracing::error!(problem, "what works off the queue broke off; stopping");
+                    result = Err(ServerError::Worker(problem));
+                }
+            }
             app.queue.stop();
             let _ = stopped.send(());
-        });
+        };
+        let listening = listen::serve(Arc::clone(&app), self.listener, self.router, stop);
         let winding_down = async {
             let _ = told.await;
-            wind_down(&app).await;
+            wind_down(&app).await
         };
-        tokio::join!(listening, winding_down);
-        let _ = tokio::join!(jobs, batches);
+        let ((), is_idle) = tokio::join!(listening, winding_down);
+        if is_idle {
+            while let Some(ended) = workers.join_next().await {
+                result = result.and(ended.map_err(|panic| ServerError::Worker(panic.to_string())));
+            }
+        } else {
+            tracing::warn!(running = app.queue.running(), "leaving what still runs");
+        }
         tracing::info!("stopped");
-        Ok(())
+        result
     }
 }
 
-/// Waits for what runs, and cancels it when the grace is over.
-async fn wind_down(app: &App) {
+/// How long what is cancelled may take to end.
+const LAST_STEPS: Duration = Duration::from_secs(10);
+
+/// Waits for what runs, and cancels it when the grace is over; says whether nothing runs any more.
+async fn wind_down(app: &App) -> bool {
     let is_idle = async |limit: Duration| {
         let end = tokio::time::Instant::now() + limit;
         while app.queue.running() > 0 && tokio::time::Instant::now() < end {
@@ -160,11 +194,11 @@ async fn wind_down(app: &App) {
         app.queue.running() == 0
     };
     if is_idle(app.settings.grace).await {
-        return;
+        return true;
     }
     tracing::warn!(running = app.queue.running(), "cancelling what still runs");
     app.queue.cancel();
-    is_idle(Duration::from_secs(30)).await;
+    is_idle(LAST_STEPS).await
 }
 
 fn lock(store: &Store, folder: &Path) -> Result<FileLock, ServerError> {
@@ -172,5 +206,26 @@ fn lock(store: &Store, folder: &Path) -> Result<FileLock, ServerError> {
     match FileLock::try_acquire(&path).map_err(StoreError::io(&path))? {
         Some(lock) => Ok(lock),
         None => Err(ServerError::Busy(folder.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_broke_off_ends_the_server() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path(), ([127, 0, 0, 1], 0).into());
+        let server = Server::bind(settings).await.expect("a server");
+        let mut workers = JoinSet::new();
+        workers.spawn(load_batches(
+            Arc::clone(&server.app),
+            Arc::clone(&server.lock),
+        ));
+        workers.spawn(async { panic!("a mistake") });
+        let ended = server.run_beside(workers, std::future::pending()).await;
+        let told = ended.expect_err("nobody stopped it").to_string();
+        assert!(told.contains("a mistake"), "{told}");
     }
 }

@@ -7,6 +7,7 @@ use profile_export::export::Progress;
 use profile_export::jobs::{JobStatus, RunOptions, run_job, sweep};
 use profile_export::platform::{Error, load_incoming};
 use profile_export::store::{Batch, BatchStatus, Scope};
+use store::FileLock;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
@@ -19,7 +20,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const SWEEP: Duration = Duration::from_secs(10);
 
 /// Runs export jobs, so many side by side, until the queue is stopped.
-pub(crate) async fn run_jobs(app: Arc<App>) {
+///
+/// What runs keeps `lock`, the store's, even where the server ends without it.
+pub(crate) async fn run_jobs(app: Arc<App>, lock: Arc<FileLock>) {
     let workers = Arc::new(Semaphore::new(app.settings.workers));
     let (mut looking, mut sweeping) = (Retry::default(), Retry::default());
     let mut swept = Instant::now();
@@ -39,10 +42,14 @@ pub(crate) async fn run_jobs(app: Arc<App>) {
             continue;
         };
         let progress = app.queue.jobs.begin(&id);
-        let app = Arc::clone(&app);
+        let (app, lock) = (Arc::clone(&app), Arc::clone(&lock));
         tokio::spawn(async move {
             let shared = Arc::clone(&app);
-            let result = on_a_thread(move || run(&shared, &scope, id, &progress)).await;
+            let work = move || {
+                let _lock = lock;
+                run(&shared, &scope, id, &progress)
+            };
+            let result = on_a_thread(work).await;
             app.queue.jobs.end(&id, result);
             drop(worker);
             app.queue.jobs.wake();
@@ -112,7 +119,9 @@ fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Result<()
 }
 
 /// Loads incoming batches, one after the other, until the queue is stopped.
-pub(crate) async fn load_batches(app: Arc<App>) {
+///
+/// What runs keeps `lock`, as above.
+pub(crate) async fn load_batches(app: Arc<App>, lock: Arc<FileLock>) {
     let mut looking = Retry::default();
     while !app.queue.is_stopping() {
         let Some((scope, id)) = next_batch(&app, &mut looking).await else {
@@ -120,8 +129,12 @@ pub(crate) async fn load_batches(app: Arc<App>) {
             continue;
         };
         let progress = app.queue.batches.begin(&id);
-        let (shared, name) = (Arc::clone(&app), id.clone());
-        let result = on_a_thread(move || load(&shared, &scope, &name, &progress)).await;
+        let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
+        let work = move || {
+            let _lock = lock;
+            load(&shared, &scope, &name, &progress)
+        };
+        let result = on_a_thread(work).await;
         app.queue.batches.end(&id, result);
     }
 }

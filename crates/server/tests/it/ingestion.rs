@@ -187,6 +187,43 @@ fn a_bad_record_fails_the_batch_and_says_where() {
 }
 
 #[test]
+fn what_is_wrong_with_a_file_is_told_by_the_name_that_its_sender_gave_it() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("in.parquet");
+    write_parquet(&file);
+    let whole = std::fs::read(&file).unwrap();
+    let mut damaged = whole.clone();
+    for byte in &mut damaged[4..2000] {
+        *byte ^= 0x5a;
+    }
+    let gzip_cut_short = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab";
+    let lines = json!({"format": "json"});
+    let lists = json!({"format": "json", "isMultiLineJson": true});
+    let parquet = json!({"format": "parquet"});
+    let server = Serving::empty();
+    let dataset = dataset(&server);
+    for (format, bytes) in [
+        (&lines, gzip_cut_short.as_slice()),
+        (&lists, gzip_cut_short),
+        (&lists, b"[{]"),
+        (&lists, b"[\"\xff\"]"),
+        (&lines, b"{\"_id\": \"\xff\"}"),
+        (&parquet, &whole[..whole.len() / 2]),
+        (&parquet, &damaged),
+        (&parquet, b"PAR1"),
+        (&parquet, b"{}"),
+    ] {
+        let batch = begin(&server, &dataset, format);
+        upload(&server, &dataset, &batch, "mine", bytes);
+        let failed = complete(&server, &batch);
+        assert_eq!(failed["status"], "failed");
+        let says = failed["errors"][0]["description"].as_str().unwrap();
+        assert!(says.starts_with("mine"), "{says}");
+        assert!(!says.contains(server.folder.to_str().unwrap()), "{says}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     let server = Serving::empty();
     let dataset = dataset(&server);

@@ -8,5 +8,7 @@ mod headers;
 mod ingestion;
 mod jobs;
 mod limits;
+mod log;
 mod policies;
+mod queue;
 mod serving;
