@@ -11,3 +11,4 @@ mod reference;
 mod safety;
 mod scratch;
 mod streams;
+mod types;
