@@ -9,7 +9,7 @@ mod parquet_types;
 use std::fs;
 use std::path::Path;
 
-use profile_export::store::OnBadRecord;
+use profile_export::store::{BadRecordLimit, OnBadRecord};
 use profile_export::xdm::Class;
 use serde_json::json;
 
@@ -90,10 +90,13 @@ fn columns_whose_records_are_all_bad_leave_no_types() {
     let scratch = Scratch::new();
     scratch.dataset(CRM, Class::Profile, json!({"primaryIdentity": "k=Email"}));
     let rejects = scratch.folder.path().join("rejects.ndjson");
-    let skip = OnBadRecord::Skip { rejects };
+    let skip = OnBadRecord::Skip {
+        rejects,
+        limit: BadRecordLimit::default(),
+    };
     let numbers = outcome::file_without_keys();
-    // Whether such a load has failed is another question.
-    let _ = scratch.load_text(CRM, numbers, &skip);
+    // Where all records are bad, the load has failed.
+    scratch.load_text(CRM, numbers, &skip).unwrap_err();
     let text = "{\"k\":\"a\",\"v\":\"text\"}\n";
     assert_eq!(
         scratch

@@ -5,16 +5,18 @@ use std::fs;
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, new_null_array,
+};
 use arrow::compute::concat;
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use profile_export::export::Progress;
 use profile_export::export::{DatasetBatches, UnionSchemas, export_rows};
 use profile_export::request::{ExportRequest, MergePolicy};
-use profile_export::store::{DatasetInputs, Input, LoadOptions, OnBadRecord};
+use profile_export::store::{BadRecordLimit, DatasetInputs, Input, LoadOptions, OnBadRecord};
 use profile_export::xdm::{Class, Dataset, FieldType, Timestamp};
 use serde_json::{Value, json};
 
@@ -103,6 +105,7 @@ pub fn by_parquet(file: &[u8]) -> Outcome {
     let options = LoadOptions {
         on_bad_record: OnBadRecord::Skip {
             rejects: rejects.clone(),
+            limit: BadRecordLimit::default(),
         },
         now: Timestamp::from_millis(1_000),
         ..LoadOptions::default()
@@ -177,6 +180,12 @@ pub fn file_without_keys() -> Vec<u8> {
 /// A value as text.
 pub fn shown(array: &dyn Array, row: usize) -> String {
     let options = FormatOptions::new().with_null("null");
+    // The name UTC is known to arrow with a table of all zones only.
+    let in_utc = array
+        .as_primitive_opt::<TimestampMicrosecondType>()
+        .filter(|times| times.timezone() == Some("UTC"))
+        .map(|times| times.clone().with_timezone("+00:00"));
+    let array = in_utc.as_ref().map_or(array, |times| times);
     ArrayFormatter::try_new(array, &options)
         .unwrap()
         .value(row)
