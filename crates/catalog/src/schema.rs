@@ -3,7 +3,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::{Error, Result};
 
 /// Each entry takes the catalog from one version to the next; the first makes it.
-const MIGRATIONS: [&str; 2] = [FIRST, INGESTED_BATCHES];
+const MIGRATIONS: [&str; 3] = [FIRST, INGESTED_BATCHES, TEXT_TYPES];
 
 const FIRST: &str = "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
@@ -96,6 +96,9 @@ const INGESTED_BATCHES: &str = "
     CREATE INDEX jobs_by_change ON jobs (org, sandbox, json_extract(body, '$.updateTime'), id);
     CREATE INDEX jobs_created ON jobs (created);
 ";
+
+/// Union schemas may have the type [`xdm::FieldType::Text`], which earlier releases don't know.
+const TEXT_TYPES: &str = "";
 
 pub(super) fn prepare(
     connection: &mut Connection,

@@ -99,7 +99,7 @@ fn type_within(data_type: &DataType, depth: usize) -> Result<FieldType, Unmapped
         | DataType::Binary
         | DataType::LargeBinary
         | DataType::BinaryView
-        | DataType::FixedSizeBinary(_) => FieldType::String,
+        | DataType::FixedSizeBinary(_) => FieldType::TEXT,
         DataType::Date32 | DataType::Date64 => FieldType::Date,
         DataType::Timestamp(..) => FieldType::DateTime,
         DataType::Dictionary(_, values) => type_within(values, depth)?,
@@ -133,7 +133,7 @@ fn map_value(entries: &Field, depth: usize) -> Result<FieldType, Unmapped> {
     let [key, value] = parts.as_ref() else {
         return Err(Unmapped::of("of a map without keys and values"));
     };
-    if type_within(key.data_type(), depth)? != FieldType::String {
+    if type_within(key.data_type(), depth)? != FieldType::TEXT {
         return Err(Unmapped::new(format!(
             "is a map with keys of the type {}; a map's keys are strings",
             key.data_type()

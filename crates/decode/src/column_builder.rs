@@ -16,6 +16,7 @@ use crate::numbers::{integer, integers, is_exact, is_fixed, number};
 use crate::object_builder::ObjectBuilder;
 use crate::selection::FieldSelection;
 use crate::text::TextBuilder;
+use crate::text_form::TextForm;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 
 pub(crate) struct ColumnBuilder {
@@ -31,7 +32,7 @@ pub(crate) enum ColumnValues {
     Boolean(BooleanBufferBuilder),
     Integer { values: Vec<i64>, ty: FieldType },
     Double(Vec<f64>),
-    Text(TextBuilder),
+    Text(TextBuilder, TextForm),
     Date(Vec<i32>),
     DateTime(Vec<i64>),
     List(Vec<i32>, Box<ColumnBuilder>),
@@ -83,7 +84,9 @@ impl ColumnBuilder {
             return Ok(());
         }
         let kind = match (kind, &self.values) {
-            (Kind::Decimal(decimal), ColumnValues::Text(_)) => Kind::Decimal(decimal),
+            (Kind::Decimal(decimal), ColumnValues::Text(_, form)) if form.is_declared() => {
+                Kind::Decimal(decimal)
+            }
             (Kind::Decimal(decimal), ColumnValues::Integer { ty, .. }) => {
                 number(*decimal, is_fixed(ty))?
             }
@@ -96,6 +99,7 @@ impl ColumnBuilder {
                 object.set_top(top);
             }
         }
+        self.make_moments_of_text(kind)?;
         let row = self.len();
         self.nulls.append_non_null();
         let conflict = |expected: &str| {
@@ -130,9 +134,15 @@ impl ColumnBuilder {
                 )));
             }
             (ColumnValues::Double(_), _) => return conflict("a number"),
-            (ColumnValues::Text(text), Kind::Text(t)) => text.push(t),
-            (ColumnValues::Text(text), Kind::Decimal(d)) => text.push(&d.to_string()),
-            (ColumnValues::Text(_), _) => return conflict("a string"),
+            (ColumnValues::Text(text, form), Kind::Text(t)) => {
+                if text.push(t) {
+                    form.note(t);
+                }
+            }
+            (ColumnValues::Text(text, _), Kind::Decimal(d)) => {
+                text.push(&d.to_string());
+            }
+            (ColumnValues::Text(..), _) => return conflict("a string"),
             (ColumnValues::Date(values), Kind::Date(days)) => values.push(days),
             (ColumnValues::Date(values), Kind::Text(text)) => match parse_date(text) {
                 Some(days) => values.push(days),
@@ -178,13 +188,31 @@ impl ColumnBuilder {
         Ok(())
     }
 
+    /// Where a date or date-time comes to texts that all are such, makes that of them.
+    fn make_moments_of_text(&mut self, kind: Kind<'_>) -> Result<(), RecordError> {
+        let ColumnValues::Text(text, form) = &self.values else {
+            return Ok(());
+        };
+        self.values = match kind {
+            Kind::DateTime(_) if form.are_date_times() => {
+                let micros = |text: &str| Timestamp::parse(text).map(Timestamp::micros);
+                ColumnValues::DateTime(text.parsed(self.len(), micros)?)
+            }
+            Kind::Date(_) if form.are_dates() => {
+                ColumnValues::Date(text.parsed(self.len(), parse_date)?)
+            }
+            _ => return Ok(()),
+        };
+        Ok(())
+    }
+
     pub(crate) fn field_type(&self) -> FieldType {
         match &self.values {
             ColumnValues::Unknown => FieldType::Unknown,
             ColumnValues::Boolean(_) => FieldType::Boolean,
             ColumnValues::Integer { ty, .. } => ty.clone(),
             ColumnValues::Double(_) => FieldType::Double,
-            ColumnValues::Text(_) => FieldType::String,
+            ColumnValues::Text(_, form) => form.field_type(),
             ColumnValues::Date(_) => FieldType::Date,
             ColumnValues::DateTime(_) => FieldType::DateTime,
             ColumnValues::List(_, items) => FieldType::List(Box::new(items.field_type())),
@@ -206,7 +234,7 @@ impl ColumnBuilder {
             ColumnValues::Double(values) => {
                 Arc::new(PrimitiveArray::<Float64Type>::new(values.into(), nulls))
             }
-            ColumnValues::Text(text) => text.finish(nulls)?,
+            ColumnValues::Text(text, _) => text.finish(nulls)?,
             ColumnValues::Date(values) => {
                 Arc::new(PrimitiveArray::<Date32Type>::new(values.into(), nulls))
             }
@@ -257,7 +285,10 @@ impl ColumnValues {
                 }
             }
             FieldType::Double => Self::Double(Vec::new()),
-            FieldType::String => Self::Text(kept.text()),
+            FieldType::String => Self::Text(kept.text(), TextForm::Declared),
+            &FieldType::Text { date_times, dates } => {
+                Self::Text(kept.text(), TextForm::Undeclared { date_times, dates })
+            }
             FieldType::Date => Self::Date(Vec::new()),
             FieldType::DateTime => Self::DateTime(Vec::new()),
             FieldType::List(item) => {
@@ -289,7 +320,7 @@ impl ColumnValues {
             Self::Boolean(bits) => bits.append_n(n, false),
             Self::Integer { values, .. } | Self::DateTime(values) => extend(values, n),
             Self::Double(values) => extend(values, n),
-            Self::Text(text) => text.push_empty(n),
+            Self::Text(text, _) => text.push_empty(n),
             Self::Date(values) => extend(values, n),
             Self::List(offsets, _) | Self::Map(offsets, ..) => {
                 // They begin with 0.
@@ -321,7 +352,7 @@ fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
             wide: false,
         },
         Kind::Float(_) | Kind::Decimal(_) => FieldType::Double,
-        Kind::Text(_) => FieldType::String,
+        Kind::Text(_) => FieldType::TEXT,
         Kind::Date(_) => FieldType::Date,
         Kind::DateTime(_) => FieldType::DateTime,
         Kind::List => FieldType::List(Box::new(FieldType::Unknown)),

@@ -50,6 +50,7 @@ mod selection;
 mod spec;
 mod stream;
 mod text;
+mod text_form;
 mod types;
 mod value;
 

@@ -519,9 +519,11 @@ mod tests {
             panic!("a membership is an object");
         };
         assert_eq!(membership.get("segmentID"), None);
-        let inner: Fields = [("segmentID".to_owned(), FieldType::String)]
-            .into_iter()
-            .collect();
+        let text = FieldType::Text {
+            date_times: false,
+            dates: false,
+        };
+        let inner: Fields = [("segmentID".to_owned(), text)].into_iter().collect();
         assert_eq!(membership.get("more"), Some(&FieldType::Object(inner)));
     }
 

@@ -8,6 +8,7 @@ use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::is_same;
+use crate::value::RecordError;
 
 /// A dictionary is given up when it holds more values than this.
 const LARGEST_DICTIONARY: usize = 4096;
@@ -55,10 +56,11 @@ impl TextBuilder {
         }
     }
 
+    /// Pushes a value; false where it is known that the column has it already.
     #[inline]
-    pub(crate) fn push(&mut self, text: &str) {
+    pub(crate) fn push(&mut self, text: &str) -> bool {
         if self.discards {
-            return;
+            return true;
         }
         let Self {
             offsets,
@@ -75,7 +77,10 @@ impl TextBuilder {
                     is_same(value(offsets, bytes, *key), text.as_bytes())
                 });
                 match found {
-                    Some(key) => dictionary.keys.push(*key),
+                    Some(key) => {
+                        dictionary.keys.push(*key);
+                        return false;
+                    }
                     None => {
                         // It is given up long before this wraps.
                         let key = offsets.len() as i32 - 1;
@@ -94,6 +99,7 @@ impl TextBuilder {
                 }
             }
         }
+        true
     }
 
     /// Pushes `n` values for null rows.
@@ -128,6 +134,37 @@ impl TextBuilder {
         }
         self.offsets = offsets;
         self.bytes = bytes;
+    }
+
+    /// What `parse` makes of each of the `rows` values; anything where the row is null.
+    ///
+    /// # Errors
+    /// More text than was held.
+    pub(crate) fn parsed<T: Clone + Default>(
+        &self,
+        rows: usize,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, RecordError> {
+        if self.overflowed {
+            return Err(RecordError::new("more than 2 GiB of text in one load step"));
+        }
+        if self.discards {
+            return Ok(vec![T::default(); rows]);
+        }
+        let values = self.offsets.windows(2).map(|ends| {
+            let text = &self.bytes[ends[0] as usize..ends[1] as usize];
+            // Null rows have what is no such value.
+            let parsed = std::str::from_utf8(text).ok().and_then(&parse);
+            parsed.unwrap_or_default()
+        });
+        Ok(match &self.dictionary {
+            None => values.collect(),
+            Some(dictionary) => {
+                let values: Vec<T> = values.collect();
+                let value = |key: &i32| values.get(*key as usize).cloned().unwrap_or_default();
+                dictionary.keys.iter().map(value).collect()
+            }
+        })
     }
 
     /// The column.

@@ -28,6 +28,7 @@
 
 mod column;
 mod kernel;
+mod moments;
 mod prepare;
 mod rows;
 mod text;

@@ -8,13 +8,14 @@ use arrow::error::ArrowError;
 use rayon::prelude::*;
 
 use crate::column::{Column, Sources, Validity, Values};
+use crate::moments;
 use crate::text::Text;
 
 impl Column {
     /// Prepares a field of type `target` that lies in `sources`; `None` is a source without it.
     ///
     /// Struct fields are found by name; missing ones and ones of type Null are null; integers may be narrower than the
-    /// target; text may be `Utf8` or `Dictionary(Int32, Utf8)`.
+    /// target; text may be `Utf8` or `Dictionary(Int32, Utf8)`, and dates and timestamps may be such text.
     ///
     /// # Errors
     /// A source's type can't become the target's, or the target is no type of ours.
@@ -97,9 +98,9 @@ fn present(
         DataType::Int64 => Values::Int64(primitive(sources, target)?),
         DataType::UInt64 => Values::UInt64(primitive(sources, target)?),
         DataType::Float64 => Values::Float64(primitive(sources, target)?),
-        DataType::Date32 => Values::Date32(primitive(sources, target)?),
+        DataType::Date32 => Values::Date32(primitive(&parsed(sources, moments::dates)?, target)?),
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Values::Timestamp(primitive(sources, target)?)
+            Values::Timestamp(primitive(&parsed(sources, moments::date_times)?, target)?)
         }
         DataType::FixedSizeBinary(16) => Values::Bytes16(map(sources, target, |a| {
             a.as_fixed_size_binary_opt().cloned()
@@ -210,6 +211,23 @@ fn map<A>(
         f(a).map(Some)
             .ok_or_else(|| mismatch(a.data_type(), target))
     })
+}
+
+/// The sources with moments in place of text.
+fn parsed<A: Array + 'static>(
+    sources: &[Option<ArrayRef>],
+    parse: impl Fn(&ArrayRef) -> Result<Option<A>, ArrowError>,
+) -> Result<Vec<Option<ArrayRef>>, ArrowError> {
+    let parsed = |source: &ArrayRef| {
+        Ok(match parse(source)? {
+            Some(moments) => Arc::new(moments) as ArrayRef,
+            None => Arc::clone(source),
+        })
+    };
+    let sources = sources.iter();
+    sources
+        .map(|source| source.as_ref().map(parsed).transpose())
+        .collect()
 }
 
 fn primitive<T: ArrowPrimitiveType>(

@@ -78,7 +78,9 @@ pub fn array(ty: &FieldType, rows: &[Value]) -> ArrayRef {
             array
         }
         FieldType::Double => Arc::new(each(rows, Value::as_f64).collect::<Float64Array>()),
-        FieldType::String => Arc::new(each(rows, Value::as_str).collect::<StringArray>()),
+        FieldType::String | FieldType::Text { .. } => {
+            Arc::new(each(rows, Value::as_str).collect::<StringArray>())
+        }
         FieldType::Date => {
             let days = each(rows, |v| parse_date(v.as_str()?));
             Arc::new(days.collect::<arrow::array::Date32Array>())

@@ -29,8 +29,16 @@ pub enum FieldType {
     },
     /// 64-bit float.
     Double,
-    /// UTF-8 text.
+    /// UTF-8 text, for good: a schema declares it, or a store of before there was [`FieldType::Text`] has it.
     String,
+    /// UTF-8 text that only data knows. It becomes a date or a date-time where that is what each of its
+    /// values is, and another file, dataset or schema has that type.
+    Text {
+        /// Each value is an RFC 3339 timestamp, as [`Timestamp::parse`](crate::Timestamp::parse) reads them.
+        date_times: bool,
+        /// Each value is a day, as [`parse_date`](crate::parse_date) reads them.
+        dates: bool,
+    },
     /// A day.
     Date,
     /// A moment, at microsecond precision.
@@ -61,6 +69,12 @@ pub struct TypeConflict {
 }
 
 impl FieldType {
+    /// Text that only data knows, before its first value.
+    pub const TEXT: Self = Self::Text {
+        date_times: true,
+        dates: true,
+    };
+
     /// The Arrow type of an exported column: `element` for list items, `key_value` for map entries,
     /// text where only nulls were seen.
     #[must_use]
@@ -78,7 +92,7 @@ impl FieldType {
     fn arrow_type(&self, unknown: &DataType) -> DataType {
         match self {
             Self::Unknown => unknown.clone(),
-            Self::String => DataType::Utf8,
+            Self::String | Self::Text { .. } => DataType::Utf8,
             Self::Boolean => DataType::Boolean,
             Self::Byte => DataType::Int8,
             Self::Short => DataType::Int16,
@@ -100,7 +114,8 @@ impl FieldType {
 
     /// Grows to take in values of the other type as well.
     ///
-    /// Integers widen to larger ones and to float64 where nothing is lost.
+    /// Integers widen to larger ones and to float64 where nothing is lost; text becomes dates and
+    /// date-times where all of it is such.
     ///
     /// # Errors
     /// A [`TypeConflict`] where no type holds both; then `self` may have grown in part.
@@ -117,7 +132,7 @@ impl FieldType {
             }
             (Self::Object(a), Self::Object(b)) => a.unite_at(b, path)?,
             (a, b) if a == b => {}
-            (a, b) => match widened(a, b) {
+            (a, b) => match widened(a, b).or_else(|| text_united(a, b)) {
                 Some(wider) => *self = wider,
                 None => {
                     return Err(TypeConflict {
@@ -158,6 +173,28 @@ fn widened(a: &FieldType, b: &FieldType) -> Option<FieldType> {
     }
 }
 
+/// The type that holds both text and text, dates or date-times, if there is one.
+fn text_united(a: &FieldType, b: &FieldType) -> Option<FieldType> {
+    use FieldType::{Date, DateTime, String, Text};
+    Some(match (a, b) {
+        (
+            Text { date_times, dates },
+            Text {
+                date_times: other_date_times,
+                dates: other_dates,
+            },
+        ) => Text {
+            date_times: *date_times && *other_date_times,
+            dates: *dates && *other_dates,
+        },
+        (String, Text { .. }) | (Text { .. }, String) => String,
+        #[rustfmt::skip]
+        (DateTime, Text { date_times: true, .. }) | (Text { date_times: true, .. }, DateTime) => DateTime,
+        (Date, Text { dates: true, .. }) | (Text { dates: true, .. }, Date) => Date,
+        _ => return None,
+    })
+}
+
 impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -168,7 +205,7 @@ impl fmt::Display for FieldType {
             Self::Int => f.write_str("int"),
             Self::Long { .. } => f.write_str("long"),
             Self::Double => f.write_str("double"),
-            Self::String => f.write_str("string"),
+            Self::String | Self::Text { .. } => f.write_str("string"),
             Self::Date => f.write_str("date"),
             Self::DateTime => f.write_str("date-time"),
             Self::List(_) => f.write_str("a list"),
@@ -326,6 +363,40 @@ mod tests {
             wide: true,
         };
         assert!(wide.unite(&FieldType::Double).is_err());
+    }
+
+    #[test]
+    fn text_becomes_a_date_time_where_all_of_it_is_one() {
+        let date_times = FieldType::Text {
+            date_times: true,
+            dates: false,
+        };
+        let plain = FieldType::Text {
+            date_times: false,
+            dates: false,
+        };
+        let united = |a: &FieldType, b: &FieldType| {
+            let (mut ab, mut ba) = (a.clone(), b.clone());
+            let (one, other) = (ab.unite(b).map(|()| ab), ba.unite(a).map(|()| ba));
+            assert_eq!(one.as_ref().ok(), other.as_ref().ok(), "in either order");
+            one.ok()
+        };
+        assert_eq!(
+            united(&date_times, &FieldType::DateTime),
+            Some(FieldType::DateTime)
+        );
+        assert_eq!(
+            united(&FieldType::TEXT, &FieldType::Date),
+            Some(FieldType::Date)
+        );
+        assert_eq!(united(&date_times, &FieldType::Date), None);
+        assert_eq!(united(&plain, &FieldType::DateTime), None);
+        assert_eq!(united(&FieldType::String, &FieldType::DateTime), None);
+        assert_eq!(united(&date_times, &plain), Some(plain.clone()));
+        assert_eq!(
+            united(&date_times, &FieldType::String),
+            Some(FieldType::String)
+        );
     }
 
     #[test]

@@ -11,4 +11,5 @@ mod reference;
 mod safety;
 mod scratch;
 mod streams;
+mod type_order;
 mod types;

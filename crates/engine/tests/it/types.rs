@@ -2,7 +2,7 @@
 //! tables of docs/types.md, too.
 
 mod arrow_types;
-mod outcome;
+pub mod outcome;
 mod page;
 mod parquet_types;
 

@@ -15,7 +15,7 @@ against what they see (`crates/engine/tests/it/types`).
   file, which names the column's path and type, before any record is read. A value that does not fit is a bad
   record. Nothing becomes null that was something.
 - **What a schema declares, or the union schema knows,** decides what a value becomes: an integer in a field
-  that is a double is a double, and a decimal in a field that is a string is its text, with all digits of its
+  that is a double is a double, and a decimal in a field that is declared a string is its text, with all digits of its
   scale. The tables say what becomes of a column in a field that nobody knows yet.
 - **Texts** have at most 16 MiB, as lines of JSON have.
 - **Nesting** ends at 128 levels, as in JSON.
