@@ -29,6 +29,7 @@ pub fn load_options(arguments: &LoadArgs) -> LoadOptions {
         read: ReadOptions {
             json_form,
             max_line: arguments.max_line << 20,
+            ..ReadOptions::default()
         },
         ..LoadOptions::default()
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::chunk::{ChunkContent, ChunkSink, InputChunk};
 use crate::error::{Error, Result};
-use crate::lines::{CHUNK_BYTES, too_long};
-use crate::stream::read_up_to;
+use crate::lines::too_long;
+use crate::stream::{ReadOptions, read_up_to};
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -43,7 +43,7 @@ pub(crate) fn is_documents(start: &[u8]) -> bool {
 pub(crate) fn read_documents(
     mut stream: impl Read,
     name: &Arc<str>,
-    max: usize,
+    options: &ReadOptions,
     sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let mut splitter = Splitter {
@@ -70,14 +70,14 @@ pub(crate) fn read_documents(
             splitter.take(*byte).map_err(refused)?;
         }
         if let Some((line, at)) = splitter.begun
-            && splitter.text.len() - at > max
+            && splitter.text.len() - at > options.max_line
         {
-            return Err(too_long(name, line, max));
+            return Err(too_long(name, line, options.max_line));
         }
         if n == 0 {
             splitter.finish().map_err(refused)?;
         }
-        let is_full = splitter.text.len() >= CHUNK_BYTES || n == 0;
+        let is_full = splitter.text.len() >= options.chunk_bytes || n == 0;
         if is_full && let Some(content) = splitter.chunk(sink.buffer()) {
             let chunk = InputChunk {
                 file: name.clone(),
@@ -280,7 +280,11 @@ mod tests {
 
     fn split(text: &str) -> Result<(String, Vec<u64>)> {
         let mut taken = Taken::default();
-        read_documents(text.as_bytes(), &"test".into(), 1 << 20, &mut taken)?;
+        let options = ReadOptions {
+            max_line: 1 << 20,
+            ..ReadOptions::default()
+        };
+        read_documents(text.as_bytes(), &"test".into(), &options, &mut taken)?;
         Ok(taken.0.into_iter().next().unwrap_or_default())
     }
 

@@ -4,29 +4,28 @@ use std::sync::Arc;
 
 use crate::chunk::{ChunkContent, ChunkSink, InputChunk};
 use crate::error::{Error, Result};
-use crate::stream::read_up_to;
-
-/// Bytes of JSON that are parsed in one go.
-pub(crate) const CHUNK_BYTES: usize = 2 << 20;
+use crate::stream::{ReadOptions, read_up_to};
 
 /// Reads NDJSON in chunks of whole lines.
 pub(crate) fn read_lines(
     mut stream: impl Read,
     name: &Arc<str>,
-    max_line: usize,
+    options: &ReadOptions,
     sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let mut starts_input = true;
     let mut lines = 0;
     let mut carried: Vec<u8> = Vec::new();
+    // To read nothing would be the end.
+    let step = options.chunk_bytes.max(1);
     loop {
         // What the buffer held is overwritten: to clear it would cost as much as to read.
         let mut bytes = sink.buffer();
         let before = carried.len();
-        bytes.resize(bytes.len().max(before + CHUNK_BYTES), 0);
+        bytes.resize(bytes.len().max(before + step), 0);
         let (start, rest) = bytes.split_at_mut(before);
         start.copy_from_slice(&carried);
-        let n = read_up_to(&mut stream, &mut rest[..CHUNK_BYTES]).map_err(|reason| Error::Io {
+        let n = read_up_to(&mut stream, &mut rest[..step]).map_err(|reason| Error::Io {
             path: PathBuf::from(&**name),
             reason,
         })?;
@@ -40,8 +39,8 @@ pub(crate) fn read_lines(
             bytes.truncate(end);
         }
         lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-        if carried.len() > max_line {
-            return Err(too_long(name, lines + 1, max_line));
+        if carried.len() > options.max_line {
+            return Err(too_long(name, lines + 1, options.max_line));
         }
         if !bytes.is_empty() {
             let chunk = InputChunk {

@@ -184,9 +184,11 @@ pub fn decode(
     first_sequence: u64,
 ) -> crate::Result<Decoded> {
     let column_types = with_types_of_batch(types, records.chunk)?;
-    let mut decoded = PARSER.with_borrow_mut(|parser| {
-        decode_with(parser, records, spec, &column_types, first_sequence)
-    })?;
+    // Not borrowed: where the thread waits for others, it may decode another chunk meanwhile.
+    let mut parser = PARSER.take();
+    let decoded = decode_with(&mut parser, records, spec, &column_types, first_sequence);
+    PARSER.set(parser);
+    let mut decoded = decoded?;
     if decoded.rows.keys.is_empty() {
         // Columns whose records are all bad leave no types either.
         decoded.types = types.clone();
@@ -231,9 +233,11 @@ fn decode_carefully(
     types: &Fields,
     first_sequence: u64,
 ) -> Result<Decoded, ArrowError> {
-    let mut errors: Vec<Option<RecordError>> = vec![None; records.len()];
+    // Records that are bad whatever is before them. What else is bad is found anew without these, since their
+    // fields have given nothing its type.
+    let mut bad: Vec<Option<RecordError>> = vec![None; records.len()];
     loop {
-        let grown = find_bad(parser, records, spec, types, &mut errors);
+        let (grown, errors) = find_bad(parser, records, spec, types, &bad);
         // From the same types as a moment ago: what a field means may depend on those before it.
         let mut columns = RecordBuilder::new(spec.class, types, spec.selection());
         let mut good = Vec::new();
@@ -253,7 +257,7 @@ fn decode_carefully(
         match (appended, again) {
             (Ok(()), _) => {}
             (Err(_), Some((number, error))) => {
-                errors[number] = Some(error);
+                bad[number] = Some(error);
                 continue;
             }
             (Err(error), None) => unreachable!("an error of no record: {error}"),
@@ -261,7 +265,7 @@ fn decode_carefully(
         let sequences = good.iter().map(|n| first_sequence + *n as u64).collect();
         match identify(columns.finish()?, spec, sequences)? {
             Ok(rows) => {
-                let bad = errors
+                let bad_records = errors
                     .into_iter()
                     .enumerate()
                     .filter_map(|(number, error)| {
@@ -275,46 +279,42 @@ fn decode_carefully(
                 return Ok(Decoded {
                     rows,
                     types: grown,
-                    bad,
+                    bad: bad_records,
                 });
             }
             // RecordSpans without an identity come to light only now; do it again without them.
-            Err(bad) => {
-                for (row, error) in bad {
-                    if let Some(slot) = good.get(row).and_then(|n| errors.get_mut(*n)) {
-                        *slot = Some(error);
-                    }
+            Err(nobodys) => {
+                for (row, error) in nobodys {
+                    bad[good[row]] = Some(error);
                 }
             }
         }
     }
 }
 
-/// Fills in the errors of records that can't be appended and returns the types of the others.
+/// The errors of records that can't be appended, or are `bad` for another reason, and the types of the others.
 fn find_bad(
     parser: &mut JsonParser,
     records: &RecordSpans<'_>,
     spec: &RecordSpec,
     types: &Fields,
-    errors: &mut [Option<RecordError>],
-) -> Fields {
+    bad: &[Option<RecordError>],
+) -> (Fields, Vec<Option<RecordError>>) {
+    let mut errors = vec![None; bad.len()];
     let mut good_types = types.clone();
     let mut columns = RecordBuilder::new(spec.class, &good_types, spec.selection());
     let _ = records.each(parser, |number, record| {
-        let slot = &mut errors[number];
-        if slot.is_some() {
-            return Ok(());
-        }
-        match record.and_then(|record| record.append_to(&mut columns)) {
-            Ok(()) => good_types = columns.types(),
-            Err(error) => {
-                *slot = Some(error);
+        let appended = record.and_then(|record| record.append_to(&mut columns));
+        match appended.err().or_else(|| bad[number].clone()) {
+            None => good_types = columns.types(),
+            Some(error) => {
+                errors[number] = Some(error);
                 columns = RecordBuilder::new(spec.class, &good_types, spec.selection());
             }
         }
         Ok(())
     });
-    good_types
+    (good_types, errors)
 }
 
 /// A Parquet file's columns have types even where all their values are null.

@@ -64,6 +64,16 @@ impl RecordSpec {
         FieldSelection::Only(names.chain(firsts).collect())
     }
 
+    /// The types of the columns that are stored of decoded records.
+    #[must_use]
+    pub fn stored_types(&self, types: &Fields) -> Fields {
+        let mut types = self.exported_types(types);
+        if let Some(keep) = &self.keep {
+            types.retain(|name| keep.iter().any(|kept| kept == name));
+        }
+        types
+    }
+
     /// The types of decoded records without the field that gave the ingest timestamps.
     #[must_use]
     pub fn exported_types(&self, types: &Fields) -> Fields {

@@ -12,7 +12,7 @@ use crate::chunk::ChunkSink;
 use crate::documents::{is_documents, read_documents};
 use crate::error::{AtPath, Error, Result};
 use crate::input::Input;
-use crate::lines::{CHUNK_BYTES, read_lines};
+use crate::lines::read_lines;
 use crate::parquet_file::{self, is_parquet};
 use crate::progress::Progress;
 
@@ -26,6 +26,8 @@ pub struct ReadOptions {
     pub json_form: JsonForm,
     /// The longest line, or document, in bytes.
     pub max_line: usize,
+    /// Bytes of JSON that are decoded in one go, more where a record is longer.
+    pub chunk_bytes: usize,
 }
 
 /// How JSON stands in a file.
@@ -45,6 +47,7 @@ impl Default for ReadOptions {
         Self {
             json_form: JsonForm::default(),
             max_line: 16 << 20,
+            chunk_bytes: 2 << 20,
         }
     }
 }
@@ -157,7 +160,7 @@ impl Reading<'_> {
     fn read_json(&self, mut stream: impl Read, sink: &mut dyn ChunkSink) -> Result<()> {
         let mut start = Vec::new();
         if self.options.json_form == JsonForm::Noticed {
-            start.resize(CHUNK_BYTES, 0);
+            start.resize(self.options.chunk_bytes, 0);
             let n = read_up_to(&mut stream, &mut start).map_err(|e| self.io(e))?;
             start.truncate(n);
         }
@@ -167,11 +170,10 @@ impl Reading<'_> {
             JsonForm::Documents => true,
         };
         let stream = Cursor::new(start).chain(stream);
-        let max = self.options.max_line;
         if documents {
-            read_documents(stream, self.name, max, sink)
+            read_documents(stream, self.name, self.options, sink)
         } else {
-            read_lines(stream, self.name, max, sink)
+            read_lines(stream, self.name, self.options, sink)
         }
     }
 

@@ -30,13 +30,20 @@ impl Column {
         sources: &[Option<ArrayRef>],
         parents: &[Option<NullBuffer>],
     ) -> Result<Self, ArrowError> {
-        let known = |source: &ArrayRef| *source.data_type() != DataType::Null;
-        let without_null_types: Vec<Option<ArrayRef>>;
-        let sources = if sources.iter().flatten().all(known) {
+        // A source of nulls alone is like one without the field: what comes out depends on values, and not
+        // on what types were known when the source was made.
+        let has_values = |source: &ArrayRef| match source.data_type() {
+            DataType::Null => false,
+            _ => source.is_empty() || source.logical_null_count() < source.len(),
+        };
+        let with_values: Vec<Option<ArrayRef>>;
+        let sources = if sources.iter().flatten().all(has_values) {
             sources
         } else {
-            without_null_types = sources.iter().map(|s| s.clone().filter(known)).collect();
-            &without_null_types
+            with_values = (sources.iter())
+                .map(|source| source.clone().filter(has_values))
+                .collect();
+            &with_values
         };
         let nulls: Vec<Option<NullBuffer>> = sources
             .iter()

@@ -1,7 +1,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, StructArray};
+use arrow::datatypes::DataType;
 use gather::RowRef;
 use rayon::prelude::*;
 use xdm::{Class, Fields};
@@ -16,9 +17,8 @@ use crate::read::Run;
 use crate::system::system_columns;
 use crate::write::{RunRows, RunTables, Unsynced, write_run};
 
-/// Parsed bytes after which a run is written. A load holds twice as much: while one run is written the
-/// records of the next are parsed.
-const FULL_BYTES: usize = 80 << 20;
+/// What a null of a field counts that other records have: about half of what it takes.
+const NULL_BYTES: usize = 4;
 /// Rows after which a run is written, whatever they weigh.
 const FULL_ROWS: usize = 1 << 23;
 
@@ -43,16 +43,19 @@ impl RunBuilder {
             sequences: rows.sequences,
             event_ids: rows.event_ids,
         };
-        self.bytes += part.rows.get_buffer_memory_size();
+        self.bytes += content_bytes(&part.rows);
         self.rows += part.keys.len();
         self.parts.push(part);
         Ok(())
     }
 
-    /// Whether there is enough for a run.
+    /// Whether there is enough for a run of so many bytes, where these are the types of its columns.
+    ///
+    /// The records and types alone decide, not what was known when they were decoded.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.bytes >= FULL_BYTES || self.rows >= FULL_ROWS
+    pub fn is_full(&self, types: &Fields, bytes: usize) -> bool {
+        let nulls = self.rows * types.leaves() * NULL_BYTES;
+        self.bytes + nulls >= bytes || self.rows >= FULL_ROWS
     }
 
     /// How many records there are.
@@ -185,6 +188,28 @@ struct Part {
     times: Vec<i64>,
     sequences: Vec<u64>,
     event_ids: Vec<u128>,
+}
+
+/// What the values of an array take. A field without a value takes nothing: it has a column where its type
+/// was known before, and none elsewhere.
+fn content_bytes(array: &dyn Array) -> usize {
+    if array.logical_null_count() == array.len() {
+        return 0;
+    }
+    let offsets = size_of::<i32>() * (array.len() + 1);
+    match array.data_type() {
+        DataType::Struct(_) => {
+            let columns = array.as_struct().columns().iter();
+            columns.map(|column| content_bytes(column.as_ref())).sum()
+        }
+        DataType::List(_) => offsets + content_bytes(array.as_list::<i32>().values()),
+        DataType::Map(..) => offsets + content_bytes(array.as_map().entries()),
+        // An array of ours is no part of a larger one: it takes what its buffers do.
+        _ => array
+            .to_data()
+            .get_slice_memory_size()
+            .unwrap_or_else(|_| array.len()),
+    }
 }
 
 struct Kept(Vec<bool>);

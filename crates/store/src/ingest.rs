@@ -34,6 +34,9 @@ pub struct LoadOptions {
     pub now: Timestamp,
     /// How inputs are read.
     pub read: ReadOptions,
+    /// Bytes of columns after which a run is written. A load holds twice as much: while one run is written the
+    /// records of the next are decoded.
+    pub run_bytes: usize,
 }
 
 /// What becomes of a bad record.
@@ -106,6 +109,7 @@ impl Default for LoadOptions {
             on_bad_record: OnBadRecord::default(),
             now: Timestamp::now(),
             read: ReadOptions::default(),
+            run_bytes: 80 << 20,
         }
     }
 }
@@ -181,6 +185,7 @@ impl Store {
             runs: &runs_folder,
             durable: self.is_durable(),
             read: &options.read,
+            run_bytes: options.run_bytes,
             progress,
         };
         let mut rejects = Rejects::new(&options.on_bad_record);

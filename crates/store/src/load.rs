@@ -1,13 +1,14 @@
 //! Loading one dataset: inputs are read in chunks, decoded in parallel, and written as runs.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use decode::{
-    ChunkSink, Decoded, Input, InputChunk, MOST_FIELDS, Progress, ReadOptions, RecordSpans,
-    RecordSpec, decode, read_chunks,
+    ChunkSink, Decoded, IdentifiedRows, Input, InputChunk, MOST_FIELDS, Progress, ReadOptions,
+    RecordSpans, RecordSpec, decode, read_chunks,
 };
 use rayon::prelude::*;
 use run::{Run, RunBuilder, RunFiles};
@@ -30,6 +31,7 @@ pub(crate) struct LoadSettings<'a> {
     pub(crate) runs: &'a Path,
     pub(crate) durable: bool,
     pub(crate) read: &'a ReadOptions,
+    pub(crate) run_bytes: usize,
     pub(crate) progress: &'a Progress,
 }
 
@@ -74,6 +76,7 @@ pub(crate) fn load<'a>(
         sequence: target.first_sequence,
         next_line: 1,
         report: LoadReport::default(),
+        decoded: VecDeque::new(),
         rejects,
         target,
         settings,
@@ -120,10 +123,9 @@ pub(crate) fn load<'a>(
             wrote?;
             match filled? {
                 None => return Ok::<_, StoreError>(None),
-                Some((builder, types)) => {
-                    let is_whole = !builder.is_full();
+                Some((builder, types, more)) => {
                     last = Some((builder, types, run_name()));
-                    if is_whole {
+                    if !more {
                         return Ok(last);
                     }
                 }
@@ -189,6 +191,8 @@ struct ChunkDecoder<'a> {
     /// The line behind the last chunk's.
     next_line: u64,
     report: LoadReport,
+    /// What waits for its run: the records of chunks, each with the types that are known behind it.
+    decoded: VecDeque<(IdentifiedRows, Fields)>,
     rejects: &'a mut Rejects,
     target: &'a LoadTarget<'a>,
     settings: &'a LoadSettings<'a>,
@@ -209,39 +213,47 @@ struct RunWriter<'a> {
 }
 
 impl ChunkDecoder<'_> {
-    /// Parses until there is enough for a run, or no more; returns the records with their types.
+    /// Decodes until there is enough for a run, or no more; returns the records with their types, and
+    /// whether there may be more.
     fn fill(
         &mut self,
         receiver: &mut Receiver<decode::Result<InputChunk>>,
         window: usize,
-    ) -> Result<Option<(RunBuilder, Fields)>> {
+    ) -> Result<Option<(RunBuilder, Fields, bool)>> {
         let mut builder = RunBuilder::default();
-        while !builder.is_full() {
+        let mut types = None;
+        let is_whole = loop {
+            if let Some((rows, known)) = self.decoded.pop_front() {
+                builder.push(rows)?;
+                let types = types.insert(self.target.spec.stored_types(&known));
+                if builder.is_full(types, self.settings.run_bytes) {
+                    break false;
+                }
+                continue;
+            }
             // As many as keep all threads busy are waited for; more only if they are there.
             let few = rayon::current_num_threads();
             let chunks: Vec<InputChunk> = (receiver.iter().take(few))
                 .chain(receiver.try_iter().take(window - few))
                 .collect::<decode::Result<_>>()?;
             if chunks.is_empty() {
-                break;
+                break true;
             }
             self.settings.progress.check()?;
-            self.take_in(&chunks, &mut builder)?;
+            self.take_in(&chunks)?;
             for chunk in chunks {
                 if let Some(buffer) = chunk.into_buffer() {
                     // A reader that is done needs none.
                     let _ = self.give_back.send(buffer);
                 }
             }
-        }
-        let mut types = self.target.spec.exported_types(&self.types);
-        if let Some(keep) = &self.target.spec.keep {
-            types.retain(|name| keep.iter().any(|kept| kept == name));
-        }
-        Ok((builder.rows() > 0).then_some((builder, types)))
+        };
+        Ok(types
+            .filter(|_| builder.rows() > 0)
+            .map(|types| (builder, types, !is_whole)))
     }
 
-    fn take_in(&mut self, chunks: &[InputChunk], builder: &mut RunBuilder) -> Result<()> {
+    fn take_in(&mut self, chunks: &[InputChunk]) -> Result<()> {
         let target = self.target;
         let mut records: Vec<RecordSpans<'_>> = chunks.par_iter().map(RecordSpans::new).collect();
         let mut starts = Vec::with_capacity(records.len());
@@ -282,7 +294,7 @@ impl ChunkDecoder<'_> {
                 self.rejects.push(target.dataset, &chunk.file, bad)?;
             }
             self.settings.progress.add_rows(records.len() as u64);
-            builder.push(decoded.rows)?;
+            self.decoded.push_back((decoded.rows, self.types.clone()));
         }
         Ok(())
     }

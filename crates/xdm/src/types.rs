@@ -279,6 +279,19 @@ impl Fields {
         self.0.len().max(inner.unwrap_or(0))
     }
 
+    /// How many fields within these, at any depth, have no fields of their own.
+    #[must_use]
+    pub fn leaves(&self) -> usize {
+        fn of(ty: &FieldType) -> usize {
+            match ty {
+                FieldType::List(inner) | FieldType::Map(inner) => of(inner),
+                FieldType::Object(fields) => fields.leaves(),
+                _ => 1,
+            }
+        }
+        self.0.iter().map(|(_, ty)| of(ty)).sum()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
