@@ -172,6 +172,18 @@ impl Catalog {
         })
     }
 
+    /// All batches that jobs published, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn all_published(&self) -> Result<Vec<Batch>> {
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare("SELECT body FROM batches WHERE job IS NOT NULL ORDER BY created")?;
+        let rows = statement.query_map([], batch)?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
     /// The IDs of all batches that are part of the store, in any organisation and sandbox.
     ///
     /// # Errors

@@ -38,6 +38,20 @@ pub enum Error {
         /// The newest that is known.
         known: u32,
     },
+    /// The catalog is of an earlier program, and can't be brought to this one's version.
+    #[error(
+        "the store's catalog has version {found}, and it can only be read; open it once where it can be written"
+    )]
+    OlderFormat {
+        /// The version that it has.
+        found: u32,
+    },
+    /// The catalog can only be read.
+    #[error(
+        "the store can only be read: it is on a file system that is read-only or full, or in a folder of \
+         somebody else ({0})"
+    )]
+    ReadOnly(String),
     /// The catalog is missing or empty, and what it should name is there.
     #[error(
         "the store's catalog is missing or empty, but there are records or batches beside it; put \
@@ -57,6 +71,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A table of the catalog is not as it was written.
+    #[error(
+        "the catalog is damaged: its table {0} is not as it was written; store restore goes back to a copy of before"
+    )]
+    DamagedTable(&'static str),
+    /// The catalog is of another store.
+    #[error(
+        "the catalog is not that of this store, whose identity is in store.json; put the right one back"
+    )]
+    Foreign,
     /// SQLite refused.
     #[error("catalog: {0}")]
     Sqlite(rusqlite::Error),
@@ -101,6 +125,19 @@ impl fmt::Display for Kind {
 }
 
 impl Error {
+    /// Whether the disk may be full: then what makes room is worth a try with the store's reserve.
+    #[must_use]
+    pub fn may_be_full(&self) -> bool {
+        match self {
+            Self::ReadOnly(_) => true,
+            Self::Sqlite(error) => error.sqlite_error().is_some_and(|error| {
+                error.code == rusqlite::ErrorCode::DiskFull
+                    || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+            }),
+            _ => false,
+        }
+    }
+
     /// There is nothing of this kind with this ID.
     pub fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
         Self::NotFound {

@@ -5,19 +5,21 @@
 
 mod batch;
 mod batches;
+mod check;
 mod datasets;
+mod digest;
 mod documents;
 mod error;
 mod id;
 mod jobs;
 mod json;
+mod open;
 mod runs;
 mod schema;
 mod status;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{Connection, Row, TransactionBehavior};
 
@@ -30,6 +32,7 @@ pub use error::{Error, Kind, Result};
 pub use id::new_id;
 pub use jobs::{JobMove, JobOffset, JobQuery, JobRecord, JobSort, NewJob};
 pub use json::Document;
+use open::Unwritable;
 pub use runs::{NewRun, RunChange, RunRecord};
 pub use status::{BatchStatus, JobStatus};
 
@@ -66,11 +69,12 @@ pub struct Catalog {
     durable: bool,
     /// Whether all its changes are part of a transaction that is open.
     is_nested: bool,
+    unwritable: Option<Unwritable>,
 }
 
 impl Catalog {
     /// Opens the catalog's file, making it where it is missing or empty and `may_be_made` says yes. One
-    /// that is not `durable` is not synced to the disk.
+    /// that is not `durable` is not synced to the disk. Where it can't be written it is read.
     ///
     /// # Errors
     /// A file that is no catalog of ours, or that can't be read or written; [`Error::Lost`].
@@ -80,15 +84,40 @@ impl Catalog {
         durable: bool,
         may_be_made: impl FnOnce() -> std::io::Result<bool>,
     ) -> Result<Self> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(60))?;
-        schema::prepare(&mut connection, durable, may_be_made)?;
+        let opened = open::open(path, durable, may_be_made)?;
         Ok(Self {
-            connection: Mutex::new(connection),
+            connection: Mutex::new(opened.connection),
             scope,
             durable,
             is_nested: false,
+            unwritable: opened.unwritable,
         })
+    }
+
+    /// What tells this store's catalog from all others.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn identity(&self) -> Result<String> {
+        let connection = self.connection();
+        Ok(connection.query_row("SELECT id FROM identity", [], |row| row.get(0))?)
+    }
+
+    /// Whether it can only be read: its file system is read-only or full, or its folder somebody else's.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.unwritable.is_some()
+    }
+
+    /// Says no where it can only be read.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`].
+    pub fn check_writable(&self) -> Result<()> {
+        match &self.unwritable {
+            None => Ok(()),
+            Some(unwritable) => Err(Error::ReadOnly(unwritable.reason.clone())),
+        }
     }
 
     /// Runs `f` on a catalog whose changes hold all together or, after an error, not at all. Other
@@ -121,21 +150,21 @@ impl Catalog {
 
     /// A catalog of its own connection, with a transaction that is open.
     fn nested(&self) -> Result<Self> {
+        self.check_writable()?;
         let connection = {
             let own = self.connection();
             let path = own
                 .path()
                 .unwrap_or_else(|| unreachable!("a catalog is a file"));
-            Connection::open(path)?
+            open::another(Path::new(path), self.durable)?
         };
-        connection.busy_timeout(Duration::from_secs(60))?;
-        schema::configure(&connection, self.durable)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self {
             connection: Mutex::new(connection),
             scope: self.scope.clone(),
             durable: self.durable,
             is_nested: true,
+            unwritable: None,
         })
     }
 
@@ -162,6 +191,7 @@ impl Catalog {
         &self,
         f: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.check_writable()?;
         let mut connection = self.connection();
         if self.is_nested {
             let savepoint = connection.savepoint().map_err(Error::from)?;

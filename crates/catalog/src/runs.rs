@@ -194,6 +194,22 @@ impl Catalog {
         Ok(())
     }
 
+    /// The folders and files of all runs that are needed, in any organisation and sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn all_runs(&self) -> Result<Vec<(String, RunFiles)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(&format!(
+            "SELECT folder, files FROM runs WHERE NOT ({FORGOTTEN}) ORDER BY id"
+        ))?;
+        let rows = statement.query_map([], |row| {
+            let Json(files) = row.get(1)?;
+            Ok((row.get(0)?, files))
+        })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
     /// The folders of all runs, in any organisation and sandbox, without those that were removed before
     /// any job that still waits or runs.
     ///

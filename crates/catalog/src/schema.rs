@@ -1,9 +1,13 @@
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::digest;
 use crate::error::{Error, Result};
 
 /// Each entry takes the catalog from one version to the next; the first makes it.
-const MIGRATIONS: [&str; 3] = [FIRST, INGESTED_BATCHES, TEXT_TYPES];
+const MIGRATIONS: [&str; 3] = [FIRST, INGESTED_BATCHES, IDENTITY];
+
+/// The first version whose tables are those of the newest.
+const OLDEST_READABLE: usize = 2;
 
 const FIRST: &str = "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
@@ -97,42 +101,65 @@ const INGESTED_BATCHES: &str = "
     CREATE INDEX jobs_created ON jobs (created);
 ";
 
-/// Union schemas may have the type [`xdm::FieldType::Text`], which earlier releases don't know.
-const TEXT_TYPES: &str = "";
+/// The store has an identity, and tables have digests, see [`digest`]. Union schemas may have the type
+/// [`xdm::FieldType::Text`], which earlier releases don't know.
+const IDENTITY: &str = "
+    CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+    INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+";
+/// The first version that has digests.
+const FIRST_WITH_DIGESTS: usize = 3;
 
+/// Brings a catalog to the newest version. One that has it is not written in.
 pub(super) fn prepare(
     connection: &mut Connection,
-    durable: bool,
     may_be_made: impl FnOnce() -> std::io::Result<bool>,
 ) -> Result<()> {
-    configure(connection, durable)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let version = version as usize;
-    if version > MIGRATIONS.len() {
-        return Err(Error::NewerFormat {
-            found: version as u32,
-            known: MIGRATIONS.len() as u32,
-        });
+    if version(connection)? == MIGRATIONS.len() {
+        return Ok(());
     }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have come first.
+    let version = version(&transaction)?;
     if version == 0 && !may_be_made().map_err(Error::Beside)? {
         return Err(Error::Lost);
     }
     for migration in MIGRATIONS.iter().skip(version) {
         transaction.execute_batch(migration)?;
     }
+    if version < FIRST_WITH_DIGESTS {
+        digest::create(&transaction)?;
+    }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
     transaction.commit()?;
     Ok(())
 }
 
-/// Sets what counts for one connection.
-pub(super) fn configure(connection: &Connection, durable: bool) -> Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    let synchronous = if durable { "FULL" } else { "OFF" };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(())
+/// Checks that a catalog which is only read can be read.
+pub(super) fn check(connection: &Connection) -> Result<()> {
+    match version(connection)? {
+        0 => Err(Error::Lost),
+        version if version < OLDEST_READABLE => Err(Error::OlderFormat {
+            found: version as u32,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the tables have digests; a catalog of before, which is only read, has none.
+pub(super) fn has_digests(connection: &Connection) -> Result<bool> {
+    Ok(version(connection)? >= FIRST_WITH_DIGESTS)
+}
+
+fn version(connection: &Connection) -> Result<usize> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version as usize > MIGRATIONS.len() {
+        return Err(Error::NewerFormat {
+            found: version,
+            known: MIGRATIONS.len() as u32,
+        });
+    }
+    Ok(version as usize)
 }
 
 #[cfg(test)]
@@ -142,6 +169,7 @@ mod tests {
     #[test]
     fn a_catalog_of_the_first_version_keeps_its_batches() {
         let mut connection = Connection::open_in_memory().expect("a database");
+        digest::register(&connection).expect("a function");
         connection.execute_batch(FIRST).expect("the first version");
         connection
             .execute_batch(
@@ -150,7 +178,7 @@ mod tests {
                  INSERT INTO batches VALUES ('b', 'o', 's', 7, 'd', 5, '{}');",
             )
             .expect("a batch");
-        prepare(&mut connection, true, || Ok(false)).expect("migrated");
+        prepare(&mut connection, || Ok(false)).expect("migrated");
         let found: (i64, String) = connection
             .query_row("SELECT job, status FROM batches WHERE id = 'b'", [], |r| {
                 Ok((r.get(0)?, r.get(1)?))

@@ -451,8 +451,15 @@ pub enum StoreCommand {
         #[command(flatten)]
         store: StoreArg,
     },
-    /// Check every byte of every file
+    /// Check the catalog and every byte of every file
     Verify {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Go back to the newest copy of the catalog that is whole
+    ///
+    /// For a catalog that is damaged or lost. What that copy does not name is set aside.
+    Restore {
         #[command(flatten)]
         store: StoreArg,
     },

@@ -50,7 +50,7 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
             print_json(&dataset)
         }
         DatasetsCommand::Delete { id, store: at } => {
-            open(arguments, &at.store)?.catalog().delete_dataset(id)?;
+            open(arguments, &at.store)?.delete_dataset(id)?;
             say(arguments, &format!("deleted dataset {id}"));
             Ok(())
         }

@@ -1,3 +1,6 @@
+use std::path::Path;
+
+use profile_export::store::{Stats, Store, Verified};
 use serde_json::json;
 
 use crate::args::{Arguments, StoreCommand};
@@ -10,23 +13,49 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
         StoreCommand::Stats { store } => open(arguments, &store.store)?.stats()?,
         StoreCommand::Compact { store } => open(arguments, &store.store)?.compact()?,
         StoreCommand::Verify { store } => {
-            let problems = open(arguments, &store.store)?.verify()?;
+            let found = open(arguments, &store.store)?.verify()?;
+            let Verified { problems, moved } = &found;
             if arguments.json {
-                print_json(&json!({"problems": problems}))?;
-            } else if problems.is_empty() {
-                print("every byte is as it was written")?;
+                print_json(&json!({"problems": problems, "moved": moved}))?;
             } else {
-                print(&problems.join("\n"))?;
+                for batch in moved {
+                    print(&format!("moved or deleted by somebody else: {batch}"))?;
+                }
+                match problems.as_slice() {
+                    [] => print("every byte is as it was written")?,
+                    problems => print(&problems.join("\n"))?,
+                }
             }
-            return if problems.is_empty() {
-                Ok(())
-            } else {
-                Err(Failure::failed(format!("{} damaged files", problems.len())))
+            return match problems.len() {
+                0 => Ok(()),
+                n => Err(Failure::failed(format!("{n} problems"))),
             };
         }
+        StoreCommand::Restore { store } => return restore(arguments, &store.store),
     };
+    print_stats(arguments, &stats)
+}
+
+fn restore(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {
+    let restored = Store::restore(folder)?;
+    let aside = restored.set_aside.display();
     if arguments.json {
-        return print_json(&stats);
+        return print_json(&json!({
+            "generation": restored.generation,
+            "setAside": aside.to_string(),
+            "runs": restored.runs,
+            "batches": restored.batches,
+        }));
+    }
+    print(&format!(
+        "the catalog is as it was at generation {}\nset aside in {aside}: the catalog of before, {} runs, {} batches",
+        restored.generation, restored.runs, restored.batches
+    ))
+}
+
+fn print_stats(arguments: &Arguments, stats: &Stats) -> Result<(), Failure> {
+    if arguments.json {
+        return print_json(stats);
     }
     let cells: Vec<[String; 3]> = stats
         .datasets

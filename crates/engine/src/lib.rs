@@ -99,7 +99,8 @@ pub mod export {
 pub mod store {
     pub use ::store::{
         BadRecordLimit, DatasetInputs, DatasetStats, Input, JsonForm, Layout, LoadOptions,
-        LoadReport, OnBadRecord, ReadOptions, Result, Scope, Stats, Store, StoreError,
+        LoadReport, OnBadRecord, ReadOptions, Restored, Result, Scope, Stats, Store, StoreError,
+        Verified,
     };
     pub use catalog::{
         Batch, BatchError, BatchFile, BatchMetrics, BatchQuery, BatchStatus, Catalog, Document,

@@ -164,9 +164,13 @@ fn of_catalog(error: &catalog::Error) -> ErrorKind {
             ErrorKind::InvalidDataset
         }
         catalog::Error::NewerFormat { .. } => ErrorKind::NewerFormat,
-        catalog::Error::Lost => ErrorKind::Damaged,
+        catalog::Error::OlderFormat { .. } => ErrorKind::Catalog,
+        catalog::Error::ReadOnly(_) => ErrorKind::Io,
         catalog::Error::Beside(_) => ErrorKind::Io,
-        catalog::Error::Damaged { .. } => ErrorKind::Damaged,
+        catalog::Error::Lost
+        | catalog::Error::Foreign
+        | catalog::Error::Damaged { .. }
+        | catalog::Error::DamagedTable(_) => ErrorKind::Damaged,
         catalog::Error::Sqlite(_) => ErrorKind::Catalog,
         _ => ErrorKind::Internal,
     }

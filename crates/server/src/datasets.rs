@@ -117,7 +117,7 @@ pub(crate) async fn delete_dataset(
     let deleted = caller
         .on_store(move |store| {
             let dataset = find(store, &id)?;
-            store.catalog().delete_dataset(&dataset.id)?;
+            store.delete_dataset(&dataset.id)?;
             Ok(reference(&dataset.id))
         })
         .await?;
@@ -232,7 +232,7 @@ mod tests {
             made.expect("a dataset")
         };
         let read = vec![make("goes"), make("stays")];
-        let deleted = store.catalog().delete_dataset(&read[0].id);
+        let deleted = store.delete_dataset(&read[0].id);
         deleted.expect("deleted");
         let stays = read[1].id.clone();
         let counted = counted(&store, read).expect("the figures");

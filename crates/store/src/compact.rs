@@ -37,6 +37,7 @@ impl Store {
                 next_sequence: self.catalog().next_sequence()?,
             })?;
             self.sweep_runs(&lock)?;
+            self.back_up();
         }
         self.stats()
     }

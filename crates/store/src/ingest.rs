@@ -167,6 +167,7 @@ impl Store {
             })?;
             Ok::<_, E>(())
         })?;
+        self.back_up();
         Ok(written.report)
     }
 

@@ -8,6 +8,10 @@ use crate::error::{AtPath, Result};
 /// ```text
 /// STORE/
 ///   catalog.sqlite   what is part of the store
+///   store.json       whose catalog that is
+///   backups/         copies of the catalog as it was after the latest changes of the records
+///   set-aside/       what a return to such a copy left over
+///   reserve          room for what frees a full disk
 ///   runs/            the records: a folder for each run, see the crate `run`
 ///   batches/         the exports: a folder for each batch
 ///   staging/         batches that are being written: a folder and a lock for each running job
@@ -37,6 +41,30 @@ impl Layout {
     #[must_use]
     pub fn catalog(&self) -> PathBuf {
         self.root.join("catalog.sqlite")
+    }
+
+    /// The file that says which catalog is the store's.
+    #[must_use]
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("store.json")
+    }
+
+    /// The folder of the catalog's copies.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.root.join("backups")
+    }
+
+    /// The folder of what is kept though nothing names it.
+    #[must_use]
+    pub fn set_aside(&self) -> PathBuf {
+        self.root.join("set-aside")
+    }
+
+    /// The file whose room is there when the disk is full.
+    #[must_use]
+    pub fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
     }
 
     /// The folder of all runs.

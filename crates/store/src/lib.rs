@@ -24,18 +24,23 @@
 //! # }
 //! ```
 
+mod backup;
 mod compact;
 mod error;
+mod identity;
 mod ingest;
 mod layout;
 mod load;
 mod lock;
+mod publish;
 mod rejects;
+mod reserve;
 mod stats;
 mod store;
 mod sweep;
 mod verify;
 
+pub use backup::Restored;
 pub use catalog::Scope;
 pub use decode::{Input, JsonForm, ReadOptions};
 pub use error::{Result, StoreError};
@@ -45,3 +50,4 @@ pub use lock::FileLock;
 pub use stats::{DatasetStats, Stats};
 pub use store::Store;
 pub use sweep::sweep_folder;
+pub use verify::Verified;

@@ -9,6 +9,7 @@ use run::{Run, Snapshot};
 use xdm::Class;
 
 use crate::error::{AtPath, Result};
+use crate::identity;
 use crate::layout::Layout;
 use crate::lock::FileLock;
 use crate::sweep::{remove_folder, sweep_folder};
@@ -24,7 +25,7 @@ pub struct Store {
 pub(crate) struct RunsLock(FileLock);
 
 impl Store {
-    /// Opens a store, making the folder where it is missing.
+    /// Opens a store, making the folder where it is missing. One that can't be written is read.
     ///
     /// # Errors
     /// The folder can't be made or its catalog is no catalog of ours.
@@ -42,15 +43,29 @@ impl Store {
 
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
         let layout = Layout::new(folder);
-        layout.create()?;
+        let made = layout.create();
         let catalog = Catalog::open(&layout.catalog(), scope, durable, || {
-            Ok(is_empty(&layout.runs())? && is_empty(&layout.batches())?)
-        })?;
-        Ok(Self {
+            Ok(is_empty(&layout.runs())?
+                && is_empty(&layout.batches())?
+                && !layout.identity().try_exists()?)
+        });
+        let catalog = match (catalog, made) {
+            (Ok(catalog), Err(_)) if catalog.is_read_only() => catalog,
+            (catalog, made) => {
+                made?;
+                catalog?
+            }
+        };
+        let store = Self {
             layout,
             catalog,
             durable,
-        })
+        };
+        if !store.catalog.is_read_only() {
+            identity::check(&store.layout.identity(), &store.catalog, durable)?;
+            store.renew_reserve();
+        }
+        Ok(store)
     }
 
     /// The store's catalog.
@@ -73,6 +88,7 @@ impl Store {
 
     /// Takes the lock that whoever changes the runs must hold, and sweeps what a crash left behind.
     pub(crate) fn lock_runs(&self) -> Result<RunsLock> {
+        self.catalog.check_writable()?;
         let path = self.layout.load_lock();
         let lock = RunsLock(FileLock::acquire(&path).at(&path)?);
         self.sweep_runs(&lock)?;
@@ -104,6 +120,7 @@ impl Store {
     /// # Errors
     /// A run that is missing or damaged.
     pub fn snapshot(&self, generation: Option<i64>) -> Result<Snapshot> {
+        self.catalog.check_records()?;
         let generation = match generation {
             Some(generation) => generation,
             None => self.catalog.generation()?,
@@ -151,8 +168,10 @@ impl Store {
             .into());
         }
         // First out of sight, then off the disk: a crash in between leaves what is swept.
-        self.catalog.delete_batch(id)?;
-        remove_folder(&self.batch_folder(&batch))
+        self.freeing(|catalog| Ok(catalog.delete_batch(id)?))?;
+        remove_folder(&self.batch_folder(&batch))?;
+        self.renew_reserve();
+        Ok(())
     }
 }
 

@@ -1,39 +1,73 @@
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use catalog::{BatchFile, BatchQuery};
+use catalog::{Batch, BatchFile};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::Store;
 use crate::error::Result;
 
+/// What a look at every byte found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// What is not as it was written.
+    pub problems: Vec<String>,
+    /// Batches outside the store that are gone: their owners may have moved or deleted them.
+    pub moved: Vec<String>,
+}
+
 impl Store {
-    /// Checks every byte of every file that the catalog names: the runs' and the batches'.
-    ///
-    /// Returns what is wrong, an empty list where all is well.
+    /// Checks the catalog and every byte of every file that it names: the runs' and the batches', of all
+    /// organisations and sandboxes, those of earlier states too that jobs still read.
     ///
     /// # Errors
     /// The catalog can't be read.
-    pub fn verify(&self) -> Result<Vec<String>> {
-        let mut problems = Vec::new();
-        let generation = self.catalog().generation()?;
-        for run in self.catalog().runs(generation)? {
-            let damage = run.files.verify(&self.layout().run(&run.folder));
-            problems.extend(damage.iter().map(ToString::to_string));
-        }
-        for batch in self.catalog().batches(&BatchQuery::default())? {
-            // The files of one that came in are gone when it is loaded.
-            if batch.came_in() {
-                continue;
-            }
-            let folder = self.batch_folder(&batch);
-            for file in &batch.files {
-                problems.extend(verify_file(&folder.join(&file.name), file));
+    pub fn verify(&self) -> Result<Verified> {
+        let mut found = Verified {
+            problems: self.catalog().verify()?,
+            moved: Vec::new(),
+        };
+        for (folder, files) in self.catalog().all_runs()? {
+            let damage = files.verify(&self.layout().run(&folder));
+            // A compaction may have taken it away meanwhile.
+            if !damage.is_empty() && self.catalog().run_folders()?.contains(&folder) {
+                let damage = damage.iter().map(ToString::to_string);
+                found.problems.extend(damage);
             }
         }
-        Ok(problems)
+        for batch in self.catalog().all_published()? {
+            self.verify_batch(&batch, &mut found)?;
+        }
+        Ok(found)
     }
+
+    fn verify_batch(&self, batch: &Batch, found: &mut Verified) -> Result<()> {
+        let folder = self.batch_folder(batch);
+        if batch.folder.is_some() && is_gone(&folder) {
+            found
+                .moved
+                .push(format!("batch {}: {}", batch.id, folder.display()));
+            return Ok(());
+        }
+        let problems: Vec<String> = (batch.files.iter())
+            .filter_map(|file| verify_file(&folder.join(&file.name), file))
+            .collect();
+        // It may have been deleted meanwhile.
+        let still = || -> Result<HashSet<String>> {
+            Ok(self.catalog().all_batch_ids()?.into_iter().collect())
+        };
+        if !problems.is_empty() && still()?.contains(&batch.id) {
+            found.problems.extend(problems);
+        }
+        Ok(())
+    }
+}
+
+fn is_gone(path: &Path) -> bool {
+    path.metadata()
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 fn verify_file(path: &Path, known: &BatchFile) -> Option<String> {

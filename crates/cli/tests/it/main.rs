@@ -5,4 +5,5 @@ mod faults;
 mod lives;
 mod program;
 mod readers;
+mod unwritable;
 mod walk;

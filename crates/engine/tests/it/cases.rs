@@ -13,7 +13,9 @@ use profile_export::platform::{
     SourceFolder, delete_merge_policy, merge_policies, put_merge_policy, put_segment,
 };
 use profile_export::request::{ExportRequest, MergePolicy};
-use profile_export::store::{BadRecordLimit, DatasetInputs, Input, LoadOptions, OnBadRecord};
+use profile_export::store::{
+    BadRecordLimit, DatasetInputs, Input, LoadOptions, OnBadRecord, Verified,
+};
 use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
@@ -905,7 +907,7 @@ fn damage_is_an_error_or_the_right_answer() {
         fs::write(&file, &bytes).unwrap();
     }
     assert_eq!(scratch.rows(&wanted), right);
-    assert_eq!(scratch.store.verify().unwrap(), [] as [String; 0]);
+    assert_eq!(scratch.store.verify().unwrap(), Verified::default());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use profile_export::jobs::{JobPage, JobStatus, RunOptions, create_job, list_jobs, run_job};
 use profile_export::request::ExportRequest;
-use profile_export::store::{BatchQuery, Scope, Store};
+use profile_export::store::{BatchQuery, Scope, Store, Verified};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -68,7 +68,7 @@ fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
     let home = folder.path().join("store");
     copy(&frozen().join("v1/store"), &home);
     let store = Store::open(&home, Scope::default()).unwrap();
-    assert_eq!(store.verify().unwrap(), [] as [String; 0]);
+    assert_eq!(store.verify().unwrap(), Verified::default());
     let stats = store.stats().unwrap();
     let records: u64 = stats.datasets.iter().map(|dataset| dataset.records).sum();
     assert_eq!((stats.runs, records), (5, 135));
@@ -84,7 +84,7 @@ fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
     run_again(&store);
     let compacted = store.compact().unwrap();
     assert_eq!(compacted.runs, 4);
-    assert_eq!(store.verify().unwrap(), [] as [String; 0]);
+    assert_eq!(store.verify().unwrap(), Verified::default());
 }
 
 #[test]

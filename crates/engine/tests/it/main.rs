@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
 
 mod cases;
+mod catalog;
 mod determinism;
 mod frozen;
 mod generate;

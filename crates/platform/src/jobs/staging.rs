@@ -65,6 +65,9 @@ fn try_lock(store: &Store, id: i64) -> Result<Option<FileLock>> {
 pub fn sweep(store: &Store) -> Result<()> {
     let layout = store.layout();
     let catalog = store.catalog();
+    if catalog.is_read_only() {
+        return Ok(());
+    }
     // The folders first: one that is there now is of a job that runs now, or has ended by the time
     // that the catalog is asked.
     let mut batches = HashSet::new();
