@@ -70,7 +70,7 @@ impl Catalog {
         )?)
     }
 
-    /// The union schema of a class as of a generation, or now. It only grows.
+    /// The union schema of a class as of a generation, or now.
     ///
     /// # Errors
     /// The catalog can't be read.

@@ -115,6 +115,17 @@ impl Plan {
             None => None,
             Some(list) => Some(events(list, &unions.event)?),
         };
+        let projection = projection(request.fields.as_deref(), "fields", &unions.profile)?;
+        if events.is_some() && projection.output().get(EVENTS).is_some() {
+            return Err(RequestError::new(
+                "additionalFields.eventList",
+                format!(
+                    "the events would be the column {EVENTS}, which is a field of the profiles, too; name other \
+                     fields in fields, or leave the events out"
+                ),
+            )
+            .into());
+        }
         Ok(Self {
             policy,
             profiles: ProfileFilter {
@@ -125,7 +136,7 @@ impl Plan {
                 empty_profiles: filter.empty_profiles.unwrap_or(false),
             },
             batches,
-            projection: projection(request.fields.as_deref(), "fields", &unions.profile)?,
+            projection,
             events,
         })
     }

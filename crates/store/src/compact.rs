@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::{Stats, Store};
 
 impl Store {
-    /// Folds each dataset's runs into one, without the fragments that later ones replaced.
+    /// Folds each dataset's runs into one, without the fragments that later ones replaced, and takes the fields
+    /// that only deleted datasets had out of the union schemas.
     ///
     /// Exports that run meanwhile keep reading the old runs, whose files go when nothing needs them.
     ///
@@ -28,12 +29,13 @@ impl Store {
             // What was written is swept now, or at the next load where even that fails.
             let _ = self.sweep_runs(&lock);
         })?;
-        if !added.is_empty() {
+        let unions = self.narrower_unions()?;
+        if !added.is_empty() || !unions.is_empty() {
             // Where this fails all runs stay: it may hold all the same, see `Catalog::change_runs`.
             self.catalog().change_runs(&RunChange {
                 added: &added,
                 removed: &removed,
-                unions: &[],
+                unions: &unions,
                 next_sequence: self.catalog().next_sequence()?,
             })?;
             self.sweep_runs(&lock)?;

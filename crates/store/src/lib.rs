@@ -38,6 +38,7 @@ mod reserve;
 mod stats;
 mod store;
 mod sweep;
+mod union;
 mod verify;
 
 pub use backup::Restored;

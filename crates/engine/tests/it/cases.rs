@@ -16,7 +16,7 @@ use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{
     BadRecordLimit, DatasetInputs, Input, LoadOptions, OnBadRecord, Verified,
 };
-use profile_export::xdm::{Class, Timestamp};
+use profile_export::xdm::{Class, FieldType, Fields, Timestamp};
 use serde_json::{Value, json};
 
 use crate::scratch::{Scratch, batches, request, sorted};
@@ -1012,4 +1012,57 @@ fn days(mut row: Value) -> Value {
         }
     }
     row
+}
+
+#[test]
+fn events_beside_a_field_of_their_columns_name_are_refused() {
+    let scratch = with_crm();
+    let record = person("a", json!({"timeSeriesEvents": [{"x": 1}], "x": 1}));
+    scratch.load(CRM, &[record]).unwrap();
+    let error = scratch
+        .run(&request(json!({"additionalFields": {"eventList": {}}})))
+        .unwrap_err();
+    assert!(error.to_string().contains("would be the column"), "{error}");
+    for fine in [
+        json!({"fields": "x", "additionalFields": {"eventList": {}}}),
+        json!({"fields": "timeSeriesEvents"}),
+    ] {
+        assert_eq!(scratch.rows(&request(fine)).len(), 1);
+    }
+}
+
+#[test]
+fn a_compaction_takes_the_fields_of_a_deleted_dataset_out_of_the_union() {
+    let scratch = with_crm();
+    scratch.dataset(WEB, Class::Profile, json!({}));
+    let declared = json!({"type": "object", "properties": {"declared": {"type": "string"}}});
+    let other = "0000000000000000000000a3";
+    scratch.dataset(other, Class::Profile, json!({"schema": declared}));
+    let ours = json!({"text": "a", "both": {"ours": 1, "nulls": null}, "list": [{"a": 1}]});
+    let theirs =
+        json!({"Text": "b", "both": {"ours": 0.5, "theirs": 1, "nulls": 1}, "list": [{"b": 2}]});
+    scratch.load(CRM, &[person("a", ours)]).unwrap();
+    scratch.load(WEB, &[person("b", theirs)]).unwrap();
+    scratch.load(other, &[person("d", json!({}))]).unwrap();
+    let all = request(json!({}));
+    scratch.run(&all).unwrap_err();
+    scratch.store.delete_dataset(WEB).unwrap();
+    scratch.store.compact().unwrap();
+    let rows = scratch.rows(&all);
+    let union = scratch.store.snapshot(None).unwrap().profile_union;
+    let names = |fields: &Fields| -> Vec<String> {
+        fields.iter().map(|(name, _)| name.to_owned()).collect()
+    };
+    let names_of = names(&union);
+    assert!(!names_of.contains(&"Text".to_owned()), "{names_of:?}");
+    assert!(names_of.contains(&"declared".to_owned()), "{names_of:?}");
+    let Some(FieldType::Object(both)) = union.get("both") else {
+        panic!("both is an object");
+    };
+    assert_eq!(names(both), ["ours"]);
+    assert_eq!(rows.len(), 2);
+    // What is gone may come again as something else.
+    scratch
+        .load(CRM, &[person("c", json!({"both": {"theirs": "text"}}))])
+        .unwrap();
 }
