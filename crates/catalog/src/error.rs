@@ -81,6 +81,13 @@ pub enum Error {
         "the catalog is not that of this store, whose identity is in store.json; put the right one back"
     )]
     Foreign,
+    /// The disk failed while a change was made final. It is in SQLite's journal: the next who opens the catalog may
+    /// find it there whole.
+    #[error(
+        "catalog: {0} while the change was made final: it may hold or not; what the store shows from now on is \
+         true (store stats, jobs list, batches list)"
+    )]
+    Unclear(rusqlite::Error),
     /// SQLite refused.
     #[error("catalog: {0}")]
     Sqlite(rusqlite::Error),
@@ -145,6 +152,14 @@ impl Error {
             id: id.to_string(),
             hint: String::new(),
         }
+    }
+}
+
+/// The error of a commit.
+pub(crate) fn of_commit(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::SystemIoFailure) => Error::Unclear(error),
+        _ => Error::Sqlite(error),
     }
 }
 

@@ -28,6 +28,7 @@ pub use batch::{
 };
 pub use batches::BatchQuery;
 pub use documents::DocumentKind;
+use error::of_commit;
 pub use error::{Error, Kind, Result};
 pub use id::new_id;
 pub use jobs::{JobMove, JobOffset, JobQuery, JobRecord, JobSort, NewJob};
@@ -132,7 +133,7 @@ impl Catalog {
         let nested = self.nested()?;
         let value = f(&nested)?;
         let commit = nested.connection().execute_batch("COMMIT");
-        commit.map_err(Error::from)?;
+        commit.map_err(of_commit)?;
         Ok(value)
     }
 
@@ -203,7 +204,7 @@ impl Catalog {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Error::from)?;
         let value = f(&transaction)?;
-        transaction.commit().map_err(Error::from)?;
+        transaction.commit().map_err(of_commit)?;
         Ok(value)
     }
 }

@@ -147,7 +147,7 @@ impl ErrorKind {
 
 fn of_store(error: &StoreError) -> ErrorKind {
     match error {
-        StoreError::Io { .. } => ErrorKind::Io,
+        StoreError::Io { .. } | StoreError::Left { .. } => ErrorKind::Io,
         StoreError::Catalog(error) => of_catalog(error),
         StoreError::Run(error) => of_run(error),
         StoreError::Decode(error) => of_decode(error),
@@ -171,7 +171,7 @@ fn of_catalog(error: &catalog::Error) -> ErrorKind {
         | catalog::Error::Foreign
         | catalog::Error::Damaged { .. }
         | catalog::Error::DamagedTable(_) => ErrorKind::Damaged,
-        catalog::Error::Sqlite(_) => ErrorKind::Catalog,
+        catalog::Error::Sqlite(_) | catalog::Error::Unclear(_) => ErrorKind::Catalog,
         _ => ErrorKind::Internal,
     }
 }

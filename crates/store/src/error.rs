@@ -29,6 +29,18 @@ pub enum StoreError {
         /// How many there are.
         read: u64,
     },
+    /// A batch is deleted, and its files are not.
+    #[error(
+        "batch {id} is deleted, but not its files: {path}: {reason}; within the store they are swept later"
+    )]
+    Left {
+        /// The batch.
+        id: String,
+        /// What could not be deleted.
+        path: PathBuf,
+        /// The operating system's reason.
+        reason: std::io::Error,
+    },
     /// A thread of a load is gone without saying why.
     #[error("{0} gave up; this is a mistake of the program")]
     Internal(&'static str),

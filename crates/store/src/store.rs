@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use run::{Run, Snapshot};
 use xdm::Class;
 
-use crate::error::{AtPath, Result};
+use crate::error::{AtPath, Result, StoreError};
 use crate::identity;
 use crate::layout::Layout;
 use crate::lock::FileLock;
@@ -43,7 +43,7 @@ impl Store {
 
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
         let layout = Layout::new(folder);
-        let made = layout.create();
+        let made = layout.create(durable);
         let catalog = Catalog::open(&layout.catalog(), scope, durable, || {
             Ok(is_empty(&layout.runs())?
                 && is_empty(&layout.batches())?
@@ -169,7 +169,14 @@ impl Store {
         }
         // First out of sight, then off the disk: a crash in between leaves what is swept.
         self.freeing(|catalog| Ok(catalog.delete_batch(id)?))?;
-        remove_folder(&self.batch_folder(&batch))?;
+        remove_folder(&self.batch_folder(&batch)).map_err(|error| match error {
+            StoreError::Io { path, reason } => StoreError::Left {
+                id: id.to_owned(),
+                path,
+                reason,
+            },
+            other => other,
+        })?;
         self.renew_reserve();
         Ok(())
     }
