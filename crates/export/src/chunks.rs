@@ -95,6 +95,7 @@ impl Chunks {
             Ok(made) => made?,
             Err(panic) => resume_unwind(panic),
         };
+        self.work.pipeline.sources().check_whole()?;
         self.taken += 1;
         if self.taken.is_multiple_of(2 * rayon::current_num_threads()) {
             // What comes next lies elsewhere in the runs.
@@ -114,8 +115,11 @@ impl Iterator for Chunks {
             return None;
         }
         self.begin_more();
-        let receiver = self.ahead.pop_front()?;
-        let taken = self.take(&receiver);
+        let taken = match self.ahead.pop_front() {
+            Some(receiver) => self.take(&receiver),
+            // That there is no more, or nothing at all, was read from the runs, too.
+            None => Err(self.work.pipeline.sources().check_whole().err()?),
+        };
         self.failed = taken.is_err();
         Some(taken)
     }

@@ -128,6 +128,14 @@ impl Sources {
         self.all.iter().for_each(|source| source.run.release());
     }
 
+    /// Says no where a file was cut, or could not be read, while it was in use.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        for source in &self.all {
+            source.run.check_whole()?;
+        }
+        Ok(())
+    }
+
     /// The membership indexes, by source; `None` where a source takes no part.
     pub(crate) fn indexes(&self) -> Vec<Option<&MembershipIndex>> {
         self.all

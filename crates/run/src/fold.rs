@@ -50,14 +50,16 @@ pub fn fold(
     }
     ids.sort_unstable();
     let rows = in_run_order(class, entries, &sources)?;
-    let run = RunRows {
+    let rows = RunRows {
         class,
         types,
         sources: &sources,
         rows: &rows,
         ids: &ids,
     };
-    write_run(folder, &run)
+    let written = write_run(folder, &rows)?;
+    runs.iter().try_for_each(Run::check_whole)?;
+    Ok(written)
 }
 
 fn rows_with_person(run: &Run) -> impl Iterator<Item = (usize, u32)> + '_ {

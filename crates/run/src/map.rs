@@ -9,13 +9,23 @@ use arrow::ipc::MetadataVersion;
 use arrow::ipc::reader::FileDecoder;
 use memmap2::{Mmap, UncheckedAdvice};
 
+mod lost;
+
+use lost::Watched;
+
 /// A mapped file.
 #[derive(Clone)]
-pub(crate) struct MappedFile(Arc<Mmap>);
+pub(crate) struct MappedFile(Arc<WatchedMap>);
+
+/// Nobody watches over addresses that are mapped no more: the order of the fields counts.
+struct WatchedMap {
+    watched: Watched,
+    map: Mmap,
+}
 
 impl AsRef<[u8]> for MappedFile {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.0.map
     }
 }
 
@@ -25,14 +35,22 @@ impl MappedFile {
     pub(crate) fn open(file: &File) -> std::io::Result<Self> {
         // SAFETY: the store's files are written once and then only ever unlinked, which leaves a map
         // intact. Another program that writes into a store's folder breaks the store's terms; what it
-        // damages before we look is caught by the page checksums.
-        unsafe { Mmap::map(file) }.map(|map| Self(Arc::new(map)))
+        // damages before we look is caught by the page checksums, what it cuts off by `is_whole`.
+        let map = unsafe { Mmap::map(file) }?;
+        let addresses = map.as_ptr_range();
+        let watched = Watched::new(addresses.start as usize..addresses.end as usize);
+        Ok(Self(Arc::new(WatchedMap { watched, map })))
+    }
+
+    /// Whether all that was read from it so far was in the file.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.0.watched.has_lost()
     }
 
     /// Lets go of the memory that the file's pages take in this process; they stay in the system's
     /// cache and come back when they are looked at.
     pub(crate) fn release(&self) {
-        self.release_range(0..self.0.len());
+        self.release_range(0..self.0.map.len());
     }
 
     #[expect(
@@ -44,6 +62,7 @@ impl MappedFile {
         // the file again.
         let released = unsafe {
             self.0
+                .map
                 .unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
         };
         // Where that can't be done, memory is merely not saved.

@@ -30,7 +30,7 @@ pub struct Run {
     firsts: UInt64Array,
     /// The file of the records, which checks what is read; none for a run in memory.
     records: Option<IpcFile>,
-    maps: Vec<MappedFile>,
+    maps: Vec<(PathBuf, MappedFile)>,
     batches: Vec<RecordBatch>,
     rows: usize,
     members: Option<MembershipIndex>,
@@ -104,7 +104,7 @@ impl Run {
         let mut maps = Vec::new();
         let mut open = |name: &str| -> Result<IpcFile> {
             let file = IpcFile::open(folder, known(name)?)?;
-            maps.push(file.map());
+            maps.push((folder.join(name), file.map()));
             Ok(file)
         };
         let records = open("records.arrow")?;
@@ -189,8 +189,23 @@ impl Run {
 
     /// Lets go of the memory that what was read so far takes; it is read again where it is needed.
     pub fn release(&self) {
-        for map in &self.maps {
+        for (_, map) in &self.maps {
             map.release();
+        }
+    }
+
+    /// Whether all that was read of it so far is what its files have: who made something of it asks this before
+    /// anybody else sees that.
+    ///
+    /// # Errors
+    /// A file was cut, or can't be read, since it was opened.
+    pub fn check_whole(&self) -> Result<()> {
+        match self.maps.iter().find(|(_, map)| !map.is_whole()) {
+            None => Ok(()),
+            Some((path, _)) => Err(Error::Damaged {
+                path: path.clone(),
+                problem: "it was cut, or can't be read, while it was in use".to_owned(),
+            }),
         }
     }
 

@@ -254,3 +254,43 @@ fn a_stream_comes_to_its_end_on_one_thread_of_a_pool_and_stops_when_it_is_droppe
     });
     assert_eq!(rows, 20_000);
 }
+
+#[test]
+fn a_run_that_is_cut_while_it_is_read_fails_the_export_and_not_the_process() {
+    for policy in [0, 1] {
+        for taken in 0..2 {
+            let scratch = many(9_000);
+            let request = wanted(json!({"additionalFields": {"eventList": {}}}));
+            let (whole, _) = export_of(&scratch, &request, policy);
+            let whole: Vec<RecordBatch> = whole.batch(0).chunks().map(Result::unwrap).collect();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(1)
+                .build()
+                .unwrap();
+            let (export, _) = export_of(&scratch, &request, policy);
+            let runs = scratch.store.layout().runs();
+            pool.install(|| {
+                let mut chunks = export.batch(0).chunks();
+                let mut found: Vec<_> = chunks.by_ref().take(taken).collect();
+                for run in std::fs::read_dir(&runs).unwrap() {
+                    for file in std::fs::read_dir(run.unwrap().path()).unwrap() {
+                        let path = file.unwrap().path();
+                        let file = std::fs::File::options().write(true).open(path).unwrap();
+                        file.set_len(0).unwrap();
+                    }
+                }
+                found.extend(chunks);
+                // What was made before is right; behind it comes an error, not other rows.
+                if let Some(Err(error)) = found.last() {
+                    assert!(error.to_string().contains("damaged"), "{error}");
+                    found.pop();
+                } else {
+                    assert!(taken > 0 && found.len() == whole.len());
+                }
+                for (made, right) in found.iter().zip(&whole) {
+                    assert_eq!(made.as_ref().unwrap(), right);
+                }
+            });
+        }
+    }
+}
