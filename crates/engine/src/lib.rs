@@ -83,8 +83,8 @@ pub mod request {
 /// Exports as streams of record batches: plans, shards, rows, and Parquet into any sink.
 pub mod export {
     pub use ::export::{
-        BatchCounts, Chunks, DatasetBatches, Error, EventPlan, Export, ExportBatch, Plan, Result,
-        Shard, UnionSchemas, export_rows, snapshot_of,
+        BatchCounts, Chunks, DatasetBatches, Error, EventPlan, Export, ExportBatch, GraphReport,
+        LargeComponent, Plan, Result, Shard, UnionSchemas, export_rows, snapshot_of,
     };
     pub use decode::{Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};

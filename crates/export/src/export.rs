@@ -7,7 +7,7 @@ use run::Snapshot;
 
 use crate::chunks::Chunks;
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphReport};
 use crate::people::People;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
@@ -80,6 +80,12 @@ impl Export {
         } else {
             pipeline.plan().schema()
         }
+    }
+
+    /// What stands out in the identity graph, if the policy has one.
+    #[must_use]
+    pub fn graph_report(&self) -> Option<&GraphReport> {
+        self.shared.graph.as_ref().map(Graph::report)
     }
 
     /// How many batches there are: one, or one for each segment.

@@ -2,6 +2,7 @@
 
 use arrow::array::{Array, AsArray};
 use merge::IdentityGraphType;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use xdm::PersonKey;
@@ -12,9 +13,39 @@ use crate::plan::Plan;
 use crate::shard::Shard;
 use crate::sources::Sources;
 
+/// Components of more identities are told: there it is likely that one device, test account or default value made
+/// one person of many.
+const LARGE: u32 = 50;
+/// How many of them are named.
+const MOST_NAMED: usize = 10;
+
+/// What stands out in an identity graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GraphReport {
+    /// How many profiles have more than 50 identities.
+    pub large: u64,
+    /// The largest of them, at the most ten.
+    pub largest: Vec<LargeComponent>,
+    /// How many profiles are left out, since they have more identities than [`Plan::max_identities`].
+    pub left_out: u64,
+}
+
+/// A profile of many identities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeComponent {
+    /// The namespace of one of the primary identities that are this profile.
+    pub namespace: String,
+    /// Its id.
+    pub id: String,
+    /// How many identities the profile has.
+    pub identities: u32,
+}
+
 /// The identity graph of a snapshot.
 pub(crate) struct Graph {
     components: Arc<Components>,
+    most: Option<u32>,
+    report: GraphReport,
     /// Persons with the number of their component, sorted by key.
     numbers: Vec<(PersonKey, u32)>,
 }
@@ -33,9 +64,15 @@ impl Graph {
         }
         numbers.sort_unstable();
         Ok(Some(Self {
+            report: report(&components, plan.max_identities, sources),
             components: Arc::new(components),
+            most: plan.max_identities,
             numbers,
         }))
+    }
+
+    pub(crate) fn report(&self) -> &GraphReport {
+        &self.report
     }
 
     /// All profiles of a shard.
@@ -53,6 +90,12 @@ impl Graph {
 
     fn people(&self, mut numbers: Vec<u32>, shard: Shard) -> People {
         numbers.retain(|number| {
+            if self
+                .most
+                .is_some_and(|most| self.components.identities(*number) > most)
+            {
+                return false;
+            }
             let least = self.components.get(*number).first();
             least.is_some_and(|least| shard.contains(*least))
         });
@@ -76,11 +119,17 @@ pub(crate) struct Components {
     /// Where each component ends in `members`.
     ends: Vec<u32>,
     members: Vec<PersonKey>,
+    /// How many identities each component links.
+    identities: Vec<u32>,
 }
 
 impl Components {
     fn len(&self) -> u32 {
         self.ends.len() as u32
+    }
+
+    fn identities(&self, number: u32) -> u32 {
+        self.identities[number as usize]
     }
 
     /// The persons of a component, by key.
@@ -128,18 +177,57 @@ fn components(sources: &Sources) -> Result<Components> {
     Ok(group(&persons, &mut graph))
 }
 
+/// Tells the large components by one of their persons.
+fn report(components: &Components, most: Option<u32>, sources: &Sources) -> GraphReport {
+    let all = 0..components.len();
+    let mut large: Vec<(u32, u32)> = all
+        .map(|number| (components.identities(number), number))
+        .filter(|(identities, _)| *identities > LARGE)
+        .collect();
+    // The largest first, those of one size by their keys.
+    large.sort_unstable_by_key(|(identities, number)| (Reverse(*identities), *number));
+    let named = large
+        .iter()
+        .take(MOST_NAMED)
+        .filter_map(|(identities, number)| {
+            let least = *components.get(*number).first()?;
+            let mut runs = sources.all.iter().map(|source| &source.run);
+            let (namespace, id) =
+                runs.find_map(|run| run.find(least).map(|person| run.identity(person)))?;
+            Some(LargeComponent {
+                namespace: namespace.to_owned(),
+                id: id.to_owned(),
+                identities: *identities,
+            })
+        });
+    let is_left_out = |number: &u32| most.is_some_and(|most| components.identities(*number) > most);
+    GraphReport {
+        large: large.len() as u64,
+        largest: named.collect(),
+        left_out: (0..components.len()).filter(is_left_out).count() as u64,
+    }
+}
+
 fn group(persons: &[PersonKey], graph: &mut UnionFind) -> Components {
+    let mut sizes = vec![0u32; graph.parents.len()];
+    for node in 0..graph.parents.len() as u32 {
+        sizes[graph.root(node) as usize] += 1;
+    }
+    let mut identities = Vec::new();
     let mut numbers: HashMap<u32, u32> = HashMap::new();
     let mut count = 0;
     let component: Vec<u32> = persons
         .iter()
         .map(|person| {
             let next = count;
-            let number = match graph.nodes.get(&person.0).copied() {
-                Some(node) => *numbers.entry(graph.root(node)).or_insert(next),
-                None => next,
-            };
-            count += u32::from(number == next);
+            let node = graph.nodes.get(&person.0).copied();
+            let root = node.map(|node| graph.root(node));
+            let number = root.map_or(next, |root| *numbers.entry(root).or_insert(next));
+            if number == next {
+                count += 1;
+                // Who has no link has the primary identity alone.
+                identities.push(root.map_or(1, |root| sizes[root as usize]));
+            }
             number
         })
         .collect();
@@ -169,7 +257,11 @@ fn group(persons: &[PersonKey], graph: &mut UnionFind) -> Components {
             *at += 1;
         }
     }
-    Components { ends, members }
+    Components {
+        ends,
+        members,
+        identities,
+    }
 }
 
 #[derive(Default)]

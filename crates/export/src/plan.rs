@@ -30,6 +30,8 @@ pub struct Plan {
     pub projection: Projection,
     /// Which events with which fields, if any.
     pub events: Option<EventPlan>,
+    /// Profiles of more identities are left out, where the policy has an identity graph.
+    pub max_identities: Option<u32>,
 }
 
 /// What an export does with events.
@@ -138,6 +140,7 @@ impl Plan {
             batches,
             projection,
             events,
+            max_identities: None,
         })
     }
 }

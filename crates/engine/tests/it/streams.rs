@@ -294,3 +294,43 @@ fn a_run_that_is_cut_while_it_is_read_fails_the_export_and_not_the_process() {
         }
     }
 }
+
+#[test]
+fn profiles_of_many_identities_are_told_and_left_out_where_that_is_asked_for() {
+    let scratch = Scratch::new();
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    let person = |email: String, phone: &str| json!({"identityMap": {"Email": [{"id": email, "primary": true}], "Phone": [{"id": phone}]}});
+    // A kiosk of 60 customers, a family of 3, and one by herself.
+    let mut records: Vec<Value> = (0..60).map(|n| person(format!("k{n}"), "kiosk")).collect();
+    records.extend((0..3).map(|n| person(format!("f{n}"), "family")));
+    records.push(json!({"identityMap": {"Email": [{"id": "alone"}]}}));
+    scratch.load(CRM, &records).unwrap();
+    let snapshot = scratch.store.snapshot(None).unwrap();
+    let exported = |policy: usize, max_identities: Option<u32>| {
+        let policy = MergePolicy::built_in()[policy].clone();
+        let unions = UnionSchemas::from(&snapshot);
+        let plan = Plan {
+            max_identities,
+            ..Plan::new(&wanted(json!({})), policy, &unions).unwrap()
+        };
+        let export = Export::new(&snapshot, &plan).unwrap();
+        let rows: usize = (export.batch(0).chunks())
+            .map(|chunk| chunk.unwrap().num_rows())
+            .sum();
+        (rows, export.graph_report().cloned())
+    };
+    let (rows, report) = exported(1, None);
+    let report = report.unwrap();
+    assert_eq!((rows, report.large, report.left_out), (3, 1, 0));
+    assert_eq!(report.largest[0].identities, 61);
+    assert!(report.largest[0].id.starts_with('k'));
+    for (most, rows, left_out) in [(61, 3, 0), (60, 2, 1), (4, 2, 1), (3, 1, 2), (0, 0, 3)] {
+        let (found, report) = exported(1, Some(most));
+        assert_eq!(
+            (found, report.unwrap().left_out),
+            (rows, left_out),
+            "{most}"
+        );
+    }
+    assert_eq!(exported(0, Some(1)), (64, None));
+}
