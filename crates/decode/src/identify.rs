@@ -145,7 +145,10 @@ impl IdentityReader {
         };
         Ok(Self {
             class: spec.class,
-            identity_map: IdentityMap::new(record.column_by_name("identityMap").cloned())?,
+            identity_map: IdentityMap::new(
+                record.column_by_name("identityMap").cloned(),
+                &spec.placeholders,
+            )?,
             declared,
             ingested_at,
             custom_time: match spec.class {
@@ -166,7 +169,7 @@ impl IdentityReader {
 
     fn read(&self, at: RowRef) -> Result<RecordIdentity<'_>, RecordError> {
         let (namespace, id) = match &self.declared {
-            Some((column, path, namespace)) => match column.text(at).filter(|id| is_identity(id)) {
+            Some((column, path, namespace)) => match column.text(at).filter(|id| self.identity_map.is_one(id)) {
                 Some(id) => (namespace.as_str(), id),
                 None => {
                     return Err(RecordError::new(format!(
@@ -216,14 +219,21 @@ impl IdentityReader {
 /// The `identityMap` column, taken apart.
 struct IdentityMap {
     map: Column,
+    placeholders: Arc<[String]>,
 }
 
 impl IdentityMap {
-    fn new(array: Option<ArrayRef>) -> Result<Self, ArrowError> {
+    fn new(array: Option<ArrayRef>, placeholders: &Arc<[String]>) -> Result<Self, ArrowError> {
         let ty = xdm::identity_map().data_type();
         Ok(Self {
             map: Column::new(&ty, &[array])?,
+            placeholders: Arc::clone(placeholders),
         })
+    }
+
+    /// Whether an id is an identity.
+    fn is_one(&self, id: &str) -> bool {
+        is_identity(id, &self.placeholders)
     }
 
     /// Calls `f` with namespace, id and the primary flag of each identity that is one.
@@ -239,7 +249,7 @@ impl IdentityMap {
         };
         for entry in self.map.range(at) {
             for item in lists.range(entry) {
-                if let Some(id) = ids.text(item).filter(|id| is_identity(id)) {
+                if let Some(id) = ids.text(item).filter(|id| self.is_one(id)) {
                     let namespace = namespaces.text(entry);
                     let namespace = namespace.unwrap_or_else(|| unreachable!("a map's null key"));
                     f(namespace, id, item);

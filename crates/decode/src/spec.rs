@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use xdm::{Class, Dataset, FieldPath, FieldType, Fields, PrimaryIdentity, Timestamp};
 
 use crate::selection::FieldSelection;
@@ -15,6 +17,8 @@ pub struct RecordSpec {
     pub ingested_at: Timestamp,
     /// The field that gives the ingest timestamp.
     pub ingested_at_field: Option<FieldPath>,
+    /// Ids of the dataset's that stand for nobody.
+    pub placeholders: Arc<[String]>,
     /// The union schema of the class, with what the dataset declares and the field of the ingest
     /// timestamp.
     pub types: Fields,
@@ -45,6 +49,7 @@ impl RecordSpec {
             primary_identity: dataset.primary()?,
             ingested_at,
             ingested_at_field,
+            placeholders: dataset.placeholder_identities.as_slice().into(),
             types,
             keep: None,
         })

@@ -29,6 +29,9 @@ pub struct Dataset {
     /// Paths of objects whose keys are data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maps: Vec<String>,
+    /// Ids that stand for nobody, beside those that never do, such as `n/a`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placeholder_identities: Vec<String>,
     /// The `$id` of the schema that it is created on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_ref: Option<Value>,
@@ -205,6 +208,7 @@ impl Dataset {
             ingested_at_field: None,
             schema: None,
             maps: Vec::new(),
+            placeholder_identities: Vec::new(),
             schema_ref: None,
             file_description: None,
             created: Timestamp::default(),

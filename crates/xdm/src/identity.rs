@@ -18,17 +18,20 @@ impl fmt::Display for Identity {
 }
 
 /// Whether an id tells somebody from others. Empty and blank ones don't, nor do the placeholders that the
-/// platform's identity service does not take, in any case: `null`, `anonymous`, `invalid`.
+/// platform's identity service does not take, `null`, `anonymous`, `invalid`, nor those that a dataset names
+/// as its own; their ASCII case does not count.
 ///
 /// ```
 /// # use profile_export_xdm::is_identity;
-/// assert!(is_identity("a@x.example") && !is_identity(" ") && !is_identity("NULL"));
+/// assert!(is_identity("a@x.example", &[]) && !is_identity(" ", &[]) && !is_identity("NULL", &[]));
+/// assert!(!is_identity("N/A", &["n/a".to_owned()]));
 /// ```
 #[must_use]
-pub fn is_identity(id: &str) -> bool {
+pub fn is_identity(id: &str, placeholders: &[String]) -> bool {
     let id = id.trim();
-    let placeholders = ["null", "anonymous", "invalid"];
-    !id.is_empty() && !placeholders.iter().any(|it| id.eq_ignore_ascii_case(it))
+    let is = |it: &str| id.eq_ignore_ascii_case(it);
+    let are_common = ["null", "anonymous", "invalid"].into_iter().any(is);
+    !id.is_empty() && !are_common && !placeholders.iter().any(|it| is(it.trim()))
 }
 
 /// 128 bits that stand for an identity: equal for namespaces that differ only in ASCII case.

@@ -386,6 +386,29 @@ fn placeholders_are_no_identities() {
 }
 
 #[test]
+fn a_dataset_has_placeholders_of_its_own() {
+    let scratch = Scratch::new();
+    let own = json!({"placeholderIdentities": ["N/A", "00000000-0000-0000-0000-000000000000"]});
+    scratch.dataset(CRM, Class::Profile, own);
+    scratch.dataset(
+        WEB,
+        Class::Profile,
+        json!({"primaryIdentity": "k=Email", "placeholderIdentities": ["n/a"]}),
+    );
+    let record =
+        |who: &str, id: &str| json!({"identityMap": {"A": [{"id": who}], "B": [{"id": id}]}});
+    for id in ["n/a", "00000000-0000-0000-0000-000000000000"] {
+        let pair = [record(&format!("x{id}"), id), record(&format!("y{id}"), id)];
+        scratch.load(CRM, &pair).unwrap();
+        let alone = json!({"identityMap": {"B": [{"id": id}]}});
+        scratch.load(CRM, &[alone]).unwrap_err();
+    }
+    scratch.load(WEB, &[json!({"k": " N/a "})]).unwrap_err();
+    let all = request(json!({"mergePolicy": {"id": "timestampOrdered-pdg-mp"}}));
+    assert_eq!(scratch.rows(&all).len(), 4);
+}
+
+#[test]
 fn too_many_bad_records_fail_the_load() {
     let lines = |good: usize, bad: usize| {
         let mut text: String = (0..good)
