@@ -1,8 +1,10 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use profile_export::platform::check_local;
 use profile_export::store::BadRecordLimit;
 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
@@ -26,6 +28,18 @@ pub struct Arguments {
     /// Print no progress and no messages
     #[arg(long, short, global = true)]
     pub quiet: bool,
+
+    /// The rights that files and folders are made without, as for the shell's umask: 077 keeps them to their
+    /// owner, 027 lets the group read them
+    #[arg(
+        long,
+        global = true,
+        value_name = "MODE",
+        env = "PROFILE_EXPORT_UMASK",
+        default_value = "077",
+        value_parser = umask
+    )]
+    pub umask: u32,
 
     /// The organisation whose data this is about
     #[arg(
@@ -90,15 +104,16 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "DIR",
+        value_parser = local_folder(),
         required_unless_present = "from",
         conflicts_with = "from"
     )]
     pub store: Option<PathBuf>,
     /// Export straight from this source folder, without a store
-    #[arg(long, value_name = "DIR", requires = "out")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder(), requires = "out")]
     pub from: Option<PathBuf>,
-    /// Publish the batches in this folder instead of the store's own
-    #[arg(long, value_name = "DIR")]
+    /// Publish the batches in this folder, which may be on another disk, instead of the store's own
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: Option<PathBuf>,
     /// Begin a new file of a batch after this many rows
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
@@ -125,6 +140,19 @@ pub struct LoadArgs {
     /// The longest line or JSON document, in MiB
     #[arg(long, value_name = "MIB", default_value = "16", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub max_line: usize,
+}
+
+fn umask(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        // Without rights of their own, owners could not read what they wrote.
+        Ok(mode) if mode <= 0o077 && !text.starts_with('+') => Ok(mode),
+        _ => Err("expected three octal digits of which the first is 0, such as 027".to_owned()),
+    }
+}
+
+/// A folder of this machine, not an address that only looks like one.
+fn local_folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| check_local(&path).map(|()| path))
 }
 
 /// An address and a port; of a name with several addresses an IPv4 one, as clients try it.
@@ -175,10 +203,10 @@ pub enum BadRecord {
 #[derive(Debug, Args)]
 pub struct IngestArgs {
     /// The store; it is made where it is missing
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub store: PathBuf,
     /// Load this source folder: a folder per dataset with a dataset.json and data files
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder(), conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
     pub from: Option<PathBuf>,
     /// Load files into the dataset of this name or ID; it is made where it is missing
     #[arg(long, value_name = "NAME", requires = "files")]
@@ -270,7 +298,7 @@ pub enum TokensCommand {
 #[derive(Debug, Args)]
 pub struct StoreArg {
     /// The store
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub store: PathBuf,
 }
 

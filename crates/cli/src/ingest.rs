@@ -1,3 +1,4 @@
+use std::io::{self, BufRead};
 use std::time::Instant;
 
 use platform::peak_memory;
@@ -8,9 +9,10 @@ use serde_json::json;
 use crate::args::{Arguments, ClassArg, IngestArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
+use crate::message::say;
 use crate::output::{print_json, read};
-use crate::progress::{Watch, say};
-use crate::stores::scope;
+use crate::progress::Watch;
+use crate::stores::open_or_make;
 
 pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let started = Instant::now();
@@ -18,16 +20,19 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let report = match (&ingest.from, &ingest.dataset) {
         (Some(from), _) => {
             let source = open_source(arguments, from)?;
-            let store = Store::open(&ingest.store, scope(arguments))?;
-            let watch = Watch::start(arguments, source.length());
+            let store = open_or_make(arguments, &ingest.store)?;
+            let watch = Watch::start_load(arguments, source.length());
             source.load(&store, &options, &watch.progress)?
         }
         (None, Some(name)) => {
             let inputs = inputs(&ingest.files)?;
             let ingested_at = ingested_at(ingest.ingested_at.as_deref())?;
-            let store = Store::open(&ingest.store, scope(arguments))?;
+            if inputs.iter().any(|input| matches!(input, Input::Stdin)) {
+                await_input()?;
+            }
+            let store = open_or_make(arguments, &ingest.store)?;
             let dataset = dataset(&store, name, ingest)?;
-            let watch = Watch::start(arguments, inputs.iter().map(Input::length).sum());
+            let watch = Watch::start_load(arguments, inputs.iter().map(Input::length).sum());
             let load = DatasetInputs {
                 ingested_at,
                 ..DatasetInputs::new(&dataset.id, inputs)
@@ -69,6 +74,16 @@ fn inputs(files: &[String]) -> Result<Vec<Input>, Failure> {
         inputs.extend(Input::expand(file)?);
     }
     Ok(inputs)
+}
+
+/// Waits for the first bytes of standard input. Nobody else can load while this load holds the store's lock.
+fn await_input() -> Result<(), Failure> {
+    // What is read here stays in the buffer that all of the process shares.
+    let read = io::stdin().lock().fill_buf().map(<[u8]>::len);
+    match read {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::failed(format!("standard input: {error}"))),
+    }
 }
 
 fn ingested_at(text: Option<&str>) -> Result<Option<Timestamp>, Failure> {

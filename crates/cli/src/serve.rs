@@ -5,11 +5,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Arguments, LogForm, ServeArgs, TokensCommand};
 use crate::failure::Failure;
+use crate::message::say;
 use crate::output::print;
-use crate::progress::say;
 
 pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    // A log that can't be written is no reason to stop, and there is nobody to tell.
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let level = match arguments.quiet {
         true => tracing_subscriber::filter::LevelFilter::WARN,
         false => tracing_subscriber::filter::LevelFilter::INFO,

@@ -3,7 +3,10 @@
 
 mod faults;
 mod lives;
+mod out;
 mod program;
 mod readers;
+mod streams;
 mod unwritable;
+mod waits;
 mod walk;
