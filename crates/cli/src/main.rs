@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     panics::hush_readers();
     // Before anything is written: all of it is customers' data.
-    rustix::process::umask(rustix::process::Mode::from_raw_mode(arguments.umask));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(arguments.umask));
     if let Some(threads) = arguments.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

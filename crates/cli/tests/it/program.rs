@@ -431,7 +431,7 @@ fn what_is_written_is_its_owners_alone_unless_told_otherwise() {
         ]);
         check(&place, file, dir);
     }
-    for wrong in ["777", "08", "rwx", "-1", "100"] {
+    for wrong in ["777", "08", "rwx", "+7", "100"] {
         let output = run(&["store", "stats", "--store", "x", "--umask", wrong]);
         assert_eq!(output.status.code(), Some(2), "{wrong}");
         assert!(

@@ -250,7 +250,7 @@ fn what_acts_on_a_terminal_is_written_out_and_json_stays_json() {
     );
     shown(place.loud("datasets get").arg(name));
     shown(place.loud("run").arg(&odd));
-    shown(place.loud("store").arg(name));
+    shown(program().args(["store", name]));
     shown(place.loud("jobs list").args(["--sort", name]));
     let mut request: Value = serde_json::from_slice(&fs::read(&place.request).unwrap()).unwrap();
     request["fields"] = json!(format!("\"{name}\""));
