@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use clap::Parser;
+
 use crate::args::Arguments;
 
 /// A text as a terminal may have it: characters that would move its cursor, change its colours, begin a line or
@@ -48,16 +50,20 @@ pub fn say(arguments: &Arguments, line: &str) {
 
 /// Says what is wrong with the arguments, or helps with them.
 pub fn of_arguments(error: &clap::Error) -> io::Result<()> {
-    let plain = error.render().to_string();
-    if !plain.chars().any(|c| c != '\n' && acts(c)) {
+    let given: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    if !given.iter().any(|argument| argument.chars().any(acts)) {
         return error.print();
     }
-    // A name in it acts; what clap colours would act, too.
-    let lines: Vec<_> = plain.lines().map(shown).collect();
-    let text = lines.join("\n") + "\n";
-    match error.use_stderr() {
-        true => io::stderr().lock().write_all(text.as_bytes()),
-        false => io::stdout().lock().write_all(text.as_bytes()),
+    // What is wrong with them as they are shown: in the error itself its lines and those of an argument can't
+    // be told apart.
+    match Arguments::try_parse_from(given.iter().map(|argument| shown(argument).into_owned())) {
+        Err(error) => error.print(),
+        Ok(_) => {
+            tell(&error.render().to_string());
+            Ok(())
+        }
     }
 }
 
