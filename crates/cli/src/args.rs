@@ -128,7 +128,7 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "fail")]
     pub on_bad_record: BadRecord,
     /// Where skipped records go, with file, line and reason
-    #[arg(long, value_name = "FILE", default_value = "rejects.ndjson")]
+    #[arg(long, value_name = "FILE", value_parser = local_file(), default_value = "rejects.ndjson")]
     pub rejects: PathBuf,
     /// How many bad records may be skipped, as a number or in percent (5%); more fail the load, as do the
     /// records of a dataset when all are bad
@@ -153,6 +153,14 @@ fn umask(text: &str) -> Result<u32, String> {
 /// A folder of this machine, not an address that only looks like one.
 fn local_folder() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| check_local(&path).map(|()| path))
+}
+
+/// The same of a file, which may have any name.
+fn local_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Ok(path),
+        false => check_local(&path).map(|()| path),
+    })
 }
 
 /// An address and a port; of a name with several addresses an IPv4 one, as clients try it.

@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
     tell_end(arguments, finished, started)
 }
 
-/// Prints a job that ended, whether it succeeded or failed.
+/// Prints a job that ended, however it did.
 pub fn tell_end(
     arguments: &Arguments,
     ended: Result<FinishedJob, Error>,
@@ -71,8 +71,8 @@ pub fn tell_end(
             Ok(())
         }
         Err(error) => {
-            if let Error::JobFailed { job, .. } = &error {
-                // That it failed is what the exit code has to say, not that this could not be printed.
+            if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {
+                // How it ended is what the exit code has to say, not that this could not be printed.
                 let _ = print_json(job);
             }
             Err(error.into())

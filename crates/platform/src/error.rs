@@ -48,6 +48,14 @@ pub enum Error {
         /// Its error.
         message: String,
     },
+    /// The job was cancelled while it ran.
+    #[error("job {id} was cancelled")]
+    JobCancelled {
+        /// The job's ID.
+        id: i64,
+        /// The job object.
+        job: Box<Job>,
+    },
     /// The program made a mistake and broke off.
     #[error("the program broke off: {0}; this is a mistake of ours")]
     Panic(String),
@@ -102,6 +110,7 @@ impl Error {
             Self::Write(_) => ErrorKind::Write,
             Self::Source { .. } => ErrorKind::BadSource,
             Self::JobFailed { .. } => ErrorKind::JobFailed,
+            Self::JobCancelled { .. } => ErrorKind::Cancelled,
             Self::Panic(_) => ErrorKind::Internal,
         }
     }

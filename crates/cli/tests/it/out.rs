@@ -217,9 +217,13 @@ fn what_is_no_folder_is_refused_before_anything_is_done() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(names(&folder.path().join("s3:/b")).0.len(), 1);
     // Nor is a store an address.
-    for store in ["s3://bucket/store", "file:///tmp/store"] {
+    for (option, address) in [
+        ("--store", "s3://bucket/store"),
+        ("--store", "file:///tmp/store"),
+        ("--rejects", "s3://bucket/rejects.ndjson"),
+    ] {
         let mut command = program();
-        command.args(["ingest", "--store", store, "--from"]);
+        command.args(["ingest", option, address, "--from"]);
         let output = command
             .arg(fixtures())
             .current_dir(folder.path())
@@ -263,16 +267,22 @@ fn a_cancelled_job_leaves_nothing_in_its_goal() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("out");
     for signal in ["-INT", "-TERM"] {
-        let mut child = run_out(&place, &out).stdout(Stdio::null()).spawn().unwrap();
+        let child = run_out(&place, &out)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         while names(&out).1.is_empty() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let pid = child.id().to_string();
         let mut kill = Command::new("kill");
         assert!(kill.args([signal, &pid]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}");
         assert_eq!(names(&out), (vec![], vec![]), "{signal}");
         let job = &json_of(place.command("jobs list").args(["--limit", "1"]))["records"][0];
         assert_eq!(job["status"], "CANCELLED", "{signal}");
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(&printed, job, "{signal}");
     }
 }

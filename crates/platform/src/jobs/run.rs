@@ -63,7 +63,7 @@ pub struct ExportedBatch {
 ///
 /// # Errors
 /// [`Error::JobFailed`] where the job failed: then it says so in the catalog too, and no batch of it
-/// is visible. A cancelled one ends with an error that says so; one that another process runs or that
+/// is visible. A cancelled one ends with [`Error::JobCancelled`]; one that another process runs or that
 /// is finished, with a conflict.
 pub fn run_job(
     store: &Store,
@@ -371,18 +371,14 @@ impl<'a> RunningJob<'a> {
             // Only now is it certain that the catalog does not hold the batches.
             self.withdraw();
         }
-        let message = match (told, cancelled) {
-            (_, true) => return error,
-            (Ok(_), false) => error.to_string(),
-            (Err(catalog), false) => {
-                format!("{error}; and the catalog could not be told: {catalog}")
-            }
+        let (id, job) = (self.job.id, Box::new(self.job.clone()));
+        let message = match told {
+            Ok(_) if cancelled => return Error::JobCancelled { id, job },
+            Ok(_) => error.to_string(),
+            Err(_) if cancelled => return error,
+            Err(catalog) => format!("{error}; and the catalog could not be told: {catalog}"),
         };
-        Error::JobFailed {
-            id: self.job.id,
-            job: Box::new(self.job.clone()),
-            message,
-        }
+        Error::JobFailed { id, job, message }
     }
 
     /// Takes back the batches of a job that fails after it published some of them.
