@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use profile_export::jobs::{
     FinishedJob, FolderExport, JobTime, RunOptions, export_folder, run_request,
@@ -13,6 +13,10 @@ use crate::message::say;
 use crate::output::{bytes, count, print_json, read};
 use crate::progress::Watch;
 use crate::stores::open;
+
+/// How long an export that reads its source itself may take to stop. What one leaves that is killed, the next
+/// export to the folder clears.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
     if let Some(out) = &run.out {
@@ -33,7 +37,7 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
         }
         (None, Some(from), Some(out)) => {
             let source = open_source(arguments, from)?;
-            let watch = Watch::start(arguments, source.length());
+            let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
             let options = FolderExport {
                 request: &request,
                 out,

@@ -1,5 +1,5 @@
 use std::io::{self, BufRead};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use platform::peak_memory;
 use profile_export::store::{DatasetInputs, Input, Store, new_id};
@@ -14,6 +14,9 @@ use crate::output::{print_json, read};
 use crate::progress::Watch;
 use crate::stores::open_or_make;
 
+/// How long a load may take to stop. One that is killed leaves the store as it was.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let options = load_options(&ingest.loading);
@@ -21,7 +24,7 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
         (Some(from), _) => {
             let source = open_source(arguments, from)?;
             let store = open_or_make(arguments, &ingest.store)?;
-            let watch = Watch::start_load(arguments, source.length());
+            let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
             source.load(&store, &options, &watch.progress)?
         }
         (None, Some(name)) => {
@@ -32,7 +35,8 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             }
             let store = open_or_make(arguments, &ingest.store)?;
             let dataset = dataset(&store, name, ingest)?;
-            let watch = Watch::start_load(arguments, inputs.iter().map(Input::length).sum());
+            let length = inputs.iter().map(Input::length).sum();
+            let watch = Watch::start(arguments, length).ending_within(PATIENCE);
             let load = DatasetInputs {
                 ingested_at,
                 ..DatasetInputs::new(&dataset.id, inputs)

@@ -16,6 +16,7 @@ mod progress;
 mod serve;
 mod store_command;
 mod stores;
+mod values;
 
 use std::process::ExitCode;
 

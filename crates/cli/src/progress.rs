@@ -38,14 +38,14 @@ impl Watch {
         }
     }
 
-    /// The same for a load: a process that ends leaves the store as it was, and a file may never end.
-    pub fn start_load(arguments: &Arguments, total: u64) -> Self {
-        let watch = Self::start(arguments, total);
+    /// The same for work whose input may never end: asked to stop it gets this long, then the process ends. That
+    /// must leave nothing visible behind.
+    pub fn ending_within(self, patience: Duration) -> Self {
         at_work(Some(Work {
-            progress: watch.progress.clone(),
-            patience: Some(Duration::from_secs(1)),
+            progress: self.progress.clone(),
+            patience: Some(patience),
         }));
-        watch
+        self
     }
 }
 

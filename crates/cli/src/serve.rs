@@ -35,6 +35,10 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::failed(e.to_string()))?;
     runtime.block_on(async {
+        // Before anybody knows that there is a server to be stopped.
+        let listen = |kind| signal(kind).map_err(|e| Failure::failed(format!("signals: {e}")));
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
         let server = Server::bind(settings).await.map_err(failure)?;
         // The first line of standard output, for programs that start a server.
         print(&format!("http://{}", server.address()))?;
@@ -42,12 +46,10 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
             let note = "no token file: everybody on this machine may read and write this store";
             say(arguments, note);
         }
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|e| Failure::failed(e.to_string()))?;
         let stop = async {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
         };
         server.run(stop).await.map_err(failure)

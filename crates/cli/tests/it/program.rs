@@ -18,20 +18,20 @@ pub fn program() -> Command {
     command
 }
 
-fn run(arguments: &[&str]) -> Output {
+pub fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", stderr(output));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -235,211 +235,6 @@ fn a_bad_record_fails_the_load_or_goes_to_the_rejects_file() {
     fs::write(&file, "{\"email\": \"a\"}\n").unwrap();
     assert!(load(&skip).status.success());
     assert!(!rejects.exists());
-}
-
-#[test]
-fn what_is_wrong_with_an_input_is_said_by_name() {
-    let folder = TempDir::new().unwrap();
-    let store = folder.path().join("store");
-    let load = |name: &str, content: &[u8]| {
-        let file = folder.path().join(name);
-        if !content.is_empty() {
-            fs::write(&file, content).unwrap();
-        }
-        let arguments = ["ingest", "--store", text(&store), "--dataset", "crm"];
-        let mut command = program();
-        command
-            .args(arguments)
-            .arg("--primary-identity")
-            .arg("email=Email");
-        let output = command.arg(&file).output().unwrap();
-        assert!(!output.status.success());
-        stderr(&output)
-    };
-    for name in ["missing[1.ndjson", "missing[1].ndjson", "missing.ndjson"] {
-        let message = load(name, b"");
-        assert!(
-            message.contains(&format!("{name}: no such file")),
-            "{message}"
-        );
-    }
-    for number in ["123456789012345678901234567890", "-9223372036854775809"] {
-        let message = load("long.ndjson", format!("{{\"n\": {number}}}\n").as_bytes());
-        assert!(message.contains("64 bits"), "{message}");
-    }
-    let message = load("large.ndjson", b"{\"n\": 1e999}\n");
-    assert!(message.contains("64-bit float does not hold"), "{message}");
-}
-
-/// The retailer's records hold no Parquet, so an export brings a file to be damaged.
-#[test]
-fn a_damaged_parquet_file_is_one_line_of_error() {
-    let folder = TempDir::new().unwrap();
-    let out = folder.path().join("out");
-    let request = fixtures().join("requests/all-profiles.json");
-    let source = fixtures();
-    let arguments = [
-        "run",
-        text(&request),
-        "--from",
-        text(&source),
-        "--out",
-        text(&out),
-    ];
-    let job: Value = serde_json::from_str(&stdout(&run(&arguments))).unwrap();
-    let batch = out.join(job["destination"]["batchId"].as_str().unwrap());
-    let whole = fs::read(batch.join("part-00000.parquet")).unwrap();
-    let store = folder.path().join("store");
-    let file = folder.path().join("damaged.parquet");
-    let mut failed = 0;
-    for n in 0..60 {
-        let mut bytes = whole.clone();
-        let at = bytes.len() * n / 60;
-        for byte in bytes.iter_mut().skip(at).take(4) {
-            *byte ^= 0x55;
-        }
-        fs::write(&file, bytes).unwrap();
-        let arguments = [
-            "ingest",
-            "--quiet",
-            "--store",
-            text(&store),
-            "--dataset",
-            "crm",
-        ];
-        let output = program().args(arguments).arg(&file).output().unwrap();
-        let message = stderr(&output);
-        assert!(!message.contains("panicked"), "{n}: {message}");
-        assert!(message.lines().count() <= 1, "{n}: {message}");
-        failed += usize::from(!output.status.success());
-    }
-    assert!(failed > 30, "{failed}");
-}
-
-#[test]
-fn a_field_without_a_name_can_be_asked_for() {
-    let folder = TempDir::new().unwrap();
-    let dataset = folder.path().join("source/crm");
-    fs::create_dir_all(&dataset).unwrap();
-    let description = r#"{"id": "5b020a27e7040801dedba61a", "name": "crm", "class": "profile",
-        "primaryIdentity": "email=Email"}"#;
-    fs::write(dataset.join("dataset.json"), description).unwrap();
-    let record = r#"{"email": "a", "": 7, "person": {"": "x"}}"#;
-    fs::write(dataset.join("data.ndjson"), record).unwrap();
-    let request = folder.path().join("request.json");
-    let source = folder.path().join("source");
-    let out = folder.path().join("out");
-    for (fields, exit) in [
-        ("\"\"", 0),
-        ("person.\"\"", 0),
-        ("email.\"\"", 2),
-        ("person.", 2),
-    ] {
-        let body = json!({"fields": fields, "schema": {"name": "_xdm.context.profile"},
-            "destination": {"datasetId": "5b020a27e7040801dedba61e"}});
-        fs::write(&request, body.to_string()).unwrap();
-        let arguments = [
-            "run",
-            text(&request),
-            "--from",
-            text(&source),
-            "--out",
-            text(&out),
-        ];
-        let output = run(&arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(exit),
-            "{fields}: {}",
-            stderr(&output)
-        );
-    }
-}
-
-#[test]
-fn what_is_written_is_its_owners_alone_unless_told_otherwise() {
-    use std::os::unix::fs::PermissionsExt;
-
-    fn check(folder: &Path, file: u32, dir: u32) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let metadata = fs::metadata(&path).unwrap();
-            let mode = metadata.permissions().mode() & 0o777;
-            let expected = if metadata.is_dir() { dir } else { file };
-            assert_eq!(mode, expected, "{path:?}: {mode:o}");
-            if metadata.is_dir() {
-                check(&path, file, dir);
-            }
-        }
-    }
-    let request = fixtures().join("requests/all-profiles.json");
-    let body = fixtures().join("target.json");
-    for (umask, file, dir) in [(None, 0o600, 0o700), (Some("027"), 0o640, 0o750)] {
-        let folder = TempDir::new().unwrap();
-        let command = |arguments: &[&str]| {
-            let mut command = program();
-            // The caller's own umask does not count.
-            command.env_remove("PROFILE_EXPORT_UMASK").args(arguments);
-            if let Some(umask) = umask {
-                command.args(["--umask", umask]);
-            }
-            stdout(&command.output().unwrap())
-        };
-        let place = folder.path().join("place");
-        let store = place.join("store");
-        command(&[
-            "ingest",
-            "--store",
-            text(&store),
-            "--from",
-            text(&fixtures()),
-        ]);
-        let made: Value = serde_json::from_str(&command(&[
-            "datasets",
-            "create",
-            text(&body),
-            "--store",
-            text(&store),
-        ]))
-        .unwrap();
-        let mut wanted: Value = serde_json::from_slice(&fs::read(&request).unwrap()).unwrap();
-        let id = made[0]
-            .as_str()
-            .unwrap()
-            .strip_prefix("@/dataSets/")
-            .unwrap();
-        wanted["destination"]["datasetId"] = json!(id);
-        let mine = folder.path().join("request.json");
-        fs::write(&mine, wanted.to_string()).unwrap();
-        let out = place.join("out");
-        command(&["run", text(&mine), "--store", text(&store)]);
-        command(&[
-            "run",
-            text(&mine),
-            "--store",
-            text(&store),
-            "--out",
-            text(&out),
-        ]);
-        command(&[
-            "run",
-            text(&request),
-            "--from",
-            text(&fixtures()),
-            "--out",
-            text(&out),
-        ]);
-        check(&place, file, dir);
-    }
-    for wrong in ["777", "08", "rwx", "+7", "100"] {
-        let output = run(&["store", "stats", "--store", "x", "--umask", wrong]);
-        assert_eq!(output.status.code(), Some(2), "{wrong}");
-        assert!(
-            stderr(&output).contains("octal"),
-            "{wrong}: {}",
-            stderr(&output)
-        );
-    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn a_load_that_waits_for_its_input_is_in_nobodys_way_and_ends_at_once() {
 }
 
 #[test]
-fn a_second_signal_ends_what_does_not_hear_the_first() {
+fn what_does_not_hear_a_signal_ends_at_the_second_or_after_a_while() {
     let folder = TempDir::new().unwrap();
     let source = folder.path().join("source");
     let dataset = source.join("crm");
@@ -155,12 +155,17 @@ fn a_second_signal_ends_what_does_not_hear_the_first() {
         .arg(&source)
         .arg("--out")
         .arg(&out);
-    let child = piped(&mut command);
-    std::thread::sleep(Duration::from_millis(300));
-    signal(&child, "-INT");
+    let mut run = || {
+        let child = piped(&mut command);
+        std::thread::sleep(Duration::from_millis(300));
+        signal(&child, "-TERM");
+        child
+    };
+    let asked_twice = run();
     std::thread::sleep(Duration::from_millis(200));
-    signal(&child, "-INT");
-    assert_eq!(end(child, Duration::from_secs(2)).0, Some(130));
+    signal(&asked_twice, "-INT");
+    assert_eq!(end(asked_twice, Duration::from_secs(2)).0, Some(130));
+    assert_eq!(end(run(), Duration::from_secs(8)).0, Some(130));
 }
 
 #[test]

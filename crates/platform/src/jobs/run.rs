@@ -1,12 +1,13 @@
+mod figures;
+
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use catalog::{Batch, BatchFile, BatchMetrics, BatchStatus, JobMove, JobRecord, JobStatus, Kind};
+use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
 use decode::Progress;
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
@@ -14,13 +15,13 @@ use serde_json::Value;
 use store::Store;
 use writer::{BatchOptions, BatchWriter, FileInfo, StagedBatch, WriterOptions};
 
+use self::figures::total;
 use super::create::create_in;
 use super::object::{Job, JobError, JobTime, damaged};
 use super::staging::{JobStaging, sweep};
 use super::watch::watched;
 use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::memory::peak_memory;
 
 /// How a job is run.
 #[derive(Clone, Debug, Default)]
@@ -297,58 +298,6 @@ impl<'a> RunningJob<'a> {
         }
     }
 
-    /// Puts the figures into the job object.
-    fn tell_metrics(&mut self) {
-        let batches = &self.published;
-        let totals = total(batches);
-        let files = batches.iter().flat_map(|batch| &batch.files);
-        let metrics = &mut self.job.metrics;
-        metrics.total_time = JobTime::ended(self.started.elapsed());
-        metrics.total_exported_profile_counter = Some(totals.profiles);
-        metrics.exported_profile_by_namespace_counter = Some(totals.by_namespace);
-        metrics.total_exported_event_counter = Some(totals.events);
-        metrics.total_written_bytes = Some(files.map(|file| file.length).sum());
-        metrics.peak_memory_bytes = peak_memory();
-        metrics.exported_profile_by_segment_counter =
-            self.job.destination.batches.as_ref().map(|segments| {
-                let profiles = batches.iter().map(|batch| batch.counts.profiles);
-                let segments = segments.iter().map(|segment| segment.segment_id.clone());
-                segments.zip(profiles).collect::<BTreeMap<_, _>>()
-            });
-    }
-
-    /// A batch as the catalog keeps it.
-    fn record(&self, batch: &ExportedBatch) -> Batch {
-        let now = self.job.update_time;
-        let took = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Batch {
-            id: batch.id.clone(),
-            status: BatchStatus::Success,
-            ims_org: self.job.ims_org_id.clone(),
-            related_objects: Batch::of_dataset(&self.job.destination.dataset_id),
-            job_id: Some(self.job.id),
-            input_format: None,
-            tags: None,
-            created: now,
-            updated: now,
-            version: None,
-            metrics: BatchMetrics {
-                records_written: Some(batch.counts.profiles),
-                events_written: Some(batch.counts.events),
-                start_time: Some(now.millis().saturating_sub(took)),
-                end_time: Some(now.millis()),
-                ..BatchMetrics::default()
-            },
-            errors: None,
-            files: batch.files.iter().map(batch_file).collect(),
-            completed: None,
-            folder: self.options.out.as_ref().map(|_| {
-                // A path that can't be made absolute is still the place where it was written.
-                fs::canonicalize(&batch.folder).unwrap_or_else(|_| batch.folder.clone())
-            }),
-        }
-    }
-
     /// Takes back what was published and says in the catalog how the job ended; returns what its caller gets.
     fn fail(&mut self, error: Error) -> Error {
         self.job.metrics.total_time = JobTime::ended(self.started.elapsed());
@@ -389,26 +338,4 @@ impl<'a> RunningJob<'a> {
         }
         let _ = self.staging.withdraw();
     }
-}
-
-fn batch_file(file: &FileInfo) -> BatchFile {
-    BatchFile {
-        name: file.name.clone(),
-        length: file.length,
-        rows: Some(file.rows),
-        digest: Some(BatchFile::digest_text(file.digest)),
-    }
-}
-
-/// What all batches hold together.
-fn total(batches: &[ExportedBatch]) -> BatchCounts {
-    let mut totals = BatchCounts::default();
-    for batch in batches {
-        totals.profiles += batch.counts.profiles;
-        totals.events += batch.counts.events;
-        for (namespace, count) in &batch.counts.by_namespace {
-            *totals.by_namespace.entry(namespace.clone()).or_default() += count;
-        }
-    }
-    totals
 }
