@@ -20,7 +20,9 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
                 print_json(&json!({"problems": problems, "moved": moved}))?;
             } else {
                 for batch in moved {
-                    print(&shown(&format!("moved or deleted by somebody else: {batch}")))?;
+                    print(&shown(&format!(
+                        "moved or deleted by somebody else: {batch}"
+                    )))?;
                 }
                 match problems.as_slice() {
                     [] => print("every byte is as it was written")?,

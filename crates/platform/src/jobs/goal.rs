@@ -16,7 +16,7 @@ use catalog::new_id;
 use run::sync_folder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::{FileLock, Scope, Store, StoreError, remove_folder, sweep_folder};
+use store::{FileLock, Layout, Scope, Store, StoreError, remove_folder, sweep_folder};
 use xdm::Dataset;
 
 use crate::error::{Error, Result};
@@ -160,13 +160,19 @@ fn clear(hidden: &Path, succeeded: impl FnOnce(&Unfinished) -> Result<bool>) -> 
 }
 
 /// Whether a job had succeeded when its process died, as its store says. A store that is gone says nothing,
-/// nor did the process.
+/// nor did the process; one that has lost its catalog may get it back.
 fn has_succeeded(unfinished: &Unfinished) -> Result<bool> {
-    match &unfinished.store {
-        Some(root) if store::Layout::new(root).catalog().exists() => {
-            knows(&Store::open(root, Scope::default())?, unfinished)
-        }
-        _ => Ok(false),
+    let Some(root) = &unfinished.store else {
+        return Ok(false);
+    };
+    let layout = Layout::new(root);
+    let exists = |path: PathBuf| path.try_exists().map_err(StoreError::io(&path));
+    if exists(layout.catalog())? {
+        return knows(&Store::open(root, Scope::default())?, unfinished);
+    }
+    match exists(layout.runs())? {
+        true => Err(catalog::Error::Lost.into()),
+        false => Ok(false),
     }
 }
 

@@ -110,6 +110,20 @@ fn what_lives_or_is_not_understood_stays() {
 }
 
 #[test]
+fn a_store_that_is_gone_has_no_say_and_one_without_its_catalog_is_waited_for() {
+    let place = place();
+    let batch = new_id();
+    place.die(std::slice::from_ref(&batch));
+    let root = place.store.layout().root().to_owned();
+    fs::rename(place.store.layout().catalog(), root.join("aside")).expect("moved");
+    sweep_goal(&place.out());
+    assert_eq!(place.names().len(), 2);
+    fs::remove_dir_all(root).expect("deleted");
+    sweep_goal(&place.out());
+    assert_eq!(place.names(), [""; 0]);
+}
+
+#[test]
 fn names_that_are_no_ids_reach_nothing() {
     let place = place();
     fs::create_dir_all(place.out().join("mine")).expect("a folder");
