@@ -29,6 +29,9 @@ pub struct JobRecord {
 pub struct NewJob<'a> {
     /// The moment of its creation.
     pub now: Timestamp,
+    /// The state that it begins in: `NEW`, or `PROCESSING` where whoever creates it also runs it, so that
+    /// nobody else can.
+    pub status: JobStatus,
     /// The request as it was given.
     pub request: &'a Document,
     /// The merge policy as it was resolved.
@@ -106,8 +109,8 @@ pub struct JobMove<'a> {
 }
 
 impl Catalog {
-    /// Adds a job in state `NEW` that reads the store as it is now. `body` makes the job object from
-    /// the job's ID and time.
+    /// Adds a job that reads the store as it is now. `body` makes the job object from the job's ID and
+    /// time; nobody sees the job before it returns.
     ///
     /// # Errors
     /// The catalog can't be written; `body` errs.
@@ -139,7 +142,7 @@ impl Catalog {
             row.get(0)
         })?;
         let created = job.now.millis().max(last);
-        let status = JobStatus::New;
+        let status = job.status;
         t.execute(
             "INSERT INTO jobs (org, sandbox, status, generation, created, request, policy, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '{}')",

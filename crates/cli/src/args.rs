@@ -1,9 +1,11 @@
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use profile_export::store::BadRecordLimit;
+
+use crate::values::{bad_record_limit, local_file, local_folder, socket_address, umask};
 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
 ///
@@ -26,6 +28,18 @@ pub struct Arguments {
     /// Print no progress and no messages
     #[arg(long, short, global = true)]
     pub quiet: bool,
+
+    /// The rights that files and folders are made without, as for the shell's umask: 077 keeps them to their
+    /// owner, 027 lets the group read them
+    #[arg(
+        long,
+        global = true,
+        value_name = "MODE",
+        env = "PROFILE_EXPORT_UMASK",
+        default_value = "077",
+        value_parser = umask
+    )]
+    pub umask: u32,
 
     /// The organisation whose data this is about
     #[arg(
@@ -90,15 +104,16 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "DIR",
+        value_parser = local_folder(),
         required_unless_present = "from",
         conflicts_with = "from"
     )]
     pub store: Option<PathBuf>,
     /// Export straight from this source folder, without a store
-    #[arg(long, value_name = "DIR", requires = "out")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder(), requires = "out")]
     pub from: Option<PathBuf>,
-    /// Publish the batches in this folder instead of the store's own
-    #[arg(long, value_name = "DIR")]
+    /// Publish the batches in this folder, which may be on another disk, instead of the store's own
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: Option<PathBuf>,
     /// Begin a new file of a batch after this many rows
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
@@ -113,7 +128,7 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "fail")]
     pub on_bad_record: BadRecord,
     /// Where skipped records go, with file, line and reason
-    #[arg(long, value_name = "FILE", default_value = "rejects.ndjson")]
+    #[arg(long, value_name = "FILE", value_parser = local_file(), default_value = "rejects.ndjson")]
     pub rejects: PathBuf,
     /// How many bad records may be skipped, as a number or in percent (5%); more fail the load, as do the
     /// records of a dataset when all are bad
@@ -125,33 +140,6 @@ pub struct LoadArgs {
     /// The longest line or JSON document, in MiB
     #[arg(long, value_name = "MIB", default_value = "16", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub max_line: usize,
-}
-
-/// An address and a port; of a name with several addresses an IPv4 one, as clients try it.
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    let found = text.to_socket_addrs().map_err(|e| e.to_string())?;
-    let found: Vec<SocketAddr> = found.collect();
-    let first = found
-        .iter()
-        .find(|address| address.is_ipv4())
-        .or(found.first());
-    first
-        .copied()
-        .ok_or_else(|| "no address of that name".to_owned())
-}
-
-fn bad_record_limit(text: &str) -> Result<BadRecordLimit, String> {
-    let wrong = || "expected a number of records, or a percentage such as 5%".to_owned();
-    match text.strip_suffix('%') {
-        Some(percent) => match percent.parse() {
-            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(BadRecordLimit::Percent(percent)),
-            _ => Err(wrong()),
-        },
-        None => text
-            .parse()
-            .map(BadRecordLimit::Records)
-            .map_err(|_| wrong()),
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -175,10 +163,10 @@ pub enum BadRecord {
 #[derive(Debug, Args)]
 pub struct IngestArgs {
     /// The store; it is made where it is missing
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub store: PathBuf,
     /// Load this source folder: a folder per dataset with a dataset.json and data files
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder(), conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
     pub from: Option<PathBuf>,
     /// Load files into the dataset of this name or ID; it is made where it is missing
     #[arg(long, value_name = "NAME", requires = "files")]
@@ -270,7 +258,7 @@ pub enum TokensCommand {
 #[derive(Debug, Args)]
 pub struct StoreArg {
     /// The store
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub store: PathBuf,
 }
 

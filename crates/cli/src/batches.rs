@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use crate::args::{Arguments, BatchesCommand};
 use crate::failure::Failure;
+use crate::message::say;
 use crate::output::{print, print_json, table};
-use crate::progress::say;
 use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failure> {

@@ -5,21 +5,16 @@ use profile_export::platform::{
     merge_policy, put_merge_policy, put_segment, segment, segments as list_segments,
 };
 use profile_export::request::MergePolicy;
-use profile_export::store::{Kind, Store};
+use profile_export::store::Kind;
 use profile_export::xdm::{Dataset, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Arguments, DatasetsCommand, DocumentsCommand, StoreArg};
+use crate::args::{Arguments, DatasetsCommand, DocumentsCommand};
 use crate::failure::Failure;
+use crate::message::say;
 use crate::output::{print, print_json, read, table};
-use crate::progress::say;
-use crate::stores::{open, scope};
-
-/// Opens a store, making it where it is missing: one may begin with its policies and datasets.
-fn open_or_make(arguments: &Arguments, store: &StoreArg) -> Result<Store, Failure> {
-    Ok(Store::open(&store.store, scope(arguments))?)
-}
+use crate::stores::{open, open_or_make};
 
 pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), Failure> {
     match command {
@@ -29,7 +24,7 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
                 created: Timestamp::now(),
                 ..body.into_dataset()
             };
-            let made = open_or_make(arguments, at)?
+            let made = open_or_make(arguments, &at.store)?
                 .catalog()
                 .create_dataset(dataset)?;
             print_json(&json!([format!("@/dataSets/{}", made.id)]))
@@ -60,7 +55,7 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
 pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
     match command {
         DocumentsCommand::Create { body, store: at } => {
-            let store = open_or_make(arguments, at)?;
+            let store = open_or_make(arguments, &at.store)?;
             let mut made = Vec::new();
             for policy in read_merge_policies(&read(body)?)? {
                 made.push(put_merge_policy(store.catalog(), policy, Timestamp::now())?);
@@ -106,7 +101,7 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
 pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
     match command {
         DocumentsCommand::Create { body, store: at } => {
-            let store = open_or_make(arguments, at)?;
+            let store = open_or_make(arguments, &at.store)?;
             let mut made = Vec::new();
             for body in read_segments(&read(body)?)? {
                 made.push(put_segment(store.catalog(), body)?);

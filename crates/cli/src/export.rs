@@ -1,45 +1,55 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use profile_export::jobs::{
-    FinishedJob, FolderExport, JobTime, RunOptions, create_job, export_folder, run_job,
+    FinishedJob, FolderExport, JobTime, RunOptions, export_folder, run_request,
 };
+use profile_export::platform::{Error, check_out};
 use profile_export::request::ExportRequest;
 
 use crate::args::{Arguments, RunArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
+use crate::message::say;
 use crate::output::{bytes, count, print_json, read};
-use crate::progress::{Watch, say};
+use crate::progress::Watch;
 use crate::stores::open;
 
+/// How long an export that reads its source itself may take to stop. What one leaves that is killed, the next
+/// export to the folder clears.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
+    if let Some(out) = &run.out {
+        check_out(out, run.store.as_deref())?;
+    }
     let request = ExportRequest::from_json(&read(&run.request)?)?;
     let started = Instant::now();
     let finished = match (&run.store, &run.from, &run.out) {
         (Some(store), None, out) => {
             let store = open(arguments, store)?;
-            let job = create_job(&store, &request)?;
             let options = RunOptions {
                 out: out.clone(),
                 max_rows_per_file: run.max_rows_per_file,
                 ..RunOptions::default()
             };
             let watch = Watch::start(arguments, 0);
-            run_job(&store, job.id, &options, &watch.progress)?
+            run_request(&store, &request, &options, &watch.progress)
         }
         (None, Some(from), Some(out)) => {
             let source = open_source(arguments, from)?;
-            let watch = Watch::start(arguments, source.length());
+            let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
             let options = FolderExport {
                 request: &request,
                 out,
                 load: load_options(&run.loading),
                 max_rows_per_file: run.max_rows_per_file,
             };
-            let (report, finished) = export_folder(&source, &options, &watch.progress)?;
+            let exported = export_folder(&source, &options, &watch.progress);
             drop(watch);
-            say_loaded(arguments, &report, &run.loading);
-            finished
+            exported.map(|(report, finished)| {
+                say_loaded(arguments, &report, &run.loading);
+                finished
+            })
         }
         _ => {
             return Err(Failure::usage(
@@ -47,18 +57,40 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
             ));
         }
     };
-    print_json(&finished.job)?;
-    say(arguments, &summary(&finished, started));
-    Ok(())
+    tell_end(arguments, finished, started)
 }
 
-/// What was written where, and how long each stage took.
-pub fn summary(finished: &FinishedJob, started: Instant) -> String {
-    let mut text = String::new();
+/// Prints a job that ended, however it did.
+pub fn tell_end(
+    arguments: &Arguments,
+    ended: Result<FinishedJob, Error>,
+    started: Instant,
+) -> Result<(), Failure> {
+    match ended {
+        Ok(finished) => {
+            print_json(&finished.job)?;
+            for line in summary(&finished, started) {
+                say(arguments, &line);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {
+                // How it ended is what the exit code has to say, not that this could not be printed.
+                let _ = print_json(job);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// What was written where, and how long each stage took, a line each.
+fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
+    let mut lines = Vec::new();
     for batch in &finished.batches {
         for file in &batch.files {
-            text.push_str(&format!(
-                "{}: {} profiles, {}\n",
+            lines.push(format!(
+                "{}: {} profiles, {}",
                 batch.folder.join(&file.name).display(),
                 count(file.rows),
                 bytes(file.length)
@@ -68,7 +100,7 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> String {
     let metrics = &finished.job.metrics;
     let took = |step: Option<&JobTime>| step.and_then(|step| step.total_time_in_ms).unwrap_or(0);
     let whole = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-    text.push_str(&format!(
+    lines.push(format!(
         "{} profiles and {} events in {:.3} s (load and plan {} ms, export {} ms, publish {} ms)",
         count(finished.profiles),
         count(finished.events),
@@ -77,5 +109,5 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> String {
         took(metrics.profile_export_time.as_ref()),
         took(metrics.acp_dataset_write_time.as_ref()),
     ));
-    text
+    lines
 }

@@ -4,12 +4,14 @@ use profile_export::platform::{Error, ErrorKind};
 use profile_export::request::RequestError;
 use profile_export::store::{CatalogError, DecodeError, Kind, StoreError};
 
+use crate::message::tell;
+
 /// The job failed.
 const FAILED: u8 = 1;
 /// Wrong usage or a bad request.
 pub const USAGE: u8 = 2;
 /// Interrupted.
-const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// Why the program ends without success: an exit code and a message.
 pub struct Failure {
@@ -47,7 +49,7 @@ impl Failure {
     /// Says the message on standard error and gives the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            eprintln!("profile-export: {}", self.message);
+            tell(&format!("profile-export: {}", self.message));
         }
         ExitCode::from(self.code)
     }

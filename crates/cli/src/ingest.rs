@@ -1,4 +1,5 @@
-use std::time::Instant;
+use std::io::{self, BufRead};
+use std::time::{Duration, Instant};
 
 use platform::peak_memory;
 use profile_export::store::{DatasetInputs, Input, Store, new_id};
@@ -8,9 +9,13 @@ use serde_json::json;
 use crate::args::{Arguments, ClassArg, IngestArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
+use crate::message::say;
 use crate::output::{print_json, read};
-use crate::progress::{Watch, say};
-use crate::stores::scope;
+use crate::progress::Watch;
+use crate::stores::open_or_make;
+
+/// How long a load may take to stop. One that is killed leaves the store as it was.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let started = Instant::now();
@@ -18,16 +23,20 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let report = match (&ingest.from, &ingest.dataset) {
         (Some(from), _) => {
             let source = open_source(arguments, from)?;
-            let store = Store::open(&ingest.store, scope(arguments))?;
-            let watch = Watch::start(arguments, source.length());
+            let store = open_or_make(arguments, &ingest.store)?;
+            let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
             source.load(&store, &options, &watch.progress)?
         }
         (None, Some(name)) => {
             let inputs = inputs(&ingest.files)?;
             let ingested_at = ingested_at(ingest.ingested_at.as_deref())?;
-            let store = Store::open(&ingest.store, scope(arguments))?;
+            if inputs.iter().any(|input| matches!(input, Input::Stdin)) {
+                await_input()?;
+            }
+            let store = open_or_make(arguments, &ingest.store)?;
             let dataset = dataset(&store, name, ingest)?;
-            let watch = Watch::start(arguments, inputs.iter().map(Input::length).sum());
+            let length = inputs.iter().map(Input::length).sum();
+            let watch = Watch::start(arguments, length).ending_within(PATIENCE);
             let load = DatasetInputs {
                 ingested_at,
                 ..DatasetInputs::new(&dataset.id, inputs)
@@ -69,6 +78,16 @@ fn inputs(files: &[String]) -> Result<Vec<Input>, Failure> {
         inputs.extend(Input::expand(file)?);
     }
     Ok(inputs)
+}
+
+/// Waits for the first bytes of standard input. Nobody else can load while this load holds the store's lock.
+fn await_input() -> Result<(), Failure> {
+    // What is read here stays in the buffer that all of the process shares.
+    let read = io::stdin().lock().fill_buf().map(<[u8]>::len);
+    match read {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::failed(format!("standard input: {error}"))),
+    }
 }
 
 fn ingested_at(text: Option<&str>) -> Result<Option<Timestamp>, Failure> {

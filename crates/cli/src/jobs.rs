@@ -8,10 +8,11 @@ use profile_export::request::ExportRequest;
 use profile_export::store::Store;
 
 use crate::args::{Arguments, JobsCommand};
-use crate::export::summary;
+use crate::export::tell_end;
 use crate::failure::Failure;
+use crate::message::say;
 use crate::output::{count, print_json, read};
-use crate::progress::{Watch, say};
+use crate::progress::Watch;
 use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> {
@@ -79,11 +80,9 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
 fn run_one(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
     let started = std::time::Instant::now();
     let watch = Watch::start(arguments, 0);
-    let finished = run_job(store, id, &RunOptions::default(), &watch.progress)?;
+    let finished = run_job(store, id, &RunOptions::default(), &watch.progress);
     drop(watch);
-    print_json(&finished.job)?;
-    say(arguments, &summary(&finished, started));
-    Ok(())
+    tell_end(arguments, finished, started)
 }
 
 /// Runs the oldest waiting job, or one after the other until none waits. A job that another process
@@ -131,7 +130,11 @@ fn watch(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
         print_json(&job)?;
         return match job.status {
             JobStatus::Succeeded => Ok(()),
-            status => Err(Failure::failed(format!("job {id} is {status}"))),
+            status => {
+                let why = job.errors.first().map(|e| format!(": {}", e.msg));
+                let why = why.unwrap_or_default();
+                Err(Failure::failed(format!("job {id} is {status}{why}")))
+            }
         };
     }
 }

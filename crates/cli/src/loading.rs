@@ -7,8 +7,8 @@ use profile_export::store::{JsonForm, LoadOptions, LoadReport, OnBadRecord, Read
 
 use crate::args::{Arguments, BadRecord, JsonFormArg, LoadArgs};
 use crate::failure::Failure;
+use crate::message::say;
 use crate::output::count;
-use crate::progress::say;
 
 /// What the arguments say of a load that begins now.
 pub fn load_options(arguments: &LoadArgs) -> LoadOptions {

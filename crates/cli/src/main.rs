@@ -6,13 +6,17 @@ mod catalog;
 mod export;
 mod failure;
 mod ingest;
+mod interrupt;
 mod jobs;
 mod loading;
+mod message;
 mod output;
+mod panics;
 mod progress;
 mod serve;
 mod store_command;
 mod stores;
+mod values;
 
 use std::process::ExitCode;
 
@@ -26,12 +30,12 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help goes to standard output and is no mistake; anything else is wrong usage.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() {
-                failure::USAGE
-            } else {
-                0
-            });
+            let printed = message::of_arguments(&error);
+            return match error.use_stderr() {
+                true => ExitCode::from(failure::USAGE),
+                false => output::whether_printed(printed)
+                    .map_or_else(Failure::report, |()| ExitCode::SUCCESS),
+            };
         }
     };
     match run(&arguments) {
@@ -41,11 +45,17 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    panics::hush_readers();
+    // Before anything is written: all of it is customers' data.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(arguments.umask));
     if let Some(threads) = arguments.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global()
             .map_err(|e| Failure::usage(e.to_string()))?;
+    }
+    if !matches!(arguments.command, Command::Serve(_)) {
+        interrupt::listen().map_err(|e| Failure::failed(format!("signals: {e}")))?;
     }
     match &arguments.command {
         Command::Run(run) => export::run(arguments, run),

@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::message::{acts, shown};
 
 /// Prints a result. A reader that has gone away is no failure.
 pub fn print(text: &str) -> Result<(), Failure> {
@@ -17,6 +19,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
             }
         })
         .and_then(|()| out.flush());
+    whether_printed(written)
+}
+
+/// What it means for the exit code whether standard output could be written.
+pub fn whether_printed(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("standard output: {error}")))
@@ -25,10 +32,23 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a value as JSON, indented.
+/// Prints a value as JSON, indented. What would act on a terminal stands as JSON's own escapes.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value);
-    print(&text.map_err(|error| Failure::failed(format!("standard output: {error}")))?)
+    let text = text.map_err(|error| Failure::failed(format!("standard output: {error}")))?;
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Outside of strings JSON has no such characters but the ends of its lines.
+        if c != '\n' && acts(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    print(&shown)
 }
 
 /// The text of a file, or of standard input.
@@ -58,7 +78,10 @@ pub fn table<'a, const N: usize>(
     head: [&'a str; N],
     rows: impl Iterator<Item = [&'a str; N]>,
 ) -> String {
-    let lines: Vec<[&str; N]> = std::iter::once(head).chain(rows).collect();
+    let lines: Vec<[Cow<'_, str>; N]> = std::iter::once(head)
+        .chain(rows)
+        .map(|cells| cells.map(shown))
+        .collect();
     let mut widths = [0; N];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {

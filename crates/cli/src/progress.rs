@@ -1,6 +1,6 @@
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -8,15 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use profile_export::export::Progress;
 
 use crate::args::Arguments;
+use crate::interrupt::{Work, at_work};
 
-/// The work that Ctrl-C cancels.
-static CURRENT: Mutex<Option<Arc<Progress>>> = Mutex::new(None);
-
-fn current() -> MutexGuard<'static, Option<Arc<Progress>>> {
-    CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Shows how far the work is while it goes on, and cancels it at Ctrl-C.
+/// Shows how far the work is while it goes on, and lets Ctrl-C cancel it.
 pub struct Watch {
     pub progress: Arc<Progress>,
     done: Arc<AtomicBool>,
@@ -27,13 +21,10 @@ impl Watch {
     /// Begins to watch; `total` is the number of bytes to be read, 0 where it is not known.
     pub fn start(arguments: &Arguments, total: u64) -> Self {
         let progress = Arc::new(Progress::default());
-        *current() = Some(progress.clone());
-        // A second handler can't be set, and one is enough: it cancels whatever is at work.
-        let _ = ctrlc::set_handler(|| {
-            if let Some(progress) = current().as_ref() {
-                progress.cancel();
-            }
-        });
+        at_work(Some(Work {
+            progress: progress.clone(),
+            patience: None,
+        }));
         let done = Arc::new(AtomicBool::new(false));
         let shown = stderr().is_terminal() && !arguments.quiet && !arguments.json;
         let watcher = shown.then(|| {
@@ -46,10 +37,21 @@ impl Watch {
             watcher,
         }
     }
+
+    /// The same for work whose input may never end: asked to stop it gets this long, then the process ends. That
+    /// must leave nothing visible behind.
+    pub fn ending_within(self, patience: Duration) -> Self {
+        at_work(Some(Work {
+            progress: self.progress.clone(),
+            patience: Some(patience),
+        }));
+        self
+    }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        at_work(None);
         self.done.store(true, Ordering::Relaxed);
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
@@ -77,11 +79,4 @@ fn show(progress: &Progress, done: &AtomicBool, total: u64) {
         std::thread::sleep(Duration::from_millis(50));
     }
     bar.finish_and_clear();
-}
-
-/// Says something to the user, unless they want silence.
-pub fn say(arguments: &Arguments, text: &str) {
-    if !arguments.quiet && !arguments.json {
-        eprintln!("{text}");
-    }
 }

@@ -5,11 +5,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Arguments, LogForm, ServeArgs, TokensCommand};
 use crate::failure::Failure;
+use crate::message::say;
 use crate::output::print;
-use crate::progress::say;
 
 pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    // A log that can't be written is no reason to stop, and there is nobody to tell.
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let level = match arguments.quiet {
         true => tracing_subscriber::filter::LevelFilter::WARN,
         false => tracing_subscriber::filter::LevelFilter::INFO,
@@ -32,6 +35,10 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::failed(e.to_string()))?;
     runtime.block_on(async {
+        // Before anybody knows that there is a server to be stopped.
+        let listen = |kind| signal(kind).map_err(|e| Failure::failed(format!("signals: {e}")));
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
         let server = Server::bind(settings).await.map_err(failure)?;
         // The first line of standard output, for programs that start a server.
         print(&format!("http://{}", server.address()))?;
@@ -39,12 +46,10 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
             let note = "no token file: everybody on this machine may read and write this store";
             say(arguments, note);
         }
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|e| Failure::failed(e.to_string()))?;
         let stop = async {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
         };
         server.run(stop).await.map_err(failure)

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::args::{Arguments, StoreCommand};
 use crate::failure::Failure;
+use crate::message::shown;
 use crate::output::{bytes, count, print, print_json, table};
 use crate::stores::open;
 
@@ -19,11 +20,16 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
                 print_json(&json!({"problems": problems, "moved": moved}))?;
             } else {
                 for batch in moved {
-                    print(&format!("moved or deleted by somebody else: {batch}"))?;
+                    print(&shown(&format!(
+                        "moved or deleted by somebody else: {batch}"
+                    )))?;
                 }
                 match problems.as_slice() {
                     [] => print("every byte is as it was written")?,
-                    problems => print(&problems.join("\n"))?,
+                    problems => {
+                        let lines: Vec<_> = problems.iter().map(|line| shown(line)).collect();
+                        print(&lines.join("\n"))?;
+                    }
                 }
             }
             return match problems.len() {
@@ -38,15 +44,16 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
 
 fn restore(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {
     let restored = Store::restore(folder)?;
-    let aside = restored.set_aside.display();
+    let aside = restored.set_aside.display().to_string();
     if arguments.json {
         return print_json(&json!({
             "generation": restored.generation,
-            "setAside": aside.to_string(),
+            "setAside": aside,
             "runs": restored.runs,
             "batches": restored.batches,
         }));
     }
+    let aside = shown(&aside);
     print(&format!(
         "the catalog is as it was at generation {}\nset aside in {aside}: the catalog of before, {} runs, {} batches",
         restored.generation, restored.runs, restored.batches

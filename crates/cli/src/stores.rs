@@ -6,6 +6,7 @@ use profile_export::store::{Scope, Store};
 
 use crate::args::Arguments;
 use crate::failure::Failure;
+use crate::message::tell;
 
 /// Opens a store that must exist.
 pub fn open(arguments: &Arguments, folder: &Path) -> Result<Store, Failure> {
@@ -16,10 +17,19 @@ pub fn open(arguments: &Arguments, folder: &Path) -> Result<Store, Failure> {
             folder.display()
         )));
     }
-    Ok(Store::open(folder, scope(arguments))?)
+    open_or_make(arguments, folder)
 }
 
-pub fn scope(arguments: &Arguments) -> Scope {
+/// Opens a store, making it where it is missing.
+pub fn open_or_make(arguments: &Arguments, folder: &Path) -> Result<Store, Failure> {
+    let store = Store::open(folder, scope(arguments))?;
+    if arguments.quiet || arguments.json {
+        return Ok(store);
+    }
+    Ok(store.telling_waits(tell))
+}
+
+fn scope(arguments: &Arguments) -> Scope {
     Scope {
         org: arguments.org.clone(),
         sandbox: arguments.sandbox.clone(),

@@ -118,7 +118,7 @@ pub mod jobs {
         CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch, JobDestination,
         JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
         JobTime, RunOptions, cancel_job, create_job, export_folder, get_job, job_progress,
-        list_jobs, run_job, sweep,
+        list_jobs, run_job, run_request, sweep,
     };
     pub use catalog::JobStatus;
 }
@@ -128,9 +128,9 @@ pub mod jobs {
 pub mod platform {
     pub use ::platform::{
         DatasetBody, Error, ErrorKind, FileDescription, Incoming, IncomingBody, IncomingFile,
-        Result, SchemaRefBody, SourceFolder, delete_merge_policy, delete_segment, load_incoming,
-        merge_policies, merge_policy, put_merge_policy, put_segment, segment, segments,
-        sweep_incoming,
+        Result, SchemaRefBody, SourceFolder, check_local, check_out, delete_merge_policy,
+        delete_segment, load_incoming, merge_policies, merge_policy, put_merge_policy, put_segment,
+        segment, segments, sweep_incoming,
     };
 }
 

@@ -4,6 +4,8 @@ use export::RequestError;
 use store::StoreError;
 use writer::WriteError;
 
+use crate::jobs::Job;
+
 /// What can go wrong with the platform's objects.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,13 +30,31 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The folder that batches are to be published in can't be used.
+    #[error("{path}: {problem}")]
+    Out {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
     /// The job ended without success.
     #[error("job {id} failed: {message}")]
     JobFailed {
         /// The job's ID.
         id: i64,
+        /// The job object, which has its errors.
+        job: Box<Job>,
         /// Its error.
         message: String,
+    },
+    /// The job was cancelled while it ran.
+    #[error("job {id} was cancelled")]
+    JobCancelled {
+        /// The job's ID.
+        id: i64,
+        /// The job object.
+        job: Box<Job>,
     },
     /// The program made a mistake and broke off.
     #[error("the program broke off: {0}; this is a mistake of ours")]
@@ -84,12 +104,13 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Request(_) => ErrorKind::BadRequest,
+            Self::Request(_) | Self::Out { .. } => ErrorKind::BadRequest,
             Self::Store(error) => of_store(error),
             Self::Export(error) => of_export(error),
             Self::Write(_) => ErrorKind::Write,
             Self::Source { .. } => ErrorKind::BadSource,
             Self::JobFailed { .. } => ErrorKind::JobFailed,
+            Self::JobCancelled { .. } => ErrorKind::Cancelled,
             Self::Panic(_) => ErrorKind::Internal,
         }
     }

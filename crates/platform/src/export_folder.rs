@@ -1,23 +1,21 @@
 //! Exporting a source folder without a store of one's own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use catalog::new_id;
 use decode::Progress;
 use export::ExportRequest;
-use store::{FileLock, LoadOptions, LoadReport, Scope, Store, StoreError, sweep_folder};
+use store::{FileLock, LoadOptions, LoadReport, Scope, Store, StoreError};
 use xdm::{Class, FieldPath};
 
+use crate::address::check_out;
 use crate::error::Result;
 use crate::folder::SourceFolder;
-use crate::jobs::{FinishedJob, RunOptions, create_job, ensure_target, run_job};
-
-/// What the temporary stores beside the exports are called.
-const PREFIX: &str = ".profile-export-";
-/// After this long a temporary store without a lock is not about to get one.
-const LONGEST_START: Duration = Duration::from_secs(3600);
+use crate::jobs::{
+    FinishedJob, PREFIX, RunOptions, ensure_target, make_locked, run_request, sweep_goal,
+};
 
 /// How a source folder is exported.
 #[derive(Clone, Debug)]
@@ -42,25 +40,20 @@ pub fn export_folder(
     progress: &Arc<Progress>,
 ) -> Result<(LoadReport, FinishedJob)> {
     let (out, request) = (options.out, options.request);
+    check_out(out, None)?;
     fs::create_dir_all(out).map_err(StoreError::io(out))?;
-    sweep_temporary(out);
-    let folder = tempfile::Builder::new()
-        .prefix(PREFIX)
-        .tempdir_in(out)
-        .map_err(StoreError::io(out))?;
-    let lock = folder.path().join("lock");
-    let _lock = FileLock::acquire(&lock).map_err(StoreError::io(&lock))?;
-    let store = Store::open_temporary(folder.path(), Scope::default())?;
+    sweep_goal(out);
+    let temporary = Temporary::create_in(out)?;
+    let store = Store::open_temporary(&temporary.folder, Scope::default())?;
     let wanted = |class| wanted_fields(request, class);
     let report = source.load_fields(&store, wanted, &options.load, progress)?;
     ensure_target(&store, request)?;
-    let job = create_job(&store, request)?;
     let run = RunOptions {
         out: Some(out.to_owned()),
         max_rows_per_file: options.max_rows_per_file,
         ..RunOptions::default()
     };
-    let finished = run_job(&store, job.id, &run, progress)?;
+    let finished = run_request(&store, request, &run, progress)?;
     Ok((report, finished))
 }
 
@@ -94,21 +87,28 @@ fn wanted_fields(request: &ExportRequest, class: Class) -> Option<Vec<String>> {
     (!paths.is_empty()).then(|| firsts.chain(looked_at.map(str::to_owned)).collect())
 }
 
-/// Deletes the temporary stores of processes that are gone. What can't be deleted is in nobody's way.
-fn sweep_temporary(out: &Path) {
-    let _ = sweep_folder(out, |name| {
-        if !name.starts_with(PREFIX) {
-            return Ok(false);
-        }
-        let lock = out.join(name).join("lock");
-        // One without a lock is being made now, or is of a process that died before it had one.
-        if !lock.exists() {
-            let made = fs::metadata(out.join(name)).and_then(|m| m.modified());
-            let age = made.ok().and_then(|made| made.elapsed().ok());
-            return Ok(age.is_some_and(|age| age > LONGEST_START));
-        }
-        Ok(FileLock::try_acquire(&lock)
-            .map_err(StoreError::io(&lock))?
-            .is_some())
-    });
+/// The folder of a store that is thrown away, with its lock; it goes when this is dropped.
+struct Temporary {
+    folder: PathBuf,
+    _lock: FileLock,
+}
+
+impl Temporary {
+    fn create_in(out: &Path) -> Result<Self> {
+        // An absolute path: a process may change its folder meanwhile.
+        let out = fs::canonicalize(out).map_err(StoreError::io(out))?;
+        let folder = out.join(format!("{PREFIX}{}", new_id()));
+        let lock = make_locked(&folder)?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What can't be removed now is swept at the next export to the folder.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
 }

@@ -1,6 +1,7 @@
 //! The platform's objects over a store: export jobs, batches that come in, merge policies, segment
 //! definitions, source folders.
 
+mod address;
 mod dataset_body;
 mod error;
 mod export_folder;
@@ -12,6 +13,7 @@ mod policies;
 mod resolve;
 mod segments;
 
+pub use address::{check_local, check_out};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
 pub use export_folder::{FolderExport, export_folder};
@@ -20,7 +22,7 @@ pub use incoming::{Incoming, IncomingBody, IncomingFile, load_incoming, sweep_in
 pub use jobs::{
     CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError, JobGateway,
     JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobTime, RunOptions,
-    cancel_job, create_job, get_job, job_progress, list_jobs, run_job, sweep,
+    cancel_job, create_job, get_job, job_progress, list_jobs, run_job, run_request, sweep,
 };
 pub use memory::peak_memory;
 pub use policies::{

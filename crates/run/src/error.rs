@@ -59,3 +59,15 @@ impl<T> AtPath<T> for std::io::Result<T> {
         })
     }
 }
+
+impl<T> AtPath<T> for std::result::Result<T, ArrowError> {
+    fn at(self, path: impl Into<PathBuf>) -> Result<T> {
+        self.map_err(|error| match error {
+            ArrowError::IoError(_, reason) => Error::Io {
+                path: path.into(),
+                reason,
+            },
+            other => Error::Arrow(other),
+        })
+    }
+}

@@ -152,7 +152,7 @@ pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>) -> Result<(RunFiles, U
     let mut tables = vec![records];
     for (name, batch) in small {
         let mut table = Table::create(&folder.join(name), &batch.schema())?;
-        table.writer.write(&batch)?;
+        table.write(&batch)?;
         tables.push(table);
     }
     let mut files = Vec::new();
@@ -185,7 +185,7 @@ fn write_records(
             if let (Class::Profile, Some(memberships)) = (run.class, memberships) {
                 members.add(&memberships)?;
             }
-            table.writer.write(&batch)?;
+            table.write(&batch)?;
         }
         Ok(())
     };
@@ -212,14 +212,18 @@ impl Table {
         let buffered = BufWriter::with_capacity(1 << 20, file);
         Ok(Self {
             path: path.to_owned(),
-            writer: FileWriter::try_new(buffered, schema)?,
+            writer: FileWriter::try_new(buffered, schema).at(path)?,
         })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.writer.write(batch).at(&self.path)
     }
 
     fn finish(mut self, unsynced: &mut Unsynced) -> Result<FileChecksum> {
         let path = &self.path;
-        self.writer.finish()?;
-        let checked = self.writer.into_inner()?.into_inner();
+        self.writer.finish().at(path)?;
+        let checked = self.writer.into_inner().at(path)?.into_inner();
         let checked = checked
             .map_err(std::io::IntoInnerError::into_error)
             .at(path)?;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use catalog::{NewRun, RunChange, RunRecord};
+use decode::Progress;
 use run::{Run, fold, sync_folder};
 
 use crate::error::Result;
@@ -15,7 +16,7 @@ impl Store {
     /// # Errors
     /// A damaged run, a full disk; then the store is as before.
     pub fn compact(&self) -> Result<Stats> {
-        let lock = self.lock_runs()?;
+        let lock = self.lock_runs(&Progress::default())?;
         let generation = self.catalog().generation()?;
         let mut by_dataset: BTreeMap<String, Vec<RunRecord>> = BTreeMap::new();
         for run in self.catalog().runs(generation)? {

@@ -141,7 +141,7 @@ impl Store {
         progress: &Progress,
         change: impl Fn(&Catalog) -> Result<(), E>,
     ) -> Result<LoadReport, E> {
-        let lock = self.lock_runs()?;
+        let lock = self.lock_runs(progress)?;
         let datasets: Vec<Dataset> = self.catalog().rehearse(|catalog| {
             change(catalog)?;
             let dataset = |part: &DatasetInputs| {

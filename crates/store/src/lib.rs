@@ -50,5 +50,5 @@ pub use layout::Layout;
 pub use lock::FileLock;
 pub use stats::{DatasetStats, Stats};
 pub use store::Store;
-pub use sweep::sweep_folder;
+pub use sweep::{remove_folder, sweep_folder};
 pub use verify::Verified;

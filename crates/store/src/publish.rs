@@ -1,15 +1,20 @@
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 use crate::error::{AtPath, Result};
 
 /// Puts a file of these bytes in a place, so that it is there whole or not at all.
 pub(crate) fn publish(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder).at(folder)?;
+    // With the rights that all files of the store get, not with those of a temporary one.
+    let mut file = Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .at(folder)?;
     file.write_all(bytes).at(path)?;
     if durable {
         file.as_file().sync_all().at(path)?;

@@ -1,9 +1,11 @@
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
 
 use catalog::{Batch, Catalog, Kind, Scope};
+use decode::Progress;
 use rayon::prelude::*;
 use run::{Run, Snapshot};
 use xdm::Class;
@@ -19,7 +21,14 @@ pub struct Store {
     layout: Layout,
     catalog: Catalog,
     durable: bool,
+    tell_wait: Option<Box<TellWait>>,
 }
+
+/// Told once, in words, what a load or a compaction waits for.
+type TellWait = dyn Fn(&str) + Send + Sync;
+
+/// After this long a wait is told.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// Proof that its holder alone changes the runs.
 pub(crate) struct RunsLock(FileLock);
@@ -60,12 +69,22 @@ impl Store {
             layout,
             catalog,
             durable,
+            tell_wait: None,
         };
         if !store.catalog.is_read_only() {
             identity::check(&store.layout.identity(), &store.catalog, durable)?;
             store.renew_reserve();
         }
         Ok(store)
+    }
+
+    /// The same store, which tells what a load or a compaction waits for when that takes a second.
+    #[must_use]
+    pub fn telling_waits(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self {
+            tell_wait: Some(Box::new(tell)),
+            ..self
+        }
     }
 
     /// The store's catalog.
@@ -86,13 +105,36 @@ impl Store {
         self.durable
     }
 
-    /// Takes the lock that whoever changes the runs must hold, and sweeps what a crash left behind.
-    pub(crate) fn lock_runs(&self) -> Result<RunsLock> {
+    /// Takes the lock that whoever changes the runs must hold, unless `progress` is cancelled first, and
+    /// sweeps what a crash left behind.
+    pub(crate) fn lock_runs(&self, progress: &Progress) -> Result<RunsLock> {
         self.catalog.check_writable()?;
         let path = self.layout.load_lock();
-        let lock = RunsLock(FileLock::acquire(&path).at(&path)?);
+        let mut told = false;
+        let lock = FileLock::acquire_while(&path, |waited| {
+            if waited >= SHORT_WAIT && !told {
+                told = true;
+                self.tell_wait(&path);
+            }
+            !progress.is_cancelled()
+        });
+        let lock = RunsLock(lock.at(&path)?.ok_or(decode::Error::Cancelled)?);
         self.sweep_runs(&lock)?;
         Ok(lock)
+    }
+
+    fn tell_wait(&self, path: &Path) {
+        let Some(tell) = &self.tell_wait else {
+            return;
+        };
+        let who = match FileLock::holder(path) {
+            Some(process) => format!("process {process}"),
+            None => "another process".to_owned(),
+        };
+        tell(&format!(
+            "waiting for {who}, which changes this store now: it holds {}",
+            path.display()
+        ));
     }
 
     /// Deletes the run folders that the catalog does not name. While one that it names is missing,
@@ -183,7 +225,7 @@ impl Store {
 }
 
 /// Whether there is no folder in a folder; files are not ours.
-fn is_empty(folder: &Path) -> std::io::Result<bool> {
+fn is_empty(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         if entry?.file_type()?.is_dir() {
             return Ok(false);

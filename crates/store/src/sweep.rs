@@ -26,7 +26,10 @@ pub fn sweep_folder(folder: &Path, mut is_garbage: impl FnMut(&str) -> Result<bo
 }
 
 /// Deletes a folder with all that is in it; one that is gone already is gone.
-pub(crate) fn remove_folder(path: &Path) -> Result<()> {
+///
+/// # Errors
+/// Something in it can't be deleted.
+pub fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(path),
         _ => Ok(()),

@@ -1,10 +1,11 @@
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::error::{AtPath, Result, WriteError};
+use crate::error::{AtPath, Result};
 use crate::options::WriterOptions;
 use crate::parquet_writer::ParquetWriter;
 
@@ -167,24 +168,32 @@ impl StagedBatch {
         &self.files
     }
 
-    /// Makes the batch visible by one rename; returns its folder.
+    /// Makes the batch visible by one rename; returns its folder. Where that can't be made durable, the batch
+    /// is taken back.
     ///
     /// # Errors
-    /// A folder of that name exists already.
+    /// Something of that name exists already; the disk fails.
     pub fn publish(mut self) -> Result<PathBuf> {
         let staging = &mut self.staging;
         let folder = staging.target.clone();
-        if folder.exists() {
-            return Err(WriteError::Io {
-                path: folder,
-                source: std::io::ErrorKind::AlreadyExists.into(),
-            });
+        match fs::symlink_metadata(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            found => {
+                let taken = found.map_or_else(|e| e, |_| ErrorKind::AlreadyExists.into());
+                return Err(taken).at(folder);
+            }
         }
         fs::rename(&staging.hidden, &folder).at(&folder)?;
-        staging.published = true;
-        if let Some(parent) = folder.parent().filter(|_| self.durable) {
-            sync_folder(parent)?;
+        if let Some(parent) = folder.parent().filter(|_| self.durable)
+            && let Err(error) = sync_folder(parent)
+        {
+            // Out of sight by a rename as it came; where even that fails, file by file.
+            if fs::rename(&folder, &staging.hidden).is_err() {
+                staging.hidden = folder;
+            }
+            return Err(error);
         }
+        staging.published = true;
         Ok(folder)
     }
 }
@@ -199,6 +208,11 @@ impl Drop for Staging {
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
+    // The parent of a name alone is this folder.
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
     File::open(folder).and_then(|f| f.sync_all()).at(folder)
 }
 

@@ -4,7 +4,7 @@ use crate::{Spelling, spelling};
 
 /// A dotted path to a field, such as `person.name.lastName` or `a."b.c".d`.
 ///
-/// A part with dots, commas or blanks is quoted; a quote inside a quoted part is doubled. XDM's
+/// A part with dots, commas or blanks is quoted, and one without a name is `""`; a quote inside a quoted part is doubled. XDM's
 /// prefixes are dropped from unquoted parts, as they are from records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldPath {
@@ -30,7 +30,7 @@ impl FieldPath {
     /// Reads one path.
     ///
     /// # Errors
-    /// An empty text, an empty part, an unclosed quote, text beside a quoted part, or a comma.
+    /// An empty text, an empty part that is not quoted, an unclosed quote, text beside a quoted part, or a comma.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let mut paths = Self::parse_list(text)?;
         match (paths.pop(), paths.is_empty()) {
@@ -55,9 +55,6 @@ impl FieldPath {
             rest = rest.trim_start();
             if let Some(quoted) = rest.strip_prefix('"') {
                 let (part, after) = unquote(quoted).ok_or_else(|| error(text, "an open quote"))?;
-                if part.is_empty() {
-                    return Err(error(text, "an empty part"));
-                }
                 parts.push(part);
                 rest = after.trim_start();
                 if !(rest.is_empty() || rest.starts_with(['.', ','])) {
@@ -189,16 +186,20 @@ mod tests {
 
     #[test]
     fn writes_what_it_reads() {
-        for text in [r#"a."b.c".d"#, "identityMap.Email", r#""a""b""#] {
+        for text in [
+            r#"a."b.c".d"#,
+            "identityMap.Email",
+            r#""a""b""#,
+            r#""""#,
+            r#"a."".b"#,
+        ] {
             assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
         }
     }
 
     #[test]
     fn refuses_what_is_no_path() {
-        for text in [
-            "a..b", ".a", "a.", "a,,b", "a,", "\"a", "a\"b\"", "\"a\"b", "\"\"",
-        ] {
+        for text in ["a..b", ".a", "a.", "a,,b", "a,", "\"a", "a\"b\"", "\"a\"b"] {
             assert!(FieldPath::parse_list(text).is_err(), "{text}");
         }
         assert!(FieldPath::parse("").is_err());

@@ -14,7 +14,7 @@ use crate::program::program;
 /// Set to kill at hundreds of moments instead of tens.
 const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
 
-fn moments() -> u64 {
+pub fn moments() -> u64 {
     if std::env::var_os(DEEP).is_some() {
         120
     } else {
@@ -23,7 +23,7 @@ fn moments() -> u64 {
 }
 
 /// Runs a command and kills it after a while that grows from nothing to its whole life.
-fn kill_at(command: &mut Command, moment: u64, of: u64, whole: Duration) -> bool {
+pub fn kill_at(command: &mut Command, moment: u64, of: u64, whole: Duration) -> bool {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -166,7 +166,7 @@ fn a_full_disk_is_a_clear_error_and_the_store_works_on() {
     let output = limited(&["ingest", "--store", store, "--from", from]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(message.contains("File too large"), "{message}");
+    assert!(message.contains(".arrow: File too large"), "{message}");
     let after = json_of(place.command("store stats").args(["--json"]));
     assert_eq!(
         after["bytes"], before["bytes"],
@@ -181,7 +181,9 @@ fn a_full_disk_is_a_clear_error_and_the_store_works_on() {
     let output = limited(&["run", request, "--store", store]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let failed = json_of(place.command("jobs list").args(["--status", "FAILED"]));
-    let error = &failed["records"][0]["errors"][0];
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, failed["records"][0]);
+    let error = &printed["errors"][0];
     assert_eq!(error["code"], "PE-0008", "{error}");
     assert!(
         error["callStack"]
@@ -189,6 +191,14 @@ fn a_full_disk_is_a_clear_error_and_the_store_works_on() {
             .unwrap()
             .contains("File too large"),
         "{error}"
+    );
+    let id = printed["id"].to_string();
+    let watched = place.command("jobs watch").arg(id).output().unwrap();
+    assert_eq!(watched.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&watched.stderr).into_owned();
+    assert!(
+        why.contains(&format!("is FAILED: {}", error["msg"].as_str().unwrap())),
+        "{why}"
     );
     place.assert_sound();
     assert_eq!(

@@ -67,10 +67,17 @@ impl Place {
     }
 
     pub fn command(&self, name: &str) -> Command {
+        let mut command = self.loud(name);
+        command.arg("--quiet");
+        command
+    }
+
+    /// A command that says all that it has to say.
+    pub fn loud(&self, name: &str) -> Command {
         let mut command = program();
         command
             .args(name.split(' '))
-            .args(["--quiet", "--store"])
+            .arg("--store")
             .arg(&self.store);
         command
     }

@@ -2,8 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod faults;
+mod inputs;
 mod lives;
+mod out;
 mod program;
 mod readers;
+mod rights;
+mod streams;
 mod unwritable;
+mod waits;
 mod walk;

@@ -65,7 +65,7 @@ impl<'t> Reader<'t> {
         match (text.parse(), text.parse()) {
             (Ok(value), _) => Ok(Kind::Integer(value)),
             (_, Ok(value)) => Ok(Kind::Large(value)),
-            _ => Err(self.malformed(start)),
+            _ => Err(self.broken(start, "an integer that 64 bits do not hold")),
         }
     }
 
@@ -85,12 +85,13 @@ impl<'t> Reader<'t> {
         let text = &self.text[start..end];
         match text.parse() {
             Ok(value) if f64::is_finite(value) => Ok(Kind::Float(value)),
-            _ => Err(self.malformed(start)),
+            Ok(_) => Err(self.broken(start, "a number that a 64-bit float does not hold")),
+            Err(_) => Err(self.malformed(start)),
         }
     }
 
     #[cold]
     fn malformed(&self, start: usize) -> RecordError {
-        self.broken(start, "a number that is malformed or does not fit")
+        self.broken(start, "a number that is malformed")
     }
 }

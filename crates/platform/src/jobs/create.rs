@@ -1,4 +1,4 @@
-use catalog::{Document, NewJob, new_id};
+use catalog::{Document, JobRecord, JobStatus, NewJob, new_id};
 use export::{ExportRequest, Plan, RequestError, UnionSchemas};
 use store::Store;
 use xdm::{Class, Dataset, Timestamp};
@@ -12,6 +12,16 @@ use crate::resolve::resolve_policy;
 /// # Errors
 /// A request that can't be done as asked; then nothing is created.
 pub fn create_job(store: &Store, request: &ExportRequest) -> Result<Job> {
+    Job::of(&create_in(store, request, JobStatus::New, |_| Ok(()))?)
+}
+
+/// Creates a job in a state; `claim` is given its ID before anybody else sees it.
+pub(super) fn create_in(
+    store: &Store,
+    request: &ExportRequest,
+    status: JobStatus,
+    claim: impl FnOnce(i64) -> Result<()>,
+) -> Result<JobRecord> {
     let catalog = store.catalog();
     let target = &request.destination.dataset_id;
     let dataset = catalog.dataset(target)?.filter(|d| d.id == *target);
@@ -31,13 +41,16 @@ pub fn create_job(store: &Store, request: &ExportRequest) -> Result<Job> {
     let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));
     let new = NewJob {
         now: Timestamp::now(),
+        status,
         request: &document(Document::of(request))?,
         policy: &document(Document::of(&plan.policy))?,
     };
-    let record = catalog.create_job::<Error>(&new, |id, created| {
-        Job::new(store, request, &plan, &ids, (id, created)).document()
-    })?;
-    Job::of(&record)
+    catalog.create_job::<Error>(&new, |id, created| {
+        claim(id)?;
+        let mut job = Job::new(store, request, &plan, &ids, (id, created));
+        job.status = status;
+        job.document()
+    })
 }
 
 /// Makes the target dataset of a request, where a source folder that is exported without a store

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod goal;
 mod list;
 mod object;
 mod run;
@@ -11,8 +12,9 @@ mod watch;
 pub use cancel::{CancelOutcome, cancel_job};
 pub use create::create_job;
 pub(crate) use create::ensure_target;
+pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
 pub use object::{Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobTime};
-pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job};
+pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request};
 pub use staging::sweep;
 pub use watch::{JobProgress, get_job, job_progress};

@@ -1,24 +1,27 @@
+mod figures;
+
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use catalog::{Batch, BatchFile, BatchMetrics, BatchStatus, JobMove, JobRecord, JobStatus, Kind};
+use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
 use decode::Progress;
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
 use serde_json::Value;
-use store::{Store, StoreError};
+use store::Store;
 use writer::{BatchOptions, BatchWriter, FileInfo, StagedBatch, WriterOptions};
 
+use self::figures::total;
+use super::create::create_in;
 use super::object::{Job, JobError, JobTime, damaged};
 use super::staging::{JobStaging, sweep};
 use super::watch::watched;
+use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::memory::peak_memory;
 
 /// How a job is run.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +64,7 @@ pub struct ExportedBatch {
 ///
 /// # Errors
 /// [`Error::JobFailed`] where the job failed: then it says so in the catalog too, and no batch of it
-/// is visible. A cancelled one ends with an error that says so; one that another process runs or that
+/// is visible. A cancelled one ends with [`Error::JobCancelled`]; one that another process runs or that
 /// is finished, with a conflict.
 pub fn run_job(
     store: &Store,
@@ -69,29 +72,51 @@ pub fn run_job(
     options: &RunOptions,
     progress: &Arc<Progress>,
 ) -> Result<FinishedJob> {
+    check(store, options)?;
     let span = tracing::info_span!("export job", id);
     let _span = span.enter();
     sweep(store)?;
     let staging = JobStaging::create(store, id)?;
     let record = store.catalog().job(id)?;
     let record = record.ok_or_else(|| catalog::Error::not_found(Kind::Job, id))?;
-    let mut run = RunningJob {
-        store,
-        options,
-        progress,
-        job: Job::of(&record)?,
-        started: Instant::now(),
-    };
+    let mut run = RunningJob::new((store, options, progress), Job::of(&record)?, staging);
     run.begin()?;
-    let result = watched(store, id, progress, || {
-        let work = AssertUnwindSafe(|| run.export(&record, &staging.folder));
-        catch_unwind(work).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))))
-    });
-    let batches = result.map_err(|error| run.fail(error, &[]))?;
-    if let Err(error) = run.succeed(&batches) {
-        return Err(run.fail(error, &batches));
-    }
-    Ok(run.finished(batches))
+    run.work(&record)
+}
+
+/// Creates a job and runs it: no other process can take it, as one that works off the waiting jobs would take
+/// one that [`create_job`](super::create_job) made.
+///
+/// # Errors
+/// As for [`create_job`](super::create_job) and [`run_job`].
+pub fn run_request(
+    store: &Store,
+    request: &ExportRequest,
+    options: &RunOptions,
+    progress: &Arc<Progress>,
+) -> Result<FinishedJob> {
+    check(store, options)?;
+    sweep(store)?;
+    let mut staging = None;
+    let record = create_in(store, request, JobStatus::Processing, |id| {
+        staging = Some(JobStaging::create_unseen(store, id)?);
+        Ok(())
+    })?;
+    let span = tracing::info_span!("export job", id = record.id);
+    let _span = span.enter();
+    let staging = staging.ok_or_else(|| Error::Panic("a job without a lock".to_owned()))?;
+    RunningJob::new((store, options, progress), Job::of(&record)?, staging).work(&record)
+}
+
+fn check(store: &Store, options: &RunOptions) -> Result<()> {
+    let Some(out) = &options.out else {
+        return Ok(());
+    };
+    // The exports of a store that is thrown away lie around it.
+    check_out(
+        out,
+        Some(store.layout().root()).filter(|_| store.is_durable()),
+    )
 }
 
 fn what_it_said(panic: &(dyn Any + Send)) -> String {
@@ -107,9 +132,44 @@ struct RunningJob<'a> {
     progress: &'a Arc<Progress>,
     job: Job,
     started: Instant,
+    staging: JobStaging,
+    /// The batches that were renamed into sight.
+    published: Vec<ExportedBatch>,
+    /// Whether the catalog may hold that the job succeeded, even where it said that it could not be written.
+    may_hold: bool,
 }
 
-impl RunningJob<'_> {
+impl<'a> RunningJob<'a> {
+    fn new(
+        (store, options, progress): (&'a Store, &'a RunOptions, &'a Arc<Progress>),
+        job: Job,
+        staging: JobStaging,
+    ) -> Self {
+        Self {
+            store,
+            options,
+            progress,
+            job,
+            started: Instant::now(),
+            staging,
+            published: Vec::new(),
+            may_hold: false,
+        }
+    }
+
+    /// Does a job that is claimed.
+    fn work(mut self, record: &JobRecord) -> Result<FinishedJob> {
+        let (store, progress) = (self.store, self.progress);
+        let exported = watched(store, record.id, progress, || {
+            let work = AssertUnwindSafe(|| self.export(record));
+            catch_unwind(work).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))))
+        });
+        match exported.and_then(|()| self.succeed()) {
+            Ok(()) => Ok(self.finished()),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
     fn begin(&mut self) -> Result<()> {
         let found = self.job.status;
         if self.move_to(JobStatus::New, JobStatus::Processing)? {
@@ -133,7 +193,7 @@ impl RunningJob<'_> {
     }
 
     /// Writes the batches and publishes them.
-    fn export(&mut self, record: &JobRecord, staging: &Path) -> Result<Vec<ExportedBatch>> {
+    fn export(&mut self, record: &JobRecord) -> Result<()> {
         let store = self.store;
         let in_row = |e: serde_json::Error| damaged(record.id, &e);
         let request: ExportRequest = record.request.read().map_err(in_row)?;
@@ -141,10 +201,12 @@ impl RunningJob<'_> {
         let snapshot = store.snapshot(Some(record.generation))?;
         let plan = Plan::new(&request, policy, &UnionSchemas::from(&snapshot))?;
         let target = match &self.options.out {
-            Some(out) => out.clone(),
+            Some(out) => {
+                self.staging.open_goal(store, &self.job, out)?;
+                out.clone()
+            }
             None => store.layout().batches(),
         };
-        fs::create_dir_all(&target).map_err(StoreError::io(&target))?;
         let start = Instant::now();
         let export = Export::new(&snapshot, &plan)?
             .with_dictionaries()
@@ -153,7 +215,7 @@ impl RunningJob<'_> {
         let ids = self.job.batch_ids().into_iter();
         for (number, (id, batch)) in ids.zip(export.batches()).enumerate() {
             let mut writer = BatchWriter::create(
-                staging.join(&id),
+                self.staging.batches().join(&id),
                 target.join(&id),
                 batch.schema(),
                 self.batch_options(record, number),
@@ -167,24 +229,18 @@ impl RunningJob<'_> {
         self.job.metrics.profile_export_time = Some(JobTime::ended(start.elapsed()));
         self.progress.check()?;
         let start = Instant::now();
-        let mut published = Vec::new();
         for (id, batch, counts) in staged {
             let files = batch.files().to_vec();
-            match batch.publish() {
-                Ok(folder) => published.push(ExportedBatch {
-                    id,
-                    folder,
-                    files,
-                    counts,
-                }),
-                Err(error) => {
-                    withdraw(&published);
-                    return Err(error.into());
-                }
-            }
+            let folder = batch.publish()?;
+            self.published.push(ExportedBatch {
+                id,
+                folder,
+                files,
+                counts,
+            });
         }
         self.job.metrics.acp_dataset_write_time = Some(JobTime::ended(start.elapsed()));
-        Ok(published)
+        Ok(())
     }
 
     fn batch_options(&self, record: &JobRecord, number: usize) -> BatchOptions {
@@ -212,81 +268,38 @@ impl RunningJob<'_> {
     }
 
     /// Makes the batches part of the store, unless somebody has asked to cancel meanwhile.
-    fn succeed(&mut self, batches: &[ExportedBatch]) -> Result<()> {
-        self.tell_metrics(&total(batches), batches);
+    fn succeed(&mut self) -> Result<()> {
+        self.tell_metrics();
         self.job.set_status(JobStatus::Succeeded);
-        let records: Vec<Batch> = batches.iter().map(|batch| self.record(batch)).collect();
+        let records: Vec<Batch> = self.published.iter().map(|b| self.record(b)).collect();
+        let document = self.job.document()?;
         let catalog = self.store.catalog();
-        if catalog.finish_job(self.job.id, &self.job.document()?, &records)? {
-            Ok(())
-        } else {
-            Err(decode::Error::Cancelled.into())
+        // SQLite's journal may hold what it could not say to be durable.
+        self.may_hold = true;
+        let finished = catalog.finish_job(self.job.id, &document, &records);
+        self.may_hold = finished.is_err();
+        if !finished? {
+            return Err(decode::Error::Cancelled.into());
+        }
+        match self.staging.finish() {
+            // Nobody will ask the catalog of a store that is thrown away.
+            Err(error) if !self.store.is_durable() => Err(error),
+            _ => Ok(()),
         }
     }
 
-    fn finished(self, batches: Vec<ExportedBatch>) -> FinishedJob {
-        let totals = total(&batches);
+    fn finished(self) -> FinishedJob {
+        let totals = total(&self.published);
         FinishedJob {
             job: self.job,
-            batches,
+            batches: self.published,
             profiles: totals.profiles,
             events: totals.events,
         }
     }
 
-    /// Puts the figures into the job object.
-    fn tell_metrics(&mut self, totals: &BatchCounts, batches: &[ExportedBatch]) {
-        let files = batches.iter().flat_map(|batch| &batch.files);
-        let metrics = &mut self.job.metrics;
-        metrics.total_time = JobTime::ended(self.started.elapsed());
-        metrics.total_exported_profile_counter = Some(totals.profiles);
-        metrics.exported_profile_by_namespace_counter = Some(totals.by_namespace.clone());
-        metrics.total_exported_event_counter = Some(totals.events);
-        metrics.total_written_bytes = Some(files.map(|file| file.length).sum());
-        metrics.peak_memory_bytes = peak_memory();
-        metrics.exported_profile_by_segment_counter =
-            self.job.destination.batches.as_ref().map(|segments| {
-                let profiles = batches.iter().map(|batch| batch.counts.profiles);
-                let segments = segments.iter().map(|segment| segment.segment_id.clone());
-                segments.zip(profiles).collect::<BTreeMap<_, _>>()
-            });
-    }
-
-    /// A batch as the catalog keeps it.
-    fn record(&self, batch: &ExportedBatch) -> Batch {
-        let now = self.job.update_time;
-        let took = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Batch {
-            id: batch.id.clone(),
-            status: BatchStatus::Success,
-            ims_org: self.job.ims_org_id.clone(),
-            related_objects: Batch::of_dataset(&self.job.destination.dataset_id),
-            job_id: Some(self.job.id),
-            input_format: None,
-            tags: None,
-            created: now,
-            updated: now,
-            version: None,
-            metrics: BatchMetrics {
-                records_written: Some(batch.counts.profiles),
-                events_written: Some(batch.counts.events),
-                start_time: Some(now.millis().saturating_sub(took)),
-                end_time: Some(now.millis()),
-                ..BatchMetrics::default()
-            },
-            errors: None,
-            files: batch.files.iter().map(batch_file).collect(),
-            completed: None,
-            folder: self.options.out.as_ref().map(|_| {
-                // A path that can't be made absolute is still the place where it was written.
-                fs::canonicalize(&batch.folder).unwrap_or_else(|_| batch.folder.clone())
-            }),
-        }
-    }
-
-    /// Says in the catalog how the job ended, and takes back what it published; returns what its caller
-    /// gets.
-    fn fail(&mut self, error: Error, published: &[ExportedBatch]) -> Error {
+    /// Takes back what was published and says in the catalog how the job ended; returns what its caller gets.
+    fn fail(&mut self, error: Error) -> Error {
         self.job.metrics.total_time = JobTime::ended(self.started.elapsed());
         let cancelled = error.is_cancelled();
         if !cancelled {
@@ -297,53 +310,32 @@ impl RunningJob<'_> {
         } else {
             JobStatus::Failed
         };
+        let may_hold = self.may_hold && self.store.is_durable();
+        if !may_hold {
+            self.withdraw();
+        }
         // Where even this can't be written, the job is found dead and failed at the next start.
         let told = self.move_to(JobStatus::Processing, status);
-        if matches!(told, Ok(true)) {
-            // Only now: where the end of the job could not be written, SQLite's journal may still hold
-            // that it succeeded.
-            withdraw(published);
+        if may_hold && matches!(told, Ok(true)) {
+            // Only now is it certain that the catalog does not hold the batches.
+            self.withdraw();
         }
-        let message = match (told, cancelled) {
-            (_, true) => return error,
-            (Ok(_), false) => error.to_string(),
-            (Err(catalog), false) => {
-                format!("{error}; and the catalog could not be told: {catalog}")
-            }
+        let (id, job) = (self.job.id, Box::new(self.job.clone()));
+        let message = match told {
+            Ok(_) if cancelled => return Error::JobCancelled { id, job },
+            Ok(_) => error.to_string(),
+            Err(_) if cancelled => return error,
+            Err(catalog) => format!("{error}; and the catalog could not be told: {catalog}"),
         };
-        Error::JobFailed {
-            id: self.job.id,
-            message,
+        Error::JobFailed { id, job, message }
+    }
+
+    /// Takes back the batches of a job that fails after it published some of them.
+    fn withdraw(&mut self) {
+        for batch in &self.published {
+            // What can't be removed now is swept at the next start.
+            let _ = fs::remove_dir_all(&batch.folder);
         }
-    }
-}
-
-fn batch_file(file: &FileInfo) -> BatchFile {
-    BatchFile {
-        name: file.name.clone(),
-        length: file.length,
-        rows: Some(file.rows),
-        digest: Some(BatchFile::digest_text(file.digest)),
-    }
-}
-
-/// What all batches hold together.
-fn total(batches: &[ExportedBatch]) -> BatchCounts {
-    let mut totals = BatchCounts::default();
-    for batch in batches {
-        totals.profiles += batch.counts.profiles;
-        totals.events += batch.counts.events;
-        for (namespace, count) in &batch.counts.by_namespace {
-            *totals.by_namespace.entry(namespace.clone()).or_default() += count;
-        }
-    }
-    totals
-}
-
-/// Takes back the batches of a job that fails after it published some of them.
-fn withdraw(batches: &[ExportedBatch]) {
-    for batch in batches {
-        // What can't be removed now is swept at the next start.
-        let _ = fs::remove_dir_all(&batch.folder);
+        let _ = self.staging.withdraw();
     }
 }

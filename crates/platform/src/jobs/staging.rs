@@ -1,37 +1,90 @@
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catalog::{JobMove, JobStatus};
 use store::{FileLock, Store, StoreError, sweep_folder};
 
+use super::goal::{Goal, sweep_noted};
 use super::object::{Job, JobError};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// Where a job that writes outside the store notes its folder there.
+const NOTE: &str = "goal.json";
 
 /// A running job's folder, beside a lock that its process holds as long as it lives.
 pub(super) struct JobStaging {
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
     lock: Option<FileLock>,
+    goal: Option<Goal>,
 }
 
 impl JobStaging {
-    /// Takes the job's lock and makes its folder.
+    /// Takes the lock of a job that waits and makes its folder.
     pub(super) fn create(store: &Store, id: i64) -> Result<Self> {
-        let lock = wait_for_lock(store, id)?;
+        Self::with_lock(store, id, wait_for_lock(store, id)?)
+    }
+
+    /// Takes the lock of a job that nobody else knows yet. Only somebody who sweeps what an earlier attempt
+    /// left, of which the catalog does not know, can hold it.
+    pub(super) fn create_unseen(store: &Store, id: i64) -> Result<Self> {
+        for _ in 0..40 {
+            if let Some(lock) = try_lock(store, id)? {
+                return Self::with_lock(store, id, lock);
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        Err(taken(id))
+    }
+
+    fn with_lock(store: &Store, id: i64, lock: FileLock) -> Result<Self> {
         let folder = store.layout().job(id);
         fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
         Ok(Self {
             folder,
             lock: Some(lock),
+            goal: None,
         })
+    }
+
+    /// Makes the hidden folder in the goal that the job's batches are to be published in.
+    pub(super) fn open_goal(&mut self, store: &Store, job: &Job, out: &Path) -> Result<()> {
+        let goal = self.goal.insert(Goal::plan(out, &self.folder.join(NOTE))?);
+        goal.make(store, job.id, job.batch_ids())
+    }
+
+    /// Where batches are written before they are published.
+    pub(super) fn batches(&self) -> &Path {
+        self.goal.as_ref().map_or(&self.folder, Goal::hidden)
+    }
+
+    /// Says that the job has succeeded. Where that fails, what is in the goal is left to a sweep.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.settle(Goal::finish)
+    }
+
+    /// Takes back what was published in the goal. Where that fails, it is left to a sweep.
+    pub(super) fn withdraw(&mut self) -> Result<()> {
+        self.settle(Goal::withdraw)
+    }
+
+    fn settle(&mut self, how: impl FnOnce(&mut Goal) -> Result<()>) -> Result<()> {
+        if let Some(goal) = &mut self.goal {
+            how(goal)?;
+            self.goal = None;
+        }
+        Ok(())
     }
 }
 
 impl Drop for JobStaging {
     fn drop(&mut self) {
-        // While the lock is held; what can't be removed now is swept later.
-        let _ = fs::remove_dir_all(&self.folder);
+        // While the lock is held; what can't be removed now is swept later. So is a goal that is not settled,
+        // for which the note stays.
+        if self.goal.is_none() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
         let _ = self.lock.take().map(FileLock::remove);
     }
 }
@@ -49,8 +102,12 @@ fn wait_for_lock(store: &Store, id: i64) -> Result<FileLock> {
         }
         std::thread::sleep(Duration::from_millis(25));
     }
+    Err(taken(id))
+}
+
+fn taken(id: i64) -> Error {
     let problem = format!("job {id} is run by another process already");
-    Err(catalog::Error::Conflict(problem).into())
+    catalog::Error::Conflict(problem).into()
 }
 
 fn try_lock(store: &Store, id: i64) -> Result<Option<FileLock>> {
@@ -117,6 +174,9 @@ pub fn sweep(store: &Store) -> Result<()> {
 
 /// Deletes what a job left. What can't be deleted now is swept again.
 fn clear(store: &Store, id: i64, lock: FileLock) {
-    let _ = fs::remove_dir_all(store.layout().job(id));
+    let folder = store.layout().job(id);
+    if matches!(sweep_noted(store, &folder.join(NOTE)), Ok(true)) {
+        let _ = fs::remove_dir_all(folder);
+    }
     let _ = lock.remove();
 }

@@ -92,13 +92,12 @@ fn a_server_stops_while_a_load_waits_for_another_process() {
     server.until(|| (status(&store, &id) == BatchStatus::Processing).then_some(()));
     let start = Instant::now();
     drop(server);
-    assert!(start.elapsed() < Duration::from_secs(30));
-    // What was left behind keeps the next server out until it has ended.
+    assert!(start.elapsed() < Duration::from_secs(10));
+    // The wait is over, though the other process goes on: nothing keeps the next server out.
     let serve_lock = store.layout().serve_lock();
-    assert!(FileLock::try_acquire(&serve_lock).unwrap().is_none());
-    drop(held);
-    drop(FileLock::acquire(&serve_lock).unwrap());
+    assert!(FileLock::try_acquire(&serve_lock).unwrap().is_some());
     assert_eq!(status(&store, &id), BatchStatus::Staged);
+    drop(held);
     let server = Serving::on(home.path(), |_| {});
     server.until(|| (status(&store, &id) == BatchStatus::Success).then_some(()));
 }

@@ -6,6 +6,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::error::WriteError;
 
 struct Place {
     _folder: TempDir,
@@ -181,5 +182,31 @@ fn a_schema_that_parquet_cant_hold_leaves_no_folder_behind() {
     let (staging, target) = (place.staging.clone(), place.target.clone());
     let made = BatchWriter::create(staging, target, schema, BatchOptions::default());
     assert!(matches!(made, Err(WriteError::Parquet { .. })));
+    assert!(!place.staging.exists());
+}
+
+#[test]
+fn a_batch_whose_visibility_is_not_durable_is_taken_back() {
+    let place = place();
+    let parent = place.target.parent().expect("a folder").join("goal");
+    fs::create_dir(&parent).expect("a folder");
+    let target = parent.join("batch");
+    let schema = numbers(0..1).schema();
+    let options = BatchOptions {
+        durable: true,
+        ..BatchOptions::default()
+    };
+    let writer = BatchWriter::create(place.staging.clone(), target.clone(), schema, options);
+    let staged = writer.and_then(BatchWriter::finish).expect("files");
+    // Names can be changed in such a folder, but it can't be opened to be synced.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode;
+    fs::set_permissions(&parent, mode(0o300)).expect("rights");
+    if File::open(&parent).is_ok() {
+        eprintln!("skipped: rights do not bind the superuser");
+        return;
+    }
+    assert!(staged.publish().is_err());
+    fs::set_permissions(&parent, mode(0o700)).expect("rights");
+    assert_eq!(names(&parent), [""; 0]);
     assert!(!place.staging.exists());
 }

@@ -1,0 +1,227 @@
+//! The folder that a job publishes its batches in where it was told one (`--out`), which may be on another
+//! file system than the store, and shared by others.
+//!
+//! A job writes in a hidden folder in it, whose lock its process holds as long as it lives. Before the first
+//! batch is renamed into sight, a file in the hidden folder names all of them; it goes when the job has
+//! succeeded. Where it is there and nobody holds the lock, the job's process died: its batches go, unless the
+//! store's catalog says that the job had succeeded. The store has a note of where the hidden folder is, so
+//! that both the next use of the store and the next export to the folder find what was left.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use catalog::new_id;
+use run::sync_folder;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use store::{FileLock, Layout, Scope, Store, StoreError, remove_folder, sweep_folder};
+use xdm::Dataset;
+
+use crate::error::{Error, Result};
+
+/// What all hidden folders beside exports are called.
+pub(crate) const PREFIX: &str = ".profile-export-";
+/// The lock in each of them.
+pub(crate) const LOCK: &str = "lock";
+/// Names the batches of a job that has not succeeded yet.
+const UNFINISHED: &str = "unfinished.json";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Unfinished {
+    /// The store whose catalog knows whether the job has succeeded. None where the store is thrown away: then
+    /// the job has succeeded when this file is gone.
+    store: Option<PathBuf>,
+    job: i64,
+    batches: Vec<String>,
+}
+
+/// A job's hidden folder in its goal.
+pub(super) struct Goal {
+    hidden: PathBuf,
+    lock: Option<FileLock>,
+}
+
+impl Goal {
+    /// Gives the hidden folder its name, and says in `note` where it will be.
+    pub(super) fn plan(out: &Path, note: &Path) -> Result<Self> {
+        fs::create_dir_all(out).map_err(StoreError::io(out))?;
+        let goal = fs::canonicalize(out).map_err(StoreError::io(out))?;
+        let hidden = goal.join(format!("{PREFIX}{}", new_id()));
+        write_synced(note, &hidden)?;
+        Ok(Self { hidden, lock: None })
+    }
+
+    /// Makes the hidden folder, after those of processes that are gone were cleared.
+    pub(super) fn make(&mut self, store: &Store, job: i64, batches: Vec<String>) -> Result<()> {
+        sweep_goal(parent(&self.hidden));
+        self.lock = Some(make_locked(&self.hidden)?);
+        let root = store.layout().root();
+        let unfinished = Unfinished {
+            store: match store.is_durable() {
+                true => Some(fs::canonicalize(root).map_err(StoreError::io(root))?),
+                false => None,
+            },
+            job,
+            batches,
+        };
+        write_synced(&self.hidden.join(UNFINISHED), &unfinished)?;
+        Ok(sync_folder(parent(&self.hidden)).map_err(StoreError::from)?)
+    }
+
+    /// Where batches are written before they are published.
+    pub(super) fn hidden(&self) -> &Path {
+        &self.hidden
+    }
+
+    /// Says that the job has succeeded and its batches stay.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        remove_synced(&self.hidden, UNFINISHED)?;
+        Ok(remove_folder(&self.hidden)?)
+    }
+
+    /// Takes back what was published of a job that did not succeed.
+    pub(super) fn withdraw(&mut self) -> Result<()> {
+        clear(&self.hidden, |_| Ok(false))
+    }
+}
+
+/// Makes a hidden folder and takes its lock.
+pub(crate) fn make_locked(hidden: &Path) -> Result<FileLock> {
+    for _ in 0..100 {
+        match fs::create_dir(hidden) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(StoreError::io(hidden)(error).into());
+            }
+            _ => {}
+        }
+        let path = hidden.join(LOCK);
+        match FileLock::try_acquire(&path) {
+            Ok(Some(lock)) => return Ok(lock),
+            // Somebody who sweeps has found it without a lock, and deletes it.
+            Ok(None) => std::thread::sleep(Duration::from_millis(10)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io(&path)(error).into()),
+        }
+    }
+    Err(Error::Out {
+        path: hidden.to_owned(),
+        problem: "other processes keep deleting it".to_owned(),
+    })
+}
+
+/// Clears the hidden folders in a goal whose processes are gone. One that can't be cleared, or is not
+/// understood, is in nobody's way and stays.
+pub(crate) fn sweep_goal(goal: &Path) {
+    let _ = sweep_folder(goal, |name| {
+        if name.starts_with(PREFIX) {
+            let hidden = goal.join(name);
+            let lock = hidden.join(LOCK);
+            // One that has no lock yet is being made now, by somebody who then makes it again.
+            if let Ok(Some(_held)) = FileLock::try_acquire(&lock) {
+                let _ = clear(&hidden, has_succeeded);
+            }
+        }
+        Ok(false)
+    });
+}
+
+/// Clears the hidden folder that a dead job of this store noted; says whether there is nothing left to clear.
+pub(super) fn sweep_noted(store: &Store, note: &Path) -> Result<bool> {
+    let Some(hidden) = read::<PathBuf>(note)? else {
+        return Ok(true);
+    };
+    if !hidden.try_exists().map_err(StoreError::io(&hidden))? {
+        return Ok(true);
+    }
+    let lock = hidden.join(LOCK);
+    let Some(_held) = FileLock::try_acquire(&lock).map_err(StoreError::io(&lock))? else {
+        return Ok(false);
+    };
+    clear(&hidden, |unfinished| knows(store, unfinished))?;
+    Ok(true)
+}
+
+/// Deletes a hidden folder whose lock is held, and the batches of its job where that has not succeeded.
+fn clear(hidden: &Path, succeeded: impl FnOnce(&Unfinished) -> Result<bool>) -> Result<()> {
+    let path = hidden.join(UNFINISHED);
+    if let Some(unfinished) = read::<Unfinished>(&path)? {
+        if !succeeded(&unfinished)? {
+            // The names come from a file that others may have written: only IDs are ours.
+            for batch in (unfinished.batches.iter()).filter(|batch| Dataset::is_id(batch)) {
+                remove_folder(&parent(hidden).join(batch))?;
+            }
+        }
+        remove_synced(hidden, UNFINISHED)?;
+    }
+    Ok(remove_folder(hidden)?)
+}
+
+/// Whether a job had succeeded when its process died, as its store says. A store that is gone says nothing,
+/// nor did the process; one that has lost its catalog may get it back.
+fn has_succeeded(unfinished: &Unfinished) -> Result<bool> {
+    let Some(root) = &unfinished.store else {
+        return Ok(false);
+    };
+    let layout = Layout::new(root);
+    let exists = |path: PathBuf| path.try_exists().map_err(StoreError::io(&path));
+    if exists(layout.catalog())? {
+        return knows(&Store::open(root, Scope::default())?, unfinished);
+    }
+    match exists(layout.runs())? {
+        true => Err(catalog::Error::Lost.into()),
+        false => Ok(false),
+    }
+}
+
+/// Whether a store's catalog has a job's batches.
+fn knows(store: &Store, unfinished: &Unfinished) -> Result<bool> {
+    let known = store.catalog().all_batch_ids()?;
+    Ok(unfinished.batches.iter().any(|id| known.contains(id)))
+}
+
+fn parent(hidden: &Path) -> &Path {
+    // A goal joined with a name has one.
+    hidden.parent().unwrap_or(hidden)
+}
+
+/// A small file that a crash leaves whole or not at all.
+fn write_synced(path: &Path, value: &impl Serialize) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let new = path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec(value)?)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().map_err(StoreError::io(path))?;
+    Ok(sync_folder(parent(path)).map_err(StoreError::from)?)
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| Error::Out {
+                path: path.to_owned(),
+                problem: format!("not as it was written: {error}; delete its folder by hand"),
+            }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io(path)(error).into()),
+    }
+}
+
+fn remove_synced(folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StoreError::io(&path)(error).into())
+        }
+        _ => Ok(sync_folder(folder).map_err(StoreError::from)?),
+    }
+}
+
+#[cfg(test)]
+mod tests;

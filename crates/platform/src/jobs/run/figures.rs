@@ -1,0 +1,88 @@
+//! What the job object and the catalog say of the batches of a job.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use catalog::{Batch, BatchFile, BatchMetrics, BatchStatus};
+use export::BatchCounts;
+use writer::FileInfo;
+
+use super::super::object::JobTime;
+use super::{ExportedBatch, RunningJob};
+use crate::memory::peak_memory;
+
+impl RunningJob<'_> {
+    /// Puts the figures into the job object.
+    pub(super) fn tell_metrics(&mut self) {
+        let batches = &self.published;
+        let totals = total(batches);
+        let files = batches.iter().flat_map(|batch| &batch.files);
+        let metrics = &mut self.job.metrics;
+        metrics.total_time = JobTime::ended(self.started.elapsed());
+        metrics.total_exported_profile_counter = Some(totals.profiles);
+        metrics.exported_profile_by_namespace_counter = Some(totals.by_namespace);
+        metrics.total_exported_event_counter = Some(totals.events);
+        metrics.total_written_bytes = Some(files.map(|file| file.length).sum());
+        metrics.peak_memory_bytes = peak_memory();
+        metrics.exported_profile_by_segment_counter =
+            self.job.destination.batches.as_ref().map(|segments| {
+                let profiles = batches.iter().map(|batch| batch.counts.profiles);
+                let segments = segments.iter().map(|segment| segment.segment_id.clone());
+                segments.zip(profiles).collect::<BTreeMap<_, _>>()
+            });
+    }
+
+    /// A batch as the catalog keeps it.
+    pub(super) fn record(&self, batch: &ExportedBatch) -> Batch {
+        let now = self.job.update_time;
+        let took = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Batch {
+            id: batch.id.clone(),
+            status: BatchStatus::Success,
+            ims_org: self.job.ims_org_id.clone(),
+            related_objects: Batch::of_dataset(&self.job.destination.dataset_id),
+            job_id: Some(self.job.id),
+            input_format: None,
+            tags: None,
+            created: now,
+            updated: now,
+            version: None,
+            metrics: BatchMetrics {
+                records_written: Some(batch.counts.profiles),
+                events_written: Some(batch.counts.events),
+                start_time: Some(now.millis().saturating_sub(took)),
+                end_time: Some(now.millis()),
+                ..BatchMetrics::default()
+            },
+            errors: None,
+            files: batch.files.iter().map(batch_file).collect(),
+            completed: None,
+            folder: self.options.out.as_ref().map(|_| {
+                // A path that can't be made absolute is still the place where it was written.
+                fs::canonicalize(&batch.folder).unwrap_or_else(|_| batch.folder.clone())
+            }),
+        }
+    }
+}
+
+fn batch_file(file: &FileInfo) -> BatchFile {
+    BatchFile {
+        name: file.name.clone(),
+        length: file.length,
+        rows: Some(file.rows),
+        digest: Some(BatchFile::digest_text(file.digest)),
+    }
+}
+
+/// What all batches hold together.
+pub(super) fn total(batches: &[ExportedBatch]) -> BatchCounts {
+    let mut totals = BatchCounts::default();
+    for batch in batches {
+        totals.profiles += batch.counts.profiles;
+        totals.events += batch.counts.events;
+        for (namespace, count) in &batch.counts.by_namespace {
+            *totals.by_namespace.entry(namespace.clone()).or_default() += count;
+        }
+    }
+    totals
+}
