@@ -5,6 +5,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
 use crate::metrics::Metrics;
+use crate::parameters::Parameters;
 use crate::problem::{Answer, Problem};
 use crate::queue::Queue;
 use crate::settings::Settings;
@@ -20,6 +21,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// One for each piece of work on a store. Who waits for a body, or sends one, needs none.
     pub(crate) permits: Arc<Semaphore>,
+    /// What queries may say.
+    pub(crate) parameters: Parameters,
     /// The API's description, as JSON.
     pub(crate) openapi: String,
 }

@@ -55,6 +55,7 @@ impl FromRequestParts<Arc<App>> for ReadAccess {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
         let (scope, _) = check(&parts.headers, app)?;
+        app.parameters.check(parts)?;
         let app = Arc::clone(app);
         Ok(Self { app, scope })
     }
@@ -71,6 +72,7 @@ impl FromRequestParts<Arc<App>> for WriteAccess {
                 "Authorization: this token may only read",
             ));
         }
+        app.parameters.check(parts)?;
         let app = Arc::clone(app);
         Ok(Self(ReadAccess { app, scope }))
     }

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::metrics::Metrics;
+use crate::parameters::Parameters;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stores::Stores;
@@ -101,6 +102,7 @@ impl Server {
             tokens,
             queue: Queue::default(),
             metrics: Metrics::default(),
+            parameters: Parameters::of(&description),
             openapi: description
                 .to_pretty_json()
                 .map_err(ServerError::Description)?,

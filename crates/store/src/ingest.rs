@@ -126,11 +126,12 @@ impl Store {
         options: &LoadOptions,
         progress: &Progress,
     ) -> Result<LoadReport> {
-        self.ingest_with(loads, options, progress, |_| Ok(()))
+        self.ingest_with(loads, options, progress, |_, _| Ok(()))
     }
 
     /// Loads records together with other changes of the catalog, such as to make their datasets: all of
-    /// it holds, or nothing. `change` is called twice: before the load, to be taken back, and at its end.
+    /// it holds, or nothing. `change` is called twice: before the load, to be taken back, and at its end,
+    /// with what it did.
     ///
     /// # Errors
     /// As for [`Store::ingest`]; what `change` returns.
@@ -139,11 +140,11 @@ impl Store {
         loads: &[DatasetInputs],
         options: &LoadOptions,
         progress: &Progress,
-        change: impl Fn(&Catalog) -> Result<(), E>,
+        change: impl Fn(&Catalog, Option<&LoadReport>) -> Result<(), E>,
     ) -> Result<LoadReport, E> {
         let lock = self.lock_runs()?;
         let datasets: Vec<Dataset> = self.catalog().rehearse(|catalog| {
-            change(catalog)?;
+            change(catalog, None)?;
             let dataset = |part: &DatasetInputs| {
                 let found = catalog.dataset(&part.dataset)?;
                 found.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, &part.dataset))
@@ -158,7 +159,7 @@ impl Store {
         })?;
         // Where this fails the runs stay: it may hold all the same, see `Catalog::change_runs`.
         self.catalog().atomically(|catalog| {
-            change(catalog)?;
+            change(catalog, Some(&written.report))?;
             catalog.change_runs(&RunChange {
                 added: &written.added,
                 removed: &[],

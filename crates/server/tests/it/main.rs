@@ -3,6 +3,7 @@
 
 mod catalog;
 mod description;
+mod ends;
 mod files;
 mod headers;
 mod ingestion;
@@ -10,5 +11,6 @@ mod jobs;
 mod limits;
 mod log;
 mod policies;
+mod queries;
 mod queue;
 mod serving;
