@@ -117,7 +117,7 @@ impl SourceFolder {
             .collect();
         let policies = read_list(self.merge_policies.as_deref(), read_merge_policies)?;
         let segments = read_list(self.segments.as_deref(), read_segments)?;
-        store.ingest_with(&loads, options, progress, |catalog, _| {
+        store.ingest_with(&loads, options, progress, |catalog| {
             for (dataset, _) in &self.datasets {
                 make_dataset(catalog, dataset, options.now)?;
             }

@@ -126,16 +126,30 @@ impl Store {
         options: &LoadOptions,
         progress: &Progress,
     ) -> Result<LoadReport> {
-        self.ingest_with(loads, options, progress, |_, _| Ok(()))
+        self.ingest_with(loads, options, progress, |_| Ok(()))
     }
 
     /// Loads records together with other changes of the catalog, such as to make their datasets: all of
-    /// it holds, or nothing. `change` is called twice: before the load, to be taken back, and at its end,
-    /// with what it did.
+    /// it holds, or nothing. `change` is called twice: before the load, to be taken back, and at its end.
     ///
     /// # Errors
     /// As for [`Store::ingest`]; what `change` returns.
     pub fn ingest_with<E: From<StoreError> + From<catalog::Error>>(
+        &self,
+        loads: &[DatasetInputs],
+        options: &LoadOptions,
+        progress: &Progress,
+        change: impl Fn(&Catalog) -> Result<(), E>,
+    ) -> Result<LoadReport, E> {
+        self.ingest_and_tell(loads, options, progress, |catalog, _| change(catalog))
+    }
+
+    /// The same for changes that depend on what the load did: `change` gets it at the load's end, and
+    /// nothing before it.
+    ///
+    /// # Errors
+    /// As for [`Store::ingest_with`].
+    pub fn ingest_and_tell<E: From<StoreError> + From<catalog::Error>>(
         &self,
         loads: &[DatasetInputs],
         options: &LoadOptions,

@@ -49,7 +49,7 @@ fn load(store: &Store, batch: &Batch, started: Timestamp, progress: &Progress) -
     let (inputs, names) = inputs(store, batch)?;
     let options = load_options(batch);
     let (processing, success) = (BatchStatus::Processing, BatchStatus::Success);
-    let loaded = store.ingest_with(&[inputs], &options, progress, |catalog, done| {
+    let loaded = store.ingest_and_tell(&[inputs], &options, progress, |catalog, done| {
         let Some(done) = done else {
             return Ok(());
         };

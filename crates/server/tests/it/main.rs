@@ -1,6 +1,7 @@
 //! The HTTP front as its clients meet it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bodies;
 mod catalog;
 mod description;
 mod ends;
