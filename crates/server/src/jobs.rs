@@ -54,9 +54,11 @@ pub(crate) async fn create_export_job(
     let most = caller.app().settings.max_waiting_jobs;
     let job = caller
         .on_store(move |store| {
-            let waiting = store.catalog().waiting_jobs(most)?.len();
-            if waiting >= most as usize {
-                return Err(Problem::busy(format!("{waiting} jobs wait already")));
+            let waiting = store.catalog().count_waiting_jobs()?;
+            if waiting >= most {
+                return Err(Problem::busy(format!(
+                    "{waiting} jobs of this sandbox wait already"
+                )));
             }
             Ok(create_job(store, &request)?)
         })
