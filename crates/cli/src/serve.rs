@@ -32,6 +32,10 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::failed(e.to_string()))?;
     runtime.block_on(async {
+        // Before anybody can know that it is there: a signal that nobody waits for ends the program.
+        let handler = |kind| signal(kind).map_err(|e| Failure::failed(e.to_string()));
+        let mut terminate = handler(SignalKind::terminate())?;
+        let mut interrupt = handler(SignalKind::interrupt())?;
         let server = Server::bind(settings).await.map_err(failure)?;
         // The first line of standard output, for programs that start a server.
         print(&format!("http://{}", server.address()))?;
@@ -39,12 +43,10 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
             let note = "no token file: everybody on this machine may read and write this store";
             say(arguments, note);
         }
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|e| Failure::failed(e.to_string()))?;
         let stop = async {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
         };
         server.run(stop).await.map_err(failure)

@@ -163,6 +163,22 @@ impl ErrorKind {
         })
     }
 
+    /// The same by a code of docs/errors.md. A newer format has its code in common with what callers
+    /// are to be told.
+    #[must_use]
+    pub fn told_outside_of_code(code: &str) -> Option<&'static str> {
+        const KINDS: [ErrorKind; 6] = [
+            ErrorKind::Internal,
+            ErrorKind::BadSource,
+            ErrorKind::Damaged,
+            ErrorKind::Io,
+            ErrorKind::Catalog,
+            ErrorKind::Write,
+        ];
+        let mut kinds = KINDS.into_iter();
+        kinds.find(|kind| kind.code() == code)?.told_outside()
+    }
+
     /// Whether the caller, not the work, is at fault: then nothing was created.
     #[must_use]
     pub fn is_refusal(self) -> bool {

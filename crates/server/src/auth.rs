@@ -11,6 +11,7 @@ use profile_export::store::{Scope, Store};
 
 use crate::app::App;
 use crate::problem::{Answer, Problem};
+use crate::token_file::TokenFile;
 use crate::tokens::Rights;
 
 /// The longest organisation or sandbox name, in bytes.
@@ -87,7 +88,8 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
             "Authorization: missing or malformed; expected Bearer and a token",
         )
     })?;
-    let known = match &app.tokens {
+    let tokens = app.tokens.as_ref().map(TokenFile::tokens);
+    let known = match &tokens {
         None => None,
         Some(tokens) => Some(tokens.find(bearer.token()).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "Authorization: unknown token")

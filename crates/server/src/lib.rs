@@ -47,6 +47,7 @@ mod server;
 mod settings;
 mod stores;
 mod timed_writes;
+mod token_file;
 mod tokens;
 mod work;
 mod workers;

@@ -5,5 +5,6 @@ mod faults;
 mod lives;
 mod program;
 mod readers;
+mod serving;
 mod unwritable;
 mod walk;

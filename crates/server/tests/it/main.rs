@@ -15,3 +15,4 @@ mod policies;
 mod queries;
 mod queue;
 mod serving;
+mod tokens;
