@@ -53,7 +53,7 @@ fn a_batch_whose_server_is_killed_twice_while_it_loads_fails_and_the_next_is_loa
         let id = body.create(&store).unwrap().id;
         let incoming = Incoming::open(&store, &id).unwrap();
         let mut file = incoming.begin_file("a.json").unwrap();
-        let record = json!({"identityMap": {"Email": [{"id": "a@x.example"}]}});
+        let record = json!({"identityMap": {"Email": [{"id": "a@x.example"}]}, "ingestedAt": "2026-01-01T00:00:00Z"});
         file.write(record.to_string().as_bytes()).unwrap();
         incoming.finish_file(file).unwrap();
         complete_incoming(&store, &id).unwrap();
