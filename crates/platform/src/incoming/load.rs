@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use xdm::Timestamp;
 
 use super::{file_path, io, move_in, move_to, remove_files};
 use crate::error::{Error, ErrorKind, Result};
+use crate::jobs::what_it_said;
 
 /// Loads a batch whose files are complete; its status says how it ended. Does nothing where somebody
 /// else loads it.
@@ -25,7 +27,10 @@ pub fn load_incoming(store: &Store, id: &str, progress: &Progress) -> Result<()>
         Err(error) => return Err(error),
     };
     let started = Timestamp::now();
-    if let Err(error) = load(store, &batch, started, progress) {
+    let load = AssertUnwindSafe(|| load(store, &batch, started, progress));
+    let loaded =
+        catch_unwind(load).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))));
+    if let Err(error) = loaded {
         tell(progress, || {
             tell_failure(store, id, started, progress, &error)
         })?;

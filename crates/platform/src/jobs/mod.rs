@@ -13,6 +13,7 @@ pub use create::create_job;
 pub(crate) use create::ensure_target;
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
 pub use object::{Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobTime};
+pub(crate) use run::what_it_said;
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job};
 pub use staging::sweep;
 pub use watch::{JobProgress, get_job, job_progress};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use profile_export::platform::{Error, complete_incoming};
+use profile_export::export::Progress;
+use profile_export::platform::{Error, complete_incoming, load_incoming};
 use profile_export::store::{BatchStatus, Store};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -165,6 +166,24 @@ fn a_batch_whose_loading_broke_off_twice_has_failed() {
     assert_eq!(rows(&server, &dataset), 0);
     assert!(!home.path().join("incoming").join(&batch).exists());
     action(&server, &batch, "COMPLETE").is(200);
+}
+
+#[test]
+fn a_load_that_breaks_off_by_a_mistake_of_ours_has_failed() {
+    let home = TempDir::new().unwrap();
+    let (dataset, batch) = {
+        let server = Serving::on(home.path(), |_| {});
+        batch_of(&server)
+    };
+    let store = Store::open(home.path(), scope()).unwrap();
+    complete_incoming(&store, &batch).unwrap();
+    let progress = Progress::with_callback(|_| panic!("a mistake"));
+    load_incoming(&store, &batch, &progress).unwrap();
+    let server = Serving::on(home.path(), |_| {});
+    let failed = shown(&server, &batch);
+    assert_eq!(failed["status"], "failed", "{failed}");
+    assert_eq!(failed["errors"][0]["code"], "PE-0000");
+    assert_eq!(rows(&server, &dataset), 0);
 }
 
 /// Makes the catalog refuse to bring a batch into a state, as a disk that is full would, until what is
