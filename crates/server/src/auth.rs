@@ -79,7 +79,22 @@ impl FromRequestParts<Arc<App>> for WriteAccess {
     }
 }
 
+/// Whose request it is. What stands in front of the server may have looked at the other of two.
+const ONCE: [&str; 4] = [
+    "authorization",
+    "x-api-key",
+    "x-gw-ims-org-id",
+    "x-sandbox-name",
+];
+
 fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
+    for name in ONCE {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Problem::bad_request(format!(
+                "{name}: found more than one; a request has one"
+            )));
+        }
+    }
     let bearer = headers.typed_get::<Authorization<Bearer>>();
     let bearer = bearer.filter(|bearer| !bearer.token().is_empty());
     let bearer = bearer.ok_or_else(|| {

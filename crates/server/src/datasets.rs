@@ -85,6 +85,10 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
             let mut objects = Map::new();
             let mut datasets = store.catalog().datasets()?;
             datasets.retain(|dataset| filter.takes(dataset));
+            // What is the same in all of the order comes by ID.
+            if !order.is_empty() {
+                datasets.sort_by(|a, b| a.id.cmp(&b.id));
+            }
             for (by, down) in order.iter().rev() {
                 datasets.sort_by(|a, b| {
                     let order = match by {

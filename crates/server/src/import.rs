@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use profile_export::platform::{Incoming, IncomingBody, abort_incoming, complete_incoming};
 use profile_export::store::{Batch, Store};
@@ -54,8 +54,14 @@ pub(crate) async fn upload_file(
     caller: WriteAccess,
     State(app): State<Arc<App>>,
     Path((id, dataset, name)): Path<(String, String, String)>,
+    headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        return Err(Problem::bad_request(
+            "Content-Range: a file comes whole; a part would take its place",
+        ));
+    }
     if name.len() > LONGEST_NAME {
         return Err(Problem::bad_request(format!(
             "name: longer than {LONGEST_NAME} bytes"

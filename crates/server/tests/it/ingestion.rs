@@ -232,6 +232,12 @@ fn what_does_not_fit_is_refused() {
         "x".repeat(2000)
     ))
     .refuses(400, "name");
+    let mut part = HEADERS.to_vec();
+    part.push(("content-range", "bytes 0-9/20"));
+    let path = format!("{IMPORT}/{batch}/datasets/{dataset}/files/a");
+    server
+        .ask("PUT", &path, &part, b"x")
+        .refuses(400, "Content-Range");
     server
         .ask("POST", &format!("{IMPORT}/{batch}"), &HEADERS, b"")
         .refuses(400, "action");

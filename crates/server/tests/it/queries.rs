@@ -224,6 +224,8 @@ fn datasets_are_filtered_and_sorted_as_the_query_says() {
         body["tags"] = tags;
         body["description"] = json!(format!("The {name}"));
         server.post(DATASETS, &body).is(201);
+        // Times are milliseconds.
+        std::thread::sleep(std::time::Duration::from_millis(2));
     };
     make("a", json!({"team": ["crm"]}));
     make(
