@@ -186,7 +186,8 @@ fn load(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), W
     Ok(())
 }
 
+/// What went wrong, in the words that are for who runs the store.
 fn why_it_failed(batch: &Batch) -> Option<&str> {
     let error = batch.errors.as_ref()?.first()?;
-    Some(&error.description)
+    Some(error.cause.as_ref().unwrap_or(&error.description))
 }

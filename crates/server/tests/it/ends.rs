@@ -208,6 +208,7 @@ impl Drop for Refusing {
 
 #[test]
 fn a_batch_is_loaded_and_told_so_at_once_or_neither() {
+    keep_log();
     let server = Serving::empty();
     let (dataset, batch) = batch_of(&server);
     let refusing = refuse(&server.store(), "success");
@@ -222,6 +223,9 @@ fn a_batch_is_loaded_and_told_so_at_once_or_neither() {
     let kept = server.store().catalog().batch(&batch).unwrap().unwrap();
     let cause = kept.errors.unwrap()[0].cause.clone().unwrap();
     assert!(cause.contains("the disk is full"), "{cause}");
+    // And for the log.
+    let says = |line: &String| line.contains("the disk is full");
+    server.until(|| logged(&batch).iter().any(says).then_some(()));
     drop(refusing);
     let again = begin(&server, &dataset, &json!({"format": "json"}));
     upload(&server, &dataset, &again, "a.json", RECORD.as_bytes());
