@@ -48,9 +48,16 @@ pub struct Batch {
     /// When its sender said that it is complete: milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<i64>,
+    /// How often a process ended while it loaded the batch, and left it behind.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub broken_off: u32,
     /// Where its files lie, if not in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Something that a batch belongs to.
@@ -126,8 +133,11 @@ pub struct BatchMetrics {
 pub struct BatchError {
     /// A stable code; docs/errors.md lists them.
     pub code: String,
-    /// What went wrong.
+    /// What went wrong, for who sent the batch.
     pub description: String,
+    /// What went wrong here, for who runs the store: it may name files of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 /// A file of a batch.

@@ -1,21 +1,8 @@
-use rusqlite::{OptionalExtension, Row, ToSql, params};
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
-use crate::{Batch, BatchStatus, Catalog, Scope, scope};
-
-/// What a list of batches shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatchQuery {
-    /// At the most this many; all where it is missing.
-    pub limit: Option<u32>,
-    /// How many are left out before the first.
-    pub start: u32,
-    /// Only those of this dataset.
-    pub dataset: Option<String>,
-    /// Oldest first instead of newest first.
-    pub oldest_first: bool,
-}
+use crate::{Batch, BatchQuery, BatchStatus, Catalog, Scope, scope};
 
 fn batch(row: &Row<'_>) -> rusqlite::Result<Batch> {
     let Json(batch) = row.get(0)?;
@@ -28,30 +15,10 @@ impl Catalog {
     /// # Errors
     /// The catalog can't be read.
     pub fn batches(&self, query: &BatchQuery) -> Result<Vec<Batch>> {
-        let limit = query.limit.map_or(-1, i64::from);
-        let scope = &self.scope;
-        let mut conditions = "org = :org AND sandbox = :sandbox".to_owned();
-        let mut values: Vec<(&str, &dyn ToSql)> = vec![
-            (":org", &scope.org),
-            (":sandbox", &scope.sandbox),
-            (":limit", &limit),
-            (":start", &query.start),
-        ];
-        if let Some(dataset) = &query.dataset {
-            conditions.push_str(" AND dataset = :dataset");
-            values.push((":dataset", dataset));
-        }
-        let order = if query.oldest_first {
-            "created, id"
-        } else {
-            "created DESC, id DESC"
-        };
+        let (sql, values) = query.sql(&self.scope);
         let connection = self.connection();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT body FROM batches WHERE {conditions}
-             ORDER BY {order} LIMIT :limit OFFSET :start"
-        ))?;
-        let rows = statement.query_map(values.as_slice(), batch)?;
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params_from_iter(values), batch)?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
@@ -113,17 +80,22 @@ impl Catalog {
         })
     }
 
-    /// Puts the batches whose loading broke off back in line, in any organisation and sandbox.
+    /// Changes the batches that are being loaded, in any organisation and sandbox: all or none.
     ///
     /// # Errors
-    /// The catalog can't be written.
-    pub fn restage_batches(&self) -> Result<()> {
+    /// The catalog can't be read or written.
+    pub fn change_processing_batches(&self, mut change: impl FnMut(&mut Batch)) -> Result<()> {
         self.write(|t| {
-            t.execute(
-                "UPDATE batches SET status = 'staged', body = json_set(body, '$.status', 'staged')
-                 WHERE status = 'processing' AND job IS NULL",
-                [],
-            )?;
+            let mut statement =
+                t.prepare("SELECT body FROM batches WHERE status = ?1 AND job IS NULL")?;
+            let found = statement.query_map([BatchStatus::Processing], batch)?;
+            for mut batch in found.collect::<Result<Vec<_>, _>>()? {
+                change(&mut batch);
+                t.execute(
+                    "UPDATE batches SET status = ?2, body = ?3 WHERE id = ?1",
+                    params![batch.id, batch.status, Json(&batch)],
+                )?;
+            }
             Ok(())
         })
     }

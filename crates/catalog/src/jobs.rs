@@ -255,17 +255,34 @@ impl Catalog {
             .optional()?)
     }
 
-    /// The oldest jobs in state `NEW`, at the most `limit`, in any organisation and sandbox.
+    /// The oldest jobs in state `NEW`, at the most `limit` of each organisation and sandbox.
     ///
     /// # Errors
     /// The catalog can't be read.
     pub fn waiting_jobs(&self, limit: u32) -> Result<Vec<(Scope, i64)>> {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
-            "SELECT org, sandbox, id FROM jobs WHERE status = 'NEW' ORDER BY id LIMIT ?1",
+            "SELECT org, sandbox, id FROM (
+                 SELECT org, sandbox, id,
+                     row_number() OVER (PARTITION BY org, sandbox ORDER BY id) AS place
+                 FROM jobs WHERE status = 'NEW')
+             WHERE place <= ?1 ORDER BY id",
         )?;
         let rows = statement.query_map([limit], |row| Ok((scope(row)?, row.get(2)?)))?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// How many jobs wait.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn count_waiting_jobs(&self) -> Result<u32> {
+        let count = self.connection().query_row(
+            "SELECT count(*) FROM jobs WHERE org = ?1 AND sandbox = ?2 AND status = 'NEW'",
+            params![self.scope.org, self.scope.sandbox],
+            |row| row.get(0),
+        )?;
+        Ok(count)
     }
 
     /// How many jobs there are in each state, in any organisation and sandbox.

@@ -4,6 +4,7 @@
 //! makes them visible. Bodies that users see are kept as JSON; columns hold what is searched by.
 
 mod batch;
+mod batch_query;
 mod batches;
 mod check;
 mod datasets;
@@ -26,7 +27,7 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 pub use batch::{
     Batch, BatchError, BatchFile, BatchMetrics, FileFormat, InputFormat, RelatedObject,
 };
-pub use batches::BatchQuery;
+pub use batch_query::{BatchFilter, BatchProperty, BatchQuery};
 pub use documents::DocumentKind;
 use error::of_commit;
 pub use error::{Error, Kind, Result};

@@ -215,7 +215,7 @@ pub struct ServeArgs {
     /// How many export jobs run side by side
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub workers: usize,
-    /// How many export jobs may wait; more are told to come back
+    /// How many export jobs of one sandbox may wait; more are told to come back
     #[arg(long, value_name = "N", default_value = "1000")]
     pub max_waiting_jobs: u32,
     /// The largest file of an incoming batch, in MiB

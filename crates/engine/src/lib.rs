@@ -103,9 +103,9 @@ pub mod store {
         Verified,
     };
     pub use catalog::{
-        Batch, BatchError, BatchFile, BatchMetrics, BatchQuery, BatchStatus, Catalog, Document,
-        DocumentKind, Error as CatalogError, FileFormat, InputFormat, JobQuery, JobRecord, JobSort,
-        JobStatus, Kind, RelatedObject, new_id,
+        Batch, BatchError, BatchFile, BatchFilter, BatchMetrics, BatchProperty, BatchQuery,
+        BatchStatus, Catalog, Document, DocumentKind, Error as CatalogError, FileFormat,
+        InputFormat, JobQuery, JobRecord, JobSort, JobStatus, Kind, RelatedObject, new_id,
     };
     pub use decode::Error as DecodeError;
     pub use run::Error as RunError;
@@ -128,9 +128,9 @@ pub mod jobs {
 pub mod platform {
     pub use ::platform::{
         DatasetBody, Error, ErrorKind, FileDescription, Incoming, IncomingBody, IncomingFile,
-        Result, SchemaRefBody, SourceFolder, check_local, check_out, delete_merge_policy,
-        delete_segment, load_incoming, merge_policies, merge_policy, put_merge_policy, put_segment,
-        segment, segments, sweep_incoming,
+        Result, SchemaRefBody, SourceFolder, abort_incoming, check_local, check_out,
+        complete_incoming, delete_merge_policy, delete_segment, load_incoming, merge_policies,
+        merge_policy, put_merge_policy, put_segment, segment, segments, sweep_incoming,
     };
 }
 

@@ -49,6 +49,7 @@ mod records;
 mod request;
 mod shard;
 mod sources;
+mod strict;
 mod unions;
 
 pub use chunks::Chunks;

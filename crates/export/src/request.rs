@@ -3,6 +3,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use xdm::nearest;
 
+use crate::strict::Strict;
+
 /// The body of `POST /export/jobs`, as the platform defines it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -223,7 +225,8 @@ impl ExportRequest {
     }
 }
 
-/// Reads a JSON body, with errors as users want them.
+/// Reads a JSON body, with errors as users want them. Where an object is expected a list is refused, and
+/// so is a property that comes twice.
 ///
 /// # Errors
 /// As [`ExportRequest::from_json`] says.
@@ -247,7 +250,7 @@ pub fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, RequestError> 
 fn read_with_path<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, RequestError> {
-    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+    serde_path_to_error::deserialize(Strict(deserializer)).map_err(|error| {
         let path = error.path().to_string();
         explain(&path, &error.into_inner().to_string())
     })

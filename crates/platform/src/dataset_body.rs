@@ -1,3 +1,4 @@
+use catalog::FileFormat;
 use export::RequestError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -53,16 +54,29 @@ pub struct FileDescription {
     /// Whether they are kept at all.
     #[serde(default)]
     pub persisted: bool,
-    /// Always `parquet` here.
+    /// The same as `format`.
     #[serde(default = "parquet")]
-    pub container_format: String,
-    /// Always `parquet` here.
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::format))]
+    pub container_format: FileFormat,
+    /// What the files are that come in; what an export writes is Parquet.
     #[serde(default = "parquet")]
-    pub format: String,
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::format))]
+    pub format: FileFormat,
 }
 
-fn parquet() -> String {
-    "parquet".to_owned()
+fn parquet() -> FileFormat {
+    FileFormat::Parquet
+}
+
+/// What the types above can't say of their values.
+#[cfg(feature = "openapi")]
+mod described {
+    use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+    pub(super) fn format() -> Object {
+        let word = ObjectBuilder::new().schema_type(Type::String);
+        word.enum_values(Some(["json", "parquet"])).build()
+    }
 }
 
 impl DatasetBody {
@@ -88,6 +102,8 @@ impl DatasetBody {
         });
         let mut dataset = Dataset::target("", &self.name);
         dataset.class = class;
+        dataset.description = self.description;
+        dataset.tags = self.tags.unwrap_or_default();
         dataset.schema_ref = Some(serde_json::json!(self.schema_ref));
         if let Some(description) = self.file_description {
             dataset.file_description = Some(serde_json::json!(description));

@@ -38,6 +38,9 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// There is nothing in a batch that came in.
+    #[error("the batch is empty: {0}; send a file with records")]
+    EmptyBatch(String),
     /// The job ended without success.
     #[error("job {id} failed: {message}")]
     JobFailed {
@@ -83,6 +86,8 @@ pub enum ErrorKind {
     NewerFormat,
     /// A record can't be loaded.
     BadRecord,
+    /// There is nothing in a batch that came in.
+    EmptyBatch,
     /// A file of the store is not as it was written.
     Damaged,
     /// The operating system refused.
@@ -109,6 +114,7 @@ impl Error {
             Self::Export(error) => of_export(error),
             Self::Write(_) => ErrorKind::Write,
             Self::Source { .. } => ErrorKind::BadSource,
+            Self::EmptyBatch(_) => ErrorKind::EmptyBatch,
             Self::JobFailed { .. } => ErrorKind::JobFailed,
             Self::JobCancelled { .. } => ErrorKind::Cancelled,
             Self::Panic(_) => ErrorKind::Internal,
@@ -142,12 +148,56 @@ impl ErrorKind {
             | Self::InvalidDataset
             | Self::NewerFormat => "PE-0003",
             Self::BadRecord => "PE-0004",
+            // The platform's own code.
+            Self::EmptyBatch => "106",
             Self::Damaged => "PE-0005",
             Self::Io => "PE-0006",
             Self::Catalog => "PE-0007",
             Self::Write => "PE-0008",
             Self::Cancelled => "PE-0009",
         }
+    }
+
+    /// What clients are told of errors of this kind: their texts may name files of the machine, which are
+    /// nobody's business outside. `None` where the texts are about what the caller sent.
+    #[must_use]
+    pub fn told_outside(self) -> Option<&'static str> {
+        Some(match self {
+            Self::JobFailed | Self::Internal => {
+                "the program made a mistake; who runs the store finds it in its log"
+            }
+            Self::BadSource => "a file of a source folder can't be read",
+            Self::NewerFormat => "the store is of a newer program than the one that serves it",
+            Self::Damaged => {
+                "a file of the store is damaged; who runs it finds out which by store verify"
+            }
+            Self::Io => {
+                "the server's system refused to read or write a file: it may be full; its log says which"
+            }
+            Self::Catalog => {
+                "the store's catalog can't be read or written; the server's log says why"
+            }
+            Self::Write => {
+                "a batch can't be written: the disk may be full; the server's log says where"
+            }
+            _ => return None,
+        })
+    }
+
+    /// The same by a code of docs/errors.md. A newer format has its code in common with what callers
+    /// are to be told.
+    #[must_use]
+    pub fn told_outside_of_code(code: &str) -> Option<&'static str> {
+        const KINDS: [ErrorKind; 6] = [
+            ErrorKind::Internal,
+            ErrorKind::BadSource,
+            ErrorKind::Damaged,
+            ErrorKind::Io,
+            ErrorKind::Catalog,
+            ErrorKind::Write,
+        ];
+        let mut kinds = KINDS.into_iter();
+        kinds.find(|kind| kind.code() == code)?.told_outside()
     }
 
     /// Whether the caller, not the work, is at fault: then nothing was created.

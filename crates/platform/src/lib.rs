@@ -18,7 +18,10 @@ pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
 pub use export_folder::{FolderExport, export_folder};
 pub use folder::SourceFolder;
-pub use incoming::{Incoming, IncomingBody, IncomingFile, load_incoming, sweep_incoming};
+pub use incoming::{
+    Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
+    sweep_incoming,
+};
 pub use jobs::{
     CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError, JobGateway,
     JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobTime, RunOptions,

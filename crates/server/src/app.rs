@@ -5,21 +5,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
 use crate::metrics::Metrics;
+use crate::parameters::Parameters;
 use crate::problem::{Answer, Problem};
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stores::Stores;
-use crate::tokens::Tokens;
+use crate::token_file::TokenFile;
 
 /// What all requests share.
 pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores,
-    pub(crate) tokens: Option<Tokens>,
+    pub(crate) tokens: Option<TokenFile>,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
     /// One for each piece of work on a store. Who waits for a body, or sends one, needs none.
     pub(crate) permits: Arc<Semaphore>,
+    /// What queries may say.
+    pub(crate) parameters: Parameters,
     /// The API's description, as JSON.
     pub(crate) openapi: String,
 }

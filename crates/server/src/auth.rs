@@ -11,6 +11,7 @@ use profile_export::store::{Scope, Store};
 
 use crate::app::App;
 use crate::problem::{Answer, Problem};
+use crate::token_file::TokenFile;
 use crate::tokens::Rights;
 
 /// The longest organisation or sandbox name, in bytes.
@@ -55,6 +56,7 @@ impl FromRequestParts<Arc<App>> for ReadAccess {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
         let (scope, _) = check(&parts.headers, app)?;
+        app.parameters.check(parts)?;
         let app = Arc::clone(app);
         Ok(Self { app, scope })
     }
@@ -71,12 +73,28 @@ impl FromRequestParts<Arc<App>> for WriteAccess {
                 "Authorization: this token may only read",
             ));
         }
+        app.parameters.check(parts)?;
         let app = Arc::clone(app);
         Ok(Self(ReadAccess { app, scope }))
     }
 }
 
+/// Whose request it is. What stands in front of the server may have looked at the other of two.
+const ONCE: [&str; 4] = [
+    "authorization",
+    "x-api-key",
+    "x-gw-ims-org-id",
+    "x-sandbox-name",
+];
+
 fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
+    for name in ONCE {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Problem::bad_request(format!(
+                "{name}: found more than one; a request has one"
+            )));
+        }
+    }
     let bearer = headers.typed_get::<Authorization<Bearer>>();
     let bearer = bearer.filter(|bearer| !bearer.token().is_empty());
     let bearer = bearer.ok_or_else(|| {
@@ -85,7 +103,8 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
             "Authorization: missing or malformed; expected Bearer and a token",
         )
     })?;
-    let known = match &app.tokens {
+    let tokens = app.tokens.as_ref().map(TokenFile::tokens);
+    let known = match &tokens {
         None => None,
         Some(tokens) => Some(tokens.find(bearer.token()).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "Authorization: unknown token")

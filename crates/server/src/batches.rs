@@ -1,13 +1,16 @@
 //! Batches: `/data/foundation/catalog/batches`.
 
 use axum::Json;
-use profile_export::store::{Batch, BatchQuery, Store};
+use profile_export::store::{
+    Batch, BatchError, BatchFilter, BatchProperty, BatchQuery, BatchStatus, Scope, Store,
+};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::auth::ReadAccess;
-use crate::datasets::{page, some};
+use crate::catalog_query::{Choice, order, page, some, tags, time};
 use crate::path::Path;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Problem, cut};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, Problems};
 
@@ -15,39 +18,50 @@ use crate::schemas::{CatalogObjects, Problems};
 #[utoipa::path(
     get, path = "/data/foundation/catalog/batches", tag = "Catalog",
     params(
+        ("batch" = Option<String>, Query, description = "Only the one with this ID"),
         ("dataSet" = Option<String>, Query, description = "Only those of the dataset with this ID"),
+        ("status" = Option<String>, Query, description = "Only those in this state, or in one of several, comma-separated"),
+        ("created" = Option<String>, Query, description = "Only those made at this moment, in milliseconds since 1970"),
+        ("createdAfter" = Option<String>, Query, description = "Only those made later than this"),
+        ("createdBefore" = Option<String>, Query, description = "Only those made earlier than this"),
+        ("updated" = Option<String>, Query, description = "Only those last changed at this moment"),
+        ("startAfter" = Option<String>, Query, description = "Only those whose work began later than this"),
+        ("startBefore" = Option<String>, Query, description = "Only those whose work began earlier than this"),
+        ("endAfter" = Option<String>, Query, description = "Only those whose work ended later than this"),
+        ("endBefore" = Option<String>, Query, description = "Only those whose work ended earlier than this"),
+        ("tags" = Option<String>, Query, description = "Only those with these labels: name:value, comma-separated, * for any text"),
         ("limit" = Option<u32>, Query, description = "Batches on a page, at the most 100, 20 by default", minimum = 1),
         ("start" = Option<u32>, Query, description = "How many are left out before the first"),
-        ("orderBy" = Option<String>, Query, description = "desc:created or asc:created"),
+        ("orderBy" = Option<String>, Query, description = "created, updated or status, with asc: or desc: before each, comma-separated"),
         ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
     ),
     responses((status = 200, description = "Batches by ID", body = CatalogObjects), Problems),
 )]
 pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let (limit, start) = page(&query)?;
-    let oldest_first = match query.get("orderBy") {
-        None | Some("desc:created" | "-created") => false,
-        Some("asc:created" | "created" | "+created") => true,
-        Some(other) => {
-            return Err(Problem::bad_request(format!(
-                "orderBy: found {other:?}; allowed are desc:created and asc:created"
-            )));
-        }
-    };
     let wanted = BatchQuery {
         limit: Some(limit),
         start,
-        dataset: query.text("dataSet"),
-        oldest_first,
+        dataset: None,
+        filters: filters(&query)?,
+        order: order(
+            &query,
+            &[
+                ("created", BatchProperty::Created),
+                ("updated", BatchProperty::Updated),
+                ("status", BatchProperty::Status),
+            ],
+        )?,
     };
     let properties = query.text("properties");
     let objects = caller
         .on_store(move |store| {
             let batches = store.catalog().batches(&wanted)?.into_iter();
+            let scope = store.catalog().scope();
             let objects: Map<String, Value> = batches
                 .map(|batch| {
                     let id = batch.id.clone();
-                    (id, some(json!(shown(batch)), properties.as_deref()))
+                    (id, some(object(batch, scope), properties.as_deref()))
                 })
                 .collect();
             Ok(Value::Object(objects))
@@ -59,14 +73,22 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
 /// Show a batch
 #[utoipa::path(
     get, path = "/data/foundation/catalog/batches/{id}", tag = "Catalog",
-    params(("id" = String, Path, description = "The batch's ID")),
+    params(
+        ("id" = String, Path, description = "The batch's ID"),
+        ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
+    ),
     responses((status = 200, description = "The batch under its ID", body = CatalogObjects), Problems),
 )]
-pub(crate) async fn get_batch(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub(crate) async fn get_batch(
+    caller: ReadAccess,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer<Json<Value>> {
+    let properties = query.text("properties");
     let object = caller
         .on_store(move |store| {
-            let batch = find(store, &id)?;
-            Ok(json!({id: shown(batch)}))
+            let object = object(find(store, &id)?, store.catalog().scope());
+            Ok(json!({id: some(object, properties.as_deref())}))
         })
         .await?;
     Ok(Json(object))
@@ -77,13 +99,101 @@ pub(crate) fn find(store: &Store, id: &str) -> Answer<Batch> {
     found.ok_or_else(|| Problem::not_found(format!("no batch {id:?}")))
 }
 
+/// A batch in the platform's form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    sandbox_id: &'a str,
+    external_id: &'a str,
+    #[serde(flatten)]
+    batch: &'a Batch,
+}
+
 /// A batch in the platform's form; where its files lie is nobody's business outside.
-fn shown(batch: Batch) -> Batch {
-    Batch {
+pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
+    let told = |error: BatchError| BatchError {
+        description: cut(error.description),
+        cause: None,
+        ..error
+    };
+    let errors = batch.errors.unwrap_or_default();
+    let batch = Batch {
         version: Some(batch.version.unwrap_or_else(|| "1.0.0".to_owned())),
         tags: Some(batch.tags.unwrap_or_default()),
-        errors: Some(batch.errors.unwrap_or_default()),
+        errors: Some(errors.into_iter().map(told).collect()),
+        broken_off: 0,
         folder: None,
         ..batch
+    };
+    json!(Shown {
+        sandbox_id: &scope.sandbox,
+        external_id: &batch.id,
+        batch: &batch,
+    })
+}
+
+/// What the query's filters ask for: all must hold.
+fn filters(query: &Query) -> Answer<Vec<BatchFilter>> {
+    use BatchProperty::{Created, Dataset, Ended, Id, Started, Status, Updated};
+    let states = Choice::of(query, "status").map(known_states).transpose()?;
+    let choices = [
+        (Id, Choice::of(query, "batch")),
+        (Dataset, Choice::of(query, "dataSet")),
+        (Status, states),
+        (Created, Choice::of_times(query, "created")?),
+        (Updated, Choice::of_times(query, "updated")?),
+    ];
+    let mut filters = Vec::new();
+    for (property, choice) in choices {
+        filters.extend(choice.map(|choice| match choice.is_inverted {
+            false => BatchFilter::Is(property, choice.values),
+            true => BatchFilter::IsNot(property, choice.values),
+        }));
     }
+    for (property, after, before) in [
+        (Created, "createdAfter", "createdBefore"),
+        (Started, "startAfter", "startBefore"),
+        (Ended, "endAfter", "endBefore"),
+    ] {
+        filters.extend(time(query, after)?.map(|time| BatchFilter::Above(property, time)));
+        filters.extend(time(query, before)?.map(|time| BatchFilter::Below(property, time)));
+    }
+    let tags = tags(query)?.into_iter();
+    filters.extend(tags.map(|(name, like)| BatchFilter::Tag(name, like)));
+    Ok(filters)
+}
+
+/// States of the platform's batches that no batch here is ever in.
+const STATES_ELSEWHERE: [&str; 10] = [
+    "abandoned",
+    "archived",
+    "deleted",
+    "inactive",
+    "loaded",
+    "queued",
+    "retained",
+    "retrying",
+    "staging",
+    "stalled",
+];
+
+/// The platform has two words for success and for failure.
+fn known_states(mut choice: Choice) -> Answer<Choice> {
+    for word in &mut choice.values {
+        *word = word.to_ascii_lowercase();
+        let own = match word.as_str() {
+            "active" => "success",
+            "failure" => "failed",
+            other => other,
+        };
+        if BatchStatus::of(own).is_none() && !STATES_ELSEWHERE.contains(&own) {
+            let known: Vec<&str> = BatchStatus::ALL.iter().map(|state| state.word()).collect();
+            return Err(Problem::bad_request(format!(
+                "status: found {word:?}; batches here are {}",
+                known.join(", ")
+            )));
+        }
+        *word = own.to_owned();
+    }
+    Ok(choice)
 }

@@ -60,7 +60,11 @@ pub(crate) async fn list_batch_files(
 /// List the files that a batch could not read: always none, since a batch is loaded whole or not at all
 #[utoipa::path(
     get, path = "/data/foundation/export/batches/{id}/failed", tag = "Data access",
-    params(("id" = String, Path, description = "The batch's ID")),
+    params(
+        ("id" = String, Path, description = "The batch's ID"),
+        ("limit" = Option<u32>, Query, description = "Files on a page, at the most and by default 100", minimum = 1),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first"),
+    ),
     responses((status = 200, description = "An empty page", body = BatchFiles), Problems),
 )]
 pub(crate) async fn list_failed_files(
@@ -80,6 +84,8 @@ pub(crate) async fn list_failed_files(
     params(
         ("fileId" = String, Path, description = "The file's dataSetFileId"),
         ("path" = Option<String>, Query, description = "The file's name"),
+        ("limit" = Option<u32>, Query, description = "Files on the list, at the most and by default 100", minimum = 1),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first"),
         ("Range" = Option<String>, Header, description = "Which bytes, such as bytes=0-99"),
     ),
     responses(

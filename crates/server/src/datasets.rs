@@ -12,25 +12,27 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
+use crate::catalog_query::{Choice, has_tag, order, page, some, tags, time};
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, ObjectReferences, Problems};
 
-/// The platform's default and largest page.
-const USUAL_PAGE: u32 = 20;
-const LARGEST_PAGE: u32 = 100;
-
 /// Create a dataset
 #[utoipa::path(
     post, path = "/data/foundation/catalog/dataSets", tag = "Catalog",
+    params(
+        ("requestDataSource" = Option<bool>, Query, description = "Read and ignored: there are no data sources here"),
+    ),
     request_body = DatasetBody,
     responses((status = 201, description = "A list with the dataset's reference", body = ObjectReferences), Problems),
 )]
 pub(crate) async fn create_dataset(
     caller: WriteAccess,
+    query: Query,
     JsonBody(body): JsonBody<DatasetBody>,
 ) -> Answer<impl IntoResponse> {
+    query.flag("requestDataSource")?;
     if body.name.trim().is_empty() {
         return Err(Problem::bad_request(
             "name: found \"\"; a dataset needs a name",
@@ -54,19 +56,48 @@ pub(crate) async fn create_dataset(
     params(
         ("limit" = Option<u32>, Query, description = "Datasets on a page, at the most 100, 20 by default", minimum = 1),
         ("start" = Option<u32>, Query, description = "How many are left out before the first"),
-        ("name" = Option<String>, Query, description = "Only the one of this name"),
+        ("name" = Option<String>, Query, description = "Only the one of this name, or of several names, comma-separated"),
+        ("state" = Option<String>, Query, description = "Only those in this state; all are ACTIVE"),
+        ("created" = Option<String>, Query, description = "Only those made at this moment, in milliseconds since 1970"),
+        ("createdAfter" = Option<String>, Query, description = "Only those made later than this"),
+        ("createdBefore" = Option<String>, Query, description = "Only those made earlier than this"),
+        ("tags" = Option<String>, Query, description = "Only those with these labels: name:value, comma-separated, * for any text"),
+        ("orderBy" = Option<String>, Query, description = "name, created or updated, with asc: or desc: before each, comma-separated"),
         ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
     ),
     responses((status = 200, description = "Datasets by ID", body = CatalogObjects), Problems),
 )]
 pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let (limit, start) = page(&query)?;
-    let (name, properties) = (query.text("name"), query.text("properties"));
+    let filter = Filter::of(&query)?;
+    let order = order(
+        &query,
+        &[
+            ("name", Order::Name),
+            ("created", Order::Created),
+            // A dataset does not change.
+            ("updated", Order::Created),
+        ],
+    )?;
+    let properties = query.text("properties");
     let objects = caller
         .on_store(move |store| {
             let mut objects = Map::new();
             let mut datasets = store.catalog().datasets()?;
-            datasets.retain(|d| name.as_ref().is_none_or(|name| d.name == *name));
+            datasets.retain(|dataset| filter.takes(dataset));
+            // What is the same in all of the order comes by ID.
+            if !order.is_empty() {
+                datasets.sort_by(|a, b| a.id.cmp(&b.id));
+            }
+            for (by, down) in order.iter().rev() {
+                datasets.sort_by(|a, b| {
+                    let order = match by {
+                        Order::Name => a.name.cmp(&b.name),
+                        Order::Created => a.created.cmp(&b.created),
+                    };
+                    if *down { order.reverse() } else { order }
+                });
+            }
             let wanted = counted(store, datasets)?.into_iter();
             for (dataset, rows) in wanted.skip(start as usize).take(limit as usize) {
                 let object = some(object(store, &dataset, rows)?, properties.as_deref());
@@ -76,6 +107,58 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
         })
         .await?;
     Ok(Json(objects))
+}
+
+/// What datasets are sorted by.
+#[derive(Clone, Copy)]
+enum Order {
+    Name,
+    Created,
+}
+
+/// The state that every dataset is in.
+const STATE: &str = "ACTIVE";
+
+/// Which datasets a list shows: all that is given must hold.
+struct Filter {
+    name: Option<Choice>,
+    state: Option<Choice>,
+    created: Option<Choice>,
+    after: Option<i64>,
+    before: Option<i64>,
+    tags: Vec<(String, String)>,
+}
+
+impl Filter {
+    fn of(query: &Query) -> Answer<Self> {
+        let mut name = Choice::of(query, "name");
+        if let (Some(name), Some(text)) = (&mut name, query.text("name")) {
+            // A name may have a comma in it.
+            name.values.push(text);
+        }
+        Ok(Self {
+            name,
+            state: Choice::of(query, "state"),
+            created: Choice::of_times(query, "created")?,
+            after: time(query, "createdAfter")?,
+            before: time(query, "createdBefore")?,
+            tags: tags(query)?,
+        })
+    }
+
+    fn takes(&self, dataset: &Dataset) -> bool {
+        let takes = |choice: &Option<Choice>, value: &str| {
+            choice.as_ref().is_none_or(|choice| choice.takes(value))
+        };
+        let created = dataset.created.millis();
+        let labels = labels(dataset);
+        takes(&self.name, &dataset.name)
+            && takes(&self.state, STATE)
+            && takes(&self.created, &created.to_string())
+            && self.after.is_none_or(|after| created > after)
+            && self.before.is_none_or(|before| created < before)
+            && (self.tags.iter()).all(|(name, like)| has_tag(&labels, name, like))
+    }
 }
 
 /// Show a dataset
@@ -124,22 +207,6 @@ pub(crate) async fn delete_dataset(
     Ok(Json(deleted))
 }
 
-/// The page that a catalog's query asks for: at the most how many, and after how many.
-pub(crate) fn page(query: &Query) -> Answer<(u32, u32)> {
-    let limit = query.number("limit", 1, LARGEST_PAGE)?;
-    let start = query.number("start", 0, u32::MAX)?;
-    Ok((limit.unwrap_or(USUAL_PAGE), start.unwrap_or(0)))
-}
-
-/// The properties of an object that a query asks for; all where it does not say.
-pub(crate) fn some(mut object: Value, properties: Option<&str>) -> Value {
-    if let (Some(properties), Value::Object(object)) = (properties, &mut object) {
-        let wanted: Vec<&str> = properties.split(',').map(str::trim).collect();
-        object.retain(|name, _| wanted.contains(&name.as_str()));
-    }
-    object
-}
-
 fn reference(id: &str) -> Value {
     json!([format!("@/dataSets/{id}")])
 }
@@ -184,9 +251,9 @@ fn object(store: &Store, dataset: &Dataset, rows: u64) -> Answer<Value> {
         "name": dataset.name,
         "imsOrg": catalog.scope().org,
         "sandboxId": catalog.scope().sandbox,
-        "tags": {"adobe/pqs/table": [table_name(&dataset.name)], "unifiedProfile": ["enabled:true"]},
+        "tags": labels(dataset),
         "classification": {"dataBehavior": behavior, "managedBy": "CUSTOMER"},
-        "state": "ACTIVE",
+        "state": STATE,
         "version": "1.0.0",
         "created": dataset.created.millis(),
         "updated": dataset.created.millis(),
@@ -196,11 +263,28 @@ fn object(store: &Store, dataset: &Dataset, rows: u64) -> Answer<Value> {
         "rows": rows,
         "fileDescription": dataset.file_description.clone().unwrap_or_else(Dataset::default_file_description),
     });
-    if let (Some(batch), Some(object)) = (newest.first(), object.as_object_mut()) {
-        object.insert("lastBatchId".to_owned(), json!(batch.id));
-        object.insert("lastBatchStatus".to_owned(), json!(batch.status));
+    if let Some(object) = object.as_object_mut() {
+        if let Some(description) = &dataset.description {
+            object.insert("description".to_owned(), json!(description));
+        }
+        if let Some(batch) = newest.first() {
+            object.insert("lastBatchId".to_owned(), json!(batch.id));
+            object.insert("lastBatchStatus".to_owned(), json!(batch.status));
+        }
     }
     Ok(object)
+}
+
+/// A dataset's own labels, with those that the platform gives each.
+fn labels(dataset: &Dataset) -> Map<String, Value> {
+    let mut labels = dataset.tags.clone();
+    for (name, value) in [
+        ("adobe/pqs/table", table_name(&dataset.name)),
+        ("unifiedProfile", "enabled:true".to_owned()),
+    ] {
+        labels.entry(name).or_insert_with(|| json!([value]));
+    }
+    labels
 }
 
 /// The name under which the platform's query service knows a dataset.

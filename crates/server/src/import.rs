@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use profile_export::platform::{Incoming, IncomingBody};
+use profile_export::platform::{Incoming, IncomingBody, abort_incoming, complete_incoming};
 use profile_export::store::{Batch, Store};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::auth::{ReadAccess, WriteAccess};
+use crate::batches::object;
 use crate::body::{JsonBody, Upload};
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
@@ -32,7 +34,7 @@ pub(crate) async fn create_incoming_batch(
     JsonBody(body): JsonBody<IncomingBody>,
 ) -> Answer<impl IntoResponse> {
     let batch = caller
-        .on_store(move |store| Ok(body.create(store)?))
+        .on_store(move |store| Ok(object(body.create(store)?, store.catalog().scope())))
         .await?;
     Ok((StatusCode::CREATED, Json(batch)))
 }
@@ -52,8 +54,14 @@ pub(crate) async fn upload_file(
     caller: WriteAccess,
     State(app): State<Arc<App>>,
     Path((id, dataset, name)): Path<(String, String, String)>,
+    headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        return Err(Problem::bad_request(
+            "Content-Range: a file comes whole; a part would take its place",
+        ));
+    }
     if name.len() > LONGEST_NAME {
         return Err(Problem::bad_request(format!(
             "name: longer than {LONGEST_NAME} bytes"
@@ -109,11 +117,11 @@ pub(crate) async fn end_incoming_batch(
     };
     caller
         .on_store(move |store| {
-            let incoming = open(store, &id)?;
+            incoming(store, &id)?;
             if complete {
-                incoming.complete()?;
+                complete_incoming(store, &id)?;
             } else {
-                incoming.abort()?;
+                abort_incoming(store, &id)?;
             }
             Ok(())
         })
@@ -131,8 +139,10 @@ pub(crate) async fn end_incoming_batch(
 pub(crate) async fn get_incoming_batch(
     caller: ReadAccess,
     Path(id): Path<String>,
-) -> Answer<Json<Batch>> {
-    let batch = caller.on_store(move |store| incoming(store, &id)).await?;
+) -> Answer<Json<Value>> {
+    let batch = caller
+        .on_store(move |store| Ok(object(incoming(store, &id)?, store.catalog().scope())))
+        .await?;
     Ok(Json(batch))
 }
 

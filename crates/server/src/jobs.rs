@@ -1,16 +1,19 @@
 //! Export jobs: `/data/core/ups/export/jobs`.
 
+use std::path::Path;
+
 use axum::Json;
 use axum::http::StatusCode;
 use profile_export::jobs::{
     Job, JobList, JobPage, cancel_job, create_job, get_job as get, list_jobs as list,
 };
+use profile_export::platform::ErrorKind;
 use profile_export::request::ExportRequest;
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
-use crate::path::Path;
-use crate::problem::{Answer, Problem};
+use crate::path;
+use crate::problem::{Answer, Problem, cut};
 use crate::query::Query;
 use crate::schemas::{ExportJob, ExportJobPage, Problems};
 
@@ -35,9 +38,12 @@ pub(crate) async fn list_jobs(caller: ReadAccess, query: Query) -> Answer<Json<J
         status: query.text("status"),
         sort: query.text("sort"),
     };
-    let page = caller
+    let mut page = caller
         .on_store(move |store| Ok(list(store, &page)?))
         .await?;
+    let store = &caller.app().settings.store;
+    let records = page.records.into_iter();
+    page.records = records.map(|job| told(job, store)).collect();
     Ok(Json(page))
 }
 
@@ -54,9 +60,11 @@ pub(crate) async fn create_export_job(
     let most = caller.app().settings.max_waiting_jobs;
     let job = caller
         .on_store(move |store| {
-            let waiting = store.catalog().waiting_jobs(most)?.len();
-            if waiting >= most as usize {
-                return Err(Problem::busy(format!("{waiting} jobs wait already")));
+            let waiting = store.catalog().count_waiting_jobs()?;
+            if waiting >= most {
+                return Err(Problem::busy(format!(
+                    "{waiting} jobs of this sandbox wait already"
+                )));
             }
             Ok(create_job(store, &request)?)
         })
@@ -71,10 +79,13 @@ pub(crate) async fn create_export_job(
     params(("id" = i64, Path, description = "The job's ID", minimum = 1)),
     responses((status = 200, description = "The job", body = ExportJob), Problems),
 )]
-pub(crate) async fn get_job(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Job>> {
+pub(crate) async fn get_job(
+    caller: ReadAccess,
+    path::Path(id): path::Path<String>,
+) -> Answer<Json<Job>> {
     let id = job_id(&id)?;
     let job = caller.on_store(move |store| Ok(get(store, id)?)).await?;
-    Ok(Json(job))
+    Ok(Json(told(job, &caller.app().settings.store)))
 }
 
 /// Cancel an export job that waits or runs
@@ -83,7 +94,10 @@ pub(crate) async fn get_job(caller: ReadAccess, Path(id): Path<String>) -> Answe
     params(("id" = i64, Path, description = "The job's ID", minimum = 1)),
     responses((status = 204, description = "It is cancelled, or will be within a second"), Problems),
 )]
-pub(crate) async fn delete_job(caller: WriteAccess, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(crate) async fn delete_job(
+    caller: WriteAccess,
+    path::Path(id): path::Path<String>,
+) -> Answer<StatusCode> {
     let id = job_id(&id)?;
     caller
         .on_store(move |store| {
@@ -94,8 +108,75 @@ pub(crate) async fn delete_job(caller: WriteAccess, Path(id): Path<String>) -> A
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A job as clients see it: what went wrong here, rather than with the request, may name files of this
+/// machine.
+fn told(mut job: Job, store: &Path) -> Job {
+    let ours = format!("{}/", store.display());
+    for error in &mut job.errors {
+        let names_a_file = error.msg.contains(&ours) || error.call_stack.contains(&ours);
+        let words = match ErrorKind::told_outside_of_code(&error.code) {
+            None if names_a_file => ErrorKind::NewerFormat.told_outside(),
+            words => words,
+        };
+        let (msg, call_stack) = match words {
+            Some(words) => (words.to_owned(), String::new()),
+            None => (cut(error.msg.clone()), cut(error.call_stack.clone())),
+        };
+        (error.msg, error.call_stack) = (msg, call_stack);
+    }
+    job
+}
+
 /// A text that is no number names no job.
 fn job_id(text: &str) -> Answer<i64> {
     text.parse()
         .map_err(|_| Problem::not_found(format!("no job {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use profile_export::jobs::JobError;
+    use serde_json::json;
+
+    use super::*;
+
+    fn told_of(code: &str, msg: &str) -> JobError {
+        let job = json!({
+            "id": 1, "jobType": "BATCH", "profileInstanceId": "ups", "status": "FAILED",
+            "destination": {"datasetId": "d", "dataSetId": "d", "segmentPerBatch": false},
+            "schema": {"name": "x"}, "mergePolicy": {"id": "p"}, "requestId": "r",
+            "computeGatewayJobId": {}, "metrics": {}, "imsOrgId": "o", "creationTime": 1, "updateTime": 2,
+            "errors": [{"code": code, "msg": msg, "callStack": msg}],
+        });
+        let job: Job = serde_json::from_value(job).expect("a job");
+        told(job, Path::new("/srv/store")).errors.remove(0)
+    }
+
+    #[test]
+    fn files_of_the_server_are_told_to_nobody_outside() {
+        for code in [
+            "PE-0000", "PE-0002", "PE-0003", "PE-0005", "PE-0006", "PE-0007", "PE-0008",
+        ] {
+            let error = told_of(code, "/srv/store/runs/1: no space left");
+            assert_eq!(error.code, code);
+            assert!(
+                !error.msg.is_empty() && !error.msg.contains("/srv"),
+                "{error:?}"
+            );
+            assert_eq!(error.call_stack, "");
+        }
+        for code in ["PE-0006", "PE-0008"] {
+            let elsewhere = told_of(code, "/home/ann/out: no space left");
+            assert!(!elsewhere.msg.contains("ann"), "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_request_is_about_is_told_up_to_a_length() {
+        for code in ["PE-0001", "PE-0003", "PE-0009", "PE-0010"] {
+            let error = told_of(code, "no dataset of that ID");
+            assert_eq!(error.msg, "no dataset of that ID");
+            assert!(told_of(code, &"x".repeat(100_000)).msg.len() < 3000);
+        }
+    }
 }

@@ -94,9 +94,11 @@ pub(crate) async fn list_merge_policies(caller: ReadAccess, query: Query) -> Ans
         });
         let filters: String = [
             "default",
+            "isActiveOnEdge",
             "schema.name",
             "identityGraph.type",
             "attributeMerge.type",
+            "version",
         ]
         .iter()
         .filter_map(|name| {

@@ -14,7 +14,7 @@ use crate::problem::Answer;
 /// Whether the server works: 200 where its catalog answers
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Answer<Json<Value>> {
     let shared = Arc::clone(&app);
-    app.blocking(move || Answer::Ok(shared.stores.any()?.catalog().waiting_jobs(1)?))
+    app.blocking(move || Answer::Ok(shared.stores.any()?.catalog().count_waiting_jobs()?))
         .await?;
     Ok(Json(
         json!({"status": "up", "version": env!("CARGO_PKG_VERSION")}),

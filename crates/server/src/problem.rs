@@ -102,12 +102,25 @@ pub(crate) fn if_there<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+/// The longest text of an error that is told, in bytes: a text may repeat what a client sent.
+const LONGEST_TEXT: usize = 2000;
+
+/// A text as far as it is told.
+pub(crate) fn cut(mut text: String) -> String {
+    if text.len() > LONGEST_TEXT {
+        let length = text.len();
+        text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+        text.push_str(&format!("… ({length} bytes in all)"));
+    }
+    text
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({
             "status": self.status.as_u16(),
             "title": self.title,
-            "detail": self.detail,
+            "detail": cut(self.detail),
         });
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();

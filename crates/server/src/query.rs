@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use crate::problem::{Answer, Problem};
 
 /// The parameters of a request's query. Clients of the platform repeat some and leave some empty: the
-/// first one that says something counts; those that nobody asks for are left alone.
+/// first one that says something counts. Which there may be is checked with who may ask.
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl<S: Sync> FromRequestParts<S> for Query {

@@ -67,8 +67,18 @@ impl Queue {
 pub(crate) struct Line<Id> {
     kind: &'static str,
     new: Notify,
-    begun: Mutex<HashMap<Id, Begun>>,
+    state: Mutex<State<Id>>,
 }
+
+struct State<Id> {
+    begun: HashMap<Id, Begun>,
+    /// When each sandbox had its last turn, counted in turns.
+    turns: HashMap<Scope, u64>,
+    turn: u64,
+}
+
+/// Of how many turns it is remembered whose they were.
+const TURNS: u64 = 10_000;
 
 /// Work that runs, or rests since it failed.
 #[derive(Default)]
@@ -83,7 +93,11 @@ impl<Id: Clone + Display + Eq + Hash> Line<Id> {
         Self {
             kind,
             new: Notify::new(),
-            begun: Mutex::default(),
+            state: Mutex::new(State {
+                begun: HashMap::new(),
+                turns: HashMap::new(),
+                turn: 0,
+            }),
         }
     }
 
@@ -97,21 +111,29 @@ impl<Id: Clone + Display + Eq + Hash> Line<Id> {
         let _ = tokio::time::timeout(limit, self.new.notified()).await;
     }
 
-    /// The first of what waits that neither runs nor rests. What waits no more need not rest any longer.
-    pub(crate) fn first(&self, waiting: Vec<(Scope, Id)>) -> Option<(Scope, Id)> {
-        let mut begun = self.begun();
+    /// What is to begin next: of what waits and neither runs nor rests, the first of the sandbox whose
+    /// last turn is the longest ago. What waits no more need not rest any longer.
+    pub(crate) fn next(&self, waiting: Vec<(Scope, Id)>) -> Option<(Scope, Id)> {
+        let mut state = self.state();
+        let State { begun, turns, .. } = &mut *state;
         begun.retain(|id, begun| {
             begun.progress.is_some() || waiting.iter().any(|(_, waits)| waits == id)
         });
         let may_begin = |begun: &Begun| begun.progress.is_none() && begun.retry.is_due();
-        let mut waiting = waiting.into_iter();
-        waiting.find(|(_, id)| begun.get(id).is_none_or(may_begin))
+        let waiting = waiting.into_iter();
+        let ready = waiting.filter(|(_, id)| begun.get(id).is_none_or(may_begin));
+        // The first of several that are equal.
+        ready.min_by_key(|(scope, _)| turns.get(scope).copied())
     }
 
     /// Notes that work runs; through its progress it is told to stop.
-    pub(crate) fn begin(&self, id: &Id) -> Arc<Progress> {
+    pub(crate) fn begin(&self, scope: &Scope, id: &Id) -> Arc<Progress> {
         let progress = Arc::new(Progress::default());
-        let mut begun = self.begun();
+        let mut state = self.state();
+        let State { begun, turns, turn } = &mut *state;
+        *turn += 1;
+        turns.insert(scope.clone(), *turn);
+        turns.retain(|_, last| *turn - *last < TURNS);
         let begun = begun.entry(id.clone()).or_default();
         begun.progress = Some(Arc::clone(&progress));
         progress
@@ -119,7 +141,7 @@ impl<Id: Clone + Display + Eq + Hash> Line<Id> {
 
     /// Notes that work runs no more: it is done, or rests.
     pub(crate) fn end<E: Display>(&self, id: &Id, result: Result<(), E>) {
-        let mut begun = self.begun();
+        let begun = &mut self.state().begun;
         let Err(problem) = result else {
             begun.remove(id);
             return;
@@ -133,20 +155,19 @@ impl<Id: Clone + Display + Eq + Hash> Line<Id> {
 
     /// How much runs or rests.
     pub(crate) fn count(&self) -> usize {
-        self.begun().len()
+        self.state().begun.len()
     }
 
     fn running(&self) -> usize {
-        let begun = self.begun();
-        begun
-            .values()
-            .filter(|begun| begun.progress.is_some())
-            .count()
+        let state = self.state();
+        let begun = state.begun.values();
+        begun.filter(|begun| begun.progress.is_some()).count()
     }
 
     fn cancel(&self) {
         for progress in self
-            .begun()
+            .state()
+            .begun
             .values()
             .filter_map(|begun| begun.progress.as_ref())
         {
@@ -154,8 +175,8 @@ impl<Id: Clone + Display + Eq + Hash> Line<Id> {
         }
     }
 
-    fn begun(&self) -> MutexGuard<'_, HashMap<Id, Begun>> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<Id>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,12 +189,12 @@ mod tests {
         let line = Line::new("job");
         let first = |ids: &[i64]| {
             let waiting = ids.iter().map(|id| (Scope::default(), *id)).collect();
-            line.first(waiting).map(|(_, id)| id)
+            line.next(waiting).map(|(_, id)| id)
         };
         assert_eq!(first(&[1, 2, 3]), Some(1));
-        line.begin(&1);
+        line.begin(&Scope::default(), &1);
         assert_eq!(first(&[1, 2, 3]), Some(2));
-        line.begin(&2);
+        line.begin(&Scope::default(), &2);
         line.end(&2, Err("the catalog is locked"));
         assert_eq!(first(&[1, 2, 3]), Some(3));
         assert_eq!((line.count(), line.running()), (2, 1));
@@ -182,5 +203,24 @@ mod tests {
         assert_eq!(line.count(), 1);
         line.end(&1, Ok::<_, String>(()));
         assert_eq!((line.count(), first(&[])), (0, None));
+    }
+
+    #[test]
+    fn sandboxes_take_turns_however_much_of_one_waits() {
+        let line = Line::new("job");
+        let scope = |org: &str| Scope {
+            org: org.to_owned(),
+            ..Scope::default()
+        };
+        let mut waiting: Vec<(Scope, i64)> = (1..=5).map(|id| (scope("many"), id)).collect();
+        waiting.extend([(scope("few"), 6), (scope("few"), 7), (scope("one"), 8)]);
+        let mut begun = Vec::new();
+        while let Some((scope, id)) = line.next(waiting.clone()) {
+            line.begin(&scope, &id);
+            line.end(&id, Ok::<_, String>(()));
+            waiting.retain(|(_, waits)| *waits != id);
+            begun.push(id);
+        }
+        assert_eq!(begun, [1, 6, 8, 2, 7, 3, 4, 5]);
     }
 }

@@ -1,5 +1,7 @@
 //! Segment definitions: `/data/core/ups/segment/definitions`.
 
+use std::cmp::Ordering;
+
 use axum::Json;
 use profile_export::platform::{put_segment, segment, segments};
 use serde_json::{Value, json};
@@ -17,20 +19,32 @@ use crate::schemas::{Problems, SegmentObject, SegmentPage};
     params(
         ("limit" = Option<u32>, Query, description = "Definitions on a page; all where it is missing", minimum = 1),
         ("page" = Option<u32>, Query, description = "The page's number, from 0"),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first page"),
+        ("sort" = Option<String>, Query, description = "A property of the definitions, with :asc or :desc"),
+        ("evaluationInfo.continuous.enabled" = Option<bool>, Query, description = "Only those that say so of themselves, or that do not"),
     ),
     responses((status = 200, description = "A page of definitions", body = SegmentPage), Problems),
 )]
 pub(crate) async fn list_segments(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let limit = query.number("limit", 1, u32::MAX)?;
     let page = query.number("page", 0, u32::MAX)?.unwrap_or(0) as usize;
-    let all = caller
+    let start = query.number("start", 0, u32::MAX)?.unwrap_or(0) as usize;
+    let continuous = query.flag("evaluationInfo.continuous.enabled")?;
+    let mut all = caller
         .on_store(|store| Ok(segments(store.catalog())?))
         .await?;
+    if let Some(order) = query.get("sort") {
+        sort(&mut all, order)?;
+    }
+    all.retain(|segment| {
+        let says = segment.pointer("/evaluationInfo/continuous/enabled");
+        continuous.is_none_or(|wanted| (says == Some(&json!(true))) == wanted)
+    });
     let total = all.len();
     let size = limit.map_or(total.max(1), |limit| limit as usize);
     let shown: Vec<Value> = all
         .into_iter()
-        .skip(page.saturating_mul(size))
+        .skip(page.saturating_mul(size).saturating_add(start))
         .take(size)
         .collect();
     Ok(Json(json!({
@@ -43,6 +57,40 @@ pub(crate) async fn list_segments(caller: ReadAccess, query: Query) -> Answer<Js
         "segments": shown,
         "link": {},
     })))
+}
+
+/// Sorts definitions by `property:asc` or `property:desc`; those that lack it come last.
+fn sort(segments: &mut [Value], order: &str) -> Answer<()> {
+    let refuse = |allowed: &str| {
+        Err(Problem::bad_request(format!(
+            "sort: found {order:?}; {allowed}"
+        )))
+    };
+    let (property, is_down) = match order.rsplit_once(':') {
+        None => (order, false),
+        Some((property, "asc")) => (property, false),
+        Some((property, "desc")) => (property, true),
+        Some(_) => return refuse("allowed is a property with :asc or :desc behind it"),
+    };
+    if !segments.is_empty() && segments.iter().all(|s| s.get(property).is_none()) {
+        return refuse("no definition has that property");
+    }
+    segments.sort_by(|a, b| match (a.get(property), b.get(property)) {
+        (Some(a), Some(b)) if is_down => compare(b, a),
+        (Some(a), Some(b)) => compare(a, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    });
+    Ok(())
+}
+
+/// Numbers by their size and before all else, which is sorted as text.
+fn compare(a: &Value, b: &Value) -> Ordering {
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (None, None) => text(a).cmp(&text(b)),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
 }
 
 /// Create a segment definition

@@ -15,10 +15,12 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::metrics::Metrics;
+use crate::parameters::Parameters;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stores::Stores;
-use crate::tokens::{TokenError, Tokens};
+use crate::token_file::{TokenFile, watch_tokens};
+use crate::tokens::TokenError;
 use crate::workers::{load_batches, run_jobs};
 use crate::{listen, routes};
 
@@ -82,7 +84,7 @@ impl Server {
         let tokens = settings
             .token_file
             .as_deref()
-            .map(Tokens::read)
+            .map(TokenFile::open)
             .transpose()?;
         let stores = Stores::new(settings.store.clone());
         let store = stores.any()?;
@@ -93,6 +95,13 @@ impl Server {
         let failed = |reason| ServerError::Listen { address, reason };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "other machines reach this address by plain HTTP: tokens and data cross the network in the \
+                 clear; listen on 127.0.0.1 behind a proxy that speaks TLS (docs/tls.md)"
+            );
+        }
         let (api, description) = routes::api();
         let app = Arc::new(App {
             permits: Arc::new(Semaphore::new(settings.max_requests)),
@@ -101,6 +110,7 @@ impl Server {
             tokens,
             queue: Queue::default(),
             metrics: Metrics::default(),
+            parameters: Parameters::of(&description),
             openapi: description
                 .to_pretty_json()
                 .map_err(ServerError::Description)?,
@@ -136,6 +146,9 @@ impl Server {
         let mut workers = JoinSet::new();
         workers.spawn(run_jobs(Arc::clone(&self.app), Arc::clone(&self.lock)));
         workers.spawn(load_batches(Arc::clone(&self.app), Arc::clone(&self.lock)));
+        if self.app.tokens.is_some() {
+            workers.spawn(watch_tokens(Arc::clone(&self.app)));
+        }
         self.run_beside(workers, stop).await
     }
 

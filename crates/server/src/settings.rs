@@ -13,7 +13,7 @@ pub struct Settings {
     pub token_file: Option<PathBuf>,
     /// How many export jobs run side by side.
     pub workers: usize,
-    /// How many export jobs may wait; more are told to come back.
+    /// How many export jobs of one sandbox may wait; more are told to come back.
     pub max_waiting_jobs: u32,
     /// How many connections are open at a time; more are told to come back.
     pub max_connections: usize,

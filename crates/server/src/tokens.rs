@@ -56,6 +56,13 @@ pub struct TokenError {
     problem: String,
 }
 
+impl TokenError {
+    pub(crate) fn new(path: &Path, problem: String) -> Self {
+        let path = path.to_owned();
+        Self { path, problem }
+    }
+}
+
 /// A file of tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
@@ -81,10 +88,7 @@ impl Tokens {
     /// # Errors
     /// The file can't be read or says something else.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let refuse = |problem: String| TokenError {
-            path: path.to_owned(),
-            problem,
-        };
+        let refuse = |problem: String| TokenError::new(path, problem);
         let text = fs::read(path).map_err(|e| refuse(e.to_string()))?;
         let tokens: Vec<Token> = export::read_json(&text).map_err(|e| refuse(e.to_string()))?;
         Ok(Self { tokens })

@@ -6,12 +6,17 @@ use profile_export::store::{CatalogError, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
+use crate::tokens::TokenError;
+
 /// Why work of the queue could not be done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkError {
     /// What the work itself says.
     #[error(transparent)]
     Platform(#[from] Error),
+    /// The token file can't be read.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
     /// Nothing was done, and nothing said why.
     #[error("it still waits to be loaded")]
     NothingDone,

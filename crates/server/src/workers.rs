@@ -41,7 +41,7 @@ pub(crate) async fn run_jobs(app: Arc<App>, lock: Arc<FileLock>) {
             app.queue.jobs.wait(LOOK).await;
             continue;
         };
-        let progress = app.queue.jobs.begin(&id);
+        let progress = app.queue.jobs.begin(&scope, &id);
         let (app, lock) = (Arc::clone(&app), Arc::clone(&lock));
         tokio::spawn(async move {
             let shared = Arc::clone(&app);
@@ -65,7 +65,7 @@ async fn sweep_jobs(app: &Arc<App>, sweeping: &mut Retry) {
     sweeping.note("sweeping jobs", swept);
 }
 
-/// The oldest job that waits and that nobody here has begun.
+/// The job that is to begin next: sandboxes take turns, each with its oldest.
 async fn next_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, i64)> {
     if !looking.is_due() {
         return None;
@@ -73,14 +73,14 @@ async fn next_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, i64)> {
     let shared = Arc::clone(app);
     let waiting: Result<_, WorkError> = app
         .blocking(move || {
-            // All that were begun here may still say that they wait.
+            // All that were begun here may still say that they wait, and be of one sandbox.
             let limit = u32::try_from(shared.queue.jobs.count() + 1).unwrap_or(u32::MAX);
             Ok(shared.stores.any()?.catalog().waiting_jobs(limit)?)
         })
         .await;
     app.queue
         .jobs
-        .first(looking.note("looking for jobs", waiting)?)
+        .next(looking.note("looking for jobs", waiting)?)
 }
 
 fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Result<(), WorkError> {
@@ -128,7 +128,7 @@ pub(crate) async fn load_batches(app: Arc<App>, lock: Arc<FileLock>) {
             app.queue.batches.wait(LOOK).await;
             continue;
         };
-        let progress = app.queue.batches.begin(&id);
+        let progress = app.queue.batches.begin(&scope, &id);
         let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
         let work = move || {
             let _lock = lock;
@@ -139,7 +139,7 @@ pub(crate) async fn load_batches(app: Arc<App>, lock: Arc<FileLock>) {
     }
 }
 
-/// The oldest batch that waits and does not rest.
+/// The batch that is to be loaded next, in the same way.
 async fn next_batch(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
     if !looking.is_due() {
         return None;
@@ -152,7 +152,7 @@ async fn next_batch(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, Strin
         })
         .await;
     let staged = looking.note("looking for batches", staged)?;
-    app.queue.batches.first(staged)
+    app.queue.batches.next(staged)
 }
 
 fn load(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), WorkError> {
@@ -186,7 +186,8 @@ fn load(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), W
     Ok(())
 }
 
+/// What went wrong, in the words that are for who runs the store.
 fn why_it_failed(batch: &Batch) -> Option<&str> {
     let error = batch.errors.as_ref()?.first()?;
-    Some(&error.description)
+    Some(error.cause.as_ref().unwrap_or(&error.description))
 }

@@ -141,9 +141,24 @@ impl Store {
         progress: &Progress,
         change: impl Fn(&Catalog) -> Result<(), E>,
     ) -> Result<LoadReport, E> {
+        self.ingest_and_tell(loads, options, progress, |catalog, _| change(catalog))
+    }
+
+    /// The same for changes that depend on what the load did: `change` gets it at the load's end, and
+    /// nothing before it.
+    ///
+    /// # Errors
+    /// As for [`Store::ingest_with`].
+    pub fn ingest_and_tell<E: From<StoreError> + From<catalog::Error>>(
+        &self,
+        loads: &[DatasetInputs],
+        options: &LoadOptions,
+        progress: &Progress,
+        change: impl Fn(&Catalog, Option<&LoadReport>) -> Result<(), E>,
+    ) -> Result<LoadReport, E> {
         let lock = self.lock_runs(progress)?;
         let datasets: Vec<Dataset> = self.catalog().rehearse(|catalog| {
-            change(catalog)?;
+            change(catalog, None)?;
             let dataset = |part: &DatasetInputs| {
                 let found = catalog.dataset(&part.dataset)?;
                 found.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, &part.dataset))
@@ -158,7 +173,7 @@ impl Store {
         })?;
         // Where this fails the runs stay: it may hold all the same, see `Catalog::change_runs`.
         self.catalog().atomically(|catalog| {
-            change(catalog)?;
+            change(catalog, Some(&written.report))?;
             catalog.change_runs(&RunChange {
                 added: &written.added,
                 removed: &[],

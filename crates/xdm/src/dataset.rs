@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Class, FieldPath, FieldType, Fields, PathError, SchemaError, Timestamp, epoch_millis,
@@ -38,6 +38,12 @@ pub struct Dataset {
     /// How its files are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_description: Option<Value>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub tags: Map<String, Value>,
     /// When it was made; in JSON milliseconds since 1970.
     #[serde(default, with = "epoch_millis")]
     pub created: Timestamp,
@@ -194,6 +200,15 @@ impl Dataset {
                 persisted.unwrap_or(&Value::Null)
             ));
         }
+        let format = self.file_description.as_ref().and_then(|f| f.get("format"));
+        if format.is_some_and(|format| format != "parquet") {
+            return Some(format!(
+                "dataset {} ({:?}) has fileDescription.format {}; an export writes \"parquet\"",
+                self.id,
+                self.name,
+                format.unwrap_or(&Value::Null)
+            ));
+        }
         None
     }
 
@@ -211,6 +226,8 @@ impl Dataset {
             placeholder_identities: Vec::new(),
             schema_ref: None,
             file_description: None,
+            description: None,
+            tags: Map::new(),
             created: Timestamp::default(),
         }
     }
@@ -270,6 +287,9 @@ mod tests {
         target.file_description = Some(json!({"persisted": false}));
         let problem = target.why_no_target().expect("no target");
         assert!(problem.contains("persisted false"), "{problem}");
+        target.file_description = Some(json!({"persisted": true, "format": "json"}));
+        let problem = target.why_no_target().expect("no target");
+        assert!(problem.contains("\"json\""), "{problem}");
         assert!(dataset("a=b").why_no_target().is_some());
     }
 

@@ -8,6 +8,7 @@ mod out;
 mod program;
 mod readers;
 mod rights;
+mod serving;
 mod streams;
 mod unwritable;
 mod waits;

@@ -156,6 +156,27 @@ fn source() -> tempfile::TempDir {
     folder
 }
 
+#[test]
+fn a_list_in_the_place_of_an_object_is_refused_in_every_file_of_a_source_folder() {
+    for (file, text) in [
+        ("crm/dataset.json", json!([CRM, "crm", "profile"])),
+        ("merge-policies.json", json!([["a"]])),
+        (
+            "merge-policies.json",
+            json!({"id": "a", "identityGraph": ["pdg"]}),
+        ),
+        ("segments.json", json!([["a"]])),
+    ] {
+        let folder = source();
+        fs::write(folder.path().join(file), text.to_string()).unwrap();
+        let refused = people_of(folder.path()).unwrap_err();
+        assert!(
+            refused.contains(file) && refused.contains("object"),
+            "{refused}"
+        );
+    }
+}
+
 fn people_of(folder: &Path) -> Result<usize, String> {
     let source = SourceFolder::open(folder).map_err(|e| e.to_string())?;
     let scratch = Scratch::new();

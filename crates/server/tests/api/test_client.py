@@ -83,3 +83,21 @@ def test_merge_policies_are_listed_made_and_changed(client):
 def test_segments_are_listed(client):
     segments = client["segmentation"].getSegments()
     assert {segment["id"] for segment in segments} >= {"holiday-shoppers"}
+
+
+def test_failed_batches_are_listed_with_their_errors(client, server):
+    target = server.target()
+    failed = []
+    for content in (b"nonsense", b'{"identityMap": {"Email": [{"id": "a@x.example"}]}}'):
+        made = server.ask("POST", "/data/foundation/import/batches", json={"datasetId": target, "inputFormat": {"format": "json"}})
+        batch = made.json()["id"]
+        path = f"/data/foundation/import/batches/{batch}"
+        assert server.ask("PUT", f"{path}/datasets/{target}/files/a.json", data=content).status_code == 200
+        for _ in range(2):
+            assert server.ask("POST", f"{path}?action=COMPLETE").status_code == 200
+        shown = until(lambda: s if (s := client["catalog"].getBatch(batch)[batch])["status"] in ("success", "failed") else None)
+        failed += [batch] if shown["status"] == "failed" else []
+    frame = client["catalog"].getFailedBatchesDF()
+    assert len(failed) == 1 and list(frame.index) == failed
+    assert frame["sandbox"].iloc[0] == "prod" and frame["dataSetId"].iloc[0] == target
+    assert "a.json" in frame["errorMessage"].iloc[0][0]

@@ -145,3 +145,20 @@ fn no_path_from_outside_reaches_the_file_system() {
         .is(200);
     assert_eq!(none["data"], json!([]));
 }
+
+#[test]
+fn a_batch_that_is_deleted_without_its_files_is_told_as_deleted() {
+    let server = Serving::fixtures();
+    let target = server.target();
+    let done = server.finished(server.job(&target, &json!({"fields": "_id"})));
+    let batch = done["destination"]["batchId"].as_str().unwrap();
+    let store = server.store();
+    let folder = store.layout().batches().join(batch);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "").unwrap();
+    let told = store.delete_batch(batch).unwrap_err().to_string();
+    let says = format!("batch {batch} is deleted, but not its files");
+    assert!(told.contains(&says), "{told}");
+    assert!(store.catalog().batch(batch).unwrap().is_none());
+    assert!(folder.exists());
+}

@@ -155,6 +155,22 @@ fn two_hosts_are_refused() {
     }
 }
 
+#[test]
+fn whose_a_request_is_is_said_once() {
+    let server = Serving::empty();
+    for (name, value) in [
+        ("authorization", "Bearer other"),
+        ("x-api-key", "other"),
+        ("x-gw-ims-org-id", "other"),
+        ("x-sandbox-name", "other"),
+    ] {
+        let mut headers = HEADERS.to_vec();
+        headers.push((name, value));
+        let says = format!("{name}: found more than one");
+        server.ask("GET", JOBS, &headers, b"").refuses(400, &says);
+    }
+}
+
 /// Asks for the health with exactly these lines of headers.
 fn raw(server: &Serving, lines: &str) -> String {
     let head = format!("GET /health HTTP/1.1\r\n{lines}connection: close\r\n\r\n");

@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use profile_export::export::Progress;
-use profile_export::platform::{Error, Incoming, IncomingBody, load_incoming};
+use profile_export::platform::{Error, IncomingBody, complete_incoming, load_incoming};
 use profile_export::store::{BatchStatus, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::serving::{BATCHES, DATASETS, HEADERS, IMPORT, JOBS, Serving};
 
-const RECORD: &str = r#"{"_id": "a", "identityMap": {"Email": [{"id": "a@x.org", "primary": true}]}, "person": {"name": {"firstName": "Ann"}}}"#;
+pub const RECORD: &str = r#"{"_id": "a", "identityMap": {"Email": [{"id": "a@x.org", "primary": true}]}, "person": {"name": {"firstName": "Ann"}}}"#;
 
-fn dataset(server: &Serving) -> String {
+pub fn dataset(server: &Serving) -> String {
     let body =
         json!({"name": "people", "schemaRef": {"id": "https://ns.adobe.com/acme/schemas/people"}});
     let made = server.post(DATASETS, &body).is(201);
@@ -25,14 +25,14 @@ fn dataset(server: &Serving) -> String {
         .to_owned()
 }
 
-fn begin(server: &Serving, dataset: &str, format: &Value) -> String {
+pub fn begin(server: &Serving, dataset: &str, format: &Value) -> String {
     let body = json!({"datasetId": dataset, "inputFormat": format});
     let batch = server.post(IMPORT, &body).is(201);
     assert_eq!(batch["status"], "loading");
     batch["id"].as_str().unwrap().to_owned()
 }
 
-fn upload(server: &Serving, dataset: &str, batch: &str, name: &str, bytes: &[u8]) {
+pub fn upload(server: &Serving, dataset: &str, batch: &str, name: &str, bytes: &[u8]) {
     let path = format!("{IMPORT}/{batch}/datasets/{dataset}/files/{name}");
     let answer = server.ask("PUT", &path, &HEADERS, bytes);
     assert_eq!(
@@ -43,7 +43,7 @@ fn upload(server: &Serving, dataset: &str, batch: &str, name: &str, bytes: &[u8]
     );
 }
 
-fn complete(server: &Serving, batch: &str) -> Value {
+pub fn complete(server: &Serving, batch: &str) -> Value {
     server
         .ask(
             "POST",
@@ -94,14 +94,6 @@ fn json_comes_in_and_goes_out() {
     assert_eq!(done["status"], "success", "{done}");
     assert_eq!(done["metrics"]["recordsWritten"], 2);
     assert_eq!(exported(&server), 2);
-    server
-        .ask(
-            "POST",
-            &format!("{IMPORT}/{batch}?action=COMPLETE"),
-            &HEADERS,
-            b"",
-        )
-        .refuses(409, "success");
     assert!(!server.folder.join("incoming").join(&batch).exists());
 }
 
@@ -240,6 +232,12 @@ fn what_does_not_fit_is_refused() {
         "x".repeat(2000)
     ))
     .refuses(400, "name");
+    let mut part = HEADERS.to_vec();
+    part.push(("content-range", "bytes 0-9/20"));
+    let path = format!("{IMPORT}/{batch}/datasets/{dataset}/files/a");
+    server
+        .ask("PUT", &path, &part, b"x")
+        .refuses(400, "Content-Range");
     server
         .ask("POST", &format!("{IMPORT}/{batch}"), &HEADERS, b"")
         .refuses(400, "action");
@@ -286,7 +284,7 @@ fn a_completed_batch_survives_a_restart() {
     };
     // Somebody else completed it and began to load it, but died.
     let store = Store::open(home.path(), crate::serving::scope()).unwrap();
-    Incoming::open(&store, &batch).unwrap().complete().unwrap();
+    complete_incoming(&store, &batch).unwrap();
     store
         .catalog()
         .change_batch::<Error>(&batch, BatchStatus::Staged, |b| {

@@ -3,6 +3,8 @@
 use profile_export::jobs::{JobStatus, create_job};
 use profile_export::request::ExportRequest;
 use profile_export::store::Store;
+use std::fs;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -221,4 +223,31 @@ fn segment_definitions_are_created_listed_and_choose_the_policy() {
         .post(JOBS, &job_request(&target, &both))
         .refuses(400, "crm-first-pdg");
     server.get(&format!("{POLICIES}/crm-first")).is(200);
+}
+
+#[test]
+fn a_job_that_fails_tells_no_file_of_the_server() {
+    let server = Serving::fixtures();
+    let target = server.target();
+    for run in fs::read_dir(server.folder.join("runs")).unwrap() {
+        for file in fs::read_dir(run.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            let mut bytes = fs::read(&file).unwrap();
+            bytes.iter_mut().for_each(|byte| *byte ^= 0x5a);
+            fs::write(&file, bytes).unwrap();
+        }
+    }
+    let job = server.job(&target, &json!({"fields": "_id"}));
+    let failed = server.finished(job);
+    assert_eq!(failed["status"], "FAILED", "{failed}");
+    let ours = server.folder.to_str().unwrap();
+    let listed = server.get(JOBS).is(200)["records"][0].clone();
+    for job in [failed, listed] {
+        assert_eq!(job["errors"][0]["code"], "PE-0005", "{job}");
+        assert!(!job["errors"][0]["msg"].as_str().unwrap().is_empty());
+        assert!(!job.to_string().contains(ours), "{job}");
+    }
+    // Who runs the store is told which.
+    let kept = profile_export::jobs::get_job(&server.store(), job).unwrap();
+    assert!(kept.errors[0].msg.contains(ours), "{:?}", kept.errors);
 }

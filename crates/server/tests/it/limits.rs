@@ -23,6 +23,34 @@ fn a_job_too_many_is_told_to_come_back_and_does_not_exist() {
 }
 
 #[test]
+fn who_has_too_many_jobs_keeps_nobody_else_out() {
+    let home = tempfile::TempDir::new().unwrap();
+    let server = Serving::on(home.path(), |settings| settings.max_waiting_jobs = 3);
+    // What waits goes on waiting.
+    let catalog = rusqlite::Connection::open(server.store().layout().catalog()).unwrap();
+    let refusing = "CREATE TRIGGER refusing BEFORE UPDATE ON jobs WHEN NEW.status = 'PROCESSING'
+                    BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    catalog.execute_batch(refusing).unwrap();
+    let ask = |org: &'static str, path: &str, body: &serde_json::Value| {
+        let mut headers = HEADERS.to_vec();
+        headers.retain(|(name, _)| *name != "x-gw-ims-org-id");
+        headers.push(("x-gw-ims-org-id", org));
+        server.ask("POST", path, &headers, body.to_string().as_bytes())
+    };
+    let target = |org: &'static str| {
+        let made = ask(org, DATASETS, &union_dataset("Target")).is(201);
+        let id = made[0].as_str().unwrap().rsplit('/').next();
+        id.unwrap().to_owned()
+    };
+    let (many, few) = (target("many"), target("few"));
+    for _ in 0..3 {
+        ask("many", JOBS, &job_request(&many, &json!({}))).is(200);
+    }
+    ask("many", JOBS, &job_request(&many, &json!({}))).refuses(503, "3 jobs of this sandbox");
+    ask("few", JOBS, &job_request(&few, &json!({}))).is(200);
+}
+
+#[test]
 fn bodies_heads_and_files_have_a_largest_size() {
     let server = Serving::with(|settings| {
         settings.max_body = 1000;

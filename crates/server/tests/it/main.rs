@@ -1,8 +1,10 @@
 //! The HTTP front as its clients meet it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bodies;
 mod catalog;
 mod description;
+mod ends;
 mod files;
 mod headers;
 mod ingestion;
@@ -10,5 +12,7 @@ mod jobs;
 mod limits;
 mod log;
 mod policies;
+mod queries;
 mod queue;
 mod serving;
+mod tokens;

@@ -4,18 +4,26 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use profile_export::platform::{DatasetBody, Incoming, IncomingBody};
+use profile_export::platform::{DatasetBody, Incoming, IncomingBody, complete_incoming};
 use profile_export::store::{BatchStatus, Scope, Store};
 use profile_export_server::{Server, ServerError, Settings};
 use serde_json::json;
 use store::FileLock;
 use tempfile::TempDir;
 
+use crate::ingestion::RECORD;
 use crate::log::{keep_log, logged};
 use crate::serving::Serving;
 
-/// A batch with nothing in it that waits to be loaded; returns its ID.
+/// A batch with a record that waits to be loaded; returns its ID.
 fn stage(store: &Store) -> String {
+    let id = begin(store);
+    complete_incoming(store, &id).unwrap();
+    id
+}
+
+/// A batch with a record that takes files yet; returns its ID.
+fn begin(store: &Store) -> String {
     let dataset =
         json!({"name": "people", "schemaRef": {"id": "https://ns.adobe.com/acme/people"}});
     let dataset: DatasetBody = serde_json::from_value(dataset).unwrap();
@@ -23,7 +31,10 @@ fn stage(store: &Store) -> String {
     let body = json!({"datasetId": dataset.unwrap().id, "inputFormat": {"format": "json"}});
     let body: IncomingBody = serde_json::from_value(body).unwrap();
     let id = body.create(store).unwrap().id;
-    Incoming::open(store, &id).unwrap().complete().unwrap();
+    let incoming = Incoming::open(store, &id).unwrap();
+    let mut file = incoming.begin_file("a.json").unwrap();
+    file.write(RECORD.as_bytes()).unwrap();
+    incoming.finish_file(file).unwrap();
     id
 }
 
@@ -61,9 +72,11 @@ fn a_batch_that_cannot_be_loaded_is_told_once_and_tried_ever_more_seldom() {
     let store = Store::open(&server.folder, other).unwrap();
     // The server has not opened the store for this organisation, and can't.
     let incoming = server.folder.join("incoming");
-    fs::remove_dir(&incoming).unwrap();
+    let aside = server.folder.join("aside");
+    let id = begin(&store);
+    fs::rename(&incoming, &aside).unwrap();
     fs::write(&incoming, "").unwrap();
-    let id = stage(&store);
+    complete_incoming(&store, &id).unwrap();
     let told = |text: &str| {
         let lines = logged(&id);
         lines.iter().filter(|line| line.contains(text)).count()
@@ -75,7 +88,7 @@ fn a_batch_that_cannot_be_loaded_is_told_once_and_tried_ever_more_seldom() {
     assert_eq!(told("batch loaded"), 0);
     assert_eq!(status(&store, &id), BatchStatus::Staged);
     fs::remove_file(&incoming).unwrap();
-    fs::create_dir(&incoming).unwrap();
+    fs::rename(&aside, &incoming).unwrap();
     server.until(|| (told("batch loaded") == 1).then_some(()));
     assert_eq!(status(&store, &id), BatchStatus::Success);
 }

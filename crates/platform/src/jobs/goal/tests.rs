@@ -50,6 +50,7 @@ impl Place {
             errors: None,
             files: Vec::new(),
             completed: None,
+            broken_off: 0,
             folder: Some(self.out().join(id)),
         };
         self.store.catalog().create_batch(&batch).expect("a batch");

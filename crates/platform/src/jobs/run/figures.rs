@@ -57,6 +57,7 @@ impl RunningJob<'_> {
             errors: None,
             files: batch.files.iter().map(batch_file).collect(),
             completed: None,
+            broken_off: 0,
             folder: self.options.out.as_ref().map(|_| {
                 // A path that can't be made absolute is still the place where it was written.
                 fs::canonicalize(&batch.folder).unwrap_or_else(|_| batch.folder.clone())

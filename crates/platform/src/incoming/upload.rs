@@ -1,0 +1,147 @@
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+
+use catalog::{Batch, BatchFile, BatchStatus, new_id};
+use store::Store;
+use xdm::Timestamp;
+
+use super::{file_path, io, move_to, remove_files};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A batch that comes in and takes files.
+pub struct Incoming<'a> {
+    store: &'a Store,
+    batch: Batch,
+}
+
+impl<'a> Incoming<'a> {
+    /// The batch with this ID.
+    ///
+    /// # Errors
+    /// There is none, or it takes no more files.
+    pub fn open(store: &'a Store, id: &str) -> Result<Self> {
+        let batch = store
+            .catalog()
+            .change_batch::<Error>(id, BatchStatus::Loading, |_| Ok(()))?;
+        Ok(Self { store, batch })
+    }
+
+    /// The dataset that it is loaded into.
+    #[must_use]
+    pub fn dataset(&self) -> &str {
+        self.batch.dataset()
+    }
+
+    /// Begins to take a file of this name; one of the same name that is there is replaced when the
+    /// new one is whole.
+    ///
+    /// # Errors
+    /// The file can't be made.
+    pub fn begin_file(&self, name: &str) -> Result<IncomingFile> {
+        let folder = self.store.layout().incoming_batch(&self.batch.id);
+        fs::create_dir_all(&folder).map_err(io(&folder))?;
+        let path = file_path(&folder, name);
+        let part = folder.join(format!("{}.part", new_id()));
+        let file = File::create_new(&part).map_err(io(&part))?;
+        Ok(IncomingFile {
+            name: name.to_owned(),
+            part,
+            path,
+            file,
+            length: 0,
+        })
+    }
+
+    /// Makes a whole file part of the batch.
+    ///
+    /// # Errors
+    /// The file can't be synced; the batch was ended meanwhile.
+    pub fn finish_file(&self, file: IncomingFile) -> Result<()> {
+        file.file.sync_all().map_err(io(&file.part))?;
+        let loading = BatchStatus::Loading;
+        move_to(self.store, &self.batch.id, loading, loading, |batch| {
+            fs::rename(&file.part, &file.path).map_err(io(&file.path))?;
+            batch.files.retain(|known| known.name != file.name);
+            batch.files.push(BatchFile {
+                name: file.name.clone(),
+                length: file.length,
+                rows: None,
+                digest: None,
+            });
+            batch.files.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+/// Ends the taking of files: the batch waits to be loaded. Does nothing where that was said before,
+/// whatever has become of the batch since: senders repeat it when its answer gets lost.
+///
+/// # Errors
+/// There is no such batch, or it was given up.
+pub fn complete_incoming(store: &Store, id: &str) -> Result<()> {
+    end(store, id, BatchStatus::Staged, |batch| {
+        batch.completed.is_some()
+    })
+}
+
+/// Gives a batch up, with its files. Does nothing where that was said before.
+///
+/// # Errors
+/// There is no such batch, or it was completed.
+pub fn abort_incoming(store: &Store, id: &str) -> Result<()> {
+    end(store, id, BatchStatus::Aborted, |batch| {
+        batch.status == BatchStatus::Aborted
+    })?;
+    remove_files(store, id);
+    Ok(())
+}
+
+fn end(
+    store: &Store,
+    id: &str,
+    to: BatchStatus,
+    is_said: impl FnOnce(&Batch) -> bool,
+) -> Result<()> {
+    let ended = move_to(store, id, BatchStatus::Loading, to, |batch| {
+        batch.completed = (to == BatchStatus::Staged).then(|| Timestamp::now().millis());
+        Ok(())
+    });
+    match ended {
+        Err(error) if error.kind() == ErrorKind::Conflict => match store.catalog().batch(id)? {
+            Some(batch) if is_said(&batch) => Ok(()),
+            _ => Err(error),
+        },
+        ended => ended.map(|_| ()),
+    }
+}
+
+/// A file on its way into a batch.
+pub struct IncomingFile {
+    name: String,
+    part: PathBuf,
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl IncomingFile {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(io(&self.part))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Drop for IncomingFile {
+    fn drop(&mut self) {
+        // Gone where the file is whole; else its sender broke off.
+        let _ = fs::remove_file(&self.part);
+    }
+}

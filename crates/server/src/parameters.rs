@@ -1,0 +1,94 @@
+//! Which parameters a query may have: those that the API's description has for its operation. One that
+//! nobody asks for would look as if it were obeyed.
+
+use std::collections::HashMap;
+
+use axum::extract::MatchedPath;
+use axum::http::Method;
+use axum::http::request::Parts;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
+use xdm::nearest;
+
+use crate::problem::{Answer, Problem};
+
+/// Clients of the platform put their own limit behind the one of the link that they follow.
+const REPEATED: &str = "limit";
+
+/// The names of each operation's query parameters.
+pub(crate) struct Parameters(HashMap<(Method, String), Vec<String>>);
+
+impl Parameters {
+    pub(crate) fn of(api: &OpenApi) -> Self {
+        let mut known = HashMap::new();
+        for (path, item) in &api.paths.paths {
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::HEAD, &item.head),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    known.insert((method, path.clone()), names(operation));
+                }
+            }
+        }
+        Self(known)
+    }
+
+    /// Checks the query of a request.
+    ///
+    /// # Errors
+    /// A parameter that its operation does not know, or that says two things.
+    pub(crate) fn check(&self, parts: &Parts) -> Answer<()> {
+        let Some(path) = parts.extensions.get::<MatchedPath>() else {
+            return Ok(());
+        };
+        let of = |method: &Method| self.0.get(&(method.clone(), path.as_str().to_owned()));
+        // What a GET answers, a HEAD does, too.
+        let known = of(&parts.method).or_else(|| of(&Method::GET));
+        let known = known.map_or(&[][..], Vec::as_slice);
+        let query = parts.uri.query().unwrap_or_default();
+        let mut said = HashMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = value.trim().to_owned();
+            if value.is_empty() {
+                continue;
+            }
+            if !known.iter().any(|known| *known == name) {
+                return Err(unknown(&name, known));
+            }
+            let first = said.entry(name.clone()).or_insert_with(|| value.clone());
+            if *first != value && name != REPEATED {
+                return Err(Problem::bad_request(format!(
+                    "{name}: found {first:?} and {value:?}; allowed is one value"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn names(operation: &Operation) -> Vec<String> {
+    let parameters = operation.parameters.iter().flatten();
+    let in_query = parameters.filter_map(|parameter| match parameter {
+        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter),
+        _ => None,
+    });
+    in_query.map(|parameter| parameter.name.clone()).collect()
+}
+
+fn unknown(name: &str, known: &[String]) -> Problem {
+    let near = match nearest(name, known.iter().map(String::as_str)).first() {
+        Some(near) => format!("; did you mean {near:?}?"),
+        None => String::new(),
+    };
+    let known = match known {
+        [] => "there are none here".to_owned(),
+        known => format!("known are {}", known.join(", ")),
+    };
+    Problem::bad_request(format!("unknown query parameter {name:?}{near} ({known})"))
+}
