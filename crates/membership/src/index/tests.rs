@@ -158,13 +158,17 @@ fn tables_that_are_no_index_are_refused() {
 
 #[test]
 fn a_column_that_is_no_map_of_maps_of_objects_is_refused() {
-    for ty in [
-        FieldType::String,
-        testing::map(FieldType::String),
-        testing::map(testing::list(FieldType::String)),
-        testing::map(testing::map(FieldType::String)),
+    let text = FieldType::String;
+    for (ty, value) in [
+        (text.clone(), json!("a")),
+        (testing::map(text.clone()), json!({"a": "b"})),
+        (
+            testing::map(testing::list(text.clone())),
+            json!({"a": ["b"]}),
+        ),
+        (testing::map(testing::map(text)), json!({"a": {"b": "c"}})),
     ] {
-        let column = testing::array(&ty, &[json!(null)]);
+        let column = testing::array(&ty, &[value]);
         assert!(
             MembershipIndex::from_columns(&[column]).is_err(),
             "{:?}",
