@@ -73,6 +73,7 @@ fn exports(criterion: &mut Criterion) {
                             out: out.path(),
                             load: LoadOptions::default(),
                             max_rows_per_file: None,
+                            max_identities: None,
                         };
                         export_folder(&source, &options, &Arc::default()).expect("done")
                     })

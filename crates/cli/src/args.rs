@@ -118,6 +118,9 @@ pub struct RunArgs {
     /// Begin a new file of a batch after this many rows
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_rows_per_file: Option<usize>,
+    /// Leave out profiles of more identities than this, by the identity graph of the merge policy
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_identities: Option<u32>,
     #[command(flatten)]
     pub loading: LoadArgs,
 }

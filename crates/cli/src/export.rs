@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use profile_export::jobs::{
-    FinishedJob, FolderExport, JobTime, RunOptions, export_folder, run_request,
+    FinishedJob, FolderExport, JobTime, LargeProfiles, RunOptions, export_folder, run_request,
 };
 use profile_export::platform::{Error, check_out};
 use profile_export::request::ExportRequest;
@@ -30,6 +30,7 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
             let options = RunOptions {
                 out: out.clone(),
                 max_rows_per_file: run.max_rows_per_file,
+                max_identities: run.max_identities,
                 ..RunOptions::default()
             };
             let watch = Watch::start(arguments, 0);
@@ -43,6 +44,7 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
                 out,
                 load: load_options(&run.loading),
                 max_rows_per_file: run.max_rows_per_file,
+                max_identities: run.max_identities,
             };
             let exported = export_folder(&source, &options, &watch.progress);
             drop(watch);
@@ -98,6 +100,9 @@ fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
         }
     }
     let metrics = &finished.job.metrics;
+    if let Some(large) = &metrics.large_profiles {
+        lines.push(large_profiles(large));
+    }
     let took = |step: Option<&JobTime>| step.and_then(|step| step.total_time_in_ms).unwrap_or(0);
     let whole = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     lines.push(format!(
@@ -110,4 +115,25 @@ fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
         took(metrics.acp_dataset_write_time.as_ref()),
     ));
     lines
+}
+
+/// That profiles have very many identities, which is mostly a mistake in the data.
+fn large_profiles(large: &LargeProfiles) -> String {
+    let mut line = format!(
+        "{} profiles have more than 50 identities",
+        count(large.profiles)
+    );
+    if let Some(largest) = large.largest.first() {
+        line.push_str(&format!(
+            ", that of {}:{} has {}",
+            largest.namespace,
+            largest.id,
+            count(largest.identities.into())
+        ));
+    }
+    match large.left_out {
+        0 => line.push_str("; --max-identities leaves such out"),
+        n => line.push_str(&format!("; {} profiles are left out", count(n))),
+    }
+    line
 }

@@ -117,8 +117,8 @@ pub mod jobs {
     pub use ::platform::{
         CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch, JobDestination,
         JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
-        JobTime, RunOptions, cancel_job, create_job, export_folder, get_job, job_progress,
-        list_jobs, run_job, run_request, sweep,
+        JobTime, LargeProfile, LargeProfiles, RunOptions, cancel_job, create_job, export_folder,
+        get_job, job_progress, list_jobs, run_job, run_request, sweep,
     };
     pub use catalog::JobStatus;
 }

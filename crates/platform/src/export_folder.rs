@@ -28,6 +28,8 @@ pub struct FolderExport<'a> {
     pub load: LoadOptions,
     /// Rows after which a batch's next file begins.
     pub max_rows_per_file: Option<usize>,
+    /// Profiles of more identities are left out, where the merge policy has an identity graph.
+    pub max_identities: Option<u32>,
 }
 
 /// Loads a source folder into a temporary store, exports from it, and throws it away.
@@ -51,6 +53,7 @@ pub fn export_folder(
     let run = RunOptions {
         out: Some(out.to_owned()),
         max_rows_per_file: options.max_rows_per_file,
+        max_identities: options.max_identities,
         ..RunOptions::default()
     };
     let finished = run_request(&store, request, &run, progress)?;

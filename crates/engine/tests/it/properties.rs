@@ -120,6 +120,7 @@ fn check(case: &Case) {
         out: &scratch.folder.path().join("out"),
         load: LoadOptions::default(),
         max_rows_per_file: None,
+        max_identities: None,
     };
     let exported = export_folder(&source, &options, &Arc::default());
     let found: Vec<Vec<String>> = batches(&exported.unwrap().1)

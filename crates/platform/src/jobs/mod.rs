@@ -14,7 +14,10 @@ pub use create::create_job;
 pub(crate) use create::ensure_target;
 pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
-pub use object::{Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobTime};
+pub use object::{
+    Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobTime, LargeProfile,
+    LargeProfiles,
+};
 pub(crate) use run::what_it_said;
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request};
 pub use staging::sweep;

@@ -130,6 +130,33 @@ pub struct JobMetrics {
     /// Rows by segment, where there is a batch for each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exported_profile_by_segment_counter: Option<BTreeMap<String, u64>>,
+    /// Profiles of more than 50 identities, where the merge policy has an identity graph and there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large_profiles: Option<LargeProfiles>,
+}
+
+/// Profiles of so many identities that one device, test account or default value may have made one of many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LargeProfiles {
+    /// How many there are.
+    pub profiles: u64,
+    /// How many profiles were left out for having more identities than the job takes.
+    pub left_out: u64,
+    /// The largest, at the most ten.
+    pub largest: Vec<LargeProfile>,
+}
+
+/// A profile of many identities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LargeProfile {
+    /// The namespace of one of its primary identities.
+    pub namespace: String,
+    /// The id of that.
+    pub id: String,
+    /// How many identities it has.
+    pub identities: u32,
 }
 
 /// When a step began and ended: milliseconds since 1970.

@@ -30,6 +30,8 @@ pub struct RunOptions {
     pub out: Option<PathBuf>,
     /// Rows after which a batch's next file begins.
     pub max_rows_per_file: Option<usize>,
+    /// Profiles of more identities are left out, where the merge policy has an identity graph.
+    pub max_identities: Option<u32>,
     /// How Parquet files are written; their metadata is the job's.
     pub writer: WriterOptions,
 }
@@ -200,7 +202,10 @@ impl<'a> RunningJob<'a> {
         let request: ExportRequest = record.request.read().map_err(in_row)?;
         let policy: MergePolicy = record.policy.read().map_err(in_row)?;
         let snapshot = store.snapshot(Some(record.generation))?;
-        let plan = Plan::new(&request, policy, &UnionSchemas::from(&snapshot))?;
+        let plan = Plan {
+            max_identities: self.options.max_identities,
+            ..Plan::new(&request, policy, &UnionSchemas::from(&snapshot))?
+        };
         let target = match &self.options.out {
             Some(out) => {
                 self.staging.open_goal(store, &self.job, out)?;
@@ -212,6 +217,7 @@ impl<'a> RunningJob<'a> {
         let export = Export::new(&snapshot, &plan)?
             .with_dictionaries()
             .with_progress(Arc::clone(self.progress));
+        self.tell_large_profiles(export.graph_report());
         let mut staged: Vec<(String, StagedBatch, BatchCounts)> = Vec::new();
         let ids = self.job.batch_ids().into_iter();
         for (number, (id, batch)) in ids.zip(export.batches()).enumerate() {

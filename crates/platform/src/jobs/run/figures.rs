@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use catalog::{Batch, BatchFile, BatchMetrics, BatchStatus};
-use export::BatchCounts;
+use export::{BatchCounts, GraphReport};
 use writer::FileInfo;
 
-use super::super::object::JobTime;
+use super::super::object::{JobTime, LargeProfile, LargeProfiles};
 use super::{ExportedBatch, RunningJob};
 use crate::memory::peak_memory;
 
@@ -30,6 +30,22 @@ impl RunningJob<'_> {
                 let segments = segments.iter().map(|segment| segment.segment_id.clone());
                 segments.zip(profiles).collect::<BTreeMap<_, _>>()
             });
+    }
+
+    /// Puts what stands out in the identity graph into the job object.
+    pub(super) fn tell_large_profiles(&mut self, report: Option<&GraphReport>) {
+        let stands_out = |report: &&GraphReport| report.large > 0 || report.left_out > 0;
+        self.job.metrics.large_profiles = report.filter(stands_out).map(|report| LargeProfiles {
+            profiles: report.large,
+            left_out: report.left_out,
+            largest: (report.largest.iter())
+                .map(|one| LargeProfile {
+                    namespace: one.namespace.clone(),
+                    id: one.id.clone(),
+                    identities: one.identities,
+                })
+                .collect(),
+        });
     }
 
     /// A batch as the catalog keeps it.
