@@ -14,12 +14,12 @@ use crate::program::program;
 /// Set to kill at hundreds of moments instead of tens.
 const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
 
+pub fn is_deep() -> bool {
+    std::env::var_os(DEEP).is_some()
+}
+
 pub fn moments() -> u64 {
-    if std::env::var_os(DEEP).is_some() {
-        120
-    } else {
-        10
-    }
+    if is_deep() { 120 } else { 10 }
 }
 
 /// Runs a command and kills it after a while that grows from nothing to its whole life.

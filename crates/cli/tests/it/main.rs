@@ -1,15 +1,31 @@
 //! The program as its users meet it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+// The library before libc is Linux's way.
+#[cfg(target_os = "linux")]
+mod by_number;
+#[cfg(target_os = "linux")]
+mod crowd;
+mod determinism;
 mod faults;
+#[cfg(target_os = "linux")]
+mod ground;
 mod inputs;
 mod lives;
 mod out;
 mod program;
 mod readers;
 mod rights;
+#[cfg(target_os = "linux")]
+mod served;
 mod serving;
+#[cfg(target_os = "linux")]
+mod shim;
+#[cfg(target_os = "linux")]
+mod steps;
 mod streams;
+#[cfg(target_os = "linux")]
+mod syncs;
 mod unwritable;
 mod waits;
 mod walk;

@@ -1,0 +1,94 @@
+//! The operations that meet faults.
+
+use std::process::Command;
+
+use crate::ground::{Ground, VISITS};
+
+/// Something that the program is asked to do, all or nothing.
+pub struct Operation {
+    pub name: &'static str,
+    /// The program's arguments; `BATCH` is the ID of the batch that is there.
+    pub arguments: &'static [&'static str],
+    pub again: Again,
+    /// Whether it sweeps the runs that are part of no store.
+    pub changes_runs: bool,
+}
+
+/// What becomes of it where it is asked for once more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It is done, and what is seen is the same.
+    Same,
+    /// It is done once more: there is a further batch.
+    Adds,
+    /// It is refused: there is nothing left to do it to.
+    Refused,
+}
+
+pub const LOAD: Operation = Operation {
+    name: "load",
+    arguments: &["ingest", "--dataset", "crm", "more.ndjson"],
+    again: Again::Same,
+    changes_runs: true,
+};
+
+pub const FIRST_LOAD: Operation = Operation {
+    name: "first load",
+    arguments: &["ingest", "--from", "source"],
+    again: Again::Same,
+    changes_runs: true,
+};
+
+pub const RUN: Operation = Operation {
+    name: "run",
+    arguments: &["run", "request.json"],
+    again: Again::Adds,
+    changes_runs: false,
+};
+
+pub const RUN_OUT: Operation = Operation {
+    name: "run --out",
+    arguments: &["run", "request.json", "--out", "out"],
+    again: Again::Adds,
+    changes_runs: false,
+};
+
+pub const RUN_FROM: Operation = Operation {
+    name: "run --from",
+    arguments: &["run", "request.json", "--from", "source", "--out", "out"],
+    again: Again::Adds,
+    changes_runs: false,
+};
+
+pub const COMPACT: Operation = Operation {
+    name: "compact",
+    arguments: &["store", "compact"],
+    again: Again::Same,
+    changes_runs: true,
+};
+
+pub const DELETE_DATASET: Operation = Operation {
+    name: "datasets delete",
+    arguments: &["datasets", "delete", VISITS],
+    again: Again::Refused,
+    changes_runs: false,
+};
+
+pub const DELETE_BATCH: Operation = Operation {
+    name: "batches delete",
+    arguments: &["batches", "delete", "BATCH"],
+    again: Again::Refused,
+    changes_runs: false,
+};
+
+impl Operation {
+    /// The program about to do it on this ground.
+    pub fn command(&self, ground: &Ground) -> Command {
+        let real = self.arguments.iter().map(|argument| match *argument {
+            "BATCH" => ground.batches().remove(0),
+            other => other.to_owned(),
+        });
+        let real: Vec<String> = real.collect();
+        ground.command(&real.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,216 @@
+//! The order of writes, syncs, renames and commits: no test that leaves the power on can see what a sync
+//! that is missing would lose.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::by_number::calls_of;
+use crate::by_number::operations::{
+    COMPACT, DELETE_BATCH, FIRST_LOAD, LOAD, Operation, RUN, RUN_FROM, RUN_OUT,
+};
+use crate::ground::{CRM, Ground, shared};
+use crate::served::Served;
+use crate::shim::{self, Call, Class};
+
+const NOTHING: [PathBuf; 0] = [];
+const JOURNAL: &str = "store/catalog.sqlite-wal";
+
+/// Where in the log the last commit is written.
+fn last_commit(calls: &[Call]) -> usize {
+    let is_frame = |call: &Call| call.class == Class::Write && call.path == Path::new(JOURNAL);
+    calls.iter().rposition(is_frame).expect("a commit")
+}
+
+/// What of all that was written or made in `folder` is not on the disk when the log is as far as `end`:
+/// files whose last write no sync came after, folders that were not synced after a name was made in them.
+fn not_on_the_disk(calls: &[Call], folder: &str, end: usize) -> Vec<PathBuf> {
+    let mut dirty: BTreeMap<PathBuf, bool> = BTreeMap::new();
+    let mut known: Vec<PathBuf> = Vec::new();
+    for call in calls.iter().take(end).filter(|call| !call.failed) {
+        let path = call.path.clone();
+        let parent = path.parent().unwrap_or(Path::new("")).to_owned();
+        match (call.class, &call.to) {
+            (Class::Write | Class::Truncate, _) => {
+                if !known.contains(&path) {
+                    known.push(path.clone());
+                    dirty.insert(parent, true);
+                }
+                dirty.insert(path, true);
+            }
+            (Class::Mkdir, _) => {
+                dirty.insert(parent, true);
+                dirty.insert(path, true);
+            }
+            (Class::Sync, _) => {
+                dirty.insert(path, false);
+            }
+            (Class::Unlink, _) => {
+                dirty.retain(|known, _| !known.starts_with(&path));
+            }
+            (Class::Rename, Some(to)) => {
+                let moved = std::mem::take(&mut dirty).into_iter().map(|(known, is)| {
+                    let rest = known.strip_prefix(&path).map(Path::to_owned);
+                    match rest {
+                        Ok(rest) if rest.as_os_str().is_empty() => (to.clone(), is),
+                        Ok(rest) => (to.join(rest), is),
+                        Err(_) => (known, is),
+                    }
+                });
+                dirty = moved.collect();
+                dirty.insert(to.parent().unwrap_or(Path::new("")).to_owned(), true);
+            }
+            (Class::Rename | Class::Open | Class::Stat, _) => {}
+        }
+    }
+    let dirty = dirty
+        .into_iter()
+        .filter(|(_, is)| *is)
+        .map(|(path, _)| path);
+    dirty.filter(|path| path.starts_with(folder)).collect()
+}
+
+/// The calls of an operation that was done on a copy of the common ground.
+fn calls(operation: &Operation) -> Vec<Call> {
+    calls_of(operation, &shared().copy())
+}
+
+/// Whether the last commit before `end` was synced by then.
+fn is_committed(calls: &[Call], end: usize) -> bool {
+    let journal: Vec<&Call> = calls
+        .iter()
+        .take(end)
+        .filter(|call| call.path == Path::new(JOURNAL) && !call.failed)
+        .collect();
+    journal.last().is_some_and(|call| call.class == Class::Sync)
+}
+
+fn first_unlink(calls: &[Call], folder: &str) -> usize {
+    let is_it = |call: &Call| call.class == Class::Unlink && call.path.starts_with(folder);
+    calls.iter().position(is_it).expect("a deletion")
+}
+
+#[test]
+fn runs_are_on_the_disk_before_the_commit_that_names_them() {
+    for operation in [LOAD, COMPACT] {
+        let calls = calls(&operation);
+        let missing = not_on_the_disk(&calls, "store/runs", last_commit(&calls));
+        assert_eq!(missing, NOTHING, "{}", operation.name);
+        assert!(
+            calls
+                .iter()
+                .any(|call| { call.class == Class::Write && call.path.starts_with("store/runs") })
+        );
+    }
+    let ground = shared().copy();
+    fs::remove_dir_all(ground.path("store")).unwrap();
+    let calls = calls_of(&FIRST_LOAD, &ground);
+    let missing = not_on_the_disk(&calls, "store/runs", last_commit(&calls));
+    assert_eq!(missing, NOTHING, "a first load");
+}
+
+#[test]
+fn batches_are_on_the_disk_before_they_are_visible_and_before_the_commit_that_names_them() {
+    for (operation, folder) in [(RUN, "store/batches"), (RUN_OUT, "out"), (RUN_FROM, "out")] {
+        let calls = calls(&operation);
+        let is_published = |call: &Call| call.to.as_ref().is_some_and(|to| to.starts_with(folder));
+        let published = calls.iter().position(is_published).expect("a rename");
+        let staged = calls[published].path.to_str().unwrap();
+        let missing = not_on_the_disk(&calls, staged, published);
+        assert_eq!(missing, NOTHING, "{}", operation.name);
+        if operation.name == RUN_FROM.name {
+            // Its store is thrown away, so the rename is all there is, and what makes it last.
+            let synced = calls[published..]
+                .iter()
+                .any(|call| call.class == Class::Sync && call.path == Path::new(folder));
+            assert!(synced, "{}", operation.name);
+            continue;
+        }
+        let mut missing = not_on_the_disk(&calls, folder, last_commit(&calls));
+        // Hidden ones go with the job.
+        missing.retain(|path| !path.to_string_lossy().contains("/."));
+        assert_eq!(missing, NOTHING, "{}", operation.name);
+    }
+}
+
+#[test]
+fn a_commit_is_on_the_disk_before_anything_follows_from_it() {
+    // The old runs go after a compaction, a batch's files after its deletion.
+    for (operation, folder) in [(COMPACT, "store/runs"), (DELETE_BATCH, "store/batches")] {
+        let calls = calls(&operation);
+        let deleted = first_unlink(&calls, folder);
+        assert!(is_committed(&calls, deleted), "{}", operation.name);
+    }
+    // A job lets go of its lock when it has succeeded.
+    let calls = calls(&RUN);
+    let is_lock = |call: &Call| {
+        call.class == Class::Unlink && call.path.extension().is_some_and(|end| end == "lock")
+    };
+    let released = calls.iter().rposition(is_lock).expect("a lock");
+    assert!(is_committed(&calls, released));
+}
+
+/// The calls of a server that takes a batch and loads it.
+fn calls_of_an_import() -> Vec<Call> {
+    let ground: Ground = shared().copy();
+    let log = ground.path("calls.log");
+    let mut command = ground.command(&["serve"]);
+    shim::watch(&mut command, ground.root(), None, Some(&log));
+    let server = Served::start(&mut command).unwrap();
+    let records = fs::read(ground.path("more.ndjson")).unwrap();
+    let batch = server.send_batch(CRM, &records).unwrap().unwrap();
+    let end = server.batch_end(&batch, Duration::from_secs(20)).unwrap();
+    assert_eq!(end.as_deref(), Some("success"));
+    assert!(server.stop().success());
+    shim::calls(&log)
+}
+
+fn upload(calls: &[Call]) -> usize {
+    let is_upload =
+        |call: &Call| call.class == Class::Rename && call.path.starts_with("store/incoming");
+    calls.iter().position(is_upload).expect("an upload")
+}
+
+#[test]
+fn an_upload_is_on_the_disk_before_the_batch_has_it() {
+    let calls = calls_of_an_import();
+    let taken = upload(&calls);
+    let part = calls[taken].path.to_str().unwrap();
+    assert_eq!(not_on_the_disk(&calls, part, taken), NOTHING);
+    // And the batch is told as loaded before its files go.
+    let deleted = calls[taken..]
+        .iter()
+        .position(|call| call.class == Class::Unlink && call.path.starts_with("store/incoming"))
+        .expect("a deletion");
+    assert!(is_committed(&calls, taken + deleted));
+}
+
+/// Should be none: the power may go after the upload was told as taken, and the batch then has a file
+/// that is not there. Whoever syncs the folders empties the list.
+#[test]
+fn the_names_of_uploads_are_not_synced_today() {
+    let calls = calls_of_an_import();
+    let taken = upload(&calls);
+    let batch = calls[taken].path.parent().unwrap().to_owned();
+    let is_frame = |call: &Call| call.class == Class::Write && call.path == Path::new(JOURNAL);
+    let commit = calls[taken..].iter().position(is_frame).expect("a commit");
+    let missing = not_on_the_disk(&calls, "store/incoming", taken + commit);
+    assert_eq!(missing, [PathBuf::from("store/incoming"), batch]);
+}
+
+#[test]
+fn a_new_store_is_on_the_disk_with_its_first_load() {
+    let ground = shared().copy();
+    fs::remove_dir_all(ground.path("store")).unwrap();
+    let calls = calls_of(&FIRST_LOAD, &ground);
+    assert!(!not_on_the_disk(&calls, "", calls.len()).contains(&PathBuf::new()));
+}
+
+/// Should be none: after a power cut there may be no `--out` where there was none before. Whoever syncs the
+/// folder that it lies in turns this round.
+#[test]
+fn the_name_of_a_new_target_is_not_synced_today() {
+    let calls = calls(&RUN_OUT);
+    assert!(not_on_the_disk(&calls, "", calls.len()).contains(&PathBuf::new()));
+}
