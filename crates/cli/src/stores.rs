@@ -1,5 +1,6 @@
 //! Which store, and whose part of it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use profile_export::store::{Scope, Store};
@@ -10,14 +11,18 @@ use crate::message::tell;
 
 /// Opens a store that must exist.
 pub fn open(arguments: &Arguments, folder: &Path) -> Result<Store, Failure> {
-    if !folder.join("catalog.sqlite").is_file() {
-        return Err(Failure::usage(format!(
+    let catalog = folder.join("catalog.sqlite");
+    match catalog.metadata() {
+        Ok(found) if found.is_file() => open_or_make(arguments, folder),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(Failure::failed(format!("{}: {error}", catalog.display())))
+        }
+        _ => Err(Failure::usage(format!(
             "{}: no store; make one with: profile-export ingest --store {} --from DIR",
             folder.display(),
             folder.display()
-        )));
+        ))),
     }
-    open_or_make(arguments, folder)
 }
 
 /// Opens a store, making it where it is missing.

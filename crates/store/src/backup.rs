@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use catalog::{Catalog, Scope};
+use catalog::{Catalog, Kind, Scope};
 
 use crate::Store;
 use crate::error::{AtPath, Result, StoreError};
@@ -63,11 +63,14 @@ impl Store {
     /// # Errors
     /// There is no such dataset; the catalog or its copies can't be written.
     pub fn delete_dataset(&self, id: &str) -> Result<()> {
-        self.catalog().delete_dataset(id)?;
-        let folder = self.layout().backups();
-        for old in copies(&folder)? {
+        if self.catalog().dataset(id)?.is_none() {
+            return Err(catalog::Error::not_found(Kind::Dataset, id).into());
+        }
+        // Before: what is told as deleted is deleted everywhere, and what is not is whole.
+        for old in copies(&self.layout().backups())? {
             remove_file(&old)?;
         }
+        self.catalog().delete_dataset(id)?;
         self.back_up();
         Ok(())
     }

@@ -83,6 +83,12 @@ impl Served {
         Ok(batch[id]["status"].as_str().map(str::to_owned))
     }
 
+    /// Whether a batch has failed since servers broke off at work on it.
+    pub fn broke_off(&self, id: &str) -> io::Result<bool> {
+        let (_, batch) = self.ask("GET", &format!("{BATCHES}/{id}"), b"")?;
+        Ok(batch[id]["errors"][0]["code"] == "PE-0010")
+    }
+
     /// How a batch ends, where it does so in time.
     pub fn batch_end(&self, id: &str, limit: Duration) -> io::Result<Option<String>> {
         let start = Instant::now();

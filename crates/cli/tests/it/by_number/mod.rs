@@ -93,7 +93,6 @@ fn broken(
     let is_killed = !matches!(fault.what, What::Fails(_)) && status.signal() == Some(9);
     let known = known(&Outcome {
         operation,
-        fault,
         code: status.code(),
         said: &said,
         seen: &seen,

@@ -74,6 +74,8 @@ fn settle(ground: &Ground, told: &Told) {
         let end = server.batch_end(batch, Duration::from_secs(30)).unwrap();
         match end.as_deref() {
             Some("success") => told.is(*load, Load::Done),
+            // Servers are killed often here.
+            Some("failed") if server.broke_off(batch).unwrap() => told.is(*load, Load::BrokenOff),
             other => told.problem(format!(
                 "batch {batch} of load {load} was taken, and is {other:?}"
             )),

@@ -17,6 +17,8 @@ pub enum Load {
     Going,
     /// Its dataset was told as deleted.
     Gone,
+    /// Its batch was told as failed: two servers were killed at work on it.
+    BrokenOff,
 }
 
 /// The words of all processes.
@@ -64,7 +66,7 @@ impl Told {
             let then = before.get(&load).copied().unwrap_or(Load::Unknown);
             let expected: &[usize] = match (then, now) {
                 (Load::Done, Load::Done) => &[RECORDS],
-                (Load::Gone, _) => &[0],
+                (Load::Gone | Load::BrokenOff, _) => &[0],
                 _ => &[0, RECORDS],
             };
             if !expected.contains(&found) {
