@@ -83,15 +83,10 @@ impl ColumnBuilder {
             self.append_nulls(1);
             return Ok(());
         }
-        let kind = match (kind, &self.values) {
-            (Kind::Decimal(decimal), ColumnValues::Text(_, form)) if form.is_declared() => {
-                Kind::Decimal(decimal)
-            }
-            (Kind::Decimal(decimal), ColumnValues::Integer { ty, .. }) => {
-                number(*decimal, is_fixed(ty))?
-            }
-            (Kind::Decimal(decimal), _) => number(*decimal, false)?,
-            (kind, _) => kind,
+        // JSON has none of these.
+        let kind = match kind {
+            Kind::Decimal(_) | Kind::DateTime(_) | Kind::Date(_) => self.prepare_for(kind)?,
+            kind => kind,
         };
         if matches!(self.values, ColumnValues::Unknown) {
             self.values = ColumnValues::new(&first_type(kind)?, self.len(), &self.kept);
@@ -99,7 +94,6 @@ impl ColumnBuilder {
                 object.set_top(top);
             }
         }
-        self.make_moments_of_text(kind)?;
         let row = self.len();
         self.nulls.append_non_null();
         let conflict = |expected: &str| {
@@ -188,22 +182,27 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// Where a date or date-time comes to texts that all are such, makes that of them.
-    fn make_moments_of_text(&mut self, kind: Kind<'_>) -> Result<(), RecordError> {
-        let ColumnValues::Text(text, form) = &self.values else {
-            return Ok(());
-        };
-        self.values = match kind {
-            Kind::DateTime(_) if form.are_date_times() => {
+    /// A decimal becomes the number that it is, unless its text is wanted; a date or date-time that comes to texts
+    /// which all are such makes that of them.
+    #[inline(never)]
+    fn prepare_for<'a>(&mut self, kind: Kind<'a>) -> Result<Kind<'a>, RecordError> {
+        let rows = self.len();
+        match (kind, &self.values) {
+            (Kind::Decimal(decimal), ColumnValues::Integer { ty, .. }) => {
+                return number(*decimal, is_fixed(ty));
+            }
+            (Kind::Decimal(_), ColumnValues::Text(_, form)) if form.is_declared() => {}
+            (Kind::Decimal(decimal), _) => return number(*decimal, false),
+            (Kind::DateTime(_), ColumnValues::Text(text, form)) if form.are_date_times() => {
                 let micros = |text: &str| Timestamp::parse(text).map(Timestamp::micros);
-                ColumnValues::DateTime(text.parsed(self.len(), micros)?)
+                self.values = ColumnValues::DateTime(text.parsed(rows, micros)?);
             }
-            Kind::Date(_) if form.are_dates() => {
-                ColumnValues::Date(text.parsed(self.len(), parse_date)?)
+            (Kind::Date(_), ColumnValues::Text(text, form)) if form.are_dates() => {
+                self.values = ColumnValues::Date(text.parsed(rows, parse_date)?);
             }
-            _ => return Ok(()),
-        };
-        Ok(())
+            _ => {}
+        }
+        Ok(kind)
     }
 
     pub(crate) fn field_type(&self) -> FieldType {

@@ -72,7 +72,7 @@ pub(crate) fn read_documents(
         if let Some((line, at)) = splitter.begun
             && splitter.text.len() - at > options.max_line
         {
-            return Err(too_long(name, line, options.max_line));
+            return Err(refused((line, too_long(options.max_line))));
         }
         if n == 0 {
             splitter.finish().map_err(refused)?;

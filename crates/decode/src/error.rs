@@ -33,6 +33,17 @@ pub enum Error {
         /// The field and what is wrong with it.
         problem: String,
     },
+    /// A line that is too long, the first behind the last chunk of its input, or of all. Its number is not known
+    /// where it was met, see [`Error::at_line`]: to count lines there would cost as much as to find them later.
+    #[error("{file}: {problem}")]
+    LongLine {
+        /// The file as it was named.
+        file: String,
+        /// Whether no chunk of its input came before it.
+        starts_input: bool,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A dataset's description is wrong.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -50,6 +61,26 @@ pub enum Error {
     /// The work was asked to stop.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl Error {
+    /// The error with the number of its line, where it is one behind the chunks that were handed over, of which
+    /// `next_line` is the line behind the last.
+    #[must_use]
+    pub fn at_line(self, next_line: u64) -> Self {
+        match self {
+            Self::LongLine {
+                file,
+                starts_input,
+                problem,
+            } => Self::BadRecord {
+                file,
+                line: if starts_input { 1 } else { next_line },
+                problem,
+            },
+            other => other,
+        }
+    }
 }
 
 /// A result of this crate.

@@ -14,7 +14,6 @@ pub(crate) fn read_lines(
     sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let mut starts_input = true;
-    let mut lines = 0;
     let mut carried: Vec<u8> = Vec::new();
     // To read nothing would be the end.
     let step = options.chunk_bytes.max(1);
@@ -38,10 +37,6 @@ pub(crate) fn read_lines(
             carried.extend_from_slice(&bytes[end..]);
             bytes.truncate(end);
         }
-        lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-        if carried.len() > options.max_line {
-            return Err(too_long(name, lines + 1, options.max_line));
-        }
         if !bytes.is_empty() {
             let chunk = InputChunk {
                 file: name.clone(),
@@ -53,20 +48,23 @@ pub(crate) fn read_lines(
             }
             starts_input = false;
         }
+        if carried.len() > options.max_line {
+            return Err(Error::LongLine {
+                file: name.to_string(),
+                starts_input,
+                problem: too_long(options.max_line),
+            });
+        }
         if n == 0 {
             return Ok(());
         }
     }
 }
 
-/// The error of a line, or a document that begins there, which is too long.
-pub(crate) fn too_long(name: &str, line: u64, max: usize) -> Error {
-    Error::BadRecord {
-        file: name.to_owned(),
-        line,
-        problem: format!(
-            "longer than {} MiB; a record is an object a line, and --max-line allows longer ones",
-            max >> 20
-        ),
-    }
+/// What is wrong with a line, or a document, that is too long.
+pub(crate) fn too_long(max: usize) -> String {
+    format!(
+        "longer than {} MiB; a record is an object a line, and --max-line allows longer ones",
+        max >> 20
+    )
 }

@@ -22,10 +22,17 @@ impl TextForm {
     /// Takes note of another value.
     #[inline]
     pub(crate) fn note(&mut self, text: &str) {
-        if let Self::Undeclared { date_times, dates } = self {
-            *date_times = *date_times && Timestamp::parse(text).is_some();
-            *dates = *dates && parse_date(text).is_some();
+        if let Self::Undeclared { date_times, dates } = self
+            && (*date_times || *dates)
+        {
+            Self::look(text, date_times, dates);
         }
+    }
+
+    #[inline(never)]
+    fn look(text: &str, date_times: &mut bool, dates: &mut bool) {
+        *date_times = *date_times && Timestamp::parse(text).is_some();
+        *dates = *dates && parse_date(text).is_some();
     }
 
     pub(crate) fn is_declared(self) -> bool {

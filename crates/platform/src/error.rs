@@ -260,7 +260,7 @@ fn of_decode(error: &decode::Error) -> ErrorKind {
     match error {
         decode::Error::Io { .. } => ErrorKind::Io,
         decode::Error::Input { .. } => ErrorKind::BadInput,
-        decode::Error::BadRecord { .. } => ErrorKind::BadRecord,
+        decode::Error::BadRecord { .. } | decode::Error::LongLine { .. } => ErrorKind::BadRecord,
         decode::Error::Dataset(_) | decode::Error::TypeConflict { .. } => ErrorKind::InvalidDataset,
         decode::Error::Cancelled => ErrorKind::Cancelled,
         _ => ErrorKind::Internal,

@@ -233,9 +233,23 @@ impl ChunkDecoder<'_> {
             }
             // As many as keep all threads busy are waited for; more only if they are there.
             let few = rayon::current_num_threads();
-            let chunks: Vec<InputChunk> = (receiver.iter().take(few))
-                .chain(receiver.try_iter().take(window - few))
-                .collect::<decode::Result<_>>()?;
+            let received =
+                (receiver.iter().take(few)).chain(receiver.try_iter().take(window - few));
+            let (mut chunks, mut error) = (Vec::new(), None);
+            for chunk in received {
+                match chunk {
+                    Ok(chunk) => chunks.push(chunk),
+                    Err(reason) => {
+                        error = Some(reason);
+                        break;
+                    }
+                }
+            }
+            if let Some(error) = error {
+                // What came before it may have an earlier error.
+                self.take_in(&chunks)?;
+                return Err(error.at_line(self.next_line).into());
+            }
             if chunks.is_empty() {
                 break true;
             }
