@@ -59,10 +59,11 @@ pub use error::{Error, Result};
 pub use identify::IdentifiedRows;
 pub use input::Input;
 pub use object_builder::MOST_FIELDS;
-pub use parse::{BadRecord, Decoded, RecordSpans, decode, fields_of};
+pub use parse::{BadRecord, Decoded, RecordSpans, decode};
 pub use progress::{Progress, Snapshot as ProgressSnapshot};
 pub use spec::RecordSpec;
 pub use stream::{JsonForm, ReadOptions, read_chunks};
+pub use types::fields_of;
 pub use value::RecordError;
 
 /// Whether two texts, mostly short, are the same: short ones are compared without a call.

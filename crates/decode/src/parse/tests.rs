@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, Time64MicrosecondArray};
+use xdm::{Class, Dataset, FieldType, Timestamp};
+
+use super::*;
+
+fn spec() -> RecordSpec {
+    let mut dataset = Dataset::new("0000000000000000000000a1", "crm", Class::Profile);
+    dataset.primary_identity = Some("k=Email".to_owned());
+    let union = Class::Profile.standard_fields();
+    RecordSpec::new(&dataset, &union, Timestamp::now()).expect("a description")
+}
+
+fn decoded(columns: Vec<(&str, ArrayRef)>, spec: &RecordSpec) -> crate::Result<Decoded> {
+    let batch = RecordBatch::try_from_iter(columns).expect("a batch");
+    let chunk = InputChunk::of_batch("crm", batch);
+    decode(&RecordSpans::new(&chunk), spec, &spec.types, 0)
+}
+
+#[test]
+fn columns_leave_their_types_where_a_record_is_good() {
+    let spec = spec();
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![None, Some(1)]));
+    let names = |names: Vec<Option<&str>>| Arc::new(StringArray::from(names)) as ArrayRef;
+    let columns = |keys| vec![("k", names(keys)), ("v", Arc::clone(&numbers))];
+    let one_is_good = decoded(columns(vec![Some("a"), None]), &spec).expect("decoded");
+    assert_eq!(one_is_good.bad.len(), 1);
+    assert!(matches!(
+        one_is_good.types.get("v"),
+        Some(FieldType::Long { .. })
+    ));
+    let all_are_bad = decoded(columns(vec![None, None]), &spec).expect("decoded");
+    assert_eq!(all_are_bad.bad.len(), 2);
+    assert_eq!(all_are_bad.types, spec.types);
+}
+
+#[test]
+fn a_column_that_no_field_holds_is_an_error_of_the_whole_input() {
+    let times: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![1]));
+    let keys: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+    let error = decoded(vec![("k", keys), ("t", times)], &spec())
+        .err()
+        .expect("an error");
+    assert!(matches!(error, crate::Error::Input { .. }));
+    assert!(
+        error
+            .to_string()
+            .starts_with("crm: column t has the type Time64(µs)"),
+        "{error}"
+    );
+}
+
+fn decoded_lines(lines: &[&str]) -> Decoded {
+    let mut dataset = Dataset::new("5b020a27e7040801dedba61a", "crm", Class::Profile);
+    dataset.primary_identity = Some("id=ID".to_owned());
+    let union = Class::Profile.standard_fields();
+    let spec = RecordSpec::new(&dataset, &union, Timestamp::default()).expect("a dataset");
+    let chunk = InputChunk::of_lines("records", lines.join("\n").into_bytes());
+    decode(&RecordSpans::new(&chunk), &spec, &spec.types, 0).expect("few records")
+}
+
+fn only_error(line: &str) -> String {
+    let bad = decoded_lines(&[line]).bad;
+    let [bad] = bad.as_slice() else {
+        panic!("{line} is not bad");
+    };
+    bad.error.to_string()
+}
+
+#[test]
+fn what_a_field_means_does_not_depend_on_bad_records_or_on_later_ones() {
+    let good = [
+        r#"{"id":"a","segments":[{"segmentID":{"_id":"s"}}]}"#,
+        r#"{"id":"b","segments":["own"]}"#,
+        r#"{"id":"c"}"#,
+    ];
+    let alone = decoded_lines(&good);
+    assert_eq!(alone.rows.keys.len(), 3);
+    for bad in ["{", r#"{"id":null}"#] {
+        let [a, b, c] = good;
+        let beside = decoded_lines(&[a, b, bad, c]);
+        let lines: Vec<u64> = beside.bad.iter().map(|bad| bad.line).collect();
+        assert_eq!(lines, [3]);
+        assert_eq!(beside.rows.records, alone.rows.records);
+        assert_eq!(beside.types, alone.types);
+    }
+}
+
+#[test]
+fn a_repo_that_is_null_has_no_other_part() {
+    for line in [
+        r#"{"id":"a","_repo":null,"repo:path":"x"}"#,
+        r#"{"id":"a","repo:path":"x","_repo":null}"#,
+    ] {
+        assert_eq!(only_error(line), "_repo: appears twice in one object");
+    }
+}
+
+#[test]
+fn a_membership_keeps_what_is_called_segment_id_further_inside() {
+    let decoded = decoded_lines(&[
+        r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"more":{"segmentID":"t"}}]}"#,
+    ]);
+    let FieldType::Map(of_namespace) = decoded.types.get("segmentMembership").expect("a map")
+    else {
+        panic!("memberships are a map");
+    };
+    let FieldType::Map(of_segment) = &**of_namespace else {
+        panic!("memberships are a map of maps");
+    };
+    let FieldType::Object(membership) = &**of_segment else {
+        panic!("a membership is an object");
+    };
+    assert_eq!(membership.get("segmentID"), None);
+    let text = FieldType::Text {
+        date_times: false,
+        dates: false,
+    };
+    let inner: Fields = [("segmentID".to_owned(), text)].into_iter().collect();
+    assert_eq!(membership.get("more"), Some(&FieldType::Object(inner)));
+}
+
+#[test]
+fn a_membership_names_one_segment() {
+    let error =
+        only_error(r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"segmentID":{"_id":"t"}}]}"#);
+    assert_eq!(error, "segmentID: appears twice in one object");
+}
