@@ -4,13 +4,10 @@
 
 use std::collections::HashSet;
 
-use xdm::{Spelling, spelling};
+use xdm::{SEGMENT_NAMESPACE, Spelling, spelling};
 
 use crate::column_builder::{ColumnBuilder, ColumnValues};
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
-
-/// The namespace of an entry that names none: the platform's own segments.
-const OWN_NAMESPACE: &str = "ups";
 
 /// What a top-level field is, by its name and its value alone: what a record means does not depend on
 /// other records.
@@ -100,7 +97,7 @@ pub(crate) fn append<'a, V: Value<'a>>(
         };
         let id = text(Some(segment), "_id")?.ok_or_else(no_id)?;
         let namespace = field(segment, "namespace")?;
-        let code = text(namespace, "code")?.unwrap_or(OWN_NAMESPACE);
+        let code = text(namespace, "code")?.unwrap_or(SEGMENT_NAMESPACE);
         let at = match namespaces
             .iter()
             .position(|(known, _)| known.eq_ignore_ascii_case(code))

@@ -14,9 +14,11 @@ use crate::stop::Stop;
 
 mod lookup;
 mod namespaces;
+mod own_namespace;
 
 use lookup::Lookup;
 use namespaces::{NamespaceGroups, NoCase};
+use own_namespace::spelled_alike;
 
 #[derive(Clone, Copy)]
 pub(crate) enum UnionKind {
@@ -183,7 +185,7 @@ fn segment_membership(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> 
     )?;
     map_array(
         column,
-        namespaces.interleave(&key_rows)?,
+        spelled_alike(namespaces.interleave(&key_rows)?),
         values,
         outer_maps,
     )

@@ -101,6 +101,9 @@ pub fn identity_map() -> FieldType {
     FieldType::Map(Box::new(FieldType::List(Box::new(FieldType::Object(item)))))
 }
 
+/// The namespace of the platform's own segments, as the platform spells it.
+pub const SEGMENT_NAMESPACE: &str = "ups";
+
 /// The type of `segmentMembership`: `map<namespace, map<segment, membership>>`.
 #[must_use]
 pub fn segment_membership() -> FieldType {

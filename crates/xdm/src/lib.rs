@@ -26,7 +26,7 @@ pub mod testing;
 mod time;
 mod types;
 
-pub use class::{Class, identity_map, segment_membership, standard_child};
+pub use class::{Class, SEGMENT_NAMESPACE, identity_map, segment_membership, standard_child};
 pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
 pub use identity::{Identity, PersonKey, digest128, is_identity};
 pub use nearest::nearest;

@@ -20,6 +20,10 @@ fn a_wish_to_cancel_that_comes_before_the_commit_counts() {
     catalog.delete_batch(&finished.batches[0].id).unwrap();
 
     let connection = Connection::open(scratch.store.layout().catalog()).unwrap();
+    // It keeps the digests of the catalog's rows, by a function that only the program has.
+    connection
+        .execute_batch("DROP TRIGGER jobs_changed")
+        .unwrap();
     let begin = "UPDATE jobs SET status = 'PROCESSING' WHERE id = ?1";
     connection.execute(begin, [job.id]).unwrap();
     catalog.request_cancel(job.id).unwrap();

@@ -52,7 +52,7 @@ fn run_again(store: &Store) {
                 .join("part-00000.parquet");
             assert_eq!(
                 sorted(found),
-                sorted(readback::rows(&then)),
+                sorted(spelled_as_now(readback::rows(&then))),
                 "job {}",
                 job.id
             );
@@ -60,6 +60,20 @@ fn run_again(store: &Store) {
         again += 1;
     }
     assert_eq!(again, 5);
+}
+
+/// Rows of before the platform's own namespace of segments had one spelling.
+fn spelled_as_now(mut rows: Vec<Value>) -> Vec<Value> {
+    for row in &mut rows {
+        if let Some(map) = row
+            .get_mut("segmentMembership")
+            .and_then(Value::as_object_mut)
+            && let Some(segments) = map.remove("UPS")
+        {
+            map.insert("ups".to_owned(), segments);
+        }
+    }
+    rows
 }
 
 #[test]
@@ -79,7 +93,10 @@ fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
     // A job that waits reads the store as of its creation, records that were replaced since too.
     let waits = run_job(&store, 1, &RunOptions::default(), &Arc::default()).unwrap();
     let then: Vec<Value> = readback::rows(&frozen().join("v1/job-1.parquet"));
-    assert_eq!(sorted(batches(&waits).remove(0)), sorted(then));
+    assert_eq!(
+        sorted(batches(&waits).remove(0)),
+        sorted(spelled_as_now(then))
+    );
 
     run_again(&store);
     let compacted = store.compact().unwrap();

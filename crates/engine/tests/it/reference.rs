@@ -391,7 +391,11 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
     if let Some(map) = segment_map {
         row["segmentMembership"] = map
             .into_iter()
-            .map(|(k, v)| (k, v.into_iter().collect::<Value>()))
+            .map(|(k, v)| {
+                let is_own = k.eq_ignore_ascii_case("ups");
+                let key = if is_own { "ups".to_owned() } else { k };
+                (key, v.into_iter().collect::<Value>())
+            })
             .collect();
     }
 }
