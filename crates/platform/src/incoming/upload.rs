@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use catalog::{Batch, BatchFile, BatchStatus, new_id};
-use store::Store;
+use store::{Store, StoreError};
 use xdm::Timestamp;
 
 use super::{file_path, io, move_to, remove_files};
@@ -62,6 +62,10 @@ impl<'a> Incoming<'a> {
         let loading = BatchStatus::Loading;
         move_to(self.store, &self.batch.id, loading, loading, |batch| {
             fs::rename(&file.part, &file.path).map_err(io(&file.path))?;
+            let layout = self.store.layout();
+            for folder in [layout.incoming_batch(&self.batch.id), layout.incoming()] {
+                run::sync_folder(&folder).map_err(StoreError::from)?;
+            }
             batch.files.retain(|known| known.name != file.name);
             batch.files.push(BatchFile {
                 name: file.name.clone(),
