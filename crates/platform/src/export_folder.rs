@@ -7,7 +7,7 @@ use std::sync::Arc;
 use catalog::new_id;
 use decode::Progress;
 use export::ExportRequest;
-use store::{FileLock, LoadOptions, LoadReport, Scope, Store, StoreError};
+use store::{FileLock, LoadOptions, LoadReport, Scope, Store, StoreError, make_folder};
 use xdm::{Class, FieldPath};
 
 use crate::address::check_out;
@@ -43,7 +43,7 @@ pub fn export_folder(
 ) -> Result<(LoadReport, FinishedJob)> {
     let (out, request) = (options.out, options.request);
     check_out(out, None)?;
-    fs::create_dir_all(out).map_err(StoreError::io(out))?;
+    make_folder(out)?;
     sweep_goal(out);
     let temporary = Temporary::create_in(out)?;
     let store = Store::open_temporary(&temporary.folder, Scope::default())?;

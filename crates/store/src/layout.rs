@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{AtPath, Result};
+use crate::publish::make_folder;
 
 /// Where everything in a store's folder is.
 ///
@@ -129,14 +130,12 @@ impl Layout {
 
     /// Makes the folders that are missing.
     pub(crate) fn create(&self, durable: bool) -> Result<()> {
-        let is_new = durable && !self.root.exists();
         for folder in [self.runs(), self.batches(), self.staging(), self.incoming()] {
-            fs::create_dir_all(&folder).at(&folder)?;
-        }
-        if is_new {
-            let parent = self.root.parent().filter(|p| !p.as_os_str().is_empty());
-            run::sync_folder(&self.root)?;
-            run::sync_folder(parent.unwrap_or(Path::new(".")))?;
+            if durable {
+                make_folder(&folder)?;
+            } else {
+                fs::create_dir_all(&folder).at(&folder)?;
+            }
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -22,6 +22,21 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     file.persist(path).map_err(|e| e.error).at(path)?;
     if durable {
         File::open(folder).and_then(|f| f.sync_all()).at(folder)?;
+    }
+    Ok(())
+}
+
+/// Makes a folder with those above it; the names of new ones are on the disk when it returns.
+///
+/// # Errors
+/// A folder can't be made or synced.
+pub fn make_folder(path: &Path) -> Result<()> {
+    let above = path.ancestors().filter(|p| !p.as_os_str().is_empty());
+    let missing: Vec<&Path> = above.take_while(|p| !p.exists()).collect();
+    fs::create_dir_all(path).at(path)?;
+    for made in missing {
+        let parent = made.parent().filter(|p| !p.as_os_str().is_empty());
+        run::sync_folder(parent.unwrap_or(Path::new(".")))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use catalog::new_id;
 use run::sync_folder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::{FileLock, Layout, Scope, Store, StoreError, remove_folder, sweep_folder};
+use store::{FileLock, Layout, Scope, Store, StoreError, make_folder, remove_folder, sweep_folder};
 use xdm::Dataset;
 
 use crate::error::{Error, Result};
@@ -47,7 +47,7 @@ pub(super) struct Goal {
 impl Goal {
     /// Gives the hidden folder its name, and says in `note` where it will be.
     pub(super) fn plan(out: &Path, note: &Path) -> Result<Self> {
-        fs::create_dir_all(out).map_err(StoreError::io(out))?;
+        make_folder(out)?;
         let goal = fs::canonicalize(out).map_err(StoreError::io(out))?;
         let hidden = goal.join(format!("{PREFIX}{}", new_id()));
         write_synced(note, &hidden)?;
