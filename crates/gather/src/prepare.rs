@@ -30,11 +30,13 @@ impl Column {
         sources: &[Option<ArrayRef>],
         parents: &[Option<NullBuffer>],
     ) -> Result<Self, ArrowError> {
-        // A source of nulls alone is like one without the field: what comes out depends on values, and not
-        // on what types were known when the source was made.
+        // Text of nulls alone is like none: its dictionary would add a value that no row has, and whether the
+        // source has such a column depends on what types were known when it was made.
+        let is_text = |ty: &DataType| matches!(ty, DataType::Utf8 | DataType::Dictionary(..));
         let has_values = |source: &ArrayRef| match source.data_type() {
             DataType::Null => false,
-            _ => source.is_empty() || source.logical_null_count() < source.len(),
+            ty if is_text(ty) && is_text(target) => source.logical_null_count() < source.len(),
+            _ => true,
         };
         let with_values: Vec<Option<ArrayRef>>;
         let sources = if sources.iter().flatten().all(has_values) {

@@ -88,7 +88,7 @@ fn memberships_are_united_by_namespace_and_segment_and_the_best_entry_stands() {
     ];
     let expected = [
         json!({
-            "UPS": {"b": {"status": "exited"}, "a": {"status": "existing"}},
+            "ups": {"b": {"status": "exited"}, "a": {"status": "existing"}},
             "aam": {"b": {"status": null}},
         }),
         json!({"ups": {"c": {"status": "exited"}}}),
