@@ -8,6 +8,7 @@ mod by_number;
 mod crowd;
 mod determinism;
 mod faults;
+mod first;
 #[cfg(target_os = "linux")]
 mod ground;
 mod inputs;
