@@ -14,6 +14,26 @@ use serde::de::{
 /// A deserializer that takes objects for objects alone.
 pub(crate) struct Strict<D>(pub(crate) D);
 
+/// Hands the methods of a deserializer, with their arguments before the visitor, to a macro.
+macro_rules! every_method_but_struct {
+    ($then:ident) => {
+        $then! {
+            deserialize_any() deserialize_bool() deserialize_char() deserialize_str()
+            deserialize_string() deserialize_bytes() deserialize_byte_buf() deserialize_option()
+            deserialize_unit() deserialize_seq() deserialize_map() deserialize_identifier()
+            deserialize_ignored_any()
+            deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+            deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+            deserialize_f32() deserialize_f64()
+            deserialize_unit_struct(name: &'static str)
+            deserialize_newtype_struct(name: &'static str)
+            deserialize_tuple(len: usize)
+            deserialize_tuple_struct(name: &'static str, len: usize)
+            deserialize_enum(name: &'static str, variants: &'static [&'static str])
+        }
+    };
+}
+
 macro_rules! forward {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(
@@ -29,20 +49,7 @@ macro_rules! forward {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     type Error = D::Error;
 
-    forward! {
-        deserialize_any() deserialize_bool() deserialize_char() deserialize_str()
-        deserialize_string() deserialize_bytes() deserialize_byte_buf() deserialize_option()
-        deserialize_unit() deserialize_seq() deserialize_map() deserialize_identifier()
-        deserialize_ignored_any()
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
-        deserialize_f32() deserialize_f64()
-        deserialize_unit_struct(name: &'static str)
-        deserialize_newtype_struct(name: &'static str)
-        deserialize_tuple(len: usize)
-        deserialize_tuple_struct(name: &'static str, len: usize)
-        deserialize_enum(name: &'static str, variants: &'static [&'static str])
-    }
+    every_method_but_struct!(forward);
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
@@ -265,20 +272,9 @@ macro_rules! forward_names {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Name<'_, D> {
     type Error = D::Error;
 
+    every_method_but_struct!(forward_names);
     forward_names! {
-        deserialize_any() deserialize_bool() deserialize_char() deserialize_str()
-        deserialize_string() deserialize_bytes() deserialize_byte_buf() deserialize_option()
-        deserialize_unit() deserialize_seq() deserialize_map() deserialize_identifier()
-        deserialize_ignored_any()
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
-        deserialize_f32() deserialize_f64()
-        deserialize_unit_struct(name: &'static str)
-        deserialize_newtype_struct(name: &'static str)
-        deserialize_tuple(len: usize)
-        deserialize_tuple_struct(name: &'static str, len: usize)
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
-        deserialize_enum(name: &'static str, variants: &'static [&'static str])
     }
 }
 

@@ -34,11 +34,11 @@ impl Store {
     /// The records are in the store already: where there is no room for a copy, there is none of this change.
     pub(crate) fn back_up(&self) {
         if self.is_durable() {
-            let _ = self.try_back_up(KEPT);
+            let _ = self.try_back_up();
         }
     }
 
-    fn try_back_up(&self, kept: usize) -> Result<()> {
+    fn try_back_up(&self) -> Result<()> {
         let folder = self.layout().backups();
         fs::create_dir_all(&folder).at(&folder)?;
         let path = folder.join(format!(
@@ -51,7 +51,7 @@ impl Store {
         let file = File::open(&unfinished).at(&unfinished)?;
         file.sync_all().at(&unfinished)?;
         fs::rename(&unfinished, &path).at(&path)?;
-        for old in copies(&folder)?.iter().skip(kept) {
+        for old in copies(&folder)?.iter().skip(KEPT) {
             remove_file(old)?;
         }
         Ok(())

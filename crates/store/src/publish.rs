@@ -1,4 +1,4 @@
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     }
     file.persist(path).map_err(|e| e.error).at(path)?;
     if durable {
-        File::open(folder).and_then(|f| f.sync_all()).at(folder)?;
+        run::sync_folder(folder)?;
     }
     Ok(())
 }

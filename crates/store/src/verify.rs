@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -55,10 +54,7 @@ impl Store {
             .filter_map(|file| verify_file(&folder.join(&file.name), file))
             .collect();
         // It may have been deleted meanwhile.
-        let still = || -> Result<HashSet<String>> {
-            Ok(self.catalog().all_batch_ids()?.into_iter().collect())
-        };
-        if !problems.is_empty() && still()?.contains(&batch.id) {
+        if !problems.is_empty() && self.catalog().all_batch_ids()?.contains(&batch.id) {
             found.problems.extend(problems);
         }
         Ok(())
