@@ -325,7 +325,7 @@ def measure(people, threads, rounds, base):
             add(f"W5 ({work})", "duckdb", duck(threads, sql_of(work, from_json, source, duck_out)))
         answers_agree(work, batches(text, out / "ours"), duck_out)
     json_bytes = sum(f.stat().st_size for f in source.glob("*/records.ndjson"))
-    store_bytes = sum(f.stat().st_size for f in store.glob("runs/*/*.arrow"))
+    store_bytes = sum(f.stat().st_size for f in store.glob("runs/*/*"))
     return times, memory, sizes, store_bytes / json_bytes
 
 

@@ -96,7 +96,12 @@ fn stages(criterion: &mut Criterion) {
     }
     group.finish();
 
-    let indexes: Vec<Option<&MembershipIndex>> = runs.iter().map(|run| run.members()).collect();
+    let indexes = |filter: &MembershipFilter| -> Vec<Option<MembershipIndex>> {
+        let indexes = (runs.iter())
+            .map(|run| run.members(|namespace, id| filter.looks_at(namespace, id)))
+            .collect::<Result<_, _>>();
+        indexes.expect("the memberships")
+    };
     let segment = |ns: &str, id: &str, status| SegmentFilter {
         id: id.to_owned(),
         namespace: Some(ns.to_owned()),
@@ -118,7 +123,7 @@ fn stages(criterion: &mut Criterion) {
     for (shape, filter) in [("two-segments", two), ("any-segment", window)] {
         group.bench_function(format!("{shape}/1"), |bencher| {
             bencher.iter(|| {
-                let matches = filter.scan(&indexes);
+                let matches = filter.scan(indexes(&filter));
                 groups
                     .iter()
                     .filter(|fragments| matches.takes(fragments))

@@ -12,7 +12,8 @@ use xdm::{Class, Fields};
 use crate::contents::Contents;
 use crate::sample::{Sample, events, fragments};
 
-const PAGE: u32 = 1 << 16;
+/// No more bytes are cut or copied at once.
+const LONGEST: u32 = 1 << 16;
 
 /// What happens to a run.
 #[derive(Arbitrary, Debug)]
@@ -74,13 +75,13 @@ enum Edit {
 struct Original {
     class: Class,
     types: Fields,
-    /// Names and bytes, seals too.
+    /// Names and bytes.
     files: Vec<(String, Vec<u8>)>,
     catalog: Vec<u8>,
     right: Contents,
 }
 
-/// Runs with one page a file, and some with several.
+/// Small runs, and some with more blocks.
 static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
     let [profiles, events_] = Sample::small();
     let large = [
@@ -132,7 +133,7 @@ fn place(bytes: &[u8], at: u32) -> usize {
 
 fn stretch(bytes: &[u8], at: u32, length: u32) -> std::ops::Range<usize> {
     let start = place(bytes, at);
-    start..(start + length as usize % PAGE as usize).min(bytes.len())
+    start..(start + length as usize % LONGEST as usize).min(bytes.len())
 }
 
 impl Edit {
@@ -230,18 +231,18 @@ impl Change {
         }
     }
 
-    /// Changes bytes of pages that opening does not look at: it looks at the beginning and the end.
+    /// Changes bytes of the records, which come first: opening looks at what is behind them.
     fn change_later(&self, folder: &TempDir) {
         if self.later.is_empty() {
             return;
         }
-        let path = folder.path().join("records.arrow");
+        let path = folder.path().join("run.pack");
         let file = OpenOptions::new()
             .write(true)
             .open(path)
             .expect("it is open");
         let length = file.metadata().expect("its length").len() as u32;
-        let unseen = PAGE..(length / PAGE).saturating_sub(1) * PAGE;
+        let unseen = 8..length / 3;
         for (at, byte) in self.later.iter().filter(|_| !unseen.is_empty()) {
             let at = unseen.start + at % (unseen.end - unseen.start);
             file.write_all_at(&[*byte], at.into()).expect("room");

@@ -1,6 +1,6 @@
-"""Reads exports and a store's runs with pyarrow and DuckDB and checks types and values.
+"""Reads exports with pyarrow and DuckDB and checks types and values.
 
-Usage: read_back.py EXPORTS RUNS
+Usage: read_back.py EXPORTS
 """
 import datetime
 import glob
@@ -8,10 +8,9 @@ import sys
 
 import duckdb
 import pyarrow as pa
-import pyarrow.ipc
 import pyarrow.parquet as pq
 
-exports, runs = sys.argv[1:]
+[exports] = sys.argv[1:]
 
 
 def files(name):
@@ -91,11 +90,4 @@ assert kinds == {"crm-901": (True, True, None), "crm-902": (False, True, []),
 keys = duckdb.sql(f"SELECT DISTINCT unnest(map_keys(identityMap)) FROM read_parquet('{path}')").fetchall()
 assert {k for (k,) in keys} <= {"Email", "email"}, keys
 
-# The store's own files are an open format.
-opened = 0
-for path in glob.glob(f"{runs}/*/*.arrow"):
-    table = pa.ipc.open_file(path).read_all()
-    table.validate(full=True)
-    opened += 1
-assert opened >= 12, opened
-print(f"{opened} run files and all exports read back")
+print("all exports read back")

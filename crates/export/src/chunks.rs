@@ -12,7 +12,7 @@ use decode::Progress;
 use filter::MembershipMatches;
 
 use crate::counts::BatchCounts;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::people::People;
 use crate::pipeline::{MergedRows, Pipeline};
 
@@ -27,6 +27,8 @@ pub struct Chunks {
     ahead: VecDeque<Receiver<Made>>,
     taken: usize,
     counts: BatchCounts,
+    /// Why there is not even a first chunk.
+    error: Option<Error>,
     failed: bool,
 }
 
@@ -46,11 +48,14 @@ struct Work {
 impl Chunks {
     pub(crate) fn new(
         pipeline: Arc<Pipeline>,
-        people: People,
-        matches: Option<MembershipMatches>,
+        selected: Result<(People, Option<MembershipMatches>)>,
         plain: Option<SchemaRef>,
         progress: Arc<Progress>,
     ) -> Self {
+        let (people, matches, error) = match selected {
+            Ok((people, matches)) => (people, matches, None),
+            Err(error) => (People::Keys(Vec::new()), None, Some(error)),
+        };
         Self {
             work: Arc::new(Work {
                 pipeline,
@@ -64,6 +69,7 @@ impl Chunks {
             ahead: VecDeque::new(),
             taken: 0,
             counts: BatchCounts::default(),
+            error,
             failed: false,
         }
     }
@@ -113,6 +119,10 @@ impl Iterator for Chunks {
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;
+        }
+        if let Some(error) = self.error.take() {
+            self.failed = true;
+            return Some(Err(error));
         }
         self.begin_more();
         let taken = match self.ahead.pop_front() {

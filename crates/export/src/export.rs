@@ -133,16 +133,24 @@ impl ExportBatch {
     pub fn chunks(&self) -> Chunks {
         let Shared { pipeline, graph } = &*self.export.shared;
         let membership = &pipeline.plan().batches[self.number];
-        let matches: Option<MembershipMatches> =
-            (!membership.is_open()).then(|| membership.scan(&pipeline.sources().indexes()));
-        let people = match (&matches, graph) {
-            (None, None) => People::everybody(pipeline.sources(), self.shard),
-            (None, Some(graph)) => graph.everybody(self.shard),
-            (Some(matches), None) => People::of_keys(pipeline.matching(matches), self.shard),
-            (Some(matches), Some(graph)) => graph.of_keys(&pipeline.matching(matches), self.shard),
+        let matches = match membership.is_open() {
+            true => Ok(None),
+            false => (pipeline.sources().indexes(membership))
+                .map(|indexes| Some(membership.scan(indexes))),
         };
+        let selected = matches.map(|matches: Option<MembershipMatches>| {
+            let people = match (&matches, graph) {
+                (None, None) => People::everybody(pipeline.sources(), self.shard),
+                (None, Some(graph)) => graph.everybody(self.shard),
+                (Some(matches), None) => People::of_keys(pipeline.matching(matches), self.shard),
+                (Some(matches), Some(graph)) => {
+                    graph.of_keys(&pipeline.matching(matches), self.shard)
+                }
+            };
+            (people, matches)
+        });
         let plain = (!self.export.keeps_dictionaries).then(|| self.schema());
         let progress = Arc::clone(&self.export.progress);
-        Chunks::new(Arc::clone(pipeline), people, matches, plain, progress)
+        Chunks::new(Arc::clone(pipeline), selected, plain, progress)
     }
 }

@@ -64,7 +64,7 @@ impl Graph {
         }
         numbers.sort_unstable();
         Ok(Some(Self {
-            report: report(&components, plan.max_identities, sources),
+            report: report(&components, plan.max_identities, sources)?,
             components: Arc::new(components),
             most: plan.max_identities,
             numbers,
@@ -178,7 +178,7 @@ fn components(sources: &Sources) -> Result<Components> {
 }
 
 /// Tells the large components by one of their persons.
-fn report(components: &Components, most: Option<u32>, sources: &Sources) -> GraphReport {
+fn report(components: &Components, most: Option<u32>, sources: &Sources) -> Result<GraphReport> {
     let all = 0..components.len();
     let mut large: Vec<(u32, u32)> = all
         .map(|number| (components.identities(number), number))
@@ -186,26 +186,28 @@ fn report(components: &Components, most: Option<u32>, sources: &Sources) -> Grap
         .collect();
     // The largest first, those of one size by their keys.
     large.sort_unstable_by_key(|(identities, number)| (Reverse(*identities), *number));
-    let named = large
-        .iter()
-        .take(MOST_NAMED)
-        .filter_map(|(identities, number)| {
-            let least = *components.get(*number).first()?;
+    let mut largest = Vec::new();
+    for (identities, number) in large.iter().take(MOST_NAMED) {
+        let least = components.get(*number).first();
+        let found = least.and_then(|least| {
             let mut runs = sources.all.iter().map(|source| &source.run);
-            let (namespace, id) =
-                runs.find_map(|run| run.find(least).map(|person| run.identity(person)))?;
-            Some(LargeComponent {
+            runs.find_map(|run| Some((run, run.find(*least)?)))
+        });
+        if let Some((run, person)) = found {
+            let (namespace, id) = run.identity(person)?;
+            largest.push(LargeComponent {
                 namespace: namespace.to_owned(),
                 id: id.to_owned(),
                 identities: *identities,
-            })
-        });
-    let is_left_out = |number: &u32| most.is_some_and(|most| components.identities(*number) > most);
-    GraphReport {
-        large: large.len() as u64,
-        largest: named.collect(),
-        left_out: (0..components.len()).filter(is_left_out).count() as u64,
+            });
+        }
     }
+    let is_left_out = |number: &u32| most.is_some_and(|most| components.identities(*number) > most);
+    Ok(GraphReport {
+        large: large.len() as u64,
+        largest,
+        left_out: (0..components.len()).filter(is_left_out).count() as u64,
+    })
 }
 
 fn group(persons: &[PersonKey], graph: &mut UnionFind) -> Components {

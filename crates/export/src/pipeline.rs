@@ -114,7 +114,7 @@ impl Pipeline {
         matches: Option<&MembershipMatches>,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<MergedRows> {
-        let selected = self.select(people, matches);
+        let selected = self.select(people, matches)?;
         let fields: Vec<(&str, &Column)> = self
             .profile
             .iter()
@@ -165,7 +165,7 @@ impl Pipeline {
         Ok(MergedRows { rows, counts })
     }
 
-    fn select(&self, people: &PeopleRows, matches: Option<&MembershipMatches>) -> Selected {
+    fn select(&self, people: &PeopleRows, matches: Option<&MembershipMatches>) -> Result<Selected> {
         let mut selected = Selected::default();
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut fragment_start, mut event_start) = (0, 0);
@@ -185,7 +185,7 @@ impl Pipeline {
             if let Some(at) = best {
                 let source = self.sources.of(at);
                 let person = source.run.person_of_row(at.row);
-                *counts.entry(source.run.identity(person).0).or_default() += 1;
+                *counts.entry(source.run.namespace(person)?).or_default() += 1;
             }
             selected
                 .fragments
@@ -205,7 +205,7 @@ impl Pipeline {
             .into_iter()
             .map(|(namespace, count)| (namespace.to_owned(), count))
             .collect();
-        selected
+        Ok(selected)
     }
 
     fn takes(

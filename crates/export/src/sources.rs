@@ -2,6 +2,7 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
+use filter::MembershipFilter;
 use gather::{Column, RowRef};
 use membership::MembershipIndex;
 use merge::{IdentityGraphType, Precedence};
@@ -136,11 +137,19 @@ impl Sources {
         Ok(())
     }
 
-    /// The membership indexes, by source; `None` where a source takes no part.
-    pub(crate) fn indexes(&self) -> Vec<Option<&MembershipIndex>> {
+    /// Who is in the segments that a filter looks at, by source; `None` where a source takes no part.
+    pub(crate) fn indexes(
+        &self,
+        filter: &MembershipFilter,
+    ) -> Result<Vec<Option<MembershipIndex>>> {
         self.all
-            .iter()
-            .map(|source| source.rank.and_then(|_| source.run.members()))
+            .par_iter()
+            .map(|source| match source.rank {
+                Some(_) => Ok(source
+                    .run
+                    .members(|namespace, id| filter.looks_at(namespace, id))?),
+                None => Ok(None),
+            })
             .collect()
     }
 

@@ -24,7 +24,7 @@
 //!     }],
 //!     ..MembershipFilter::default()
 //! };
-//! let matches = filter.scan(&[Some(&index)]);
+//! let matches = filter.scan(vec![Some(index)]);
 //! assert_eq!(matches.candidate_rows(0).collect::<Vec<_>>(), [0]);
 //!
 //! // A profile of both fragments: the better one's membership stands.

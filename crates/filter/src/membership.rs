@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use gather::RowRef;
-use membership::{MembershipIndex, Posting, PostingList, Status};
+use membership::{MembershipIndex, Posting, Status};
 use xdm::Timestamp;
 
 /// One entry of `filter.segments`.
@@ -42,6 +42,16 @@ impl MembershipFilter {
         *self == Self::default()
     }
 
+    /// Whether it looks at a segment, of a namespace in lower case.
+    #[must_use]
+    pub fn looks_at(&self, namespace: &str, id: &str) -> bool {
+        self.segments.is_empty()
+            || self
+                .segments
+                .iter()
+                .any(|wanted| wanted.names(namespace, id))
+    }
+
     fn takes(&self, statuses: &[Status], posting: Posting) -> bool {
         if !statuses.contains(&posting.status) {
             return false;
@@ -57,7 +67,7 @@ impl MembershipFilter {
 
     /// Finds the matching memberships in the indexes of some sources; `None` is a source without.
     #[must_use]
-    pub fn scan(&self, indexes: &[Option<&MembershipIndex>]) -> MembershipMatches {
+    pub fn scan(&self, indexes: Vec<Option<MembershipIndex>>) -> MembershipMatches {
         let any = [SegmentFilter {
             id: String::new(),
             namespace: None,
@@ -75,7 +85,7 @@ impl MembershipFilter {
             for (source, (index, rows)) in indexes.iter().zip(&mut rows).enumerate() {
                 let segments = index.iter().flat_map(|index| index.segments().enumerate());
                 for (place, segment) in segments {
-                    if !self.segments.is_empty() && !wanted.names(&segment) {
+                    if !self.segments.is_empty() && !wanted.names(segment.namespace, segment.id) {
                         continue;
                     }
                     let number = *numbers
@@ -103,19 +113,16 @@ impl MembershipFilter {
         }
         MembershipMatches {
             rows,
-            indexes: indexes.iter().map(|index| index.cloned()).collect(),
+            indexes,
             places,
         }
     }
 }
 
 impl SegmentFilter {
-    fn names(&self, segment: &PostingList<'_>) -> bool {
-        segment.id == self.id
-            && self
-                .namespace
-                .as_ref()
-                .is_none_or(|namespace| segment.namespace.eq_ignore_ascii_case(namespace))
+    fn names(&self, namespace: &str, id: &str) -> bool {
+        let own = self.namespace.as_ref();
+        id == self.id && own.is_none_or(|own| namespace.eq_ignore_ascii_case(own))
     }
 }
 

@@ -27,6 +27,7 @@
 //! ```
 
 mod column;
+mod dictionaries;
 mod kernel;
 mod moments;
 mod prepare;
@@ -34,4 +35,5 @@ mod rows;
 mod text;
 
 pub use column::{Child, Column};
+pub use dictionaries::Dictionaries;
 pub use rows::RowRef;

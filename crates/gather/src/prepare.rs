@@ -8,6 +8,7 @@ use arrow::error::ArrowError;
 use rayon::prelude::*;
 
 use crate::column::{Column, Sources, Validity, Values};
+use crate::dictionaries::Dictionaries;
 use crate::moments;
 use crate::text::Text;
 
@@ -20,7 +21,19 @@ impl Column {
     /// # Errors
     /// A source's type can't become the target's, or the target is no type of ours.
     pub fn new(target: &DataType, sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
-        Self::under(target, sources, &[])
+        Self::with_dictionaries(target, sources, &Dictionaries::default())
+    }
+
+    /// The same, where many columns are made of batches that have the same dictionaries.
+    ///
+    /// # Errors
+    /// As [`Column::new`].
+    pub fn with_dictionaries(
+        target: &DataType,
+        sources: &[Option<ArrayRef>],
+        known: &Dictionaries,
+    ) -> Result<Self, ArrowError> {
+        Self::under(target, sources, &[], known)
     }
 
     /// The same for a field of objects, which are null where `parents` say so, source by source: what
@@ -29,6 +42,7 @@ impl Column {
         target: &DataType,
         sources: &[Option<ArrayRef>],
         parents: &[Option<NullBuffer>],
+        known: &Dictionaries,
     ) -> Result<Self, ArrowError> {
         // Text of nulls alone is like none: its dictionary would add a value that no row has, and whether the
         // source has such a column depends on what types were known when it was made.
@@ -60,7 +74,7 @@ impl Column {
         let values = if sources.iter().all(Option::is_none) {
             missing(target)?
         } else {
-            present(target, sources, &nulls)?
+            present(target, sources, &nulls, known)?
         };
         let validity = std::iter::zip(sources, nulls)
             .map(|(source, nulls)| match (source, nulls) {
@@ -74,6 +88,60 @@ impl Column {
             validity,
             values,
         })
+    }
+}
+
+impl Column {
+    /// The column with type Null wherever no source has a value.
+    #[must_use]
+    pub fn without_missing(self) -> Self {
+        let Self {
+            data_type,
+            validity,
+            values,
+        } = self;
+        let (data_type, values) = match values {
+            Values::Missing => (DataType::Null, Values::Missing),
+            Values::Struct(fields, columns) => {
+                let columns: Vec<Self> = columns.into_iter().map(Self::without_missing).collect();
+                let fields: Fields = std::iter::zip(&fields, &columns)
+                    .map(|(field, column)| renewed(field, column.data_type()))
+                    .collect();
+                (
+                    DataType::Struct(fields.clone()),
+                    Values::Struct(fields, columns),
+                )
+            }
+            Values::List(item, offsets, items) => {
+                let items = items.without_missing();
+                let item = renewed(&item, items.data_type());
+                (
+                    DataType::List(item.clone()),
+                    Values::List(item, offsets, Box::new(items)),
+                )
+            }
+            Values::Map(entries, offsets, columns) => {
+                let (keys, values) = *columns;
+                let values = values.without_missing();
+                let entries = match entries.data_type() {
+                    DataType::Struct(parts) => {
+                        let types = [keys.data_type(), values.data_type()];
+                        let parts = std::iter::zip(parts, types);
+                        let parts = parts.map(|(part, ty)| renewed(part, ty)).collect();
+                        renewed(&entries, &DataType::Struct(parts))
+                    }
+                    _ => entries,
+                };
+                let ty = DataType::Map(entries.clone(), false);
+                (ty, Values::Map(entries, offsets, Box::new((keys, values))))
+            }
+            values => (data_type, values),
+        };
+        Self {
+            data_type,
+            validity,
+            values,
+        }
     }
 }
 
@@ -95,6 +163,7 @@ fn present(
     target: &DataType,
     sources: &[Option<ArrayRef>],
     nulls: &[Option<NullBuffer>],
+    known: &Dictionaries,
 ) -> Result<Values, ArrowError> {
     Ok(match target {
         DataType::Null => Values::Missing,
@@ -114,7 +183,7 @@ fn present(
         DataType::FixedSizeBinary(16) => Values::Bytes16(map(sources, target, |a| {
             a.as_fixed_size_binary_opt().cloned()
         })?),
-        DataType::Utf8 | DataType::Dictionary(..) => Values::Text(Text::new(sources)?),
+        DataType::Utf8 | DataType::Dictionary(..) => Values::Text(Text::new(sources, known)?),
         DataType::Struct(fields) => {
             // Uniting dictionaries takes a while where sources are many.
             let columns = fields
@@ -126,7 +195,7 @@ fn present(
                             .ok_or_else(|| mismatch(a.data_type(), target))?;
                         Ok(source.column_by_name(field.name()).cloned())
                     })?;
-                    Column::under(field.data_type(), &inner, nulls)
+                    Column::under(field.data_type(), &inner, nulls, known)
                 })
                 .collect::<Result<Vec<_>, ArrowError>>()?;
             let fields = fields
@@ -142,7 +211,7 @@ fn present(
                 .iter()
                 .map(|l| l.as_ref().map(|l| l.values().clone()))
                 .collect();
-            let items = Column::new(item.data_type(), &items)?;
+            let items = Column::under(item.data_type(), &items, &[], known)?;
             Values::List(
                 renewed(item, items.data_type()),
                 lists
@@ -165,8 +234,8 @@ fn present(
                     .map(|m| m.as_ref().map(|m| of(m).clone()))
                     .collect()
             };
-            let keys = Column::new(key.data_type(), &part(|m| m.keys()))?;
-            let values = Column::new(value.data_type(), &part(|m| m.values()))?;
+            let keys = Column::under(key.data_type(), &part(|m| m.keys()), &[], known)?;
+            let values = Column::under(value.data_type(), &part(|m| m.values()), &[], known)?;
             let parts = Fields::from(vec![
                 renewed(key, keys.data_type()),
                 renewed(value, values.data_type()),

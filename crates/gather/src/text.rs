@@ -4,12 +4,9 @@ use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, String
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
 
 use crate::RowRef;
-
-/// Dictionaries that together hold more values than this are gathered as plain text.
-const LARGEST_DICTIONARY: usize = 1 << 14;
+use crate::dictionaries::{Dictionaries, same_buffers};
 
 /// Text in several sources, plain or in dictionaries.
 pub(crate) struct Text {
@@ -29,25 +26,55 @@ enum TextSource {
 }
 
 impl Text {
-    pub(crate) fn new(sources: &[Option<ArrayRef>]) -> Result<Self, ArrowError> {
+    pub(crate) fn new(
+        sources: &[Option<ArrayRef>],
+        known: &Dictionaries,
+    ) -> Result<Self, ArrowError> {
         let parts = sources
             .iter()
             .map(|source| source.as_ref().map(Parts::of).transpose())
             .collect::<Result<Vec<_>, _>>()?;
-        let all_dictionaries = !parts
-            .iter()
-            .flatten()
-            .any(|part| matches!(part, Parts::Plain(_)));
-        let mut union = DictionaryUnion {
-            is_wanted: all_dictionaries,
-            ..DictionaryUnion::default()
-        };
+        // Batches of one run share their dictionary.
+        let mut dictionaries: Vec<&StringArray> = Vec::new();
+        let mut all_dictionaries = true;
+        for part in parts.iter().flatten() {
+            match part {
+                Parts::Plain(_) => all_dictionaries = false,
+                Parts::Dictionary(_, values) => {
+                    if !dictionaries
+                        .last()
+                        .is_some_and(|last| same_buffers(last, values))
+                    {
+                        dictionaries.push(values);
+                    }
+                }
+            }
+        }
+        let united = known.united(&dictionaries, all_dictionaries);
+        let mut at = 0;
         let sources = parts
             .into_iter()
-            .map(|part| part.map(|part| union.add(part)))
+            .map(|part| {
+                Some(match part? {
+                    Parts::Plain(text) => TextSource::Plain(text.clone()),
+                    Parts::Dictionary(keys, values) => {
+                        if !dictionaries
+                            .get(at)
+                            .is_some_and(|own| same_buffers(own, values))
+                        {
+                            at += 1;
+                        }
+                        TextSource::Dictionary {
+                            keys: keys.clone(),
+                            values: values.clone(),
+                            remap: united.remaps.get(at).cloned().unwrap_or_default(),
+                        }
+                    }
+                })
+            })
             .collect();
         Ok(Self {
-            united: union.finish(),
+            united: united.values.clone(),
             sources,
         })
     }
@@ -144,72 +171,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Unites dictionaries as sources come in; batches of one file share a dictionary and its remap.
-#[derive(Default)]
-struct DictionaryUnion<'a> {
-    keys: HashMap<&'a str, i32>,
-    values: Vec<&'a str>,
-    last: Option<(&'a StringArray, Arc<Vec<i32>>)>,
-    /// Whether it is of use: not beside plain text, nor when it gets too large.
-    is_wanted: bool,
-}
-
-impl<'a> DictionaryUnion<'a> {
-    fn add(&mut self, source: Parts<'a>) -> TextSource {
-        let (keys, values) = match source {
-            Parts::Plain(text) => return TextSource::Plain(text.clone()),
-            Parts::Dictionary(keys, values) => (keys, values),
-        };
-        let remap = match &self.last {
-            Some((known, remap)) if same_buffers(known, values) => remap.clone(),
-            _ => {
-                let remap = Arc::new(self.remap(values));
-                self.last = Some((values, remap.clone()));
-                remap
-            }
-        };
-        TextSource::Dictionary {
-            keys: keys.clone(),
-            values: values.clone(),
-            remap,
-        }
-    }
-
-    fn remap(&mut self, values: &'a StringArray) -> Vec<i32> {
-        self.is_wanted &= self.values.len() <= LARGEST_DICTIONARY;
-        if !self.is_wanted {
-            return Vec::new();
-        }
-        (0..values.len())
-            .map(|i| {
-                let value = values.value(i);
-                *self.keys.entry(value).or_insert_with(|| {
-                    self.values.push(value);
-                    self.values.len() as i32 - 1
-                })
-            })
-            .collect()
-    }
-
-    fn finish(self) -> Option<Arc<StringArray>> {
-        if !self.is_wanted || self.values.len() > LARGEST_DICTIONARY {
-            return None;
-        }
-        let mut values = self.values;
-        if values.is_empty() {
-            // Keys of null rows still need a value to point at.
-            values.push("");
-        }
-        Some(Arc::new(StringArray::from(values)))
-    }
-}
-
-fn same_buffers(a: &StringArray, b: &StringArray) -> bool {
-    a.len() == b.len()
-        && a.value_data().as_ptr() == b.value_data().as_ptr()
-        && a.value_offsets().as_ptr() == b.value_offsets().as_ptr()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,7 +256,7 @@ mod tests {
         let column = column(&[without()]);
         assert_eq!(texts(&column, &[(0, 1), (0, 0)]), [None, None]);
         // Readers may look up the keys of null rows too.
-        let text = Text::new(&[Some(without())]).expect("text");
+        let text = Text::new(&[Some(without())], &Dictionaries::default()).expect("text");
         assert_eq!(text.united.expect("a dictionary").len(), 1);
     }
 }

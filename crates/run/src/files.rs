@@ -2,12 +2,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::ipc::IpcFile;
+use crate::pack::PackFile;
 use crate::pages::FileChecksum;
 
 /// The newest format of runs, which this program writes; FORMAT.md draws it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The files of a run as the catalog knows them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +29,18 @@ fn first_format() -> u32 {
 }
 
 impl RunFiles {
+    /// Whether this program knows the format.
+    pub(crate) fn check_format(&self, folder: &Path) -> Result<()> {
+        if self.format > FORMAT {
+            return Err(Error::NewerFormat {
+                path: folder.to_owned(),
+                found: self.format,
+                known: FORMAT,
+            });
+        }
+        Ok(())
+    }
+
     /// The length of all files together, in bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
@@ -37,10 +50,16 @@ impl RunFiles {
     /// Checks every byte of every file; returns what is wrong.
     #[must_use]
     pub fn verify(&self, folder: &Path) -> Vec<Error> {
+        if let Err(error) = self.check_format(folder) {
+            return vec![error];
+        }
         self.files
             .iter()
             .filter_map(|file| {
-                let checked = IpcFile::open(folder, file).and_then(|f| f.check_all());
+                let checked = match self.format {
+                    1 => IpcFile::open(folder, file).and_then(|f| f.check_all()),
+                    _ => PackFile::open(folder, file).and_then(|f| f.check_all()),
+                };
                 checked.err()
             })
             .collect()

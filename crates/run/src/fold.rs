@@ -6,11 +6,11 @@ use arrow::datatypes::Field;
 use gather::RowRef;
 use xdm::{Class, Fields};
 
+use crate::RunFiles;
 use crate::error::Result;
 use crate::order::{RunEntry, in_run_order};
 use crate::read::Run;
 use crate::write::{RunRows, Unsynced, write_run};
-use crate::{RunFiles, system};
 
 /// Writes the live records of several runs as one.
 ///
@@ -68,20 +68,17 @@ fn rows_with_person(run: &Run) -> impl Iterator<Item = (usize, u32)> + '_ {
 
 /// The batches of a run with the identity columns that the file keeps apart.
 fn whole_rows(run: &Run) -> Result<Vec<ArrayRef>> {
-    let (namespaces, ids) = run.identity_column();
+    let identities = run.identities()?.columns();
     let mut persons = rows_with_person(run).map(|(person, _)| RowRef::new(0, person as u32));
-    run.whole()?
-        .into_iter()
-        .map(|batch| {
+    (0..run.batch_count())
+        .map(|number| {
+            let batch = run.whole_batch(number)?;
             let rows: Vec<RowRef> = persons.by_ref().take(batch.num_rows()).collect();
             let mut fields = Vec::new();
             let mut arrays = Vec::new();
-            for (name, column) in [(system::NAMESPACE, namespaces), (system::ID, ids)] {
-                fields.push(Arc::new(Field::new(
-                    name,
-                    column.data_type().clone(),
-                    false,
-                )));
+            for (name, column) in identities {
+                let ty = column.data_type().clone();
+                fields.push(Arc::new(Field::new(name, ty, false)));
                 arrays.push(column.interleave(&rows)?);
             }
             fields.extend(batch.schema().fields().iter().cloned());

@@ -1,7 +1,10 @@
 //! Columns of 16-byte keys, sorted.
 
-use arrow::array::{Array, FixedSizeBinaryArray};
+use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::error::ArrowError;
 use xdm::PersonKey;
+
+use crate::read::wrong_table;
 
 /// Sorted digests of event `_id`s.
 pub(crate) struct SortedIds(pub(crate) FixedSizeBinaryArray);
@@ -19,6 +22,13 @@ impl SortedIds {
     pub(crate) fn iter(&self) -> impl Iterator<Item = u128> + '_ {
         (0..self.0.len()).map(|i| key_at(&self.0, i).0)
     }
+}
+
+/// The keys of a table's column.
+pub(crate) fn keys_of(batch: &RecordBatch, name: &str) -> Result<FixedSizeBinaryArray, ArrowError> {
+    let column = batch.column_by_name(name);
+    let keys = column.and_then(|c| c.as_fixed_size_binary_opt());
+    keys.cloned().ok_or_else(wrong_table)
 }
 
 /// The key in a row.

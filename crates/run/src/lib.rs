@@ -1,16 +1,16 @@
 //! Runs: the immutable files of a store.
 //!
-//! A run holds records of one dataset, sorted by person. Its folder has
+//! A run holds records of one dataset, sorted by person, in one packed file of some tables:
 //!
-//! | file | rows | columns |
+//! | table | rows | columns |
 //! |---|---|---|
-//! | `persons.arrow` | one a person, sorted by `person` | `person` (16 bytes), `namespace`, `id`, `firstRecord` |
-//! | `records.arrow` | one a fragment, or one an event sorted by (`timestamp`, `_id`) within a person | `ingestedAt`, `sequence`, `updatedAt`, `links`, `record` |
-//! | `segments.arrow`, `members.arrow` | the membership index (profile runs) | see the crate `membership` |
-//! | `ids.arrow` | the sorted digests of the events' `_id`s (event runs) | `id` (16 bytes) |
+//! | `persons` | one a person, sorted by `person` | `person` (16 bytes), `namespace`, `id`, `firstRecord` |
+//! | `records` | one a fragment, or one an event sorted by (`timestamp`, `_id`) within a person | `ingestedAt`, `sequence`, `updatedAt`, `links`, `record` |
+//! | `segments`, `members` | the membership index (profile runs) | see the crate `membership` |
+//! | `ids` | the sorted digests of the events' `_id`s (event runs) | `id` (16 bytes) |
 //!
-//! All are Arrow IPC files that any Arrow reader opens. Beside each stand the checksums of its pages.
-//! [FORMAT.md](mod@format) draws all of it to the byte.
+//! Each buffer of each batch is compressed, checked and read by itself. [FORMAT.md](mod@format) draws all of
+//! it to the byte; runs of [the first format](mod@first_format) are read as well.
 //!
 //! Decoded rows become a run by a [`RunBuilder`], several runs one by [`fold`]; a [`Snapshot`] is what
 //! readers take.
@@ -22,9 +22,13 @@ mod fold;
 mod ipc;
 mod keys;
 mod map;
+mod members;
 mod order;
+mod pack;
 mod pages;
+mod persons;
 mod read;
+mod records;
 mod snapshot;
 mod system;
 mod write;
@@ -32,6 +36,10 @@ mod write;
 #[cfg(doc)]
 #[doc = include_str!("../FORMAT.md")]
 pub mod format {}
+
+#[cfg(doc)]
+#[doc = include_str!("../FORMAT-1.md")]
+pub mod first_format {}
 
 pub use builder::RunBuilder;
 pub use error::{Error, Result};

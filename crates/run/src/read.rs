@@ -1,22 +1,26 @@
 use std::path::{Path, PathBuf};
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, RecordBatch, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, RecordBatch,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{ArrowNativeType, DataType, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
-use gather::{Column, RowRef};
 use membership::MembershipIndex;
+use rayon::prelude::*;
 use xdm::{Class, PersonKey};
 
 use crate::error::{Error, Result};
 use crate::ipc::IpcFile;
-use crate::keys::{SortedIds, key_at, lower_bound};
+use crate::keys::{SortedIds, keys_of};
 use crate::map::MappedFile;
+use crate::members::Members;
+use crate::pack::PackFile;
 use crate::pages::FileChecksum;
+use crate::persons::{Identities, Persons};
+use crate::records::Records;
 use crate::write::RunTables;
-use crate::{BATCH_ROWS, FORMAT, RunFiles, system};
+use crate::{BATCH_ROWS, RunFiles, system};
 
 /// One run, opened.
 pub struct Run {
@@ -24,30 +28,20 @@ pub struct Run {
     pub dataset: String,
     /// Their class.
     pub class: Class,
-    persons: FixedSizeBinaryArray,
-    namespaces: Column,
-    ids: Column,
-    firsts: UInt64Array,
-    /// The file of the records, which checks what is read; none for a run in memory.
-    records: Option<IpcFile>,
+    persons: Persons,
+    records: Records,
     maps: Vec<(PathBuf, MappedFile)>,
-    batches: Vec<RecordBatch>,
+    batches: usize,
     rows: usize,
-    members: Option<MembershipIndex>,
+    members: Option<Members>,
     event_ids: EventIds,
 }
 
-/// Persons, record batches, segments and members, event IDs.
-type Tables<'a> = (
-    &'a RecordBatch,
-    Vec<RecordBatch>,
-    Option<(RecordBatch, RecordBatch)>,
-    EventIds,
-);
-
-/// Where the digests of a run's event `_id`s are. Only loads ask for them, so exports leave the file be.
+/// Where the digests of a run's event `_id`s are. Only loads ask for them, so exports leave them be.
 enum EventIds {
     None,
+    /// In the packed file of the records.
+    Packed,
     File(PathBuf, FileChecksum),
     Memory(FixedSizeBinaryArray),
 }
@@ -87,13 +81,7 @@ impl Run {
     /// # Errors
     /// A file that is missing or not as the catalog says, a format of a newer program.
     pub fn open(folder: &Path, dataset: &str, class: Class, files: &RunFiles) -> Result<Self> {
-        if files.format > FORMAT {
-            return Err(Error::NewerFormat {
-                path: folder.to_owned(),
-                found: files.format,
-                known: FORMAT,
-            });
-        }
+        files.check_format(folder)?;
         let known = |name: &str| -> Result<&FileChecksum> {
             let known = files.files.iter().find(|file| file.name == name);
             known.ok_or_else(|| Error::Damaged {
@@ -101,6 +89,23 @@ impl Run {
                 problem: "the catalog does not know it".to_owned(),
             })
         };
+        let run = if files.format == 1 {
+            Self::open_first(folder, dataset, class, &known)?
+        } else {
+            Self::open_packed(folder, dataset, class, known(PACKED)?)?
+        };
+        // What was checked is not looked at before long, and there may be many runs.
+        run.release();
+        Ok(run)
+    }
+
+    /// Opens a run of the first format.
+    fn open_first<'a>(
+        folder: &Path,
+        dataset: &str,
+        class: Class,
+        known: &impl Fn(&str) -> Result<&'a FileChecksum>,
+    ) -> Result<Self> {
         let mut maps = Vec::new();
         let mut open = |name: &str| -> Result<IpcFile> {
             let file = IpcFile::open(folder, known(name)?)?;
@@ -109,24 +114,41 @@ impl Run {
         };
         let records = open("records.arrow")?;
         let batches = records.batches()?;
-        let (membership, ids) = match class {
+        let (members, event_ids) = match class {
             Class::Profile => {
                 let segments = open("segments.arrow")?.single_batch()?;
                 let members = open("members.arrow")?.single_batch()?;
-                (Some((segments, members)), EventIds::None)
+                let index = MembershipIndex::from_batches(&segments, &members)?;
+                (Some(Members::Whole(Box::new(index))), EventIds::None)
             }
             Class::Event => {
                 let ids = known("ids.arrow")?.clone();
                 (None, EventIds::File(folder.to_owned(), ids))
             }
         };
-        let persons = open("persons.arrow")?.single_batch()?;
-        let tables = (&persons, batches, membership, ids);
-        let run = Self::from_tables(dataset, class, tables, Some(records))?;
-        let run = Self { maps, ..run };
-        // What was checked is not looked at before long, and there may be many runs.
-        run.release();
-        Ok(run)
+        let persons = Persons::of_table(&open("persons.arrow")?.single_batch()?)?;
+        let records = Records::Mapped(records, batches);
+        let parts = (persons, records, members, event_ids);
+        let run = Self::from_parts(dataset, class, parts)?;
+        Ok(Self { maps, ..run })
+    }
+
+    fn open_packed(
+        folder: &Path,
+        dataset: &str,
+        class: Class,
+        known: &FileChecksum,
+    ) -> Result<Self> {
+        let file = PackFile::open(folder, known)?;
+        let persons = Persons::of_file(&file)?;
+        let (members, event_ids) = match class {
+            Class::Profile => (Some(Members::of_file(&file)?), EventIds::None),
+            Class::Event => (None, EventIds::Packed),
+        };
+        let maps = vec![(file.path().to_owned(), file.map())];
+        let parts = (persons, Records::Packed(file), members, event_ids);
+        let run = Self::from_parts(dataset, class, parts)?;
+        Ok(Self { maps, ..run })
     }
 
     /// A run that is in memory alone.
@@ -135,55 +157,32 @@ impl Run {
             Some(batch) => EventIds::Memory(keys_of(batch, "id")?),
             None => EventIds::None,
         };
-        let parts = (&tables.persons, tables.records, tables.membership, ids);
-        Self::from_tables(dataset, class, parts, None)
+        let persons = Persons::of_table(&tables.persons)?;
+        let records = Records::Memory(tables.records);
+        let members = (tables.membership).map(|index| Members::Whole(Box::new(index)));
+        Self::from_parts(dataset, class, (persons, records, members, ids))
     }
 
-    fn from_tables(
+    fn from_parts(
         dataset: &str,
         class: Class,
-        (persons, batches, membership, ids): Tables<'_>,
-        records: Option<IpcFile>,
+        (mut persons, records, members, event_ids): (Persons, Records, Option<Members>, EventIds),
     ) -> Result<Self> {
-        let text = |name: &str| -> Result<Column> {
-            let column = persons.column_by_name(name).cloned();
-            Ok(Column::new(&DataType::Utf8, &[column])?)
-        };
-        let firsts = persons
-            .column_by_name("firstRecord")
-            .and_then(|c| c.as_primitive_opt::<UInt64Type>())
-            .ok_or_else(wrong_table)?;
-        let rows = batches.iter().map(RecordBatch::num_rows).sum();
-        if !are_full(&batches) {
-            return Err(wrong_table().into());
-        }
-        // Every person has a record, and every record a person.
-        let firsts_fit = match firsts.values().as_ref() {
-            [] => rows == 0,
-            values @ ([first, .., last] | [first @ last]) => {
-                *first == 0
-                    && *last < rows as u64
-                    && values.windows(2).all(|pair| pair.first() < pair.last())
-            }
-        };
-        if !firsts_fit {
+        let batches = records.batch_rows()?;
+        let rows = batches.iter().sum();
+        if !are_full(&batches) || !persons.fit(rows) {
             return Err(wrong_table().into());
         }
         Ok(Self {
             dataset: dataset.to_owned(),
             class,
-            namespaces: text(system::NAMESPACE)?,
-            ids: text(system::ID)?,
-            firsts: firsts.clone(),
-            persons: keys_of(persons, "person")?,
-            rows,
+            persons,
+            batches: batches.len(),
             records,
             maps: Vec::new(),
-            batches,
-            members: membership
-                .map(|(segments, members)| MembershipIndex::from_batches(&segments, &members))
-                .transpose()?,
-            event_ids: ids,
+            rows,
+            members,
+            event_ids,
         })
     }
 
@@ -228,20 +227,30 @@ impl Run {
     #[inline]
     #[must_use]
     pub fn person(&self, i: usize) -> PersonKey {
-        key_at(&self.persons, i)
+        self.persons.key(i)
+    }
+
+    /// The namespace of the `i`th person.
+    ///
+    /// # Errors
+    /// A damaged file.
+    ///
+    /// # Panics
+    /// Beyond the last person.
+    pub fn namespace(&self, i: usize) -> Result<&str> {
+        Ok(self.identities()?.namespace(i))
     }
 
     /// The namespace and id of the `i`th person.
     ///
+    /// # Errors
+    /// A damaged file.
+    ///
     /// # Panics
     /// Beyond the last person.
-    #[must_use]
-    pub fn identity(&self, i: usize) -> (&str, &str) {
-        let at = RowRef::new(0, i as u32);
-        match (self.namespaces.text(at), self.ids.text(at)) {
-            (Some(namespace), Some(id)) => (namespace, id),
-            _ => panic!("person {i} is beyond the run's last"),
-        }
+    pub fn identity(&self, i: usize) -> Result<(&str, &str)> {
+        let identities = self.identities()?;
+        Ok((identities.namespace(i), identities.id(i)))
     }
 
     /// The rows of the `i`th person's records.
@@ -250,15 +259,13 @@ impl Run {
     /// Beyond the last person.
     #[must_use]
     pub fn rows_of(&self, i: usize) -> std::ops::Range<u32> {
-        let start = self.firsts.value(i);
-        let end = self.firsts.values().get(i + 1).copied();
-        start as u32..end.unwrap_or(self.rows as u64) as u32
+        self.persons.rows_of(i, self.rows)
     }
 
     /// The index of the first person whose key is not below `key`.
     #[must_use]
     pub fn lower_bound(&self, key: PersonKey) -> usize {
-        lower_bound(&self.persons, key.0)
+        self.persons.lower_bound(key)
     }
 
     /// The index of the person with this key, if the run has records of them.
@@ -271,8 +278,7 @@ impl Run {
     /// Which person the record in row `row` belongs to.
     #[must_use]
     pub fn person_of_row(&self, row: u32) -> usize {
-        let firsts = self.firsts.values();
-        firsts.partition_point(|first| *first <= u64::from(row)) - 1
+        self.persons.of_row(row)
     }
 
     /// A field of the records, with those parts alone that `target` names, checked.
@@ -280,32 +286,18 @@ impl Run {
     /// # Errors
     /// A damaged file.
     pub fn record_field(&self, name: &str, target: &DataType) -> Result<FieldBatches> {
-        self.checked(target, |batch| {
-            let record = batch.column_by_name(system::RECORD)?.as_struct_opt()?;
-            record.column_by_name(name).cloned()
-        })
+        self.field_batches(&[system::RECORD, name], target)
     }
 
     /// A system column of the records.
     pub(crate) fn system_column(&self, name: &str, target: &DataType) -> Result<FieldBatches> {
-        self.checked(target, |batch| batch.column_by_name(name).cloned())
+        self.field_batches(&[name], target)
     }
 
-    fn checked(
-        &self,
-        target: &DataType,
-        pick: impl Fn(&RecordBatch) -> Option<ArrayRef>,
-    ) -> Result<FieldBatches> {
-        let batches = self
-            .batches
-            .iter()
-            .map(|batch| {
-                let array = pick(batch);
-                if let (Some(array), Some(file)) = (&array, &self.records) {
-                    file.check(array, Some(target))?;
-                }
-                Ok(array)
-            })
+    fn field_batches(&self, path: &[&str], target: &DataType) -> Result<FieldBatches> {
+        let batches = (0..self.batches).into_par_iter();
+        let batches = batches
+            .map(|batch| self.records.column(batch, path, target))
             .collect::<Result<_>>()?;
         Ok(FieldBatches { batches })
     }
@@ -323,7 +315,12 @@ impl Run {
     /// # Errors
     /// A damaged file.
     pub fn update_times(&self) -> Result<RowValues<i64>> {
-        self.values::<TimestampMicrosecondType>(system::UPDATED_AT)
+        let ingested = self.system_column(system::INGESTED_AT, &DataType::Null)?;
+        let updated = self.system_column(system::UPDATED_AT, &DataType::Null)?;
+        let batches = std::iter::zip(ingested.batches, updated.batches)
+            .map(|(ingested, updated)| update_times(ingested.as_ref(), updated.as_ref()))
+            .collect::<Result<_, _>>()?;
+        Ok(RowValues { batches })
     }
 
     /// Each record's place in the store.
@@ -366,34 +363,43 @@ impl Run {
         self.system_column(system::LINKS, &ty)
     }
 
-    /// Who is in which segment; `None` for a run of events.
-    #[must_use]
-    pub fn members(&self) -> Option<&MembershipIndex> {
-        self.members.as_ref()
+    /// Who is in those segments that `is_wanted` says of, by namespace (in lower case) and ID; `None` for a run of
+    /// events.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn members(
+        &self,
+        is_wanted: impl Fn(&str, &str) -> bool,
+    ) -> Result<Option<MembershipIndex>> {
+        let members = self.members.as_ref();
+        members
+            .map(|members| members.of_segments(&self.records, is_wanted))
+            .transpose()
     }
 
     /// The digests of the events' `_id`s.
     pub(crate) fn event_ids(&self) -> Result<SortedIds> {
-        Ok(SortedIds(match &self.event_ids {
-            EventIds::None => FixedSizeBinaryArray::new_null(16, 0),
-            EventIds::Memory(ids) => ids.clone(),
-            EventIds::File(folder, checksum) => {
+        Ok(SortedIds(match (&self.event_ids, &self.records) {
+            (EventIds::None, _) => FixedSizeBinaryArray::new_null(16, 0),
+            (EventIds::Memory(ids), _) => ids.clone(),
+            (EventIds::File(folder, checksum), _) => {
                 let batch = IpcFile::open(folder, checksum)?.single_batch()?;
                 keys_of(&batch, "id")?
             }
+            (EventIds::Packed, Records::Packed(file)) => file.keys("ids")?,
+            (EventIds::Packed, _) => unreachable!("a packed run has its records in the same file"),
         }))
     }
 
-    /// The system columns and records of all batches as struct arrays, for compaction.
-    pub(crate) fn whole(&self) -> Result<Vec<RecordBatch>> {
-        if let Some(file) = &self.records {
-            file.check_all()?;
-        }
-        Ok(self.batches.clone())
+    /// The identities of all persons.
+    pub(crate) fn identities(&self) -> Result<&Identities> {
+        self.persons.identities(&self.records)
     }
 
-    pub(crate) fn identity_column(&self) -> (&Column, &Column) {
-        (&self.namespaces, &self.ids)
+    /// A batch of records with all columns, checked, for compaction.
+    pub(crate) fn whole_batch(&self, number: usize) -> Result<RecordBatch> {
+        self.records.batch(number)
     }
 
     /// Where a record lies: its batch and its row there.
@@ -406,23 +412,41 @@ impl Run {
     /// How many batches the records are in.
     #[must_use]
     pub fn batch_count(&self) -> usize {
-        self.batches.len()
+        self.batches
     }
 }
 
-fn keys_of(batch: &RecordBatch, name: &str) -> Result<FixedSizeBinaryArray, ArrowError> {
-    let column = batch.column_by_name(name);
-    let keys = column.and_then(|c| c.as_fixed_size_binary_opt());
-    keys.cloned().ok_or_else(wrong_table)
-}
-
-/// Whether a row's number says in which batch it is: all but the last have as many rows.
-fn are_full(batches: &[RecordBatch]) -> bool {
-    batches.split_last().is_none_or(|(last, others)| {
-        last.num_rows() <= BATCH_ROWS && others.iter().all(|b| b.num_rows() == BATCH_ROWS)
+/// Times of update, which are those of ingest where nothing is said.
+fn update_times(
+    ingested: Option<&ArrayRef>,
+    updated: Option<&ArrayRef>,
+) -> Result<ScalarBuffer<i64>, ArrowError> {
+    let times = |column: Option<&ArrayRef>| {
+        let times = column.and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        times.cloned().ok_or_else(wrong_table)
+    };
+    let (ingested, updated) = (times(ingested)?, times(updated)?);
+    Ok(match updated.null_count() {
+        0 => updated.values().clone(),
+        n if n == updated.len() => ingested.values().clone(),
+        _ => {
+            let both = ingested.values().iter().zip(&updated);
+            both.map(|(ingested, updated)| updated.unwrap_or(*ingested))
+                .collect()
+        }
     })
 }
 
-fn wrong_table() -> ArrowError {
+/// Whether a row's number says in which batch it is: all but the last have as many rows.
+fn are_full(batches: &[usize]) -> bool {
+    batches.split_last().is_none_or(|(last, others)| {
+        *last <= BATCH_ROWS && others.iter().all(|rows| *rows == BATCH_ROWS)
+    })
+}
+
+pub(crate) fn wrong_table() -> ArrowError {
     ArrowError::SchemaError("a run's table without its columns".to_owned())
 }
+
+/// The file of a packed run.
+pub(crate) const PACKED: &str = "run.pack";

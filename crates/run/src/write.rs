@@ -1,5 +1,4 @@
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,14 +6,14 @@ use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, 
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::ipc::writer::FileWriter;
 use gather::{Child, Column, RowRef};
 use membership::{MembershipBuilder, MembershipIndex};
 use rayon::prelude::*;
 use xdm::{Class, Fields};
 
 use crate::error::{AtPath, Result};
-use crate::pages::{ChecksumWriter, FileChecksum};
+use crate::pack::{PackWriter, PackedBatch};
+use crate::read::PACKED;
 use crate::system::{self, run_type};
 use crate::{BATCH_ROWS, FORMAT, RunFiles};
 
@@ -39,7 +38,7 @@ struct RowTaker {
 
 impl RowTaker {
     fn new(run: &RunRows<'_>) -> Result<Self> {
-        let column = Column::new(&run_type(run.types), run.sources)?;
+        let column = Column::new(&run_type(run.types), run.sources)?.without_missing();
         let kept = match column.data_type() {
             DataType::Struct(fields) => fields
                 .iter()
@@ -62,21 +61,23 @@ impl RowTaker {
                 let record = whole.column_by_name(system::RECORD).map(|r| r.as_struct());
                 let memberships = record.and_then(|r| r.column_by_name("segmentMembership"));
                 let batch = RecordBatch::from(whole).project(&self.kept)?;
-                Ok((batch, memberships.cloned()))
+                Ok((system::without_repeats(&batch)?, memberships.cloned()))
             })
             .collect()
     }
 
-    fn schema(&self) -> SchemaRef {
-        let fields: Vec<_> = match self.column.data_type() {
-            DataType::Struct(fields) => self
-                .kept
-                .iter()
-                .filter_map(|i| fields.get(*i).cloned())
-                .collect(),
-            other => unreachable!("the type of a run's rows is a struct, not {other}"),
-        };
-        SchemaRef::new(Schema::new(fields))
+    /// The same, packed.
+    fn packed(&self, rows: &[(u128, RowRef)]) -> Result<Vec<(PackedBatch, Option<ArrayRef>)>> {
+        let batches = self.batches(rows)?.into_par_iter();
+        batches
+            .map(|(batch, memberships)| Ok((PackedBatch::new(&batch)?, memberships)))
+            .collect()
+    }
+
+    /// A batch without rows, which has the types and dictionaries of all.
+    fn like(&self) -> Result<RecordBatch> {
+        let none = self.column.interleave(&[])?;
+        Ok(RecordBatch::from(none.as_struct()).project(&self.kept)?)
     }
 }
 
@@ -84,8 +85,8 @@ impl RowTaker {
 pub(crate) struct RunTables {
     pub(crate) persons: RecordBatch,
     pub(crate) records: Vec<RecordBatch>,
-    /// Segments and members of a profile run.
-    pub(crate) membership: Option<(RecordBatch, RecordBatch)>,
+    /// Who is in which segment, of a profile run.
+    pub(crate) membership: Option<MembershipIndex>,
     /// The digests of the events' `_id`s of an event run.
     pub(crate) ids: Option<RecordBatch>,
 }
@@ -99,7 +100,7 @@ impl RunTables {
             persons: persons_batch(&taker.column, run.rows)?,
             records,
             membership: match run.class {
-                Class::Profile => Some(MembershipIndex::from_columns(&memberships)?.to_batches()?),
+                Class::Profile => Some(MembershipIndex::from_columns(&memberships)?),
                 Class::Event => None,
             },
             ids: match run.class {
@@ -110,10 +111,11 @@ impl RunTables {
     }
 }
 
-/// Files that were written and are perhaps not on the disk yet.
+/// A file that was written and is perhaps not on the disk yet.
 #[must_use]
 pub struct Unsynced {
-    files: Vec<(PathBuf, File)>,
+    path: PathBuf,
+    file: File,
     folder: PathBuf,
 }
 
@@ -123,116 +125,90 @@ impl Unsynced {
     /// # Errors
     /// The system can't say that it is.
     pub fn sync(self) -> Result<()> {
-        for (path, file) in self.files {
-            file.sync_all().at(path)?;
-        }
+        self.file.sync_all().at(self.path)?;
         sync_folder(&self.folder)
     }
 }
 
-/// Writes a run's files into a new folder, a few batches at a time.
+/// Writes a run's file into a new folder, a few batches at a time.
 pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>) -> Result<(RunFiles, Unsynced)> {
     let taker = RowTaker::new(run)?;
     std::fs::create_dir_all(folder).at(folder)?;
-    let (records, persons) = rayon::join(
-        || write_records(&folder.join("records.arrow"), run, &taker),
+    let path = folder.join(PACKED);
+    let mut writer = PackWriter::create(&path)?;
+    let (members, persons) = rayon::join(
+        || write_records(&mut writer, run, &taker),
         || persons_batch(&taker.column, run.rows),
     );
-    let ((records, members), persons) = (records?, persons?);
+    let (members, persons) = (members?, persons?);
     let person_count = persons.num_rows() as u64;
-    let mut small = vec![("persons.arrow", persons)];
+    write_table(&mut writer, "persons", &persons)?;
     match run.class {
         Class::Profile => {
             let (segments, members) = members.finish().to_batches()?;
-            small.push(("segments.arrow", segments));
-            small.push(("members.arrow", members));
+            write_table(&mut writer, "segments", &segments)?;
+            writer.table("members", &members)?;
+            let starts: Vec<usize> = (0..members.num_rows()).step_by(BATCH_ROWS).collect();
+            let packed: Vec<PackedBatch> = starts
+                .into_par_iter()
+                .map(|start| {
+                    let rows = BATCH_ROWS.min(members.num_rows() - start);
+                    PackedBatch::new(&members.slice(start, rows))
+                })
+                .collect::<Result<_, _>>()?;
+            packed
+                .into_iter()
+                .try_for_each(|batch| writer.batch(batch))?;
         }
-        Class::Event => small.push(("ids.arrow", ids_batch(run.ids)?)),
+        Class::Event => write_table(&mut writer, "ids", &ids_batch(run.ids)?)?,
     }
-    let mut tables = vec![records];
-    for (name, batch) in small {
-        let mut table = Table::create(&folder.join(name), &batch.schema())?;
-        table.write(&batch)?;
-        tables.push(table);
-    }
-    let mut files = Vec::new();
-    let mut unsynced = Unsynced {
-        files: Vec::new(),
-        folder: folder.to_owned(),
-    };
-    for table in tables {
-        files.push(table.finish(&mut unsynced)?);
-    }
+    let (file, checksum) = writer.finish()?;
     let run_files = RunFiles {
         format: FORMAT,
-        files,
+        files: vec![checksum],
         persons: person_count,
         records: run.rows.len() as u64,
+    };
+    let unsynced = Unsynced {
+        path,
+        file,
+        folder: folder.to_owned(),
     };
     Ok((run_files, unsynced))
 }
 
+/// Writes a table of one batch.
+fn write_table(writer: &mut PackWriter, name: &str, batch: &RecordBatch) -> Result<()> {
+    writer.table(name, batch)?;
+    writer.batch(PackedBatch::new(batch)?)
+}
+
 /// Writes a run's records: some batches are taken while those before them are written.
 fn write_records(
-    path: &Path,
+    writer: &mut PackWriter,
     run: &RunRows<'_>,
     taker: &RowTaker,
-) -> Result<(Table, MembershipBuilder)> {
+) -> Result<MembershipBuilder> {
     let mut members = MembershipBuilder::default();
-    let mut table = Table::create(path, &taker.schema())?;
-    let mut write = |batches: Vec<(RecordBatch, Option<ArrayRef>)>| -> Result<()> {
+    writer.table("records", &taker.like()?)?;
+    let mut write = |batches: Vec<(PackedBatch, Option<ArrayRef>)>| -> Result<()> {
         for (batch, memberships) in batches {
             if let (Class::Profile, Some(memberships)) = (run.class, memberships) {
                 members.add(&memberships)?;
             }
-            table.write(&batch)?;
+            writer.batch(batch)?;
         }
         Ok(())
     };
     let mut ready = Vec::new();
     for rows in run.rows.chunks(BATCH_ROWS * rayon::current_num_threads()) {
         let (wrote, taken) =
-            rayon::join(|| write(std::mem::take(&mut ready)), || taker.batches(rows));
+            rayon::join(|| write(std::mem::take(&mut ready)), || taker.packed(rows));
         wrote?;
         ready = taken?;
     }
     write(ready)?;
-    Ok((table, members))
-}
-
-/// A table's file being written, with the checksums of its pages.
-struct Table {
-    path: PathBuf,
-    writer: FileWriter<BufWriter<ChecksumWriter<File>>>,
-}
-
-impl Table {
-    fn create(path: &Path, schema: &Schema) -> Result<Self> {
-        let file = ChecksumWriter::new(File::create_new(path).at(path)?);
-        let buffered = BufWriter::with_capacity(1 << 20, file);
-        Ok(Self {
-            path: path.to_owned(),
-            writer: FileWriter::try_new(buffered, schema).at(path)?,
-        })
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.writer.write(batch).at(&self.path)
-    }
-
-    fn finish(mut self, unsynced: &mut Unsynced) -> Result<FileChecksum> {
-        let path = &self.path;
-        self.writer.finish().at(path)?;
-        let checked = self.writer.into_inner().at(path)?.into_inner();
-        let checked = checked
-            .map_err(std::io::IntoInnerError::into_error)
-            .at(path)?;
-        let (file, checksum, checksum_path) = checked.finish(path)?;
-        let checksum_file = File::open(&checksum_path).at(&checksum_path)?;
-        unsynced.files.push((self.path, file));
-        unsynced.files.push((checksum_path, checksum_file));
-        Ok(checksum)
-    }
+    Ok(members)
 }
 
 fn ids_batch(ids: &[u128]) -> Result<RecordBatch> {

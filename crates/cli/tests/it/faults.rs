@@ -166,7 +166,7 @@ fn a_full_disk_is_a_clear_error_and_the_store_works_on() {
     let output = limited(&["ingest", "--store", store, "--from", from]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(message.contains(".arrow: File too large"), "{message}");
+    assert!(message.contains("run.pack: File too large"), "{message}");
     let after = json_of(place.command("store stats").args(["--json"]));
     assert_eq!(
         after["bytes"], before["bytes"],

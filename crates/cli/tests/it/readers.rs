@@ -36,22 +36,8 @@ fn pyarrow_and_duckdb_read_every_kind_of_output() {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
-    let store = folder.path().join("store");
-    let output = program()
-        .args(["ingest", "--store"])
-        .arg(&store)
-        .arg("--from")
-        .arg(fixtures())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
-    let output = Command::new(python)
-        .arg(script)
-        .arg(&out)
-        .arg(store.join("runs"))
-        .output()
-        .unwrap();
+    let output = Command::new(python).arg(script).arg(&out).output().unwrap();
     assert!(
         output.status.success(),
         "{}{}",

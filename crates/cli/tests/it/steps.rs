@@ -29,7 +29,7 @@ fn a_byte_of_a_batch_that_changes_is_told_by_verify() {
 fn a_file_of_a_run_that_was_cut_is_told_with_both_lengths() {
     let ground = shared().copy();
     let runs = ground.path("store/runs");
-    let file = runs.join(names(&runs).remove(0)).join("records.arrow");
+    let file = runs.join(names(&runs).remove(0)).join("run.pack");
     let length = fs::metadata(&file).unwrap().len();
     let cut = fs::File::options().write(true).open(&file).unwrap();
     cut.set_len(length - 1).unwrap();

@@ -901,10 +901,7 @@ fn damage_is_an_error_or_the_right_answer() {
         .flat_map(|run| fs::read_dir(run.unwrap().path()).unwrap())
         .map(|file| file.unwrap().path())
         .collect();
-    assert!(
-        files.len() > 10,
-        "records, persons and the rest, each with its checksums"
-    );
+    assert_eq!(files.len(), 2, "a packed file for each dataset");
     let check = |what: &str| match scratch.run(&wanted) {
         Err(_) => {}
         Ok(finished) => {
@@ -915,9 +912,9 @@ fn damage_is_an_error_or_the_right_answer() {
     for file in files {
         let bytes = fs::read(&file).unwrap();
         // Every byte would take minutes: a stride that hits all of them over the files.
-        for at in (0..bytes.len()).step_by(61) {
+        for at in (0..bytes.len()).step_by(31) {
             step += 1;
-            let at = (at + step % 61).min(bytes.len() - 1);
+            let at = (at + step % 31).min(bytes.len() - 1);
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << (step % 8);
             fs::write(&file, &flipped).unwrap();

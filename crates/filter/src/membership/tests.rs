@@ -36,7 +36,7 @@ fn window(from: Option<i64>, to: Option<i64>) -> MembershipFilter {
 /// The rows of one source that match, each a profile of its own.
 fn matching(filter: &MembershipFilter, rows: &[Value]) -> Vec<u32> {
     let index = index(rows);
-    let matches = filter.scan(&[Some(&index)]);
+    let matches = filter.scan(vec![Some(index)]);
     let taken = (0..rows.len() as u32).filter(|row| matches.takes(&[RowRef::new(0, *row)]));
     let taken: Vec<u32> = taken.collect();
     let candidates: Vec<u32> = matches.candidate_rows(0).collect();
@@ -146,7 +146,7 @@ fn the_membership_of_a_better_fragment_overrules_those_after_it() {
     ]);
     let second = index(&[json!(null), with_status("a", "realized")]);
     let filter = of_segments([segment(None, "a", &BOTH)]);
-    let matches = filter.scan(&[Some(&first), Some(&second), None]);
+    let matches = filter.scan(vec![Some(first), Some(second), None]);
     let [exited, of_aam] = [0, 1].map(|row| RowRef::new(0, row));
     let [none, realized] = [0, 1].map(|row| RowRef::new(1, row));
     let without = RowRef::new(2, 0);

@@ -28,14 +28,15 @@ impl Contents {
     pub fn read(run: &Run, types: &Fields) -> Result<Self> {
         let persons = (0..run.persons())
             .map(|i| {
-                let (namespace, id) = run.identity(i);
+                let (namespace, id) = run.identity(i)?;
+                assert_eq!(run.namespace(i)?, namespace);
                 let key = run.person(i);
                 assert_eq!(run.find(key), Some(i));
                 let rows = run.rows_of(i);
                 assert!(rows.clone().all(|row| run.person_of_row(row) == i));
-                (key.0, namespace.to_owned(), id.to_owned(), rows)
+                Ok((key.0, namespace.to_owned(), id.to_owned(), rows))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let rows = 0..u32::try_from(run.rows()).expect("few rows");
         let (ingested, updated) = (run.ingest_times()?, run.update_times()?);
         let sequences = run.sequences()?;
@@ -46,7 +47,8 @@ impl Contents {
                 Ok((name.to_owned(), field.batches))
             })
             .collect::<Result<_>>()?;
-        let segments = run.members().into_iter().flat_map(|index| index.segments());
+        let index = run.members(|_, _| true)?;
+        let segments = index.iter().flat_map(|index| index.segments());
         let members = segments
             .map(|segment| {
                 for posting in segment.postings() {

@@ -1,23 +1,20 @@
 //! FORMAT.md says what the writer writes.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int8Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
-use arrow::ipc::reader::{FileReader, read_footer_length};
-use arrow::ipc::{Block, CompressionType, MetadataVersion, root_as_footer, root_as_message};
 use membership::Status;
 use profile_export_run::{FORMAT, RunFiles};
 use serde_json::{Value, json};
 use xdm::{Class, Dataset, FieldType, Fields, PersonKey, digest128, fields_from_json_schema};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 
+use crate::plain::PlainFile;
 use crate::sample::{NOW, Sample, events, fragments};
 
 const DOCUMENT: &str = include_str!("../../FORMAT.md");
-const PAGE: usize = 65_536;
 const BATCH: usize = 32_768;
 
 /// The rows of the table whose first column is called so, the first one under a heading.
@@ -47,12 +44,12 @@ fn spelled(ty: &DataType) -> String {
     }
 }
 
-fn batches(sample: &Sample, name: &str) -> Vec<RecordBatch> {
-    let file = File::open(sample.folder().join(name)).unwrap();
-    let reader = FileReader::try_new(file, None).unwrap();
-    assert!(reader.custom_metadata().is_empty());
-    assert!(reader.schema().metadata().is_empty());
-    reader.map(Result::unwrap).collect()
+fn file(sample: &Sample) -> PlainFile {
+    PlainFile::open(&sample.folder().join("run.pack"))
+}
+
+fn batches(sample: &Sample, table: &str) -> Vec<RecordBatch> {
+    file(sample).batches(table)
 }
 
 fn batch(sample: &Sample, name: &str) -> RecordBatch {
@@ -90,45 +87,44 @@ fn samples() -> Vec<Sample> {
 
 #[test]
 fn the_number_is_the_programs() {
-    assert_eq!(DOCUMENT.lines().next(), Some("# The format of runs, 1"));
-    assert_eq!(FORMAT, 1);
+    assert_eq!(DOCUMENT.lines().next(), Some("# The format of runs, 2"));
+    assert_eq!(FORMAT, 2);
 }
 
 #[test]
-fn a_folder_has_the_files_of_its_class_and_their_seals() {
+fn a_folder_has_one_file_with_the_tables_of_its_class() {
     for sample in samples() {
-        let mut expected = BTreeSet::new();
-        for row in table("## Folder", "file") {
-            let classes = match sample.class {
-                Class::Profile => ["both", "profiles"],
-                Class::Event => ["both", "events"],
-            };
-            if classes.contains(&row[1]) {
-                expected.insert(word(row[0]).to_owned());
-                expected.insert(format!("{}.seal", word(row[0])));
-            }
-        }
+        let classes = match sample.class {
+            Class::Profile => ["both", "profiles"],
+            Class::Event => ["both", "events"],
+        };
+        let rows = table("## Tables", "table");
+        let expected = rows.iter().filter(|row| classes.contains(&row[1]));
+        let expected: BTreeSet<&str> = expected.map(|row| word(row[0])).collect();
+        let file = file(&sample);
+        assert_eq!(
+            file.table_names().into_iter().collect::<BTreeSet<_>>(),
+            expected
+        );
         let entries = fs::read_dir(sample.folder()).unwrap();
-        let found: BTreeSet<String> = entries
+        let found: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        assert_eq!(found, expected);
+        assert_eq!(found, ["run.pack"]);
     }
 }
 
 #[test]
-fn a_seal_has_the_digest_of_each_page_and_the_catalog_that_of_the_seal() {
+fn the_catalog_has_the_files_length_and_the_digest_of_its_root() {
     for sample in samples() {
-        for known in &sample.files.files {
-            let bytes = fs::read(sample.folder().join(&known.name)).unwrap();
-            let seal = fs::read(sample.folder().join(format!("{}.seal", known.name))).unwrap();
-            let pages = bytes
-                .chunks(PAGE)
-                .flat_map(|page| xxh3_64(page).to_le_bytes());
-            assert_eq!(seal, pages.collect::<Vec<u8>>(), "{}", known.name);
-            assert_eq!(known.length, bytes.len() as u64);
-            assert_eq!(known.digest, format!("{:032x}", xxh3_128(&seal)));
-        }
+        let [known] = &sample.files.files[..] else {
+            panic!("one file");
+        };
+        let length = fs::metadata(sample.folder().join(&known.name))
+            .unwrap()
+            .len();
+        assert_eq!(known.length, length);
+        assert_eq!(known.digest, format!("{:032x}", file(&sample).digest));
     }
 }
 
@@ -154,31 +150,32 @@ fn the_catalogs_json_has_these_fields_and_is_of_format_1_where_it_does_not_say()
             let batches = batches(&sample, name);
             batches.iter().map(RecordBatch::num_rows).sum()
         };
-        assert_eq!(written["persons"], rows("persons.arrow"));
-        assert_eq!(written["records"], rows("records.arrow"));
+        assert_eq!(written["persons"], rows("persons"));
+        assert_eq!(written["records"], rows("records"));
 
         let mut old = written.clone();
         old.as_object_mut().unwrap().remove("format");
         let old: RunFiles = serde_json::from_value(old).unwrap();
         assert_eq!(old.format, 1);
-        assert_eq!(serde_json::to_value(&old).unwrap(), written);
     }
     let start = DOCUMENT.find("```json").unwrap() + "```json".len();
     let length = DOCUMENT[start..].find("```").unwrap();
     let example: RunFiles = serde_json::from_str(&DOCUMENT[start..start + length]).unwrap();
-    assert_eq!(example.files[0].name, "records.arrow");
+    assert_eq!(example.files[0].name, "run.pack");
 }
 
 #[test]
 fn tables_have_these_columns() {
     for sample in samples() {
-        for known in &sample.files.files {
-            let batches = batches(&sample, &known.name);
+        let file = file(&sample);
+        for name in file.table_names() {
+            let batches = file.batches(name);
             let schema = batches[0].schema();
-            let rows = table(&format!("### `{}`", known.name), "column");
+            assert!(schema.metadata().is_empty());
+            let rows = table(&format!("### `{name}`"), "column");
             let documented: Vec<&str> = rows.iter().map(|row| word(row[0])).collect();
             let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-            assert_eq!(names, documented, "{}", known.name);
+            assert_eq!(names, documented, "{name}");
             for (field, row) in schema.fields().iter().zip(&rows) {
                 let name = field.name();
                 let types: Vec<&str> = row[1].split(" or ").map(word).collect();
@@ -194,6 +191,8 @@ fn tables_have_these_columns() {
         }
     }
 }
+
+const UNKNOWN: &str = "any, where no record of the run has a value";
 
 /// The field types that a record's columns have, by the document's words for them.
 fn field_types() -> [(&'static str, Value, FieldType); 13] {
@@ -231,7 +230,7 @@ fn field_types() -> [(&'static str, Value, FieldType); 13] {
             json!({"type": "object", "properties": {"inner": {"type": "string"}}}),
             FieldType::Object(object),
         ),
-        ("only nulls so far", Value::Null, FieldType::Unknown),
+        (UNKNOWN, Value::Null, FieldType::Unknown),
     ]
 }
 
@@ -249,14 +248,16 @@ fn a_records_fields_have_these_types() {
     dataset.schema = Some(schema);
     let record = json!({
         "identityMap": {"Email": [{"id": "ann@example.com"}]},
-        "only nulls so far": null,
+        UNKNOWN: null,
+        "boolean": true, "byte": 1, "short": 1, "int": 1, "long": 1, "double": 1.5, "string": "s",
+        "date": "2024-02-29", "date-time": "2024-02-29T00:00:00Z", "object": {"inner": "s"},
         "map": {"z": 1, "a": 2},
         "list": [true, null],
     });
     let sample = Sample::of(&dataset, &[record]);
-    let batch = batch(&sample, "records.arrow");
+    let batch = batch(&sample, "records");
     let record = column(&batch, "record").as_struct();
-    let rows = table("### `records.arrow`", "XDM type");
+    let rows = table("### `records`", "XDM type");
     let documented: Vec<&str> = rows.iter().map(|row| row[0]).collect();
     assert_eq!(documented, field_types().map(|(name, ..)| name));
     for (row, (name, _, ty)) in rows.iter().zip(field_types()) {
@@ -296,7 +297,7 @@ fn a_records_fields_have_these_types() {
 #[test]
 fn text_that_repeats_is_in_a_dictionary_and_other_text_is_plain() {
     let sample = Sample::new(Class::Profile, &fragments(2_000));
-    let batch = batch(&sample, "records.arrow");
+    let batch = batch(&sample, "records");
     let record = column(&batch, "record").as_struct();
     let person = record.column_by_name("person").unwrap().as_struct();
     let ty = |name: &str| spelled(person.column_by_name(name).unwrap().data_type());
@@ -306,7 +307,7 @@ fn text_that_repeats_is_in_a_dictionary_and_other_text_is_plain() {
 
 #[test]
 fn records_are_in_batches_of_32768_rows() {
-    let documented = table("## Folder", "file")[0][2];
+    let documented = table("## Tables", "table")[0][2];
     assert!(documented.starts_with(&format!("of {BATCH} rows")));
     let records: Vec<Value> = (0..BATCH + 1)
         .map(|i| json!({"identityMap": {"n": [{"id": i.to_string()}]}}))
@@ -316,14 +317,14 @@ fn records_are_in_batches_of_32768_rows() {
         let batches = batches(&sample, name);
         batches.iter().map(RecordBatch::num_rows).collect()
     };
-    assert_eq!(rows("records.arrow"), [BATCH, 1]);
-    assert_eq!(rows("persons.arrow"), [BATCH + 1]);
+    assert_eq!(rows("records"), [BATCH, 1]);
+    assert_eq!(rows("persons"), [BATCH + 1]);
 }
 
 #[test]
 fn persons_are_sorted_by_key_and_their_records_lie_together() {
     for sample in samples() {
-        let persons = batch(&sample, "persons.arrow");
+        let persons = batch(&sample, "persons");
         let keys = keys(column(&persons, "person"));
         assert!(is_sorted_and_unique(&keys));
         let namespaces = text(column(&persons, "namespace"));
@@ -345,8 +346,8 @@ fn persons_are_sorted_by_key_and_their_records_lie_together() {
 #[test]
 fn events_of_a_person_are_sorted_by_time_and_id_and_their_digests_by_themselves() {
     let sample = Sample::new(Class::Event, &events(500));
-    let persons = batch(&sample, "persons.arrow");
-    let records = batch(&sample, "records.arrow");
+    let persons = batch(&sample, "persons");
+    let records = batch(&sample, "records");
     let record = column(&records, "record").as_struct();
     let times = record.column_by_name("timestamp").unwrap();
     let times = times.as_primitive::<TimestampMicrosecondType>().values();
@@ -367,7 +368,7 @@ fn events_of_a_person_are_sorted_by_time_and_id_and_their_digests_by_themselves(
 
     let mut digests: Vec<u128> = ids.iter().map(|id| xxh3_128(id.as_bytes())).collect();
     digests.sort_unstable();
-    assert_eq!(keys(column(&batch(&sample, "ids.arrow"), "id")), digests);
+    assert_eq!(keys(column(&batch(&sample, "ids"), "id")), digests);
 }
 
 #[test]
@@ -389,13 +390,13 @@ fn of_a_persons_fragments_the_latest_is_kept_with_its_times_and_links() {
             fragment("1970-01-01T00:00:01Z", 2),
         ],
     );
-    let records = batch(&sample, "records.arrow");
+    let records = batch(&sample, "records");
     let micros = |name: &str| {
         let times = column(&records, name).as_primitive::<TimestampMicrosecondType>();
         times.values().to_vec()
     };
     assert_eq!(micros("ingestedAt"), [2_000_000]);
-    assert_eq!(micros("updatedAt"), [2_000_000]);
+    assert_eq!(column(&records, "updatedAt").null_count(), 1, "the same");
     let sequences = column(&records, "sequence").as_primitive::<UInt64Type>();
     assert_eq!(sequences.values().as_ref(), [8]);
     let links = column(&records, "links").as_list::<i32>().value(0);
@@ -406,7 +407,7 @@ fn of_a_persons_fragments_the_latest_is_kept_with_its_times_and_links() {
 
     // A custom timestamp counts for the person's record; the ingest time is the load's.
     let [sample, _] = Sample::small();
-    let records = batch(&sample, "records.arrow");
+    let records = batch(&sample, "records");
     let first = |name: &str| {
         let times = column(&records, name).as_primitive::<TimestampMicrosecondType>();
         times.value(0)
@@ -417,7 +418,7 @@ fn of_a_persons_fragments_the_latest_is_kept_with_its_times_and_links() {
 
 #[test]
 fn segments_and_members_are_sorted_and_statuses_have_these_codes() {
-    let rows = table("### `members.arrow`", "status code");
+    let rows = table("### `members`", "status code");
     let codes: Vec<(i8, &str)> = rows
         .iter()
         .map(|row| (row[0].parse().unwrap(), row[1]))
@@ -443,7 +444,7 @@ fn segments_and_members_are_sorted_and_statuses_have_these_codes() {
     assert_eq!([-1, 4].map(Status::from_code), [Status::Other; 2]);
 
     let [sample, _] = Sample::small();
-    let segments = batch(&sample, "segments.arrow");
+    let segments = batch(&sample, "segments");
     let namespaces = text(segments.column(0));
     let named: Vec<(String, String)> = namespaces
         .into_iter()
@@ -453,7 +454,7 @@ fn segments_and_members_are_sorted_and_statuses_have_these_codes() {
     assert_eq!(named, expected);
     let firsts = segments.column(2).as_primitive::<UInt64Type>();
     assert_eq!(firsts.values().as_ref(), [0, 5, 8]);
-    let members = batch(&sample, "members.arrow");
+    let members = batch(&sample, "members");
     let rows = members.column(0).as_primitive::<UInt32Type>().values();
     for segment in [0..5, 5..8, 8..10] {
         assert!(is_sorted_and_unique(&rows[segment]));
@@ -465,7 +466,7 @@ fn segments_and_members_are_sorted_and_statuses_have_these_codes() {
 #[test]
 fn keys_and_digests_have_these_values() {
     let rows = table("## Keys and digests", "of");
-    let [person, event, seal, page] = &rows[..] else {
+    let [person, event, root, block] = &rows[..] else {
         panic!("four digests");
     };
     let hex = |digest: u128| format!("{digest:032x}");
@@ -476,60 +477,9 @@ fn keys_and_digests_have_these_values() {
     assert_eq!(key.0, xxh3_128_with_seed(b"emailann@example.com", 5));
     assert_eq!(event[2], "`e1`");
     assert_eq!(word(event[3]), hex(digest128(b"e1")));
-    assert_eq!(word(seal[3]), hex(digest128(b"")));
-    assert_eq!(word(page[3]), format!("{:016x}", xxh3_64(&[0; PAGE])));
+    assert_eq!(word(root[3]), hex(digest128(b"")));
+    assert_eq!(word(block[3]), format!("{:016x}", xxh3_64(b"")));
     // The document and the program would change together; these never do.
     assert_eq!(hex(key.0), "b82ef76a327f68b74f4423aa23f3ae26");
     assert_eq!(hex(digest128(b"e1")), "37115c6703754b2f1f7e24023b50eaef");
-}
-
-/// The schema, dictionaries and batches of a file begin where a map of it can be read in place.
-fn check_layout(path: &Path) {
-    let bytes = fs::read(path).unwrap();
-    assert_eq!(bytes[..8], *b"ARROW1\0\0");
-    assert_eq!(bytes[8..64], [0; 56]);
-    assert!(bytes.ends_with(b"ARROW1"));
-    let end = bytes.len() - 10;
-    let footer_length = read_footer_length(bytes[end..].try_into().unwrap()).unwrap();
-    let footer = root_as_footer(&bytes[end - footer_length..end]).unwrap();
-    assert_eq!(footer.version(), MetadataVersion::V5);
-    let check = |block: &Block| -> Option<i64> {
-        let start = block.offset() as usize;
-        let head = block.metaDataLength() as usize;
-        assert_eq!((start + head) % 64, 0, "{path:?}");
-        assert_eq!(bytes[start..start + 4], [0xff; 4]);
-        let message = root_as_message(&bytes[start + 8..start + head]).unwrap();
-        let dictionary = message.header_as_dictionary_batch();
-        assert!(dictionary.is_none_or(|d| !d.isDelta()));
-        let batch = match dictionary {
-            Some(dictionary) => dictionary.data().unwrap(),
-            None => message.header_as_record_batch().unwrap(),
-        };
-        let compression: Option<CompressionType> = batch.compression().map(|c| c.codec());
-        assert_eq!(compression, None);
-        for buffer in batch.buffers().unwrap() {
-            assert_eq!(buffer.offset() % 64, 0, "{path:?}");
-        }
-        dictionary.map(|dictionary| dictionary.id())
-    };
-    let dictionaries: Vec<i64> = footer
-        .dictionaries()
-        .iter()
-        .flatten()
-        .filter_map(check)
-        .collect();
-    let distinct: BTreeSet<i64> = dictionaries.iter().copied().collect();
-    assert_eq!(distinct.len(), dictionaries.len(), "one for the whole file");
-    for block in footer.recordBatches().iter().flatten() {
-        assert_eq!(check(block), None);
-    }
-}
-
-#[test]
-fn files_are_plain_arrow_with_aligned_buffers() {
-    for sample in samples() {
-        for known in &sample.files.files {
-            check_layout(&sample.folder().join(&known.name));
-        }
-    }
 }

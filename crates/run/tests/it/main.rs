@@ -5,4 +5,5 @@ mod by_hand;
 mod contents;
 mod damage;
 mod document;
+mod plain;
 mod sample;

@@ -1,0 +1,87 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, StringArray};
+use hashbrown::HashMap;
+
+/// Dictionaries that together hold more values than this are gathered as plain text.
+const LARGEST_DICTIONARY: usize = 1 << 14;
+
+/// Unions of dictionaries, each made once, however many columns are gathered from the same runs.
+#[derive(Default)]
+pub struct Dictionaries {
+    /// By where the values of the dictionaries are in memory; they are kept, so that they stay there.
+    known: Mutex<HashMap<Vec<Place>, Known>>,
+}
+
+/// Where the values of a dictionary are, and how many.
+type Place = [usize; 3];
+/// Dictionaries, and their union.
+type Known = (Vec<StringArray>, Arc<United>);
+
+/// Some dictionaries in one.
+#[derive(Default)]
+pub(crate) struct United {
+    /// The values of all; `None` where they are too many, or plain text stands beside them.
+    pub(crate) values: Option<Arc<StringArray>>,
+    /// For each dictionary, the place of each of its values in the union.
+    pub(crate) remaps: Vec<Arc<Vec<i32>>>,
+}
+
+impl Dictionaries {
+    /// The union of the dictionaries of a column, if it is wanted.
+    pub(crate) fn united(&self, parts: &[&StringArray], is_wanted: bool) -> Arc<United> {
+        if !is_wanted {
+            return Arc::default();
+        }
+        let key = parts.iter().map(|part| place(part)).collect();
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, united)) = known().get(&key) {
+            return Arc::clone(united);
+        }
+        let united = Arc::new(United::of(parts));
+        let parts = parts.iter().copied().cloned().collect();
+        known().insert(key, (parts, Arc::clone(&united)));
+        united
+    }
+}
+
+impl United {
+    fn of(parts: &[&StringArray]) -> Self {
+        let mut keys: HashMap<&str, i32> = HashMap::new();
+        let mut values = Vec::new();
+        let mut remaps = Vec::new();
+        for part in parts {
+            let remap = (0..part.len()).map(|i| {
+                let value = part.value(i);
+                *keys.entry(value).or_insert_with(|| {
+                    values.push(value);
+                    values.len() as i32 - 1
+                })
+            });
+            remaps.push(Arc::new(remap.collect()));
+            if values.len() > LARGEST_DICTIONARY {
+                return Self::default();
+            }
+        }
+        if values.is_empty() {
+            // Keys of null rows still need a value to point at.
+            values.push("");
+        }
+        Self {
+            values: Some(Arc::new(StringArray::from(values))),
+            remaps,
+        }
+    }
+}
+
+fn place(values: &StringArray) -> Place {
+    [
+        values.value_data().as_ptr() as usize,
+        values.value_offsets().as_ptr() as usize,
+        values.len(),
+    ]
+}
+
+pub(crate) fn same_buffers(a: &StringArray, b: &StringArray) -> bool {
+    place(a) == place(b)
+}

@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt64Array};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::UInt64Type;
+use membership::MembershipIndex;
+
+use crate::BATCH_ROWS;
+use crate::error::Result;
+use crate::pack::PackFile;
+use crate::read::wrong_table;
+use crate::records::Records;
+
+/// Who is in which segment.
+pub(crate) enum Members {
+    /// The whole index.
+    Whole(Box<MembershipIndex>),
+    /// In the packed file of the records: which segments there are, and for each where its members begin, and
+    /// behind the last where they end.
+    Packed(RecordBatch, Vec<u64>),
+}
+
+impl Members {
+    /// The index of a packed file.
+    pub(crate) fn of_file(file: &PackFile) -> Result<Self> {
+        let segments = file.single_batch("segments")?;
+        let rows = file.batch_rows("members")?;
+        let firsts = segments.columns().get(2);
+        let firsts = firsts.and_then(|c| c.as_primitive_opt::<UInt64Type>());
+        let mut bounds = firsts.ok_or_else(wrong_table)?.values().to_vec();
+        bounds.push(rows.iter().sum::<usize>() as u64);
+        let (_, full) = rows.split_last().unwrap_or((&0, &[]));
+        if bounds.first() != Some(&0)
+            || !bounds.is_sorted()
+            || full.iter().any(|n| *n != BATCH_ROWS)
+        {
+            return Err(wrong_table().into());
+        }
+        Ok(Self::Packed(segments, bounds))
+    }
+
+    /// Who is in those segments that `is_wanted` says of.
+    pub(crate) fn of_segments(
+        &self,
+        records: &Records,
+        is_wanted: impl Fn(&str, &str) -> bool,
+    ) -> Result<MembershipIndex> {
+        let (segments, bounds) = match self {
+            Self::Whole(index) => return Ok(MembershipIndex::clone(index)),
+            Self::Packed(segments, bounds) => (segments, bounds),
+        };
+        let Records::Packed(file) = records else {
+            unreachable!("a packed run has its records in the same file");
+        };
+        let text = |i: usize| {
+            let column = segments.columns().get(i);
+            column
+                .and_then(|c| c.as_string_opt::<i32>())
+                .ok_or_else(wrong_table)
+        };
+        let (namespaces, ids) = (text(0)?, text(1)?);
+        let wanted: BooleanArray = (namespaces.iter().zip(ids))
+            .map(|(namespace, id)| Some(is_wanted(namespace?, id?)))
+            .collect();
+        let mut parts = Vec::new();
+        let mut firsts = Vec::new();
+        let mut total = 0;
+        // The batch at hand: the members of neighbours are often in one.
+        let mut at_hand: Option<(usize, RecordBatch)> = None;
+        for (i, bounds) in bounds.windows(2).enumerate() {
+            let [start, end] = *bounds else { continue };
+            if !wanted.value(i) {
+                continue;
+            }
+            firsts.push(total);
+            total += end - start;
+            let (mut start, end) = (start as usize, end as usize);
+            while start < end {
+                let number = start / BATCH_ROWS;
+                let batch = match &at_hand {
+                    Some((at, batch)) if *at == number => batch.clone(),
+                    _ => file.batch("members", number)?,
+                };
+                let stop = end.min((number + 1) * BATCH_ROWS);
+                parts.push(batch.slice(start % BATCH_ROWS, stop - start));
+                at_hand = Some((number, batch));
+                start = stop;
+            }
+        }
+        let members = concat_batches(file.schema("members")?, &parts)?;
+        let kept = filter_record_batch(segments, &wanted)?;
+        let mut columns = kept.columns().to_vec();
+        if let Some(column) = columns.get_mut(2) {
+            *column = Arc::new(UInt64Array::from(firsts));
+        }
+        let kept = RecordBatch::try_new(segments.schema(), columns)?;
+        Ok(MembershipIndex::from_batches(&kept, &members)?)
+    }
+}

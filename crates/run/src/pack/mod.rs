@@ -1,0 +1,13 @@
+//! Packed files: the second format of runs.
+//!
+//! A packed file has tables, a table has batches of rows, and each buffer of each array of a batch is a
+//! block that is compressed, checked and read by itself.
+
+mod arrays;
+mod block;
+mod read;
+mod root;
+mod write;
+
+pub(crate) use read::PackFile;
+pub(crate) use write::{PackWriter, PackedBatch};

@@ -1,0 +1,391 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray};
+use arrow::buffer::Buffer;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::ipc::{convert::fb_to_schema, root_as_schema};
+use bytes::Bytes;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::arrays::{Blocks, Node, Place, decode};
+use super::block::HEAD_OF_BYTES;
+use super::root::{BatchEntry, Directory, Extent, MAGIC, Root, TRAILER};
+use crate::FileChecksum;
+use crate::error::{AtPath, Error, Result};
+use crate::map::MappedFile;
+
+/// A packed file: what is asked for is read, checked and unpacked, and nothing else is.
+pub(crate) struct PackFile {
+    path: PathBuf,
+    file: File,
+    map: MappedFile,
+    length: u64,
+    /// Where its root begins.
+    root_at: u64,
+    tables: HashMap<String, Table>,
+}
+
+/// A table of a packed file.
+struct Table {
+    schema: SchemaRef,
+    schema_extent: Extent,
+    dictionaries: Vec<Batch>,
+    batches: Vec<Batch>,
+    /// The values of the dictionaries that were asked for.
+    values: Vec<OnceLock<StringArray>>,
+}
+
+struct Batch {
+    entry: BatchEntry,
+    directory: OnceLock<Directory>,
+}
+
+impl PackFile {
+    /// Opens a file of a run's folder.
+    ///
+    /// # Errors
+    /// A file that is missing or not as the catalog says.
+    pub(crate) fn open(folder: &Path, known: &FileChecksum) -> Result<Self> {
+        let path = folder.join(&known.name);
+        let file = File::open(&path).at(&path)?;
+        let length = file.metadata().at(&path)?.len();
+        let mut opened = Self {
+            map: MappedFile::open(&file).at(&path)?,
+            path,
+            file,
+            length,
+            root_at: 0,
+            tables: HashMap::new(),
+        };
+        if length != known.length {
+            return Err(opened.damaged(&format!(
+                "it has {length} bytes, the catalog says {}",
+                known.length
+            )));
+        }
+        if opened.bytes(0, MAGIC.len() as u64)? != MAGIC {
+            return Err(opened.damaged("it does not begin as a packed file does"));
+        }
+        let root = opened.root(&known.digest)?;
+        for table in root.tables {
+            let schema = opened.extent(table.schema)?;
+            let schema = root_as_schema(&schema)
+                .map(fb_to_schema)
+                .map_err(|error| opened.damaged(&error.to_string()))?;
+            let batches = |entries: Vec<BatchEntry>| -> Vec<Batch> {
+                let entries = entries.into_iter();
+                entries
+                    .map(|entry| Batch {
+                        entry,
+                        directory: OnceLock::new(),
+                    })
+                    .collect()
+            };
+            let read = Table {
+                schema: Arc::new(schema),
+                schema_extent: table.schema,
+                values: table.dictionaries.iter().map(|_| OnceLock::new()).collect(),
+                dictionaries: batches(table.dictionaries),
+                batches: batches(table.batches),
+            };
+            opened.tables.insert(table.name, read);
+        }
+        Ok(opened)
+    }
+
+    /// The root, whose digest the catalog knows.
+    fn root(&mut self, digest: &str) -> Result<Root> {
+        let short = "it is too short";
+        let trailer_at = self.length.checked_sub(TRAILER as u64);
+        let trailer_at = trailer_at.ok_or_else(|| self.damaged(short))?;
+        let trailer = self.bytes(trailer_at, TRAILER as u64)?;
+        let Some((length, magic)) = trailer.split_first_chunk::<8>() else {
+            return Err(self.damaged(short));
+        };
+        if magic != MAGIC {
+            return Err(self.damaged("it does not end as a packed file does"));
+        }
+        let root_at = trailer_at.checked_sub(u64::from_le_bytes(*length));
+        self.root_at = root_at.ok_or_else(|| self.damaged("its root is longer than it"))?;
+        let bytes = self.bytes(self.root_at, self.length - self.root_at)?;
+        if format!("{:032x}", xdm::digest128(&bytes)) != digest {
+            return Err(self.damaged("its root is not the one that the catalog knows"));
+        }
+        let json = bytes.get(..bytes.len() - TRAILER).unwrap_or_default();
+        serde_json::from_slice(json).map_err(|error| self.damaged(&format!("its root: {error}")))
+    }
+
+    fn table(&self, name: &str) -> Result<&Table> {
+        let table = self.tables.get(name);
+        table.ok_or_else(|| self.damaged(&format!("it has no table {name}")))
+    }
+
+    /// The columns of a table.
+    ///
+    /// # Errors
+    /// There is no such table.
+    pub(crate) fn schema(&self, table: &str) -> Result<&SchemaRef> {
+        Ok(&self.table(table)?.schema)
+    }
+
+    /// How many rows each batch of a table has.
+    ///
+    /// # Errors
+    /// There is no such table; a batch that no memory holds.
+    pub(crate) fn batch_rows(&self, table: &str) -> Result<Vec<usize>> {
+        let batches = self.table(table)?.batches.iter();
+        batches
+            .map(|batch| {
+                usize::try_from(batch.entry.rows).map_err(|_| self.damaged("a batch without end"))
+            })
+            .collect()
+    }
+
+    /// A part of a column of a batch, with those parts alone that `target` has: a path of one name is a column,
+    /// one of two a field of a column of objects. `None` where there is none.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn column(
+        &self,
+        table: &str,
+        batch: usize,
+        path: &[&str],
+        target: Option<&DataType>,
+    ) -> Result<Option<ArrayRef>> {
+        let of = self.table(table)?;
+        let Some((place, ty)) = place_of(&of.schema, path) else {
+            return Ok(None);
+        };
+        let blocks = self.blocks(of, batch)?;
+        decode(&blocks, place, ty, target).map(Some)
+    }
+
+    /// All columns of a batch.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn batch(&self, table: &str, batch: usize) -> Result<RecordBatch> {
+        let of = self.table(table)?;
+        let blocks = self.blocks(of, batch)?;
+        let mut place = Place::default();
+        let mut columns = Vec::new();
+        for field in of.schema.fields() {
+            columns.push(decode(&blocks, place, field.data_type(), None)?);
+            place = place.behind(field.data_type());
+        }
+        Ok(RecordBatch::try_new(of.schema.clone(), columns)?)
+    }
+
+    /// A table of one batch as that; an empty one where it has none.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn single_batch(&self, table: &str) -> Result<RecordBatch> {
+        match self.table(table)?.batches.len() {
+            0 => Ok(RecordBatch::new_empty(self.schema(table)?.clone())),
+            _ => self.batch(table, 0),
+        }
+    }
+
+    /// The first column of a table's only batch: keys, which are read in place.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn keys(&self, table: &str) -> Result<FixedSizeBinaryArray> {
+        let of = self.table(table)?;
+        let is_keys = |ty: &DataType| *ty == DataType::FixedSizeBinary(16);
+        if !of
+            .schema
+            .fields()
+            .first()
+            .is_some_and(|f| is_keys(f.data_type()))
+        {
+            return Err(self.damaged("a table without keys"));
+        }
+        if of.batches.is_empty() {
+            return Ok(FixedSizeBinaryArray::try_new(16, Buffer::from(&[]), None)?);
+        }
+        let blocks = self.blocks(of, 0)?;
+        let extent = blocks.extent(Place::default().values())?;
+        let (start, end) = (extent.at as usize, (extent.at + extent.length) as usize);
+        let whole = Bytes::from_owner(self.map.clone());
+        if whole.get(start..end).map(xxh3_64) != Some(extent.digest) {
+            return Err(self.damaged(&format!("bytes {start} to {end} have changed")));
+        }
+        let keys = whole.slice((start + HEAD_OF_BYTES).min(end)..end);
+        Ok(FixedSizeBinaryArray::try_new(16, Buffer::from(keys), None)?)
+    }
+
+    /// The file's map, in which its keys are.
+    pub(crate) fn map(&self) -> MappedFile {
+        self.map.clone()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks every byte.
+    ///
+    /// # Errors
+    /// Bytes that have changed, or that nothing accounts for.
+    pub(crate) fn check_all(&self) -> Result<()> {
+        let mut parts = vec![(0, MAGIC.len() as u64)];
+        for table in self.tables.values() {
+            self.extent(table.schema_extent)?;
+            parts.push((table.schema_extent.at, table.schema_extent.length));
+            let batches = table.dictionaries.iter().chain(&table.batches);
+            for batch in batches {
+                let directory = self.directory(batch)?;
+                directory
+                    .blocks
+                    .par_iter()
+                    .try_for_each(|block| self.extent(*block).map(drop))?;
+                let blocks: u64 = directory.blocks.iter().map(|block| block.length).sum();
+                parts.push((batch.entry.at, blocks));
+                parts.push((batch.entry.directory.at, batch.entry.directory.length));
+            }
+        }
+        parts.sort_unstable();
+        let mut end = 0;
+        for (at, length) in parts {
+            if at != end {
+                return Err(self.damaged(&format!("nothing accounts for its bytes {end} to {at}")));
+            }
+            end += length;
+        }
+        if end != self.root_at {
+            return Err(self.damaged(&format!("nothing accounts for its bytes from {end} on")));
+        }
+        Ok(())
+    }
+
+    fn directory<'a>(&self, batch: &'a Batch) -> Result<&'a Directory> {
+        if let Some(directory) = batch.directory.get() {
+            return Ok(directory);
+        }
+        let block = self.extent(batch.entry.directory)?;
+        let directory = Directory::from_block(block, batch.entry.at);
+        let directory = directory.map_err(|problem| self.damaged(problem))?;
+        Ok(batch.directory.get_or_init(|| directory))
+    }
+
+    fn blocks<'a>(&'a self, table: &'a Table, batch: usize) -> Result<BatchBlocks<'a>> {
+        let batch = table.batches.get(batch);
+        let batch = batch.ok_or_else(|| self.damaged("a batch that it does not have"))?;
+        Ok(BatchBlocks {
+            file: self,
+            table: Some(table),
+            directory: self.directory(batch)?,
+        })
+    }
+
+    fn dictionary(&self, table: &Table, number: usize) -> Result<StringArray> {
+        let missing = || self.damaged("a dictionary that it does not have");
+        let (values, batch) = (table.values.get(number), table.dictionaries.get(number));
+        let (values, batch) = values.zip(batch).ok_or_else(missing)?;
+        if let Some(values) = values.get() {
+            return Ok(values.clone());
+        }
+        let blocks = BatchBlocks {
+            file: self,
+            table: None,
+            directory: self.directory(batch)?,
+        };
+        let read = decode(&blocks, Place::default(), &DataType::Utf8, None)?;
+        // All batches have the same values: who unites dictionaries knows them by their place in memory.
+        Ok(values
+            .get_or_init(|| read.as_string::<i32>().clone())
+            .clone())
+    }
+
+    /// Bytes of the file that have a digest, checked.
+    fn extent(&self, extent: Extent) -> Result<Vec<u8>> {
+        let bytes = self.bytes(extent.at, extent.length)?;
+        if xxh3_64(&bytes) != extent.digest {
+            let end = extent.at + extent.length;
+            return Err(self.damaged(&format!("bytes {} to {end} have changed", extent.at)));
+        }
+        Ok(bytes)
+    }
+
+    fn bytes(&self, at: u64, length: u64) -> Result<Vec<u8>> {
+        let end = at.checked_add(length);
+        if end.is_none_or(|end| end > self.length) {
+            return Err(self.damaged("something reaches beyond its end"));
+        }
+        let mut bytes = vec![0; length as usize];
+        match self.file.read_exact_at(&mut bytes, at) {
+            Ok(()) => Ok(bytes),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(self.damaged("it was cut while it was in use"))
+            }
+            Err(error) => Err(error).at(&self.path),
+        }
+    }
+
+    fn damaged(&self, problem: &str) -> Error {
+        Error::Damaged {
+            path: self.path.clone(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+/// Where the column of a path is, and its type.
+fn place_of<'a>(schema: &'a Schema, path: &[&str]) -> Option<(Place, &'a DataType)> {
+    let (first, rest) = path.split_first()?;
+    let find = |place: Place, fields: &'a arrow::datatypes::Fields, name: &str| {
+        let (at, field) = fields.find(name)?;
+        let before = fields.iter().take(at);
+        let place = before.fold(place, |place, field| place.behind(field.data_type()));
+        Some((place, field.data_type()))
+    };
+    let found = find(Place::default(), schema.fields(), first)?;
+    rest.iter().try_fold(found, |(place, ty), name| match ty {
+        DataType::Struct(fields) => find(place.within(1), fields, name),
+        _ => None,
+    })
+}
+
+struct BatchBlocks<'a> {
+    file: &'a PackFile,
+    /// None for the values of a dictionary.
+    table: Option<&'a Table>,
+    directory: &'a Directory,
+}
+
+impl BatchBlocks<'_> {
+    fn extent(&self, number: usize) -> Result<Extent> {
+        let extent = self.directory.blocks.get(number).copied();
+        extent.ok_or_else(|| self.file.damaged("a batch with too few blocks"))
+    }
+}
+
+impl Blocks for BatchBlocks<'_> {
+    fn nodes(&self) -> &[Node] {
+        &self.directory.nodes
+    }
+
+    fn block(&self, number: usize) -> Result<Vec<u8>> {
+        self.file.extent(self.extent(number)?)
+    }
+
+    fn dictionary(&self, number: usize) -> Result<StringArray> {
+        match self.table {
+            Some(table) => self.file.dictionary(table, number),
+            None => Err(self.file.damaged("a dictionary of a dictionary")),
+        }
+    }
+
+    fn damaged(&self, problem: &str) -> Error {
+        self.file.damaged(problem)
+    }
+}

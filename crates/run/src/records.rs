@@ -1,0 +1,80 @@
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+
+use crate::error::Result;
+use crate::ipc::IpcFile;
+use crate::pack::PackFile;
+use crate::system;
+
+/// Where the records of a run are.
+pub(crate) enum Records {
+    /// In a packed file: columns are read and unpacked when they are asked for.
+    Packed(PackFile),
+    /// In a mapped file of the first format: columns are checked when they are asked for.
+    Mapped(IpcFile, Vec<RecordBatch>),
+    /// In memory alone.
+    Memory(Vec<RecordBatch>),
+}
+
+impl Records {
+    /// How many rows each batch has.
+    pub(crate) fn batch_rows(&self) -> Result<Vec<usize>> {
+        match self {
+            Self::Packed(file) => file.batch_rows("records"),
+            Self::Mapped(_, batches) | Self::Memory(batches) => {
+                Ok(batches.iter().map(RecordBatch::num_rows).collect())
+            }
+        }
+    }
+
+    /// A column of a batch, or a field of its records, with those parts alone that `target` has, checked; `None`
+    /// where the run lacks it.
+    pub(crate) fn column(
+        &self,
+        batch: usize,
+        path: &[&str],
+        target: &DataType,
+    ) -> Result<Option<ArrayRef>> {
+        match self {
+            Self::Packed(file) => file.column("records", batch, path, Some(target)),
+            Self::Mapped(file, batches) => {
+                let array = batches.get(batch).and_then(|batch| pick(batch, path));
+                if let Some(array) = &array {
+                    file.check(array, Some(target))?;
+                }
+                Ok(array)
+            }
+            Self::Memory(batches) => Ok(batches.get(batch).and_then(|batch| pick(batch, path))),
+        }
+    }
+
+    /// A batch with all its columns, checked.
+    pub(crate) fn batch(&self, number: usize) -> Result<RecordBatch> {
+        let found = match self {
+            Self::Packed(file) => return file.batch("records", number),
+            Self::Mapped(file, batches) => {
+                let batch = batches.get(number);
+                for column in batch.iter().flat_map(|batch| batch.columns()) {
+                    file.check(column, None)?;
+                }
+                batch
+            }
+            Self::Memory(batches) => batches.get(number),
+        };
+        match found {
+            Some(batch) => Ok(batch.clone()),
+            None => unreachable!("batches are numbered below their count"),
+        }
+    }
+}
+
+fn pick(batch: &RecordBatch, path: &[&str]) -> Option<ArrayRef> {
+    match path {
+        [column] => batch.column_by_name(column).cloned(),
+        [column, field] => {
+            let record = batch.column_by_name(column)?.as_struct_opt()?;
+            record.column_by_name(field).cloned()
+        }
+        _ => unreachable!("a column, or a field of {}", system::RECORD),
+    }
+}
