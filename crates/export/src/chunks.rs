@@ -150,7 +150,7 @@ impl Work {
         if self.is_to_stop() {
             return Err(decode::Error::Cancelled.into());
         }
-        let people = self.people.rows(number, self.pipeline.sources());
+        let people = self.people.rows(number, self.pipeline.sources())?;
         let mut made = self
             .pipeline
             .rows(&people, self.matches.as_ref(), &|| self.is_to_stop())?;

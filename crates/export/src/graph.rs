@@ -12,6 +12,7 @@ use crate::people::People;
 use crate::plan::Plan;
 use crate::shard::Shard;
 use crate::sources::Sources;
+use crate::times::Times;
 
 /// Components of more identities are told: there it is likely that one device, test account or default value made
 /// one person of many.
@@ -143,14 +144,15 @@ impl Components {
 /// Finds the components of the graph that all live records make, of whatever dataset.
 fn components(sources: &Sources) -> Result<Components> {
     let mut graph = UnionFind::default();
+    let mut times = Times::new(sources);
     for (number, source) in sources.all.iter().enumerate() {
         let mut first_row = 0u32;
-        for batch in source.run.links()?.batches.iter().flatten() {
-            let lists = batch.as_list::<i32>();
+        for batch in 0..source.run.batch_count() as u32 {
+            let lists = source.run.batch_links(batch)?;
             let keys = lists.values().as_fixed_size_binary();
             for (row, range) in lists.value_offsets().windows(2).enumerate() {
                 let [start, end] = *range else { continue };
-                if start == end || !sources.is_live(number, first_row + row as u32) {
+                if start == end || !sources.is_live(number, first_row + row as u32, &mut times)? {
                     continue;
                 }
                 let key = |i: i32| {
@@ -164,7 +166,7 @@ fn components(sources: &Sources) -> Result<Components> {
                     graph.unite(first, other);
                 }
             }
-            first_row += batch.len() as u32;
+            first_row += lists.len() as u32;
         }
     }
     let mut persons: Vec<PersonKey> = sources

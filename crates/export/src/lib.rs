@@ -36,7 +36,9 @@
 //! # }
 //! ```
 
+mod cache;
 mod chunks;
+mod columns;
 mod counts;
 mod error;
 mod export;
@@ -50,6 +52,7 @@ mod request;
 mod shard;
 mod sources;
 mod strict;
+mod times;
 mod unions;
 
 pub use chunks::Chunks;

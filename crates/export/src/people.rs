@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use gather::RowRef;
 use merge::Fragment;
-use xdm::{Class, PersonKey};
+use xdm::{Class, PersonKey, Timestamp};
 
+use crate::error::Result;
 use crate::graph::Components;
 use crate::shard::Shard;
 use crate::sources::Sources;
+use crate::times::Times;
 
 /// About how many people a chunk holds.
 const CHUNK_PEOPLE: usize = 4096;
@@ -77,9 +79,10 @@ impl People {
     }
 
     /// The rows of the people in a chunk.
-    pub(crate) fn rows(&self, chunk: usize, sources: &Sources) -> PeopleRows {
+    pub(crate) fn rows(&self, chunk: usize, sources: &Sources) -> Result<PeopleRows> {
         let mut builder = RowsBuilder {
             sources,
+            times: Times::new(sources),
             rows: PeopleRows::default(),
             fragments: Vec::new(),
         };
@@ -90,10 +93,13 @@ impl People {
                 builder.add_range(Shard {
                     first: range.first.max(shard.first),
                     last: range.last.min(shard.last),
-                });
+                })?;
             }
             Self::Keys(keys) => {
-                builder.add_keys(part(keys, chunk));
+                for key in part(keys, chunk) {
+                    builder.add_person(*key)?;
+                    builder.close()?;
+                }
             }
             Self::Groups {
                 components,
@@ -101,18 +107,19 @@ impl People {
             } => {
                 for number in part(numbers, chunk) {
                     for key in components.get(*number) {
-                        builder.add_person(*key);
+                        builder.add_person(*key)?;
                     }
-                    builder.close();
+                    builder.close()?;
                 }
             }
         }
-        builder.rows
+        Ok(builder.rows)
     }
 }
 
 struct RowsBuilder<'a> {
     sources: &'a Sources,
+    times: Times<'a>,
     rows: PeopleRows,
     /// The fragments of the profile at hand.
     fragments: Vec<Fragment>,
@@ -120,7 +127,7 @@ struct RowsBuilder<'a> {
 
 impl RowsBuilder<'_> {
     /// Adds everybody in a range of keys, by going through all sources side by side.
-    fn add_range(&mut self, range: Shard) {
+    fn add_range(&mut self, range: Shard) -> Result<()> {
         let sources = self.sources;
         let mut cursors: Vec<(usize, usize)> = sources
             .all
@@ -146,35 +153,29 @@ impl RowsBuilder<'_> {
             let first = self.fragments.len();
             for (source, (cursor, slot)) in cursors.iter_mut().zip(&mut heads).enumerate() {
                 if *slot == Some(key) {
-                    self.add(source, cursor.0, first);
+                    self.add(source, cursor.0, first)?;
                     cursor.0 += 1;
                     *slot = head(source, *cursor);
                 }
             }
-            self.close();
+            self.close()?;
         }
+        Ok(())
     }
 
-    /// Adds these persons, each a profile; the keys are sorted.
-    fn add_keys(&mut self, keys: &[PersonKey]) {
-        for key in keys {
-            self.add_person(*key);
-            self.close();
-        }
-    }
-
-    fn add_person(&mut self, key: PersonKey) {
+    fn add_person(&mut self, key: PersonKey) -> Result<()> {
         let first = self.fragments.len();
         for (source, one) in self.sources.all.iter().enumerate() {
             if let Some(person) = one.run.find(key) {
-                self.add(source, person, first);
+                self.add(source, person, first)?;
             }
         }
+        Ok(())
     }
 
     /// Adds a person's rows of one source to the profile at hand. The person's own fragments are
     /// those from `first` on.
-    fn add(&mut self, source: usize, person: usize, first: usize) {
+    fn add(&mut self, source: usize, person: usize, first: usize) -> Result<()> {
         let one = &self.sources.all[source];
         let rows = one.run.rows_of(person);
         if one.run.class == Class::Event {
@@ -185,34 +186,40 @@ impl RowsBuilder<'_> {
                     end: rows.end,
                 });
             }
-            return;
+            return Ok(());
         }
         let Some(rank) = one.rank else {
-            return;
+            return Ok(());
         };
         let fragment = Fragment {
             at: RowRef::new(source as u32, rows.start),
             rank,
-            updated: one.updated(rows.start),
-            sequence: one.recency(rows.start).sequence,
+            // What decides between it and others is read where there are others.
+            updated: Timestamp::default(),
+            sequence: 0,
         };
         // A later record of the same dataset and identity replaces the whole earlier one.
-        let sources = self.sources;
         let own = &mut self.fragments[first..];
         match own.iter_mut().find(|other| other.rank == rank) {
             None => self.fragments.push(fragment),
             Some(other) => {
-                let recency = |at: RowRef| sources.of(at).recency(at.row);
-                if recency(fragment.at) > recency(other.at) {
+                if self.times.recency(fragment.at)? > self.times.recency(other.at)? {
                     *other = fragment;
                 }
             }
         }
+        Ok(())
     }
 
     /// Ends the profile at hand.
-    fn close(&mut self) {
-        self.sources.precedence.sort(&mut self.fragments);
+    fn close(&mut self) -> Result<()> {
+        if self.fragments.len() > 1 {
+            for fragment in &mut self.fragments {
+                fragment.updated = self.times.updated(fragment.at)?;
+                fragment.sequence = self.times.recency(fragment.at)?.sequence;
+            }
+            self.sources.precedence.sort(&mut self.fragments);
+        }
         self.rows
             .fragments
             .extend(self.fragments.drain(..).map(|fragment| fragment.at));
@@ -220,6 +227,7 @@ impl RowsBuilder<'_> {
             .fragment_ends
             .push(self.rows.fragments.len() as u32);
         self.rows.event_ends.push(self.rows.events.len() as u32);
+        Ok(())
     }
 }
 

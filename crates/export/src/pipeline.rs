@@ -1,40 +1,38 @@
 //! From people to rows: select, merge, project, add events; one chunk at a time.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow::compute::cast;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
-use xdm::{Class, FieldType, PersonKey};
+use xdm::{Class, FieldType, PersonKey, Timestamp};
 
+use crate::columns::{FieldSet, place};
 use crate::counts::BatchCounts;
 use crate::error::Result;
 use crate::people::{EventRange, PeopleRows};
 use crate::plan::{EVENTS, Plan};
 use crate::sources::Sources;
+use crate::times::Times;
 
-/// An export's columns, prepared once and read by all its chunks.
+/// An export's work on a chunk of people.
 pub(crate) struct Pipeline {
     plan: Plan,
     sources: Sources,
-    profile: Vec<(String, Column)>,
-    /// `identityMap` with the event sources behind the profile sources: what empty profiles show.
-    identity_map: Option<Column>,
-    profile_batches: u32,
-    events: Option<Vec<(String, Column)>>,
-    event_order: Option<EventOrder>,
+    profile: FieldSet,
+    /// `identityMap` of fragments and of events: what empty profiles show.
+    identity_map: Option<FieldSet>,
+    events: Option<FieldSet>,
+    /// What events are ordered by.
+    event_order: FieldSet,
     schema: SchemaRef,
-}
-
-/// What events are ordered by.
-struct EventOrder {
-    timestamp: Column,
-    id: Column,
 }
 
 /// The rows of one chunk.
@@ -43,43 +41,58 @@ pub(crate) struct MergedRows {
     pub(crate) counts: BatchCounts,
 }
 
+/// Columns, and the rows of them that the profiles are made of.
+struct Gathered {
+    columns: Vec<(String, Column)>,
+    groups: Groups,
+}
+
 impl Pipeline {
     pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
-        let sources = Sources::new(snapshot, plan)?;
-        let profile = sources.columns(Class::Profile, plan.projection.needed())?;
+        let sources = Sources::new(snapshot, plan);
+        let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed());
         let identity_map = match plan.projection.needed().get("identityMap") {
-            Some(ty) if plan.profiles.empty_profiles => Some(identity_map(&sources, ty)?),
+            Some(ty) if plan.profiles.empty_profiles => {
+                let fields = [("identityMap".to_owned(), ty.clone())]
+                    .into_iter()
+                    .collect();
+                Some(FieldSet::new(1, &Class::ALL, &fields))
+            }
             _ => None,
         };
-        let events = match &plan.events {
-            None => None,
-            Some(events) => Some(sources.columns(Class::Event, events.projection.needed())?),
-        };
-        let event_order = if events.is_some() || identity_map.is_some() {
-            Some(EventOrder::new(&sources)?)
-        } else {
-            None
-        };
+        let events = (plan.events.as_ref())
+            .map(|events| FieldSet::new(2, &[Class::Event], events.projection.needed()));
+        let order = [
+            ("timestamp".to_owned(), FieldType::DateTime),
+            ("_id".to_owned(), FieldType::String),
+        ];
         let mut pipeline = Self {
             plan: plan.clone(),
             profile,
             identity_map,
-            profile_batches: sources
-                .all
-                .iter()
-                .filter(|s| s.run.class == Class::Profile)
-                .map(|s| s.run.batch_count() as u32)
-                .sum(),
             events,
-            event_order,
+            event_order: FieldSet::new(3, &[Class::Event], &order.into_iter().collect()),
             schema: Arc::new(Schema::empty()),
             sources,
         };
-        pipeline.schema = pipeline
-            .rows(&PeopleRows::default(), None, &|| false)?
-            .rows
-            .schema();
+        pipeline.schema = pipeline.prototype()?;
         Ok(pipeline)
+    }
+
+    /// The schema of all rows, by no rows.
+    fn prototype(&self) -> Result<SchemaRef> {
+        let of = |fields: &FieldSet| -> Result<Gathered> {
+            Ok(Gathered {
+                columns: fields.prototypes(&self.sources)?,
+                groups: Groups::default(),
+            })
+        };
+        let identity_map = self.identity_map.as_ref().map(of).transpose()?;
+        let events = self.events.as_ref().map(of).transpose()?;
+        let parts = (of(&self.profile)?, identity_map, events);
+        let columns = self.columns(&parts, &|| false)?.into_iter();
+        let fields = columns.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
     }
 
     /// The schema of all rows, fixed before the first is made.
@@ -115,15 +128,51 @@ impl Pipeline {
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<MergedRows> {
         let selected = self.select(people, matches)?;
-        let fields: Vec<(&str, &Column)> = self
-            .profile
-            .iter()
-            .map(|(name, column)| (name.as_str(), column))
-            .collect();
-        let mut merged = merge_unless_stopped(&fields, &selected.fragments, is_to_stop)?;
-        if let Some(column) = &self.identity_map {
-            let groups = self.with_events(&selected);
-            let mut united = merge_unless_stopped(&[("identityMap", column)], &groups, is_to_stop)?;
+        let identity_map = match &self.identity_map {
+            None => None,
+            Some(fields) => Some(self.gathered(fields, selected.with_events())?),
+        };
+        let events = match &self.events {
+            None => None,
+            Some(fields) => Some(self.gathered(fields, selected.event_rows)?),
+        };
+        let profile = self.gathered(&self.profile, selected.fragments)?;
+        let counts = BatchCounts {
+            profiles: profile.groups.len() as u64,
+            events: (events.as_ref()).map_or(0, |events| events.groups.rows().len() as u64),
+            by_namespace: selected.by_namespace,
+        };
+        let columns = self.columns(&(profile, identity_map, events), is_to_stop)?;
+        // Which text is in dictionaries may differ from chunk to chunk.
+        let columns = std::iter::zip(columns, self.schema.fields())
+            .map(|((_, column), field)| match column.data_type() {
+                ty if ty == field.data_type() => Ok(column),
+                _ => cast(&column, field.data_type()),
+            })
+            .collect::<Result<_, _>>()?;
+        let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
+        Ok(MergedRows { rows, counts })
+    }
+
+    /// The columns that rows of sources are in.
+    fn gathered(&self, fields: &FieldSet, mut groups: Groups) -> Result<Gathered> {
+        let batches = place(groups.rows_mut());
+        Ok(Gathered {
+            columns: fields.columns(&self.sources, &batches)?,
+            groups,
+        })
+    }
+
+    /// The columns of merged profiles and their events. The parts are the profiles' fields, what their identity
+    /// maps are made of if that is not the same, and their events.
+    fn columns(
+        &self,
+        (profile, identity_map, events): &(Gathered, Option<Gathered>, Option<Gathered>),
+        is_to_stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<(String, ArrayRef)>> {
+        let mut merged = merge_unless_stopped(profile, is_to_stop)?;
+        if let Some(gathered) = identity_map {
+            let mut united = merge_unless_stopped(gathered, is_to_stop)?;
             for (name, array) in &mut merged {
                 if name == "identityMap"
                     && let Some((_, own)) = united.pop()
@@ -133,40 +182,23 @@ impl Pipeline {
             }
         }
         let mut columns = self.plan.projection.apply(merged)?;
-        let mut count = 0;
-        if let (Some(plan), Some(events)) = (&self.plan.events, &self.events) {
-            let rows = selected.event_rows.rows();
-            count = rows.len() as u64;
-            let fields = events
-                .iter()
+        if let (Some(plan), Some(events)) = (&self.plan.events, events) {
+            let rows = events.groups.rows();
+            let fields = events.columns.iter();
+            let fields = fields
                 .map(|(name, column)| Ok((name.clone(), column.interleave(rows)?)))
                 .collect::<Result<Vec<_>>>()?;
             let parts = plan.projection.apply(fields)?;
-            let list = event_lists(to_struct(parts, rows.len())?, selected.event_rows.ends())?;
+            let list = event_lists(to_struct(parts, rows.len())?, events.groups.ends())?;
             columns.push((EVENTS.to_owned(), list));
         }
-        let schema = if self.schema.fields().is_empty() {
-            Arc::new(Schema::new(
-                columns
-                    .iter()
-                    .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
-                    .collect::<Vec<_>>(),
-            ))
-        } else {
-            self.schema.clone()
-        };
-        let arrays = columns.into_iter().map(|(_, array)| array).collect();
-        let rows = RecordBatch::try_new(schema, arrays)?;
-        let counts = BatchCounts {
-            profiles: rows.num_rows() as u64,
-            events: count,
-            by_namespace: selected.by_namespace,
-        };
-        Ok(MergedRows { rows, counts })
+        Ok(columns)
     }
 
     fn select(&self, people: &PeopleRows, matches: Option<&MembershipMatches>) -> Result<Selected> {
         let mut selected = Selected::default();
+        let mut times = Times::new(&self.sources);
+        let [mut tied, mut tied_of_empty] = [Tied::default(), Tied::default()];
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut fragment_start, mut event_start) = (0, 0);
         for (fragment_end, event_end) in people.fragment_ends.iter().zip(&people.event_ends) {
@@ -174,7 +206,7 @@ impl Pipeline {
             let fragments = &people.fragments[fragment_start..fragment_end];
             let events = &people.events[event_start..event_end];
             (fragment_start, event_start) = (fragment_end, event_end);
-            if !self.takes(fragments, events, matches) {
+            if !self.takes(fragments, events, matches, &mut times)? {
                 continue;
             }
             let best = match (fragments.first(), events.first()) {
@@ -187,20 +219,21 @@ impl Pipeline {
                 let person = source.run.person_of_row(at.row);
                 *counts.entry(source.run.namespace(person)?).or_default() += 1;
             }
-            selected
-                .fragments
-                .push(fragments.iter().map(|at| self.sources.in_batch(*at)));
+            selected.fragments.push(fragments.iter().copied());
             if let Some(plan) = &self.plan.events {
-                let rows = self.events_of(events, plan.filter);
+                let rows = events_of(events, plan.filter, &mut times)?;
+                tied.add(&selected.event_rows, rows.len(), events);
                 selected.event_rows.push(rows);
             }
             if self.identity_map.is_some() {
-                selected.of_empty.push(match fragments {
-                    [] => self.events_of(events, EventFilter::default()),
-                    _ => Vec::new(),
-                });
+                let events = if fragments.is_empty() { events } else { &[] };
+                let rows = events_of(events, EventFilter::default(), &mut times)?;
+                tied_of_empty.add(&selected.of_empty, rows.len(), events);
+                selected.of_empty.push(rows);
             }
         }
+        self.put_in_order(&mut selected.event_rows, &tied)?;
+        self.put_in_order(&mut selected.of_empty, &tied_of_empty)?;
         selected.by_namespace = counts
             .into_iter()
             .map(|(namespace, count)| (namespace.to_owned(), count))
@@ -213,84 +246,93 @@ impl Pipeline {
         fragments: &[RowRef],
         events: &[EventRange],
         matches: Option<&MembershipMatches>,
-    ) -> bool {
+        times: &mut Times<'_>,
+    ) -> Result<bool> {
         let filter = &self.plan.profiles;
         let is_empty = fragments.is_empty();
         if is_empty && (events.is_empty() || !filter.empty_profiles) {
-            return false;
+            return Ok(false);
         }
-        let is_late_enough = || {
-            if filter.from_ingest.is_none() {
-                return true;
+        if filter.from_ingest.is_some() {
+            let mut latest: Option<Timestamp> = None;
+            let events = if is_empty { events } else { &[] };
+            let rows = events.iter().flat_map(rows_of);
+            for at in fragments.iter().copied().chain(rows) {
+                latest = latest.max(Some(times.ingested(at)?));
             }
-            let ingested = |at: RowRef| self.sources.of(at).ingested(at.row);
-            let latest = if is_empty {
-                events.iter().flat_map(rows_of).map(ingested).max()
-            } else {
-                fragments.iter().copied().map(ingested).max()
-            };
-            latest.is_some_and(|updated| filter.takes(is_empty, updated))
+            if !latest.is_some_and(|updated| filter.takes(is_empty, updated)) {
+                return Ok(false);
+            }
+        }
+        Ok(matches.is_none_or(|matches| matches.takes(fragments)))
+    }
+
+    /// Puts the events of profiles in order that come from several sources: by time and `_id`; where two datasets
+    /// have the same, by the datasets' IDs, so that the order of loads does not matter.
+    fn put_in_order(&self, events: &mut Groups, tied: &Tied) -> Result<()> {
+        if tied.0.is_empty() {
+            return Ok(());
+        }
+        let rows = events.rows_mut();
+        let stretches = tied.0.iter().cloned();
+        let mut placed: Vec<RowRef> = stretches.flat_map(|s| rows[s].to_vec()).collect();
+        let batches = place(&mut placed);
+        let columns = self.event_order.columns(&self.sources, &batches)?;
+        let [(_, timestamp), (_, id)] = &columns[..] else {
+            unreachable!("two fields order events");
         };
-        is_late_enough() && matches.is_none_or(|matches| matches.takes(fragments))
-    }
-
-    /// The events of a profile that a filter takes, by time and `_id`; where two datasets have the
-    /// same, by the datasets' IDs, so that the order of loads does not matter.
-    fn events_of(&self, ranges: &[EventRange], filter: EventFilter) -> Vec<RowRef> {
-        let mut rows = Vec::new();
-        for range in ranges {
-            let source = &self.sources.all[range.source as usize];
-            rows.extend(
-                rows_of(range)
-                    .filter(|at| filter.is_open() || filter.takes(source.ingested(at.row))),
-            );
+        let key = |at: RowRef| {
+            let (source, _) = batches[at.source as usize];
+            let dataset = self.sources.all[source as usize].run.dataset.as_str();
+            (timestamp.micros(at), id.text(at), dataset)
+        };
+        let mut placed = placed.into_iter();
+        for stretch in tied.0.iter().cloned() {
+            let own = &mut rows[stretch];
+            let mut both: Vec<(RowRef, RowRef)> = placed
+                .by_ref()
+                .take(own.len())
+                .zip(own.iter().copied())
+                .collect();
+            both.sort_by(|(a, _), (b, _)| key(*a).cmp(&key(*b)));
+            for (slot, (_, row)) in own.iter_mut().zip(both) {
+                *slot = row;
+            }
         }
-        // One person's events of one source are in order already.
-        if ranges.len() > 1
-            && let Some(order) = &self.event_order
-        {
-            let key = |at: RowRef| {
-                let row = self.sources.in_batch(at);
-                let dataset = self.sources.of(at).run.dataset.as_str();
-                (order.timestamp.micros(row), order.id.text(row), dataset)
-            };
-            rows.sort_by(|a, b| key(*a).cmp(&key(*b)));
-        }
-        for row in &mut rows {
-            *row = self.sources.in_batch(*row);
-        }
-        rows
-    }
-
-    /// The fragments of each profile; of an empty one its events, which lie behind the fragments in
-    /// the column of `identityMap`.
-    fn with_events(&self, selected: &Selected) -> Groups {
-        let mut groups = Groups::default();
-        for (fragments, events) in selected.fragments.iter().zip(&selected.of_empty) {
-            let events = events
-                .iter()
-                .map(|at| RowRef::new(at.source + self.profile_batches, at.row));
-            groups.push(fragments.iter().copied().chain(events));
-        }
-        groups
+        Ok(())
     }
 }
 
-impl EventOrder {
-    fn new(sources: &Sources) -> Result<Self> {
-        let column = |name: &str, ty: FieldType| -> Result<Column> {
-            let ty = ty.data_type();
-            let arrays = sources.arrays(Class::Event, name, &ty)?;
-            Ok(Column::new(&ty, &arrays)?)
-        };
-        Ok(Self {
-            timestamp: column("timestamp", FieldType::DateTime)?,
-            id: column("_id", FieldType::String)?,
-        })
+/// Where the events of a profile are of several sources: one person's of one source are in order already.
+#[derive(Default)]
+struct Tied(Vec<Range<usize>>);
+
+impl Tied {
+    /// Looks at a profile that has so many events, of these ranges, behind the others.
+    fn add(&mut self, others: &Groups, count: usize, ranges: &[EventRange]) {
+        if ranges.len() > 1 && count > 1 {
+            let start = others.rows().len();
+            self.0.push(start..start + count);
+        }
     }
 }
 
-/// The profiles that the filters let pass.
+/// The events of a profile that a filter takes.
+fn events_of(
+    ranges: &[EventRange],
+    filter: EventFilter,
+    times: &mut Times<'_>,
+) -> Result<Vec<RowRef>> {
+    let mut rows = Vec::new();
+    for at in ranges.iter().flat_map(rows_of) {
+        if filter.is_open() || filter.takes(times.ingested(at)?) {
+            rows.push(at);
+        }
+    }
+    Ok(rows)
+}
+
+/// The profiles that the filters let pass, as rows of the sources.
 #[derive(Default)]
 struct Selected {
     /// Their fragments, best first.
@@ -298,16 +340,29 @@ struct Selected {
     /// The events that are added.
     event_rows: Groups,
     /// For each profile, all its events in order if it is empty; only where `identityMap` needs them.
-    of_empty: Vec<Vec<RowRef>>,
+    of_empty: Groups,
     by_namespace: BTreeMap<String, u64>,
 }
 
+impl Selected {
+    /// The fragments of each profile, or its events where it is empty.
+    fn with_events(&self) -> Groups {
+        let mut groups = Groups::default();
+        for (fragments, events) in self.fragments.iter().zip(self.of_empty.iter()) {
+            groups.push(fragments.iter().chain(events).copied());
+        }
+        groups
+    }
+}
+
 fn merge_unless_stopped(
-    fields: &[(&str, &Column)],
-    groups: &Groups,
+    gathered: &Gathered,
     is_to_stop: &dyn Fn() -> bool,
 ) -> Result<MergedFields> {
-    merge_until(fields, groups, is_to_stop).map_err(|error| match error {
+    let fields: Vec<(&str, &Column)> = (gathered.columns.iter())
+        .map(|(name, column)| (name.as_str(), column))
+        .collect();
+    merge_until(&fields, &gathered.groups, is_to_stop).map_err(|error| match error {
         merge::Error::Arrow(error) => error.into(),
         merge::Error::Stopped => decode::Error::Cancelled.into(),
     })
@@ -316,13 +371,6 @@ fn merge_unless_stopped(
 fn rows_of(range: &EventRange) -> impl Iterator<Item = RowRef> + use<> {
     let source = range.source;
     (range.start..range.end).map(move |row| RowRef::new(source, row))
-}
-
-fn identity_map(sources: &Sources, ty: &FieldType) -> Result<Column> {
-    let ty = ty.data_type();
-    let mut arrays = sources.arrays(Class::Profile, "identityMap", &ty)?;
-    arrays.extend(sources.arrays(Class::Event, "identityMap", &ty)?);
-    Ok(Column::new(&ty, &arrays)?)
 }
 
 fn to_struct(parts: Vec<(String, ArrayRef)>, length: usize) -> Result<ArrayRef> {

@@ -1,23 +1,32 @@
 //! The runs that an export reads, as the sources of its columns.
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use std::sync::Arc;
+
 use filter::MembershipFilter;
-use gather::{Column, RowRef};
+use gather::{Dictionaries, RowRef};
 use membership::MembershipIndex;
 use merge::{IdentityGraphType, Precedence};
 use rayon::prelude::*;
-use run::{RowValues, Run, Snapshot};
-use std::sync::Arc;
-use xdm::{Class, Fields, Recency, Timestamp};
+use run::{RecordTimes, Run, Snapshot};
+use xdm::Class;
 
+use crate::cache::Cache;
+use crate::columns::{BatchFields, BatchRef};
 use crate::error::Result;
 use crate::plan::Plan;
+use crate::times::Times;
+
+/// What chunks may keep unpacked beyond their own work, in bytes a thread.
+const KEPT: usize = 32 << 20;
 
 /// The runs of a snapshot, with each one's part in the merge policy.
 pub(crate) struct Sources {
     pub(crate) all: Vec<Source>,
     pub(crate) precedence: Precedence,
+    pub(crate) dictionaries: Dictionaries,
+    /// By the number of the set, source and batch.
+    pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
+    times: Cache<BatchRef, RecordTimes>,
 }
 
 pub(crate) struct Source {
@@ -26,36 +35,18 @@ pub(crate) struct Source {
     pub(crate) rank: Option<u32>,
     /// Whether its events are collected.
     pub(crate) takes_events: bool,
-    ingested: RowValues<i64>,
-    updated: RowValues<i64>,
-    sequences: RowValues<u64>,
-    /// The number of its first batch among the batches of all sources of its class.
-    first_batch: u32,
 }
 
 impl Source {
-    /// How late a record is.
-    pub(crate) fn recency(&self, row: u32) -> Recency {
-        Recency {
-            ingested: self.ingested.get(row),
-            sequence: self.sequences.get(row),
-        }
-    }
-
-    /// When a record came in.
-    pub(crate) fn ingested(&self, row: u32) -> Timestamp {
-        Timestamp::from_micros(self.ingested.get(row))
-    }
-
-    /// By what time a fragment competes with others.
-    pub(crate) fn updated(&self, row: u32) -> Timestamp {
-        Timestamp::from_micros(self.updated.get(row))
+    /// Whether its records become part of profiles.
+    pub(crate) fn takes_part(&self) -> bool {
+        self.rank.is_some() || self.takes_events
     }
 }
 
 impl Sources {
     /// The runs that take part in a plan; all, where it groups persons by the identity graph.
-    pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
+    pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Self {
         let policy = &plan.policy;
         let datasets = snapshot
             .datasets
@@ -64,39 +55,32 @@ impl Sources {
         let precedence = Precedence::new(policy, datasets);
         let wants_events = plan.events.is_some() || plan.profiles.empty_profiles;
         let has_graph = policy.identity_graph.kind != IdentityGraphType::None;
-        let runs: Vec<&Arc<Run>> = snapshot
+        let runs = snapshot
             .runs
             .iter()
-            .filter(|run| has_graph || wants_events || run.class == Class::Profile)
-            .collect();
-        let values = runs
-            .par_iter()
-            .map(|run| {
-                Ok::<_, run::Error>((run.ingest_times()?, run.update_times()?, run.sequences()?))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut next_batch = [0u32; 2];
-        let all = std::iter::zip(runs, values)
-            .map(|(run, (ingested, updated, sequences))| {
-                let next = &mut next_batch[usize::from(run.class == Class::Event)];
-                let first_batch = *next;
-                *next += run.batch_count() as u32;
-                Source {
-                    rank: match run.class {
-                        Class::Profile => precedence.rank(&run.dataset),
-                        Class::Event => None,
-                    },
-                    takes_events: run.class == Class::Event
-                        && precedence.takes_events(&run.dataset),
-                    ingested,
-                    updated,
-                    sequences,
-                    first_batch,
-                    run: Arc::clone(run),
-                }
+            .filter(|run| has_graph || wants_events || run.class == Class::Profile);
+        let all = runs
+            .map(|run| Source {
+                rank: match run.class {
+                    Class::Profile => precedence.rank(&run.dataset),
+                    Class::Event => None,
+                },
+                takes_events: run.class == Class::Event && precedence.takes_events(&run.dataset),
+                run: Arc::clone(run),
             })
             .collect();
-        Ok(Self { all, precedence })
+        // The persons of a profile may be anywhere in a store, so with a graph each chunk needs all batches.
+        let most = match has_graph {
+            true => usize::MAX,
+            false => KEPT * rayon::current_num_threads(),
+        };
+        Self {
+            all,
+            precedence,
+            dictionaries: Dictionaries::default(),
+            fields: Cache::new(most),
+            times: Cache::new(most),
+        }
     }
 
     /// The source that a row is in.
@@ -104,24 +88,37 @@ impl Sources {
         &self.all[at.source as usize]
     }
 
+    /// When the records of a batch came.
+    pub(crate) fn batch_times(&self, (source, batch): BatchRef) -> Result<Arc<RecordTimes>> {
+        let run = &self.all[source as usize].run;
+        self.times.get((source, batch), || {
+            let times = run.batch_times(batch)?;
+            let bytes = 3 * size_of::<i64>() * times.ingested.len();
+            Ok((times, bytes))
+        })
+    }
+
     /// Whether no later record of its dataset and identity replaces the record in a row of a source.
-    pub(crate) fn is_live(&self, number: usize, row: u32) -> bool {
+    pub(crate) fn is_live(&self, number: usize, row: u32, times: &mut Times<'_>) -> Result<bool> {
         let own = &self.all[number];
         if own.run.class == Class::Event {
-            return true;
+            return Ok(true);
         }
+        let rivals = self.all.iter().enumerate().filter(|(i, rival)| {
+            *i != number
+                && rival.run.class == Class::Profile
+                && rival.run.dataset == own.run.dataset
+        });
         let key = own.run.person(own.run.person_of_row(row));
-        let recency = own.recency(row);
-        self.all
-            .iter()
-            .enumerate()
-            .filter(|(i, rival)| {
-                *i != number
-                    && rival.run.class == Class::Profile
-                    && rival.run.dataset == own.run.dataset
-            })
-            .filter_map(|(_, rival)| Some((rival, rival.run.find(key)?)))
-            .all(|(rival, person)| rival.recency(rival.run.rows_of(person).start) <= recency)
+        for (i, rival) in rivals {
+            if let Some(person) = rival.run.find(key) {
+                let at = RowRef::new(i as u32, rival.run.rows_of(person).start);
+                if times.recency(at)? > times.recency(RowRef::new(number as u32, row))? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Lets go of the memory that what was read so far takes.
@@ -151,46 +148,5 @@ impl Sources {
                 None => Ok(None),
             })
             .collect()
-    }
-
-    /// Turns a row of a source into a row of that source's batch.
-    #[inline]
-    pub(crate) fn in_batch(&self, at: RowRef) -> RowRef {
-        let (batch, row) = Run::locate(at.row);
-        RowRef::new(self.of(at).first_batch + batch, row)
-    }
-
-    /// The columns of top-level fields over the batches of all sources of a class.
-    pub(crate) fn columns(&self, class: Class, fields: &Fields) -> Result<Vec<(String, Column)>> {
-        fields
-            .iter()
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|(name, ty)| {
-                let ty = ty.data_type();
-                let arrays = self.arrays(class, name, &ty)?;
-                Ok((name.to_owned(), Column::new(&ty, &arrays)?))
-            })
-            .collect()
-    }
-
-    /// A field's arrays in the batches of all sources of a class; `None` where a source that takes
-    /// no part stands.
-    pub(crate) fn arrays(
-        &self,
-        class: Class,
-        name: &str,
-        ty: &DataType,
-    ) -> Result<Vec<Option<ArrayRef>>> {
-        let mut arrays = Vec::new();
-        for source in self.all.iter().filter(|s| s.run.class == class) {
-            if source.rank.is_some() || source.takes_events {
-                arrays.extend(source.run.record_field(name, ty)?.batches);
-                source.run.release();
-            } else {
-                arrays.extend(vec![None; source.run.batch_count()]);
-            }
-        }
-        Ok(arrays)
     }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
@@ -44,24 +45,7 @@ impl Column {
         parents: &[Option<NullBuffer>],
         known: &Dictionaries,
     ) -> Result<Self, ArrowError> {
-        // Text of nulls alone is like none: its dictionary would add a value that no row has, and whether the
-        // source has such a column depends on what types were known when it was made.
-        let is_text = |ty: &DataType| matches!(ty, DataType::Utf8 | DataType::Dictionary(..));
-        let has_values = |source: &ArrayRef| match source.data_type() {
-            DataType::Null => false,
-            ty if is_text(ty) && is_text(target) => source.logical_null_count() < source.len(),
-            _ => true,
-        };
-        let with_values: Vec<Option<ArrayRef>>;
-        let sources = if sources.iter().flatten().all(has_values) {
-            sources
-        } else {
-            with_values = (sources.iter())
-                .map(|source| source.clone().filter(has_values))
-                .collect();
-            &with_values
-        };
-        let nulls: Vec<Option<NullBuffer>> = sources
+        let mut nulls: Vec<Option<NullBuffer>> = sources
             .iter()
             .enumerate()
             .map(|(i, source)| {
@@ -71,6 +55,19 @@ impl Column {
                 nulls.filter(|nulls| nulls.null_count() > 0)
             })
             .collect();
+        // Nulls alone are like none: a dictionary would add a value that no row has, and whether a source has such
+        // a column depends on what types were known when it was made.
+        let has_values = |source: &ArrayRef, nulls: &Option<NullBuffer>| {
+            nulls.as_ref().map_or(0, NullBuffer::null_count) < source.len()
+        };
+        let mut sources = Cow::Borrowed(sources);
+        for (i, nulls) in nulls.iter_mut().enumerate() {
+            if (sources[i].as_ref()).is_some_and(|source| !has_values(source, nulls)) {
+                sources.to_mut()[i] = None;
+                *nulls = None;
+            }
+        }
+        let sources = &*sources;
         let values = if sources.iter().all(Option::is_none) {
             missing(target)?
         } else {
@@ -92,16 +89,35 @@ impl Column {
 }
 
 impl Column {
-    /// The column with type Null wherever no source has a value.
+    /// A column of objects with type Null wherever no source has a value within this field of theirs.
     #[must_use]
-    pub fn without_missing(self) -> Self {
+    pub fn without_missing_in(mut self, name: &str) -> Self {
+        if let Values::Struct(fields, columns) = self.values {
+            let columns: Vec<Self> = std::iter::zip(&fields, columns)
+                .map(|(field, column)| match field.name() == name {
+                    true => column.without_missing(),
+                    false => column,
+                })
+                .collect();
+            let fields: Fields = std::iter::zip(&fields, &columns)
+                .map(|(field, column)| renewed(field, column.data_type()))
+                .collect();
+            self.data_type = DataType::Struct(fields.clone());
+            self.values = Values::Struct(fields, columns);
+        }
+        self
+    }
+
+    fn without_missing(self) -> Self {
         let Self {
             data_type,
             validity,
             values,
         } = self;
         let (data_type, values) = match values {
-            Values::Missing => (DataType::Null, Values::Missing),
+            _ if !validity.iter().any(|v| !matches!(v, Validity::Absent)) => {
+                (DataType::Null, Values::Missing)
+            }
             Values::Struct(fields, columns) => {
                 let columns: Vec<Self> = columns.into_iter().map(Self::without_missing).collect();
                 let fields: Fields = std::iter::zip(&fields, &columns)
@@ -145,18 +161,37 @@ impl Column {
     }
 }
 
-/// A field that no source has; structs keep their shape, so that callers can walk them.
+/// A field that no source has a value of; it keeps its shape, so that callers can walk it.
 fn missing(target: &DataType) -> Result<Values, ArrowError> {
+    let column = |ty: &DataType| Column::new(ty, &[]);
     Ok(match target {
-        DataType::Struct(fields) => Values::Struct(
-            fields.clone(),
-            fields
-                .iter()
-                .map(|field| Column::new(field.data_type(), &[]))
-                .collect::<Result<_, _>>()?,
+        DataType::Struct(fields) => {
+            let columns = fields.iter().map(|field| column(field.data_type()));
+            Values::Struct(fields.clone(), columns.collect::<Result<_, _>>()?)
+        }
+        DataType::List(item) => Values::List(
+            item.clone(),
+            Vec::new(),
+            Box::new(column(item.data_type())?),
         ),
+        DataType::Map(entries, _) => {
+            let (key, value) = key_and_value(entries)?;
+            let columns = (column(key.data_type())?, column(value.data_type())?);
+            Values::Map(entries.clone(), Vec::new(), Box::new(columns))
+        }
         _ => Values::Missing,
     })
+}
+
+/// The fields of a map's entries.
+fn key_and_value(entries: &Field) -> Result<(&FieldRef, &FieldRef), ArrowError> {
+    match entries.data_type() {
+        DataType::Struct(parts) if let [key, value] = parts.as_ref() => Ok((key, value)),
+        other => Err(mismatch(
+            other,
+            &DataType::Map(entries.clone().into(), false),
+        )),
+    }
 }
 
 fn present(
@@ -222,12 +257,7 @@ fn present(
             )
         }
         DataType::Map(entries, _) => {
-            let DataType::Struct(parts) = entries.data_type() else {
-                return Err(mismatch(entries.data_type(), target));
-            };
-            let [key, value] = parts.as_ref() else {
-                return Err(mismatch(entries.data_type(), target));
-            };
+            let (key, value) = key_and_value(entries)?;
             let maps = map(sources, target, |a| a.as_map_opt().cloned())?;
             let part = |of: fn(&arrow::array::MapArray) -> &ArrayRef| -> Vec<Option<ArrayRef>> {
                 maps.iter()

@@ -32,6 +32,12 @@ impl Groups {
         &self.rows
     }
 
+    /// The same, to be changed in place.
+    #[must_use]
+    pub fn rows_mut(&mut self) -> &mut [RowRef] {
+        &mut self.rows
+    }
+
     /// Each profile's rows.
     pub fn iter(&self) -> impl Iterator<Item = &[RowRef]> {
         let mut start = 0;

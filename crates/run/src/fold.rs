@@ -27,24 +27,23 @@ pub fn fold(
     let mut ids: Vec<u128> = Vec::new();
     for run in runs {
         let first_source = sources.len() as u32;
-        let ingested = run.ingest_times()?;
-        let happened = match class {
-            Class::Profile => None,
-            Class::Event => Some(run.event_times()?),
-        };
-        let sequences = run.sequences()?;
         ids.extend(run.event_ids()?.iter());
-        for (person, row) in rows_with_person(run) {
-            let (batch, in_batch) = Run::locate(row);
-            entries.push(RunEntry {
-                person: run.person(person).0,
-                time: match &happened {
-                    Some(times) => times.get(row),
-                    None => ingested.get(row),
-                },
-                sequence: sequences.get(row),
-                at: RowRef::new(first_source + batch, in_batch),
-            });
+        let mut rows = rows_with_person(run);
+        for batch in 0..run.batch_count() as u32 {
+            let times = run.batch_times(batch)?;
+            let order = match class {
+                Class::Profile => times.ingested,
+                Class::Event => run.batch_event_times(batch)?,
+            };
+            let rows = std::iter::zip(order.iter().zip(&times.sequences), rows.by_ref());
+            for (in_batch, ((time, sequence), (person, _))) in rows.enumerate() {
+                entries.push(RunEntry {
+                    person: run.person(person).0,
+                    time: *time,
+                    sequence: *sequence,
+                    at: RowRef::new(first_source + batch, in_batch as u32),
+                });
+            }
         }
         sources.extend(whole_rows(run)?.into_iter().map(Some));
     }

@@ -46,7 +46,7 @@ pub use error::{Error, Result};
 pub use files::{FORMAT, RunFiles};
 pub use fold::fold;
 pub use pages::FileChecksum;
-pub use read::{FieldBatches, RowValues, Run};
+pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;
 pub use write::{Unsynced, sync_folder};
 

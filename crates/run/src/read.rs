@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, RecordBatch,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, ListArray, PrimitiveArray,
+    RecordBatch,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{ArrowNativeType, DataType, TimestampMicrosecondType, UInt64Type};
+use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
 use membership::MembershipIndex;
 use rayon::prelude::*;
@@ -52,27 +53,14 @@ pub struct FieldBatches {
     pub batches: Vec<Option<ArrayRef>>,
 }
 
-/// One number for each record of a run, where the file has it.
-pub struct RowValues<T: ArrowNativeType> {
-    batches: Vec<ScalarBuffer<T>>,
-}
-
-impl<T: ArrowNativeType> RowValues<T> {
-    /// The number of a row.
-    ///
-    /// # Panics
-    /// Beyond the last row. Rows come from the tables of the same run, which were checked against each
-    /// other when it was opened.
-    #[inline]
-    #[must_use]
-    pub fn get(&self, row: u32) -> T {
-        let (batch, in_batch) = Run::locate(row);
-        let values = self.batches.get(batch as usize);
-        match values.and_then(|values| values.get(in_batch as usize)) {
-            Some(value) => *value,
-            None => panic!("row {row} is beyond the run's last"),
-        }
-    }
+/// When the records of a batch came, and in which order: a value for each row.
+pub struct RecordTimes {
+    /// When each came into the store: microseconds since 1970.
+    pub ingested: ScalarBuffer<i64>,
+    /// By what time each fragment competes with others: its custom timestamp, else its ingest time.
+    pub updated: ScalarBuffer<i64>,
+    /// Each one's place in the store.
+    pub sequences: ScalarBuffer<u64>,
 }
 
 impl Run {
@@ -289,11 +277,6 @@ impl Run {
         self.field_batches(&[system::RECORD, name], target)
     }
 
-    /// A system column of the records.
-    pub(crate) fn system_column(&self, name: &str, target: &DataType) -> Result<FieldBatches> {
-        self.field_batches(&[name], target)
-    }
-
     fn field_batches(&self, path: &[&str], target: &DataType) -> Result<FieldBatches> {
         let batches = (0..self.batches).into_par_iter();
         let batches = batches
@@ -302,65 +285,87 @@ impl Run {
         Ok(FieldBatches { batches })
     }
 
-    /// When each record came into the store: microseconds since 1970.
+    /// A field of the records of one batch, with those parts alone that `target` names, checked; `None` where the
+    /// run lacks it.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn ingest_times(&self) -> Result<RowValues<i64>> {
-        self.values::<TimestampMicrosecondType>(system::INGESTED_AT)
+    ///
+    /// # Panics
+    /// There is no such batch.
+    pub fn batch_field(
+        &self,
+        batch: u32,
+        name: &str,
+        target: &DataType,
+    ) -> Result<Option<ArrayRef>> {
+        assert!((batch as usize) < self.batches, "no batch {batch}");
+        let path = [system::RECORD, name];
+        self.records.column(batch as usize, &path, target)
     }
 
-    /// By what time each fragment competes with others: its custom timestamp, else its ingest time.
+    /// An array that has the type of a field's arrays and their dictionaries; its values mean nothing.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn update_times(&self) -> Result<RowValues<i64>> {
-        let ingested = self.system_column(system::INGESTED_AT, &DataType::Null)?;
-        let updated = self.system_column(system::UPDATED_AT, &DataType::Null)?;
-        let batches = std::iter::zip(ingested.batches, updated.batches)
-            .map(|(ingested, updated)| update_times(ingested.as_ref(), updated.as_ref()))
-            .collect::<Result<_, _>>()?;
-        Ok(RowValues { batches })
+    pub fn field_prototype(&self, name: &str, target: &DataType) -> Result<Option<ArrayRef>> {
+        self.records.prototype(&[system::RECORD, name], target)
     }
 
-    /// Each record's place in the store.
+    /// When the records of a batch came.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn sequences(&self) -> Result<RowValues<u64>> {
-        self.values::<UInt64Type>(system::SEQUENCE)
+    ///
+    /// # Panics
+    /// There is no such batch.
+    pub fn batch_times(&self, batch: u32) -> Result<RecordTimes> {
+        assert!((batch as usize) < self.batches, "no batch {batch}");
+        let column = |name: &str| {
+            self.records
+                .column(batch as usize, &[name], &DataType::Null)
+        };
+        let ingested = numbers::<TimestampMicrosecondType>(column(system::INGESTED_AT)?)?;
+        let updated = numbers::<TimestampMicrosecondType>(column(system::UPDATED_AT)?)?;
+        let updated = match updated.null_count() {
+            0 => updated.values().clone(),
+            n if n == updated.len() => ingested.values().clone(),
+            _ => {
+                let both = ingested.values().iter().zip(&updated);
+                both.map(|(ingested, updated)| updated.unwrap_or(*ingested))
+                    .collect()
+            }
+        };
+        let sequences = numbers::<UInt64Type>(column(system::SEQUENCE)?)?;
+        Ok(RecordTimes {
+            ingested: ingested.values().clone(),
+            updated,
+            sequences: sequences.values().clone(),
+        })
     }
 
-    /// When each event happened.
-    pub(crate) fn event_times(&self) -> Result<RowValues<i64>> {
+    /// When the events of a batch happened: microseconds since 1970.
+    pub(crate) fn batch_event_times(&self, batch: u32) -> Result<ScalarBuffer<i64>> {
         let ty = xdm::FieldType::DateTime.data_type();
-        let column = self.record_field("timestamp", &ty)?;
-        Self::numbers::<TimestampMicrosecondType>(&column)
+        let column = self.batch_field(batch, "timestamp", &ty)?;
+        Ok(numbers::<TimestampMicrosecondType>(column)?
+            .values()
+            .clone())
     }
 
-    fn values<T: ArrowPrimitiveType>(&self, name: &str) -> Result<RowValues<T::Native>> {
-        Self::numbers::<T>(&self.system_column(name, &DataType::Null)?)
-    }
-
-    fn numbers<T: ArrowPrimitiveType>(column: &FieldBatches) -> Result<RowValues<T::Native>> {
-        let batches = column
-            .batches
-            .iter()
-            .map(|batch| {
-                let values = batch.as_ref().and_then(|b| b.as_primitive_opt::<T>());
-                values.map(|a| a.values().clone()).ok_or_else(wrong_table)
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(RowValues { batches })
-    }
-
-    /// The identities that each record's identity map links: for each batch a list of 16-byte keys.
+    /// The identities that each record of a batch links: a list of 16-byte keys for each row.
     ///
     /// # Errors
     /// A damaged file.
-    pub fn links(&self) -> Result<FieldBatches> {
+    ///
+    /// # Panics
+    /// There is no such batch.
+    pub fn batch_links(&self, batch: u32) -> Result<ListArray> {
+        assert!((batch as usize) < self.batches, "no batch {batch}");
         let ty = xdm::list_of(DataType::FixedSizeBinary(16));
-        self.system_column(system::LINKS, &ty)
+        let column = self.records.column(batch as usize, &[system::LINKS], &ty)?;
+        let links = column.as_ref().and_then(|c| c.as_list_opt::<i32>());
+        Ok(links.cloned().ok_or_else(wrong_table)?)
     }
 
     /// Who is in those segments that `is_wanted` says of, by namespace (in lower case) and ID; `None` for a run of
@@ -416,25 +421,11 @@ impl Run {
     }
 }
 
-/// Times of update, which are those of ingest where nothing is said.
-fn update_times(
-    ingested: Option<&ArrayRef>,
-    updated: Option<&ArrayRef>,
-) -> Result<ScalarBuffer<i64>, ArrowError> {
-    let times = |column: Option<&ArrayRef>| {
-        let times = column.and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        times.cloned().ok_or_else(wrong_table)
-    };
-    let (ingested, updated) = (times(ingested)?, times(updated)?);
-    Ok(match updated.null_count() {
-        0 => updated.values().clone(),
-        n if n == updated.len() => ingested.values().clone(),
-        _ => {
-            let both = ingested.values().iter().zip(&updated);
-            both.map(|(ingested, updated)| updated.unwrap_or(*ingested))
-                .collect()
-        }
-    })
+fn numbers<T: ArrowPrimitiveType>(
+    column: Option<ArrayRef>,
+) -> Result<PrimitiveArray<T>, ArrowError> {
+    let column = column.as_ref().and_then(|c| c.as_primitive_opt::<T>());
+    column.cloned().ok_or_else(wrong_table)
 }
 
 /// Whether a row's number says in which batch it is: all but the last have as many rows.

@@ -48,6 +48,14 @@ impl Records {
         }
     }
 
+    /// A column of at least one row, if there are any, that has the type of the one asked for, and its dictionaries.
+    pub(crate) fn prototype(&self, path: &[&str], target: &DataType) -> Result<Option<ArrayRef>> {
+        match self {
+            Self::Packed(file) => file.prototype("records", path, target),
+            Self::Mapped(..) | Self::Memory(_) => self.column(0, path, target),
+        }
+    }
+
     /// A batch with all its columns, checked.
     pub(crate) fn batch(&self, number: usize) -> Result<RecordBatch> {
         let found = match self {

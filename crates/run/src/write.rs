@@ -38,7 +38,8 @@ struct RowTaker {
 
 impl RowTaker {
     fn new(run: &RunRows<'_>) -> Result<Self> {
-        let column = Column::new(&run_type(run.types), run.sources)?.without_missing();
+        let column =
+            Column::new(&run_type(run.types), run.sources)?.without_missing_in(system::RECORD);
         let kept = match column.data_type() {
             DataType::Struct(fields) => fields
                 .iter()

@@ -1,4 +1,4 @@
-use arrow::array::{UInt64Array, new_empty_array};
+use arrow::array::{TimestampMillisecondArray, UInt64Array};
 use serde_json::{Value, json};
 use xdm::{FieldType, testing};
 
@@ -84,25 +84,26 @@ fn fields_of_objects_are_found_by_name() {
 #[test]
 fn a_type_that_cant_be_read_as_the_target_is_an_error() {
     let text = || testing::list(FieldType::String);
-    for (target, found) in [
-        (testing::LONG, FieldType::String),
-        (testing::LONG, FieldType::Double),
-        (FieldType::String, testing::LONG),
-        (FieldType::Boolean, testing::LONG),
-        (FieldType::DateTime, FieldType::Date),
-        (FieldType::DateTime, testing::LONG),
-        (text(), FieldType::String),
-        (text(), testing::list(testing::LONG)),
+    for (target, found, value) in [
+        (testing::LONG, FieldType::String, json!("1")),
+        (testing::LONG, FieldType::Double, json!(1.5)),
+        (FieldType::String, testing::LONG, json!(1)),
+        (FieldType::Boolean, testing::LONG, json!(1)),
+        (FieldType::DateTime, testing::LONG, json!(1)),
+        (text(), FieldType::String, json!("a")),
+        (text(), testing::list(testing::LONG), json!([1])),
         (
             testing::map(FieldType::String),
             testing::object([("a", FieldType::String)]),
+            json!({"a": "b"}),
         ),
         (
             testing::object([("a", FieldType::String)]),
             testing::map(FieldType::String),
+            json!({"a": "b"}),
         ),
     ] {
-        let source = testing::array(&found, &[]);
+        let source = testing::array(&found, &[value]);
         let error = read_array(&target, source)
             .expect_err("another type")
             .to_string();
@@ -112,7 +113,9 @@ fn a_type_that_cant_be_read_as_the_target_is_an_error() {
         );
     }
     let millis = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
-    read_array(&FieldType::DateTime, new_empty_array(&millis)).expect_err("micros");
-    let error = Column::new(&millis, &[Some(new_empty_array(&millis))]);
+    let times = TimestampMillisecondArray::from(vec![1]).with_timezone("UTC");
+    let times: ArrayRef = Arc::new(times);
+    read_array(&FieldType::DateTime, times.clone()).expect_err("micros");
+    let error = Column::new(&millis, &[Some(times)]);
     assert!(error.is_err_and(|e| e.to_string().contains("no type of an XDM field")));
 }

@@ -146,7 +146,7 @@ fn within<'a>(offsets: &OffsetBuffer<i32>, data: &'a [u8]) -> &'a [u8] {
     data.get(start..start + length).unwrap_or_default()
 }
 
-fn no_type(ty: &DataType) -> ArrowError {
+pub(super) fn no_type(ty: &DataType) -> ArrowError {
     ArrowError::SchemaError(format!("{ty} is no type of a run"))
 }
 
@@ -197,6 +197,11 @@ impl Place {
             block: self.block + blocks,
             ..self
         }
+    }
+
+    /// The number of the dictionary of the first column from here on that has one.
+    pub(super) fn dictionary(self) -> usize {
+        self.dictionary
     }
 
     /// The place of the array's second block: its values, where it has a validity and values.

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod block;
+mod prototype;
 mod read;
 mod root;
 mod write;

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::arrays::{Blocks, Node, Place, decode};
 use super::block::HEAD_OF_BYTES;
+use super::prototype::prototype;
 use super::root::{BatchEntry, Directory, Extent, MAGIC, Root, TRAILER};
 use crate::FileChecksum;
 use crate::error::{AtPath, Error, Result};
@@ -165,6 +166,29 @@ impl PackFile {
         };
         let blocks = self.blocks(of, batch)?;
         decode(&blocks, place, ty, target).map(Some)
+    }
+
+    /// A column of one row that has the type of the column of a path, and its dictionaries.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn prototype(
+        &self,
+        table: &str,
+        path: &[&str],
+        target: &DataType,
+    ) -> Result<Option<ArrayRef>> {
+        let of = self.table(table)?;
+        let Some((place, ty)) = place_of(&of.schema, path) else {
+            return Ok(None);
+        };
+        let none = Directory::default();
+        let blocks = BatchBlocks {
+            file: self,
+            table: Some(of),
+            directory: &none,
+        };
+        prototype(&blocks, place, ty, Some(target)).map(Some)
     }
 
     /// All columns of a batch.

@@ -49,6 +49,7 @@ pub(super) struct Extent {
 }
 
 /// Where the blocks of a batch are, and what its arrays are like.
+#[derive(Default)]
 pub(super) struct Directory {
     pub(super) nodes: Vec<Node>,
     pub(super) blocks: Vec<Extent>,

@@ -178,10 +178,11 @@ fn a_run_that_is_written_by_the_document_opens() {
         (run.persons(), run.rows()),
         (people as usize, people as usize)
     );
-    let (times, sequences) = (run.ingest_times().unwrap(), run.sequences().unwrap());
     for row in [0, BATCH - 1, BATCH] {
-        assert_eq!(times.get(row), i64::from(row));
-        assert_eq!(sequences.get(row), u64::from(row));
+        let (batch, at) = Run::locate(row);
+        let times = run.batch_times(batch).unwrap();
+        assert_eq!(times.ingested[at as usize], i64::from(row));
+        assert_eq!(times.sequences[at as usize], u64::from(row));
         assert_eq!(run.person_of_row(row), row as usize);
     }
     let field = run.record_field("n", &DataType::Utf8).unwrap();

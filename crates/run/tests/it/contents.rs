@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, ListArray};
 use membership::Posting;
-use profile_export_run::{Result, Run, RunBuilder, RunFiles};
+use profile_export_run::{RecordTimes, Result, Run, RunBuilder, RunFiles};
 use std::path::Path;
 use xdm::{Class, Fields};
 
@@ -14,7 +14,7 @@ pub struct Contents {
     pub ingested: Vec<i64>,
     pub updated: Vec<i64>,
     pub sequences: Vec<u64>,
-    pub links: Vec<Option<ArrayRef>>,
+    pub links: Vec<ListArray>,
     /// The fields of the records, batch by batch.
     pub fields: Vec<(String, Vec<Option<ArrayRef>>)>,
     pub members: Vec<(String, String, Vec<Posting>)>,
@@ -37,13 +37,22 @@ impl Contents {
                 Ok((key.0, namespace.to_owned(), id.to_owned(), rows))
             })
             .collect::<Result<_>>()?;
-        let rows = 0..u32::try_from(run.rows()).expect("few rows");
-        let (ingested, updated) = (run.ingest_times()?, run.update_times()?);
-        let sequences = run.sequences()?;
+        let batches = 0..u32::try_from(run.batch_count()).expect("few batches");
+        let times: Vec<RecordTimes> = (batches.clone())
+            .map(|batch| run.batch_times(batch))
+            .collect::<Result<_>>()?;
         let fields = types
             .iter()
             .map(|(name, ty)| {
-                let field = run.record_field(name, &ty.data_type())?;
+                let ty = ty.data_type();
+                let field = run.record_field(name, &ty)?;
+                let prototype = run.field_prototype(name, &ty)?;
+                for batch in 0..run.batch_count() {
+                    let one = run.batch_field(batch as u32, name, &ty)?;
+                    assert_eq!(&one, &field.batches[batch]);
+                    let types = [&one, &prototype].map(|a| a.as_ref().map(|a| a.data_type()));
+                    assert_eq!(types[0], types[1], "{name}");
+                }
                 Ok((name.to_owned(), field.batches))
             })
             .collect::<Result<_>>()?;
@@ -69,10 +78,12 @@ impl Contents {
         }
         Ok(Self {
             persons,
-            ingested: rows.clone().map(|row| ingested.get(row)).collect(),
-            updated: rows.clone().map(|row| updated.get(row)).collect(),
-            sequences: rows.map(|row| sequences.get(row)).collect(),
-            links: run.links()?.batches,
+            ingested: times.iter().flat_map(|t| t.ingested.to_vec()).collect(),
+            updated: times.iter().flat_map(|t| t.updated.to_vec()).collect(),
+            sequences: times.iter().flat_map(|t| t.sequences.to_vec()).collect(),
+            links: batches
+                .map(|batch| run.batch_links(batch))
+                .collect::<Result<_>>()?,
             fields,
             members,
         })

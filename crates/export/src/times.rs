@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use gather::RowRef;
+use run::{RecordTimes, Run};
+use xdm::{Recency, Timestamp};
+
+use crate::error::Result;
+use crate::sources::Sources;
+
+/// When records came, for who goes through a store in the order of its rows.
+pub(crate) struct Times<'a> {
+    sources: &'a Sources,
+    /// The batch at hand of each source.
+    at_hand: Vec<Option<(u32, Arc<RecordTimes>)>>,
+}
+
+impl<'a> Times<'a> {
+    pub(crate) fn new(sources: &'a Sources) -> Self {
+        Self {
+            sources,
+            at_hand: vec![None; sources.all.len()],
+        }
+    }
+
+    /// How late a record is.
+    pub(crate) fn recency(&mut self, at: RowRef) -> Result<Recency> {
+        let (times, row) = self.of(at)?;
+        Ok(Recency {
+            ingested: times.ingested[row],
+            sequence: times.sequences[row],
+        })
+    }
+
+    /// When a record came in.
+    pub(crate) fn ingested(&mut self, at: RowRef) -> Result<Timestamp> {
+        let (times, row) = self.of(at)?;
+        Ok(Timestamp::from_micros(times.ingested[row]))
+    }
+
+    /// By what time a fragment competes with others.
+    pub(crate) fn updated(&mut self, at: RowRef) -> Result<Timestamp> {
+        let (times, row) = self.of(at)?;
+        Ok(Timestamp::from_micros(times.updated[row]))
+    }
+
+    fn of(&mut self, at: RowRef) -> Result<(&RecordTimes, usize)> {
+        let (batch, row) = Run::locate(at.row);
+        let slot = &mut self.at_hand[at.source as usize];
+        if slot.as_ref().is_none_or(|(held, _)| *held != batch) {
+            *slot = Some((batch, self.sources.batch_times((at.source, batch))?));
+        }
+        match slot {
+            Some((_, times)) => Ok((times, row as usize)),
+            None => unreachable!("it was filled above"),
+        }
+    }
+}
