@@ -36,6 +36,12 @@ impl<K: Hash + Eq + Copy, V> Cache<K, V> {
         }
     }
 
+    /// Whether something is there under a key, or is being made.
+    pub(crate) fn has(&self, key: &K) -> bool {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.by_key.contains_key(key)
+    }
+
     /// What is there under a key; it is made, with its size in bytes, where there is nothing.
     pub(crate) fn get<E>(
         &self,

@@ -59,6 +59,17 @@ impl FieldSet {
         sources: &Sources,
         batches: &[BatchRef],
     ) -> Result<Vec<(String, Column)>> {
+        for of_source in batches.chunk_by(|a, b| a.0 == b.0) {
+            let Some((source, _)) = of_source.first() else {
+                continue;
+            };
+            let missing: Vec<u32> = (of_source.iter())
+                .filter(|(source, batch)| !sources.fields.has(&(self.number, *source, *batch)))
+                .map(|(_, batch)| *batch)
+                .collect();
+            let run = &sources.all[*source as usize].run;
+            run.will_need(&missing, &self.fields)?;
+        }
         let batches = batches.iter().map(|batch| self.batch(sources, *batch));
         let batches: Vec<Arc<BatchFields>> = batches.collect::<Result<_>>()?;
         let columns = self.fields.iter().enumerate().map(|(i, (name, ty))| {

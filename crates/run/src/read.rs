@@ -304,6 +304,24 @@ impl Run {
         self.records.column(batch as usize, &path, target)
     }
 
+    /// Has the system read fields of some batches before they are asked for.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn will_need(&self, batches: &[u32], fields: &[(String, DataType)]) -> Result<()> {
+        let Records::Packed(file) = &self.records else {
+            return Ok(());
+        };
+        let paths: Vec<[&str; 2]> = fields
+            .iter()
+            .map(|(name, _)| [system::RECORD, name])
+            .collect();
+        let columns: Vec<(&[&str], &DataType)> = std::iter::zip(&paths, fields)
+            .map(|(path, (_, ty))| (&path[..], ty))
+            .collect();
+        file.will_need("records", batches, &columns)
+    }
+
     /// An array that has the type of a field's arrays and their dictionaries; its values mean nothing.
     ///
     /// # Errors

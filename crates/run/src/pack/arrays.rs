@@ -210,6 +210,51 @@ impl Place {
     }
 }
 
+/// Tells `f` the numbers of the blocks that [`decode`] reads.
+pub(super) fn blocks_of(
+    place: Place,
+    ty: &DataType,
+    target: Option<&DataType>,
+    f: &mut impl FnMut(usize),
+) {
+    let part = |target: &DataType, name: &str| match target {
+        DataType::Struct(fields) => fields
+            .find(name)
+            .map(|(_, field)| field.data_type().clone()),
+        _ => None,
+    };
+    let (own, children): (usize, &[_]) = match ty {
+        DataType::Struct(fields) => (1, fields),
+        DataType::Map(entries, _) if let DataType::Struct(parts) = entries.data_type() => {
+            (2, parts)
+        }
+        DataType::List(item) => (2, std::slice::from_ref(item)),
+        _ => {
+            let end = place.behind(ty).block;
+            (place.block..end).for_each(f);
+            return;
+        }
+    };
+    (place.block..place.block + own).for_each(&mut *f);
+    let mut inner = place.within(own);
+    for child in children {
+        let wanted = match (ty, target) {
+            (DataType::Struct(_), Some(target @ DataType::Struct(_))) => {
+                part(target, child.name()).map(Some)
+            }
+            (DataType::Map(..), Some(DataType::Map(entries, _))) => {
+                Some(part(entries.data_type(), child.name()))
+            }
+            (DataType::List(_), Some(DataType::List(item))) => Some(Some(item.data_type().clone())),
+            _ => Some(None),
+        };
+        if let Some(wanted) = wanted {
+            blocks_of(inner, child.data_type(), wanted.as_ref(), f);
+        }
+        inner = inner.behind(child.data_type());
+    }
+}
+
 fn behind_all(place: Place, fields: &arrow::datatypes::Fields) -> Place {
     fields
         .iter()

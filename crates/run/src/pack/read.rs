@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -11,9 +12,10 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::{convert::fb_to_schema, root_as_schema};
 use bytes::Bytes;
 use rayon::prelude::*;
+use rustix::fs::{Advice, fadvise};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::arrays::{Blocks, Node, Place, decode};
+use super::arrays::{Blocks, Node, Place, blocks_of, decode};
 use super::block::HEAD_OF_BYTES;
 use super::prototype::prototype;
 use super::root::{BatchEntry, Directory, Extent, MAGIC, Root, TRAILER};
@@ -73,6 +75,8 @@ impl PackFile {
         if opened.bytes(0, MAGIC.len() as u64)? != MAGIC {
             return Err(opened.damaged("it does not begin as a packed file does"));
         }
+        // What is read is what is asked for: reading ahead would bring leaves that nobody wants.
+        advise(&opened.file, 0, 0, Advice::Random);
         let root = opened.root(&known.digest)?;
         for table in root.tables {
             let schema = opened.extent(table.schema)?;
@@ -291,6 +295,65 @@ impl PackFile {
         Ok(())
     }
 
+    /// Has the system read a part of columns of some batches before they are asked for, as in
+    /// [`PackFile::column`].
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn will_need(
+        &self,
+        table: &str,
+        batches: &[u32],
+        columns: &[(&[&str], &DataType)],
+    ) -> Result<()> {
+        let of = self.table(table)?;
+        let wanted = batches
+            .iter()
+            .filter_map(|batch| of.batches.get(*batch as usize));
+        let unknown = wanted
+            .clone()
+            .filter(|batch| batch.directory.get().is_none());
+        for batch in unknown {
+            let Extent { at, length, .. } = batch.entry.directory;
+            advise(&self.file, at, length, Advice::WillNeed);
+        }
+        let places: Vec<_> = columns
+            .iter()
+            .filter_map(|(path, target)| {
+                let (place, ty) = place_of(&of.schema, path)?;
+                Some((place, ty, *target))
+            })
+            .collect();
+        for batch in wanted {
+            let blocks = &self.directory(batch)?.blocks;
+            let mut extents: Vec<(u64, u64)> = Vec::new();
+            for (place, ty, target) in &places {
+                blocks_of(*place, ty, Some(target), &mut |number| {
+                    if let Some(block) = blocks.get(number) {
+                        extents.push((block.at, block.length));
+                    }
+                });
+            }
+            extents.sort_unstable();
+            let mut extents = extents.into_iter();
+            let Some(mut at_hand) = extents.next() else {
+                continue;
+            };
+            for (at, length) in extents {
+                let end = at_hand.0 + at_hand.1;
+                // A small gap is read faster than left out.
+                if at <= end + GAP {
+                    at_hand.1 = at + length - at_hand.0;
+                } else {
+                    advise(&self.file, at_hand.0, at_hand.1, Advice::WillNeed);
+                    at_hand = (at, length);
+                }
+            }
+            advise(&self.file, at_hand.0, at_hand.1, Advice::WillNeed);
+        }
+        Ok(())
+    }
+
     fn directory<'a>(&self, batch: &'a Batch) -> Result<&'a Directory> {
         if let Some(directory) = batch.directory.get() {
             return Ok(directory);
@@ -361,6 +424,14 @@ impl PackFile {
             problem: problem.to_owned(),
         }
     }
+}
+
+/// What lies between blocks that are wanted is read with them up to so many bytes.
+const GAP: u64 = 16 << 10;
+
+/// Tells the system what is read next; where it does not want to know, reading takes longer.
+fn advise(file: &File, at: u64, length: u64, advice: Advice) {
+    let _ = fadvise(file, at, NonZero::new(length), advice);
 }
 
 /// Where the column of a path is, and its type.

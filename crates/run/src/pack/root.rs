@@ -34,7 +34,7 @@ pub(super) struct BatchEntry {
     pub(super) rows: u64,
     /// Where its first block is.
     pub(super) at: u64,
-    /// Its directory, which lies behind its last block.
+    /// Its directory, which lies behind the blocks of all the table's batches.
     pub(super) directory: Extent,
 }
 

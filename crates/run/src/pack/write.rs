@@ -20,6 +20,16 @@ pub(crate) struct PackWriter {
     file: BufWriter<File>,
     at: u64,
     root: Root,
+    /// What the table that was begun last has: dictionaries and batches, each with its directory to be.
+    dictionaries: Vec<Pending>,
+    batches: Vec<Pending>,
+}
+
+/// A batch whose blocks are written.
+struct Pending {
+    rows: u64,
+    at: u64,
+    directory: Vec<u8>,
 }
 
 /// A batch of rows, ready to be written.
@@ -63,6 +73,8 @@ impl PackWriter {
             file: BufWriter::with_capacity(1 << 20, file),
             at: 0,
             root: Root::default(),
+            dictionaries: Vec::new(),
+            batches: Vec::new(),
         };
         writer.put(MAGIC)?;
         Ok(writer)
@@ -73,6 +85,7 @@ impl PackWriter {
     /// # Errors
     /// A full disk.
     pub(crate) fn table(&mut self, name: &str, like: &RecordBatch) -> Result<()> {
+        self.end_table()?;
         let mut tracker = DictionaryTracker::new(true);
         let mut encoder = IpcSchemaEncoder::new().with_dictionary_tracker(&mut tracker);
         let schema = encoder.schema_to_fb(&like.schema());
@@ -81,14 +94,14 @@ impl PackWriter {
         for column in like.columns() {
             add_dictionaries(column, &mut dictionaries);
         }
-        let dictionaries = dictionaries
-            .into_iter()
-            .map(|values| self.put_batch(PackedBatch::of_columns(values.len(), &[values])?))
-            .collect::<Result<_>>()?;
+        for values in dictionaries {
+            let dictionary = self.put_batch(PackedBatch::of_columns(values.len(), &[values])?)?;
+            self.dictionaries.push(dictionary);
+        }
         self.root.tables.push(TableEntry {
             name: name.to_owned(),
             schema,
-            dictionaries,
+            dictionaries: Vec::new(),
             batches: Vec::new(),
         });
         Ok(())
@@ -99,12 +112,36 @@ impl PackWriter {
     /// # Errors
     /// A full disk.
     pub(crate) fn batch(&mut self, batch: PackedBatch) -> Result<()> {
-        let entry = self.put_batch(batch)?;
-        match self.root.tables.last_mut() {
-            Some(table) => table.batches.push(entry),
-            None => unreachable!("a table is begun before its batches"),
+        let batch = self.put_batch(batch)?;
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    /// Writes the directories of the table that was begun last: they lie together, so that a reader who needs some
+    /// of each batch has them at once.
+    fn end_table(&mut self) -> Result<()> {
+        let dictionaries = std::mem::take(&mut self.dictionaries);
+        let batches = std::mem::take(&mut self.batches);
+        let dictionaries = self.put_directories(dictionaries)?;
+        let batches = self.put_directories(batches)?;
+        if let Some(table) = self.root.tables.last_mut() {
+            table.dictionaries = dictionaries;
+            table.batches = batches;
         }
         Ok(())
+    }
+
+    fn put_directories(&mut self, pending: Vec<Pending>) -> Result<Vec<BatchEntry>> {
+        let pending = pending.into_iter();
+        pending
+            .map(|batch| {
+                Ok(BatchEntry {
+                    rows: batch.rows,
+                    at: batch.at,
+                    directory: self.extent(&batch.directory)?,
+                })
+            })
+            .collect()
     }
 
     /// Ends the file, which is perhaps not on the disk yet.
@@ -112,6 +149,7 @@ impl PackWriter {
     /// # Errors
     /// A full disk.
     pub(crate) fn finish(mut self) -> Result<(File, FileChecksum)> {
+        self.end_table()?;
         let mut root = serde_json::to_vec(&self.root)
             .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
         root.extend((root.len() as u64).to_le_bytes());
@@ -129,16 +167,15 @@ impl PackWriter {
         Ok((file, checksum))
     }
 
-    fn put_batch(&mut self, batch: PackedBatch) -> Result<BatchEntry> {
+    fn put_batch(&mut self, batch: PackedBatch) -> Result<Pending> {
         let at = self.at;
         for block in &batch.encoded.blocks {
             self.put(block)?;
         }
-        let directory = Directory::to_block(&batch.encoded, &batch.digests);
-        Ok(BatchEntry {
+        Ok(Pending {
             rows: batch.rows,
             at,
-            directory: self.extent(&directory)?,
+            directory: Directory::to_block(&batch.encoded, &batch.digests),
         })
     }
 
