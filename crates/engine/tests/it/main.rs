@@ -5,6 +5,7 @@ mod cancel;
 mod cases;
 mod catalog;
 mod determinism;
+mod file_metadata;
 mod frozen;
 mod generate;
 mod inputs;

@@ -1,4 +1,5 @@
 mod figures;
+mod metadata;
 
 use std::any::Any;
 use std::fs;
@@ -11,13 +12,13 @@ use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
 use decode::Progress;
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
-use serde_json::Value;
 use store::Store;
 use writer::{BatchOptions, BatchWriter, FileInfo, StagedBatch, WriterOptions};
 
 use self::figures::total;
+use self::metadata::FileMetadata;
 use super::create::create_in;
-use super::object::{Job, JobError, JobTime, damaged};
+use super::object::{Job, JobError, JobTime, damaged, lacking};
 use super::staging::{JobStaging, sweep};
 use super::watch::watched;
 use crate::address::check_out;
@@ -219,13 +220,24 @@ impl<'a> RunningJob<'a> {
             .with_progress(Arc::clone(self.progress));
         self.tell_large_profiles(export.graph_report());
         let mut staged: Vec<(String, StagedBatch, BatchCounts)> = Vec::new();
-        let ids = self.job.batch_ids().into_iter();
-        for (number, (id, batch)) in ids.zip(export.batches()).enumerate() {
+        let ids = self.job.batch_ids();
+        if ids.len() != export.batch_count() {
+            return Err(lacking(
+                record.id,
+                "it has not one batch for each of its plan",
+            ));
+        }
+        let metadata = FileMetadata::new(
+            record,
+            self.job.destination.batches.is_some(),
+            self.options.max_rows_per_file.is_some(),
+        )?;
+        for (number, (id, batch)) in ids.into_iter().zip(export.batches()).enumerate() {
             let mut writer = BatchWriter::create(
                 self.staging.batches().join(&id),
                 target.join(&id),
                 batch.schema(),
-                self.batch_options(record, number),
+                self.batch_options(metadata.of_batch(number)?),
             )?;
             let counts = batch.write_into(&mut writer)?;
             let batch = writer.finish()?;
@@ -250,23 +262,10 @@ impl<'a> RunningJob<'a> {
         Ok(())
     }
 
-    fn batch_options(&self, record: &JobRecord, number: usize) -> BatchOptions {
-        let mut request = record.request.value().clone();
-        if let Some(batch) = (self.job.destination.batches.iter().flatten()).nth(number)
-            && let Some(Value::Array(segments)) = request.pointer_mut("/filter/segments")
-        {
-            // The others are nothing that this file's readers should know.
-            segments.retain(|segment| segment["segmentId"] == *batch.segment_id);
-        }
-        let text = |name: &str, value: String| (format!("profile-export.{name}"), value);
+    fn batch_options(&self, metadata: Vec<(String, String)>) -> BatchOptions {
         BatchOptions {
             writer: WriterOptions {
-                metadata: vec![
-                    text("request", request.to_string()),
-                    text("jobId", record.id.to_string()),
-                    text("mergePolicy", record.policy.value().to_string()),
-                    text("generation", record.generation.to_string()),
-                ],
+                metadata,
                 ..self.options.writer.clone()
             },
             max_rows_per_file: self.options.max_rows_per_file,
