@@ -9,6 +9,7 @@ mod file_metadata;
 mod frozen;
 mod generate;
 mod inputs;
+mod many_batches;
 mod properties;
 mod readback;
 mod reference;
