@@ -18,3 +18,4 @@ mod scratch;
 mod streams;
 mod type_order;
 mod types;
+mod verify;
