@@ -110,7 +110,8 @@ pub struct JobMove<'a> {
 
 impl Catalog {
     /// Adds a job that reads the store as it is now. `body` makes the job object from the job's ID and
-    /// time; nobody sees the job before it returns.
+    /// time; nobody sees the job before it returns. Where it begins `PROCESSING`, [`Catalog::journal`] has to be synced
+    /// for it to be on the disk.
     ///
     /// # Errors
     /// The catalog can't be written; `body` errs.
@@ -119,7 +120,7 @@ impl Catalog {
         job: &NewJob<'_>,
         body: impl FnOnce(i64, Timestamp) -> Result<Document, E>,
     ) -> Result<JobRecord, E> {
-        self.write_with(|t| {
+        let insert = |t: &Connection| {
             let mut record = self.insert_job(t, job)?;
             record.body = body(record.id, record.created)?;
             t.execute(
@@ -128,7 +129,11 @@ impl Catalog {
             )
             .map_err(Error::from)?;
             Ok(record)
-        })
+        };
+        match job.status {
+            JobStatus::Processing => self.write_soon(insert),
+            _ => self.write_with(insert),
+        }
     }
 
     fn insert_job(&self, t: &Connection, job: &NewJob<'_>) -> Result<JobRecord> {
@@ -167,12 +172,13 @@ impl Catalog {
         })
     }
 
-    /// Moves a job from one state to another; says whether it was in the first.
+    /// Moves a job from one state to another; says whether it was in the first. Where it begins to be `PROCESSING`,
+    /// [`Catalog::journal`] has to be synced for that to be on the disk.
     ///
     /// # Errors
     /// The catalog can't be written.
     pub fn move_job(&self, change: &JobMove<'_>) -> Result<bool> {
-        self.write(|t| {
+        let change_row = |t: &Connection| {
             let moved = t.execute(
                 "UPDATE jobs SET status = ?3, body = ?4
                  WHERE id = ?1 AND status = ?2 AND (cancel = 0 OR NOT ?5)",
@@ -185,7 +191,11 @@ impl Catalog {
                 ],
             )?;
             Ok(moved > 0)
-        })
+        };
+        match change.to {
+            JobStatus::Processing => self.write_soon(change_row),
+            _ => self.write(change_row),
+        }
     }
 
     /// Ends a running job in success and adds its batches, all at once; says false, and does nothing,

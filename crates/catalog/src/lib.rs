@@ -19,7 +19,7 @@ mod runs;
 mod schema;
 mod status;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Row, TransactionBehavior};
@@ -155,10 +155,7 @@ impl Catalog {
         self.check_writable()?;
         let connection = {
             let own = self.connection();
-            let path = own
-                .path()
-                .unwrap_or_else(|| unreachable!("a catalog is a file"));
-            open::another(Path::new(path), self.durable)?
+            open::another(Path::new(path_of(&own)), self.durable)?
         };
         connection.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self {
@@ -168,6 +165,16 @@ impl Catalog {
             is_nested: true,
             unwritable: None,
         })
+    }
+
+    /// The file that has to be synced for the beginning of a job to be on the disk: it is not waited for where it is
+    /// written. `None` where it is there already.
+    #[must_use]
+    pub fn journal(&self) -> Option<PathBuf> {
+        let own = self.connection();
+        let journal = open::beside(Path::new(path_of(&own)), "-wal");
+        // Other journals than that of WAL mode are synced with each change.
+        (self.durable && journal.exists()).then_some(journal)
     }
 
     /// Whose data this is.
@@ -194,7 +201,31 @@ impl Catalog {
         f: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.check_writable()?;
+        self.write_on(&mut self.connection(), f)
+    }
+
+    /// The same for what is told to nobody before [`Catalog::journal`] is synced, or a later change made: it does not
+    /// wait for the disk.
+    fn write_soon<T, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if self.is_nested || !self.durable {
+            return self.write_with(f);
+        }
+        self.check_writable()?;
         let mut connection = self.connection();
+        open::set_synchronous(&connection, "NORMAL")?;
+        let written = self.write_on(&mut connection, f);
+        open::set_synchronous(&connection, open::FULL)?;
+        written
+    }
+
+    fn write_on<T, E: From<Error>>(
+        &self,
+        connection: &mut Connection,
+        f: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
         if self.is_nested {
             let savepoint = connection.savepoint().map_err(Error::from)?;
             let value = f(&savepoint)?;
@@ -208,4 +239,10 @@ impl Catalog {
         transaction.commit().map_err(of_commit)?;
         Ok(value)
     }
+}
+
+fn path_of(connection: &Connection) -> &str {
+    connection
+        .path()
+        .unwrap_or_else(|| unreachable!("a catalog is a file"))
 }

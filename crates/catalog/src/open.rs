@@ -18,6 +18,9 @@ use crate::schema;
 /// How long a connection waits for others.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Each change is on the disk when it is made.
+pub(crate) const FULL: &str = "FULL";
+
 /// A catalog's connection.
 pub(crate) struct Opened {
     pub(crate) connection: Connection,
@@ -68,6 +71,11 @@ fn writable(
     Ok(connection)
 }
 
+/// Whether each change waits for the disk.
+pub(crate) fn set_synchronous(connection: &Connection, how: &str) -> Result<()> {
+    Ok(connection.pragma_update(None, "synchronous", how)?)
+}
+
 /// Sets what counts for one connection.
 pub(crate) fn configure(connection: &Connection, durable: bool) -> Result<()> {
     let begin = Instant::now();
@@ -79,8 +87,7 @@ pub(crate) fn configure(connection: &Connection, durable: bool) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    let synchronous = if durable { "FULL" } else { "OFF" };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    set_synchronous(connection, if durable { FULL } else { "OFF" })?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // What is replaced is removed for the digests, too.
     connection.pragma_update(None, "recursive_triggers", true)?;
@@ -149,7 +156,7 @@ fn read_only(connection: Connection, reason: String, copy: Option<TempDir>) -> R
     })
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

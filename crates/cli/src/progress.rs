@@ -74,8 +74,11 @@ fn show(progress: &Progress, done: &AtomicBool, total: u64) {
     while !done.load(Ordering::Relaxed) {
         let at = progress.snapshot();
         bar.set_position(at.bytes);
-        let rate = at.rows as f64 / bar.elapsed().as_secs_f64().max(0.001);
-        bar.set_message(format!("{} rows, {rate:.0} rows/s", at.rows));
+        // Not all work has rows.
+        if at.rows > 0 {
+            let rate = at.rows as f64 / bar.elapsed().as_secs_f64().max(0.001);
+            bar.set_message(format!("{} rows, {rate:.0} rows/s", at.rows));
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
     bar.finish_and_clear();

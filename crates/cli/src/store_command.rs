@@ -7,6 +7,7 @@ use crate::args::{Arguments, StoreCommand};
 use crate::failure::Failure;
 use crate::message::shown;
 use crate::output::{bytes, count, print, print_json, table};
+use crate::progress::Watch;
 use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure> {
@@ -14,7 +15,11 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
         StoreCommand::Stats { store } => open(arguments, &store.store)?.stats()?,
         StoreCommand::Compact { store } => open(arguments, &store.store)?.compact()?,
         StoreCommand::Verify { store } => {
-            let found = open(arguments, &store.store)?.verify()?;
+            let store = open(arguments, &store.store)?;
+            let watch = Watch::start(arguments, store.bytes_to_verify()?);
+            let found = store.verify_with(&watch.progress);
+            drop(watch);
+            let found = found?;
             let Verified { problems, moved } = &found;
             if arguments.json {
                 print_json(&json!({"problems": problems, "moved": moved}))?;

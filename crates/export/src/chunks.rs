@@ -2,7 +2,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use arrow::array::RecordBatch;
@@ -25,6 +25,8 @@ pub struct Chunks {
     next: usize,
     /// Chunks that are being made, or wait to be taken, in order.
     ahead: VecDeque<Receiver<Made>>,
+    /// How many there are of the whole export, whose batches may be made side by side.
+    all_ahead: Arc<AtomicUsize>,
     taken: usize,
     counts: BatchCounts,
     /// Why there is not even a first chunk.
@@ -50,7 +52,7 @@ impl Chunks {
         pipeline: Arc<Pipeline>,
         selected: Result<(People, Option<MembershipMatches>)>,
         plain: Option<SchemaRef>,
-        progress: Arc<Progress>,
+        (progress, all_ahead): (Arc<Progress>, Arc<AtomicUsize>),
     ) -> Self {
         let (people, matches, error) = match selected {
             Ok((people, matches)) => (people, matches, None),
@@ -67,6 +69,7 @@ impl Chunks {
             }),
             next: 0,
             ahead: VecDeque::new(),
+            all_ahead,
             taken: 0,
             counts: BatchCounts::default(),
             error,
@@ -80,10 +83,14 @@ impl Chunks {
         &self.counts
     }
 
-    /// Begins chunks until as many are ahead as keep all threads busy; that bounds memory.
+    /// Begins chunks until as many are ahead as keep all threads busy; that bounds memory. One always is, however
+    /// many others have.
     fn begin_more(&mut self) {
         let most = 4 * rayon::current_num_threads();
-        while self.ahead.len() < most && self.next < self.work.people.chunks() {
+        let all_ahead = Arc::clone(&self.all_ahead);
+        let has_room = |own: usize| own == 0 || all_ahead.load(Ordering::Relaxed) < most;
+        while has_room(self.ahead.len()) && self.next < self.work.people.chunks() {
+            all_ahead.fetch_add(1, Ordering::Relaxed);
             let (sender, receiver) = sync_channel(1);
             let (work, number) = (Arc::clone(&self.work), self.next);
             rayon::spawn_fifo(move || {
@@ -97,7 +104,9 @@ impl Chunks {
     }
 
     fn take(&mut self, receiver: &Receiver<Made>) -> Result<RecordBatch> {
-        let made = match receive(receiver) {
+        let made = receive(receiver);
+        self.all_ahead.fetch_sub(1, Ordering::Relaxed);
+        let made = match made {
             Ok(made) => made?,
             Err(panic) => resume_unwind(panic),
         };
@@ -138,6 +147,8 @@ impl Iterator for Chunks {
 impl Drop for Chunks {
     fn drop(&mut self) {
         self.work.abandoned.store(true, Ordering::Relaxed);
+        self.all_ahead
+            .fetch_sub(self.ahead.len(), Ordering::Relaxed);
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arrow::datatypes::SchemaRef;
 use decode::Progress;
@@ -24,6 +25,8 @@ pub struct Export {
 struct Shared {
     pipeline: Arc<Pipeline>,
     graph: Option<Graph>,
+    /// Chunks that are made ahead, of all batches and shards together.
+    ahead: Arc<AtomicUsize>,
 }
 
 /// One batch of an export, or a shard of it.
@@ -48,6 +51,7 @@ impl Export {
             shared: Arc::new(Shared {
                 pipeline: Arc::new(pipeline),
                 graph,
+                ahead: Arc::default(),
             }),
             progress: Arc::default(),
             keeps_dictionaries: false,
@@ -131,7 +135,11 @@ impl ExportBatch {
     /// on rayon's current threads, while the caller is at work on those before them.
     #[must_use]
     pub fn chunks(&self) -> Chunks {
-        let Shared { pipeline, graph } = &*self.export.shared;
+        let Shared {
+            pipeline,
+            graph,
+            ahead,
+        } = &*self.export.shared;
         let membership = &pipeline.plan().batches[self.number];
         let matches = match membership.is_open() {
             true => Ok(None),
@@ -151,6 +159,7 @@ impl ExportBatch {
         });
         let plain = (!self.export.keeps_dictionaries).then(|| self.schema());
         let progress = Arc::clone(&self.export.progress);
-        Chunks::new(Arc::clone(pipeline), selected, plain, progress)
+        let shared = (progress, Arc::clone(ahead));
+        Chunks::new(Arc::clone(pipeline), selected, plain, shared)
     }
 }

@@ -101,9 +101,11 @@ impl Plan {
                 )
                 .into());
             }
+            // By field: a copy of the whole filter for each of thousands of segments has them all.
             let each = membership.segments.iter().map(|segment| MembershipFilter {
                 segments: vec![segment.clone()],
-                ..membership.clone()
+                qualified_from: membership.qualified_from,
+                qualified_to: membership.qualified_to,
             });
             each.collect()
         } else {

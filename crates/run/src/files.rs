@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use decode::Progress;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -47,9 +48,10 @@ impl RunFiles {
         self.files.iter().map(|file| file.length).sum()
     }
 
-    /// Checks every byte of every file; returns what is wrong.
+    /// Checks every byte of every file, some of them at a time in memory; returns what is wrong. Bytes that were looked
+    /// at are counted in `progress`; where that is cancelled, the rest is not looked at.
     #[must_use]
-    pub fn verify(&self, folder: &Path) -> Vec<Error> {
+    pub fn verify(&self, folder: &Path, progress: &Progress) -> Vec<Error> {
         if let Err(error) = self.check_format(folder) {
             return vec![error];
         }
@@ -57,8 +59,8 @@ impl RunFiles {
             .iter()
             .filter_map(|file| {
                 let checked = match self.format {
-                    1 => IpcFile::open(folder, file).and_then(|f| f.check_all()),
-                    _ => PackFile::open(folder, file).and_then(|f| f.check_all()),
+                    1 => IpcFile::open(folder, file).and_then(|f| f.check_all(progress)),
+                    _ => PackFile::open(folder, file).and_then(|f| f.check_all(progress)),
                 };
                 checked.err()
             })

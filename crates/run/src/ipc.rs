@@ -14,12 +14,16 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::{Block, MetadataVersion, convert::fb_to_schema, root_as_footer};
 use bytes::Bytes;
+use decode::Progress;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{AtPath, Error, Result};
 use crate::map::{MappedFile, unvalidated_decoder};
 use crate::pages::{FileChecksum, PAGE, checksum_path};
+
+/// So many bytes are in memory when a whole file is checked.
+const AT_ONCE: usize = PAGE << 9;
 
 /// An Arrow IPC file, mapped, whose bytes are checked before they are used.
 pub(crate) struct IpcFile {
@@ -229,11 +233,21 @@ impl IpcFile {
         Ok(())
     }
 
-    /// Checks every byte.
-    pub(crate) fn check_all(&self) -> Result<()> {
-        (0..self.buffer.len().div_ceil(PAGE))
-            .into_par_iter()
-            .try_for_each(|page| self.check_range(page * PAGE..page * PAGE + 1))
+    /// Checks every byte, and lets go of what is checked.
+    pub(crate) fn check_all(&self, progress: &Progress) -> Result<()> {
+        let length = self.buffer.len();
+        for start in (0..length).step_by(AT_ONCE) {
+            let end = (start + AT_ONCE).min(length);
+            if progress.is_cancelled() {
+                return Ok(());
+            }
+            (start / PAGE..end.div_ceil(PAGE))
+                .into_par_iter()
+                .try_for_each(|page| self.check_range(page * PAGE..page * PAGE + 1))?;
+            self.map.release_range(start..end);
+            progress.add_bytes((end - start) as u64);
+        }
+        Ok(())
     }
 
     fn damaged(&self, problem: &str) -> Error {

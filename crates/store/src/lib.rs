@@ -48,7 +48,7 @@ pub use error::{Result, StoreError};
 pub use ingest::{BadRecordLimit, DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
 pub use layout::Layout;
 pub use lock::FileLock;
-pub use publish::make_folder;
+pub use publish::{make_folder, make_folder_unsynced};
 pub use stats::{DatasetStats, Stats};
 pub use store::Store;
 pub use sweep::{remove_folder, sweep_folder};

@@ -1,7 +1,7 @@
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
@@ -31,12 +31,23 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
 /// # Errors
 /// A folder can't be made or synced.
 pub fn make_folder(path: &Path) -> Result<()> {
+    for parent in make_folder_unsynced(path)? {
+        run::sync_folder(&parent)?;
+    }
+    Ok(())
+}
+
+/// Makes a folder with those above it; returns the folders that have to be synced for their names to be on the disk.
+///
+/// # Errors
+/// A folder can't be made.
+pub fn make_folder_unsynced(path: &Path) -> Result<Vec<PathBuf>> {
     let above = path.ancestors().filter(|p| !p.as_os_str().is_empty());
     let missing: Vec<&Path> = above.take_while(|p| !p.exists()).collect();
     fs::create_dir_all(path).at(path)?;
-    for made in missing {
+    let parents = missing.into_iter().map(|made| {
         let parent = made.parent().filter(|p| !p.as_os_str().is_empty());
-        run::sync_folder(parent.unwrap_or(Path::new(".")))?;
-    }
-    Ok(())
+        parent.unwrap_or(Path::new(".")).to_owned()
+    });
+    Ok(parents.collect())
 }

@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -8,16 +10,18 @@ use arrow::datatypes::SchemaRef;
 use crate::error::{AtPath, Result};
 use crate::options::WriterOptions;
 use crate::parquet_writer::ParquetWriter;
+use crate::syncs::{Syncs, sync_path};
 
 /// How a batch is written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct BatchOptions {
     /// How each of its files is written.
     pub writer: WriterOptions,
     /// Rows after which a next file begins; one file where it is missing.
     pub max_rows_per_file: Option<usize>,
-    /// Whether files and folders are synced to the disk before they are visible.
-    pub durable: bool,
+    /// What its files and its folder are handed to when they are written. They are on the disk when that was waited
+    /// for, which must be before the batch is published; where it is missing, nothing is synced.
+    pub syncs: Option<Arc<Syncs>>,
 }
 
 /// A finished file of a batch.
@@ -42,10 +46,9 @@ pub struct BatchWriter {
     staging: Staging,
 }
 
-/// A batch whose files are whole and synced, but not visible yet.
+/// A batch whose files are whole, but not visible yet.
 pub struct StagedBatch {
     files: Vec<FileInfo>,
-    durable: bool,
     staging: Staging,
 }
 
@@ -110,18 +113,17 @@ impl BatchWriter {
         Ok(())
     }
 
-    /// Finishes and syncs the files.
+    /// Finishes the files.
     ///
     /// # Errors
     /// The disk is full.
     pub fn finish(mut self) -> Result<StagedBatch> {
         self.close_file()?;
-        if self.options.durable {
-            sync_folder(&self.staging.hidden)?;
+        if let Some(syncs) = &self.options.syncs {
+            syncs.path(&self.staging.hidden);
         }
         Ok(StagedBatch {
             files: self.files,
-            durable: self.options.durable,
             staging: self.staging,
         })
     }
@@ -148,8 +150,8 @@ impl BatchWriter {
         };
         let path = self.path();
         let (file, written) = file.finish().at(&path)?;
-        if self.options.durable {
-            file.sync_all().at(&path)?;
+        if let Some(syncs) = &self.options.syncs {
+            syncs.file(file, path);
         }
         self.files.push(FileInfo {
             name: self.name(),
@@ -168,34 +170,60 @@ impl StagedBatch {
         &self.files
     }
 
-    /// Makes the batch visible by one rename; returns its folder. Where that can't be made durable, the batch
-    /// is taken back.
-    ///
-    /// # Errors
-    /// Something of that name exists already; the disk fails.
-    pub fn publish(mut self) -> Result<PathBuf> {
-        let staging = &mut self.staging;
-        let folder = staging.target.clone();
-        match fs::symlink_metadata(&folder) {
+    /// Where it will be.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.staging.target
+    }
+
+    fn show(&self) -> Result<()> {
+        let Staging { hidden, target, .. } = &self.staging;
+        match fs::symlink_metadata(target) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             found => {
                 let taken = found.map_or_else(|e| e, |_| ErrorKind::AlreadyExists.into());
-                return Err(taken).at(folder);
+                return Err(taken).at(target);
             }
         }
-        fs::rename(&staging.hidden, &folder).at(&folder)?;
-        if let Some(parent) = folder.parent().filter(|_| self.durable)
-            && let Err(error) = sync_folder(parent)
-        {
-            // Out of sight by a rename as it came; where even that fails, file by file.
-            if fs::rename(&folder, &staging.hidden).is_err() {
-                staging.hidden = folder;
-            }
+        fs::rename(hidden, target).at(target)
+    }
+
+    /// Out of sight by a rename as it came; where even that fails, file by file.
+    fn hide(&mut self) {
+        let Staging { hidden, target, .. } = &mut self.staging;
+        if fs::rename(&*target, &*hidden).is_err() {
+            hidden.clone_from(target);
+        }
+    }
+}
+
+/// Makes batches visible by a rename each, and, where they are to outlive the next power cut, syncs the folders that
+/// they are in then, once. Where that fails for one, all are taken back.
+///
+/// # Errors
+/// Something of that name exists already; the disk fails.
+pub fn publish(batches: &mut [StagedBatch], durable: bool) -> Result<()> {
+    for shown in 0..batches.len() {
+        let (before, rest) = batches.split_at_mut(shown);
+        if let Some(Err(error)) = rest.first().map(StagedBatch::show) {
+            before.iter_mut().for_each(StagedBatch::hide);
             return Err(error);
         }
-        staging.published = true;
-        Ok(folder)
     }
+    if durable && let Err(error) = sync_parents(batches) {
+        batches.iter_mut().for_each(StagedBatch::hide);
+        return Err(error);
+    }
+    for batch in batches {
+        batch.staging.published = true;
+    }
+    Ok(())
+}
+
+fn sync_parents(batches: &[StagedBatch]) -> Result<()> {
+    let parents = batches.iter().filter_map(|batch| batch.target().parent());
+    let parents: BTreeSet<&Path> = parents.collect();
+    parents.into_iter().try_for_each(sync_path)
 }
 
 impl Drop for Staging {
@@ -205,15 +233,6 @@ impl Drop for Staging {
             let _ = fs::remove_dir_all(&self.hidden);
         }
     }
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    // The parent of a name alone is this folder.
-    let folder = match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    };
-    File::open(folder).and_then(|f| f.sync_all()).at(folder)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod first;
 mod ground;
 mod inputs;
 mod lives;
+mod many_segments;
 mod out;
 mod program;
 mod readers;

@@ -48,7 +48,11 @@ fn a_file_of_a_run_that_was_cut_is_told_with_both_lengths() {
 #[test]
 fn a_job_whose_commit_fails_takes_back_what_it_published() {
     let calls = calls_of(&RUN_OUT, &shared().copy());
-    let published = calls.iter().position(|call| call.class == Class::Rename);
+    let is_published = |call: &shim::Call| {
+        let out = Path::new("out");
+        call.class == Class::Rename && call.to.as_ref().is_some_and(|to| to.parent() == Some(out))
+    };
+    let published = calls.iter().position(is_published);
     let is_commit = |call: &shim::Call| {
         call.class == Class::Sync && call.path == Path::new("store/catalog.sqlite-wal")
     };

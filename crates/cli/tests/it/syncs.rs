@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::by_number::calls_of;
 use crate::by_number::operations::{
     COMPACT, DELETE_BATCH, FIRST_LOAD, LOAD, Operation, RUN, RUN_FROM, RUN_OUT,
 };
-use crate::ground::{CRM, Ground, shared};
+use crate::ground::{CRM, Ground, shared, write};
 use crate::served::Served;
 use crate::shim::{self, Call, Class};
 
@@ -86,6 +88,20 @@ fn is_committed(calls: &[Call], end: usize) -> bool {
     journal.last().is_some_and(|call| call.class == Class::Sync)
 }
 
+/// The same of an export that has a batch for each of some segments.
+fn calls_of_segments(operation: &Operation, segments: usize) -> Vec<Call> {
+    let ground = shared().copy();
+    let path = ground.path("request.json");
+    let mut request: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let entries: Vec<Value> = (0..segments)
+        .map(|n| json!({"segmentId": format!("segment-{n}")}))
+        .collect();
+    request["filter"] = json!({"segments": entries});
+    request["destination"]["segmentPerBatch"] = json!(true);
+    write(&path, &[request]);
+    calls_of(operation, &ground)
+}
+
 fn first_unlink(calls: &[Call], folder: &str) -> usize {
     let is_it = |call: &Call| call.class == Class::Unlink && call.path.starts_with(folder);
     calls.iter().position(is_it).expect("a deletion")
@@ -131,6 +147,98 @@ fn batches_are_on_the_disk_before_they_are_visible_and_before_the_commit_that_na
         // Hidden ones go with the job.
         missing.retain(|path| !path.to_string_lossy().contains("/."));
         assert_eq!(missing, NOTHING, "{}", operation.name);
+    }
+}
+
+/// The first batch of an operation that is renamed into sight.
+fn first_published(calls: &[Call], folder: &str) -> usize {
+    let is_in = |to: &PathBuf| to.parent() == Some(Path::new(folder));
+    let is_it = |call: &Call| call.class == Class::Rename && call.to.as_ref().is_some_and(is_in);
+    calls.iter().position(is_it).expect("a batch")
+}
+
+/// Whether a job's batches need it: they themselves, and what names them.
+fn is_needed(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let name = name.unwrap_or_default();
+    let is_id = name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id || name.starts_with("part-") || ["goal.json", "unfinished.json", "out"].contains(&&*name)
+}
+
+#[test]
+fn a_job_is_on_the_disk_with_what_names_its_batches_before_the_first_is_visible() {
+    for (operation, folder) in [(RUN, "store/batches"), (RUN_OUT, "out"), (RUN_FROM, "out")] {
+        for segments in [1, 3] {
+            let calls = calls_of_segments(&operation, segments);
+            let published = first_published(&calls, folder);
+            for staged in ["store/staging", "out"] {
+                let mut missing = not_on_the_disk(&calls, staged, published);
+                missing.retain(|path| is_needed(path));
+                assert_eq!(missing, NOTHING, "{} of {segments}", operation.name);
+            }
+            if operation.name != RUN_FROM.name {
+                assert!(is_committed(&calls, published), "{}", operation.name);
+            }
+        }
+    }
+}
+
+/// What a sync is there for, by what it syncs.
+fn purpose(path: &Path) -> &'static str {
+    let text = path.to_string_lossy();
+    match path.file_name().map(|name| name.to_string_lossy()) {
+        Some(name) if name.starts_with("part-") => "a file of a batch",
+        Some(name) if name == "catalog.sqlite-wal" => "the journal",
+        Some(name) if name == "catalog.sqlite" => "the catalog, when it is closed",
+        Some(name) if name == "goal.json" => "where the job writes",
+        Some(name) if name == "unfinished.new" => "what the job is about to publish",
+        Some(name) if name == "store" => "the journal's name",
+        None => "a new target's name",
+        Some(_) if text == "out" || text == "store/batches" => "names of batches",
+        Some(name) if name.starts_with(".profile-export-") => "names in the hidden folder",
+        Some(_) if text.starts_with("store/staging/") && path.components().count() == 3 => {
+            "the note's name"
+        }
+        Some(_) => "names of a batch's files",
+    }
+}
+
+/// How often an export waits for the disk, and for what: each wait is here for a reason, and none is there again for
+/// each batch but those of its own files.
+#[test]
+fn an_export_syncs_each_thing_as_often_as_is_needed_and_no_more() {
+    let closing = [("the catalog, when it is closed", 1)];
+    let in_store = [
+        // The new journal's head, the job's beginning, its end with its batches, and when it is closed.
+        ("the journal", 4),
+        ("the journal's name", 1),
+        ("names of batches", 1),
+    ];
+    let elsewhere = [
+        ("the journal", 4),
+        ("the journal's name", 1),
+        ("a new target's name", 1),
+        ("where the job writes", 1),
+        ("the note's name", 1),
+        ("what the job is about to publish", 1),
+        // That of what it is about to publish, and that this is over.
+        ("names in the hidden folder", 2),
+        // That of the hidden folder, and those of the batches.
+        ("names of batches", 2),
+    ];
+    for (operation, common) in [(RUN, &in_store[..]), (RUN_OUT, &elsewhere)] {
+        for segments in [1, 3] {
+            let mut expected: BTreeMap<&str, usize> =
+                common.iter().chain(&closing).copied().collect();
+            expected.insert("a file of a batch", segments);
+            expected.insert("names of a batch's files", segments);
+            let calls = calls_of_segments(&operation, segments);
+            let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+            for call in calls.iter().filter(|call| call.class == Class::Sync) {
+                *found.entry(purpose(&call.path)).or_default() += 1;
+            }
+            assert_eq!(found, expected, "{} of {segments}", operation.name);
+        }
     }
 }
 

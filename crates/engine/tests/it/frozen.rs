@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use crate::readback;
 use crate::scratch::{batches, sorted};
 
-fn frozen() -> PathBuf {
+pub fn frozen() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stores")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -16,7 +16,10 @@ use catalog::new_id;
 use run::sync_folder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::{FileLock, Layout, Scope, Store, StoreError, make_folder, remove_folder, sweep_folder};
+use store::{
+    FileLock, Layout, Scope, Store, StoreError, make_folder_unsynced, remove_folder, sweep_folder,
+};
+use writer::Syncs;
 use xdm::Dataset;
 
 use crate::error::{Error, Result};
@@ -45,17 +48,32 @@ pub(super) struct Goal {
 }
 
 impl Goal {
-    /// Gives the hidden folder its name, and says in `note` where it will be.
-    pub(super) fn plan(out: &Path, note: &Path) -> Result<Self> {
-        make_folder(out)?;
+    /// Gives the hidden folder its name, and says in `note` where it will be, if anybody will look there.
+    pub(super) fn plan(out: &Path, note: Option<&Path>, syncs: &Syncs) -> Result<Self> {
+        for parent in make_folder_unsynced(out)? {
+            syncs.path(parent);
+        }
         let goal = fs::canonicalize(out).map_err(StoreError::io(out))?;
         let hidden = goal.join(format!("{PREFIX}{}", new_id()));
-        write_synced(note, &hidden)?;
+        if let Some(note) = note {
+            let (file, new) = write_new(note, &hidden)?;
+            // The end of this process leaves it whole or not at all. A power cut may leave a part of it, or zeros, as
+            // long as `syncs` were not waited for; nothing is published before that.
+            fs::rename(new, note).map_err(StoreError::io(note))?;
+            syncs.file(file, note.to_owned());
+            syncs.path(parent(note));
+        }
         Ok(Self { hidden, lock: None })
     }
 
     /// Makes the hidden folder, after those of processes that are gone were cleared.
-    pub(super) fn make(&mut self, store: &Store, job: i64, batches: Vec<String>) -> Result<()> {
+    pub(super) fn make(
+        &mut self,
+        store: &Store,
+        job: i64,
+        batches: Vec<String>,
+        syncs: &Syncs,
+    ) -> Result<()> {
         sweep_goal(parent(&self.hidden));
         self.lock = Some(make_locked(&self.hidden)?);
         let root = store.layout().root();
@@ -67,8 +85,11 @@ impl Goal {
             job,
             batches,
         };
-        write_synced(&self.hidden.join(UNFINISHED), &unfinished)?;
-        Ok(sync_folder(parent(&self.hidden)).map_err(StoreError::from)?)
+        let path = self.hidden.join(UNFINISHED);
+        let (file, new) = write_new(&path, &unfinished)?;
+        syncs.file_to_name(file, new, path);
+        syncs.path(parent(&self.hidden));
+        Ok(())
     }
 
     /// Where batches are written before they are published.
@@ -187,29 +208,30 @@ fn parent(hidden: &Path) -> &Path {
     hidden.parent().unwrap_or(hidden)
 }
 
-/// A small file that a crash leaves whole or not at all.
-fn write_synced(path: &Path, value: &impl Serialize) -> Result<()> {
-    let write = || -> io::Result<()> {
-        let new = path.with_extension("new");
+/// Writes a file that is to be renamed when it is whole; returns it open, and where it is.
+fn write_new(path: &Path, value: &impl Serialize) -> Result<(File, PathBuf)> {
+    let new = path.with_extension("new");
+    let written = || -> io::Result<File> {
         let mut file = File::create(&new)?;
         file.write_all(&serde_json::to_vec(value)?)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
+        Ok(file)
     };
-    write().map_err(StoreError::io(path))?;
-    Ok(sync_folder(parent(path)).map_err(StoreError::from)?)
+    Ok((written().map_err(StoreError::io(path))?, new))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| Error::Out {
-                path: path.to_owned(),
-                problem: format!("not as it was written: {error}; delete its folder by hand"),
-            }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::io(path)(error).into()),
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(StoreError::io(path))?,
+    };
+    match serde_json::from_slice(&text) {
+        Ok(value) => Ok(Some(value)),
+        // What a power cut leaves of a file that had not come to the disk: its job had published nothing.
+        Err(error) if error.is_eof() || text.contains(&0) => Ok(None),
+        Err(error) => Err(Error::Out {
+            path: path.to_owned(),
+            problem: format!("not as it was written: {error}; delete its folder by hand"),
+        }),
     }
 }
 

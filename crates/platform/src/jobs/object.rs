@@ -274,10 +274,15 @@ impl Job {
 
 /// A part of a job's row that can't be read.
 pub(super) fn damaged(id: i64, problem: &serde_json::Error) -> Error {
+    lacking(id, &problem.to_string())
+}
+
+/// A job's row whose parts do not go together.
+pub(super) fn lacking(id: i64, problem: &str) -> Error {
     catalog::Error::Damaged {
         kind: Kind::Job,
         id: id.to_string(),
-        problem: problem.to_string(),
+        problem: problem.to_owned(),
     }
     .into()
 }

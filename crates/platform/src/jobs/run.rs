@@ -1,4 +1,6 @@
+mod batches;
 mod figures;
+mod metadata;
 
 use std::any::Any;
 use std::fs;
@@ -11,10 +13,10 @@ use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
 use decode::Progress;
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
-use serde_json::Value;
 use store::Store;
-use writer::{BatchOptions, BatchWriter, FileInfo, StagedBatch, WriterOptions};
+use writer::{FileInfo, Syncs, WriterOptions, publish};
 
+use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
 use super::create::create_in;
 use super::object::{Job, JobError, JobTime, damaged};
@@ -136,6 +138,8 @@ struct RunningJob<'a> {
     job: Job,
     started: Instant,
     staging: JobStaging,
+    /// What has to be on the disk before anything is published.
+    syncs: Arc<Syncs>,
     /// The batches that were renamed into sight.
     published: Vec<ExportedBatch>,
     /// Whether the catalog may hold that the job succeeded, even where it said that it could not be written.
@@ -155,14 +159,23 @@ impl<'a> RunningJob<'a> {
             job,
             started: Instant::now(),
             staging,
+            syncs: Arc::default(),
             published: Vec::new(),
             may_hold: false,
         }
     }
 
+    /// Whether what it writes is synced to the disk.
+    fn is_durable(&self) -> bool {
+        self.store.is_durable() || self.options.out.is_some()
+    }
+
     /// Does a job that is claimed.
     fn work(mut self, record: &JobRecord) -> Result<FinishedJob> {
         let (store, progress) = (self.store, self.progress);
+        if let Some(journal) = store.catalog().journal() {
+            self.syncs.path(journal);
+        }
         let exported = watched(store, record.id, progress, || {
             let work = AssertUnwindSafe(|| self.export(record));
             catch_unwind(work).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))))
@@ -208,7 +221,7 @@ impl<'a> RunningJob<'a> {
         };
         let target = match &self.options.out {
             Some(out) => {
-                self.staging.open_goal(store, &self.job, out)?;
+                self.staging.open_goal(store, &self.job, out, &self.syncs)?;
                 out.clone()
             }
             None => store.layout().batches(),
@@ -218,60 +231,35 @@ impl<'a> RunningJob<'a> {
             .with_dictionaries()
             .with_progress(Arc::clone(self.progress));
         self.tell_large_profiles(export.graph_report());
-        let mut staged: Vec<(String, StagedBatch, BatchCounts)> = Vec::new();
-        let ids = self.job.batch_ids().into_iter();
-        for (number, (id, batch)) in ids.zip(export.batches()).enumerate() {
-            let mut writer = BatchWriter::create(
-                self.staging.batches().join(&id),
-                target.join(&id),
-                batch.schema(),
-                self.batch_options(record, number),
-            )?;
-            let counts = batch.write_into(&mut writer)?;
-            let batch = writer.finish()?;
-            self.progress
-                .add_bytes(batch.files().iter().map(|file| file.length).sum());
-            staged.push((id, batch, counts));
-        }
+        let staged = stage_batches(self, record, &export, &target)?;
+        self.on_the_disk()?;
         self.job.metrics.profile_export_time = Some(JobTime::ended(start.elapsed()));
         self.progress.check()?;
         let start = Instant::now();
-        for (id, batch, counts) in staged {
-            let files = batch.files().to_vec();
-            let folder = batch.publish()?;
-            self.published.push(ExportedBatch {
-                id,
-                folder,
-                files,
-                counts,
-            });
-        }
+        self.publish(staged)?;
         self.job.metrics.acp_dataset_write_time = Some(JobTime::ended(start.elapsed()));
         Ok(())
     }
 
-    fn batch_options(&self, record: &JobRecord, number: usize) -> BatchOptions {
-        let mut request = record.request.value().clone();
-        if let Some(batch) = (self.job.destination.batches.iter().flatten()).nth(number)
-            && let Some(Value::Array(segments)) = request.pointer_mut("/filter/segments")
-        {
-            // The others are nothing that this file's readers should know.
-            segments.retain(|segment| segment["segmentId"] == *batch.segment_id);
+    /// Waits until the job's beginning, its batches and what tells of them are on the disk.
+    fn on_the_disk(&self) -> Result<()> {
+        Ok(self.syncs.wait()?)
+    }
+
+    fn publish(&mut self, staged: Vec<StagedJobBatch>) -> Result<()> {
+        let (mut batches, mut published) = (Vec::new(), Vec::new());
+        for StagedJobBatch { id, staged, counts } in staged {
+            published.push(ExportedBatch {
+                id,
+                folder: staged.target().to_owned(),
+                files: staged.files().to_vec(),
+                counts,
+            });
+            batches.push(staged);
         }
-        let text = |name: &str, value: String| (format!("profile-export.{name}"), value);
-        BatchOptions {
-            writer: WriterOptions {
-                metadata: vec![
-                    text("request", request.to_string()),
-                    text("jobId", record.id.to_string()),
-                    text("mergePolicy", record.policy.value().to_string()),
-                    text("generation", record.generation.to_string()),
-                ],
-                ..self.options.writer.clone()
-            },
-            max_rows_per_file: self.options.max_rows_per_file,
-            durable: self.store.is_durable() || self.options.out.is_some(),
-        }
+        publish(&mut batches, self.is_durable())?;
+        self.published = published;
+        Ok(())
     }
 
     /// Makes the batches part of the store, unless somebody has asked to cancel meanwhile.
@@ -307,6 +295,7 @@ impl<'a> RunningJob<'a> {
 
     /// Takes back what was published and says in the catalog how the job ended; returns what its caller gets.
     fn fail(&mut self, error: Error) -> Error {
+        self.syncs.abandon();
         self.job.metrics.total_time = JobTime::ended(self.started.elapsed());
         let cancelled = error.is_cancelled();
         if !cancelled {

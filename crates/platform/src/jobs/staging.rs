@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use catalog::{JobMove, JobStatus};
 use store::{FileLock, Store, StoreError, sweep_folder};
+use writer::Syncs;
 
 use super::goal::{Goal, sweep_noted};
 use super::object::{Job, JobError};
@@ -49,9 +50,17 @@ impl JobStaging {
     }
 
     /// Makes the hidden folder in the goal that the job's batches are to be published in.
-    pub(super) fn open_goal(&mut self, store: &Store, job: &Job, out: &Path) -> Result<()> {
-        let goal = self.goal.insert(Goal::plan(out, &self.folder.join(NOTE))?);
-        goal.make(store, job.id, job.batch_ids())
+    pub(super) fn open_goal(
+        &mut self,
+        store: &Store,
+        job: &Job,
+        out: &Path,
+        syncs: &Syncs,
+    ) -> Result<()> {
+        // Nobody sweeps a store that is thrown away.
+        let note = store.is_durable().then(|| self.folder.join(NOTE));
+        let goal = self.goal.insert(Goal::plan(out, note.as_deref(), syncs)?);
+        goal.make(store, job.id, job.batch_ids(), syncs)
     }
 
     /// Where batches are written before they are published.

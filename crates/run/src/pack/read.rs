@@ -11,6 +11,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::{convert::fb_to_schema, root_as_schema};
 use bytes::Bytes;
+use decode::Progress;
 use rayon::prelude::*;
 use rustix::fs::{Advice, fadvise};
 use xxhash_rust::xxh3::xxh3_64;
@@ -264,13 +265,17 @@ impl PackFile {
     ///
     /// # Errors
     /// Bytes that have changed, or that nothing accounts for.
-    pub(crate) fn check_all(&self) -> Result<()> {
+    pub(crate) fn check_all(&self, progress: &Progress) -> Result<()> {
         let mut parts = vec![(0, MAGIC.len() as u64)];
         for table in self.tables.values() {
             self.extent(table.schema_extent)?;
             parts.push((table.schema_extent.at, table.schema_extent.length));
+            progress.add_bytes(table.schema_extent.length);
             let batches = table.dictionaries.iter().chain(&table.batches);
             for batch in batches {
+                if progress.is_cancelled() {
+                    return Ok(());
+                }
                 let directory = self.directory(batch)?;
                 directory
                     .blocks
@@ -279,8 +284,11 @@ impl PackFile {
                 let blocks: u64 = directory.blocks.iter().map(|block| block.length).sum();
                 parts.push((batch.entry.at, blocks));
                 parts.push((batch.entry.directory.at, batch.entry.directory.length));
+                progress.add_bytes(blocks + batch.entry.directory.length);
             }
         }
+        // The root, with what is behind it, was checked when the file was opened.
+        progress.add_bytes(self.length - self.root_at + MAGIC.len() as u64);
         parts.sort_unstable();
         let mut end = 0;
         for (at, length) in parts {

@@ -142,7 +142,10 @@ impl Tables {
             "records": next,
         });
         let files: RunFiles = serde_json::from_value(files).unwrap();
-        assert_eq!(files.verify(folder.path()).is_empty(), self.format == 1);
+        assert_eq!(
+            files.verify(folder.path(), &<_>::default()).is_empty(),
+            self.format == 1
+        );
         Run::open(folder.path(), "dataset", Class::Profile, &files)
     }
 }

@@ -125,7 +125,12 @@ fn a_byte_among_many_is_an_error_or_was_not_asked_for_and_a_check_of_all_tells()
     for class in Class::ALL {
         let sample = large(class);
         let right = contents(&sample).unwrap();
-        assert!(sample.files.verify(&sample.folder()).is_empty());
+        assert!(
+            sample
+                .files
+                .verify(&sample.folder(), &<_>::default())
+                .is_empty()
+        );
         let path = sample.folder().join("run.pack");
         let mut errors = 0;
         for at in places(path.metadata().unwrap().len(), 997) {
@@ -134,7 +139,11 @@ fn a_byte_among_many_is_an_error_or_was_not_asked_for_and_a_check_of_all_tells()
                 None => errors += 1,
                 Some(found) => assert!(found == right, "byte {at}: wrong values"),
             }
-            assert_eq!(sample.files.verify(&sample.folder()).len(), 1, "byte {at}");
+            assert_eq!(
+                sample.files.verify(&sample.folder(), &<_>::default()).len(),
+                1,
+                "byte {at}"
+            );
             drop(flipped);
         }
         assert!(errors > 0);

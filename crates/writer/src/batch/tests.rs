@@ -38,6 +38,13 @@ impl Place {
     }
 }
 
+/// Publishes a batch and says where it is.
+fn shown(staged: StagedBatch) -> PathBuf {
+    let target = staged.target().to_owned();
+    publish(&mut [staged], true).expect("published");
+    target
+}
+
 fn numbers(numbers: std::ops::Range<i64>) -> RecordBatch {
     let column: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
     RecordBatch::try_from_iter([("n", column)]).expect("a batch")
@@ -66,15 +73,17 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_batch_is_seen_all_at_once_when_it_is_published() {
     let place = place();
+    let syncs = Arc::new(Syncs::default());
     let options = BatchOptions {
-        durable: true,
+        syncs: Some(Arc::clone(&syncs)),
         max_rows_per_file: Some(2),
         ..BatchOptions::default()
     };
     let staged = place.staged(options, &[numbers(0..3)]);
+    syncs.wait().expect("synced");
     assert!(!place.target.exists());
     let infos = staged.files().to_vec();
-    assert_eq!(staged.publish().expect("published"), place.target);
+    assert_eq!(shown(staged), place.target);
     assert!(!place.staging.exists());
     assert_eq!(
         names(&place.target),
@@ -120,7 +129,7 @@ fn a_next_file_begins_after_so_many_rows() {
         let staged = place.staged(options, &batches);
         let rows: Vec<u64> = staged.files().iter().map(|file| file.rows).collect();
         assert_eq!(rows, expected, "at most {max}");
-        let folder = staged.publish().expect("published");
+        let folder = shown(staged);
         let batches = names(&folder)
             .into_iter()
             .flat_map(|name| read(&folder.join(name)));
@@ -139,7 +148,7 @@ fn an_empty_batch_is_one_file_without_rows() {
     let staged = place.staged(BatchOptions::default(), &[numbers(0..0)]);
     let rows: Vec<u64> = staged.files().iter().map(|file| file.rows).collect();
     assert_eq!(rows, [0]);
-    let folder = staged.publish().expect("published");
+    let folder = shown(staged);
     assert_eq!(names(&folder), ["part-00000.parquet"]);
     let file = File::open(folder.join("part-00000.parquet")).expect("a file");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
@@ -152,7 +161,7 @@ fn a_target_that_exists_is_an_error_and_stays_as_it_is() {
     let place = place();
     let staged = place.staged(BatchOptions::default(), &[numbers(0..1)]);
     fs::create_dir(&place.target).expect("a folder");
-    let error = staged.publish().expect_err("it exists");
+    let error = publish(&mut [staged], true).expect_err("it exists");
     assert!(
         matches!(&error, WriteError::Io { path, source }
             if *path == place.target && source.kind() == std::io::ErrorKind::AlreadyExists),
@@ -160,6 +169,32 @@ fn a_target_that_exists_is_an_error_and_stays_as_it_is() {
     );
     assert_eq!(names(&place.target), [] as [String; 0]);
     assert!(!place.staging.exists());
+}
+
+#[test]
+fn where_one_of_several_batches_cant_be_published_none_is() {
+    let folder = TempDir::new().expect("a folder");
+    let batch = |name: &str| {
+        let (staging, target) = (
+            folder.path().join(format!("staged-{name}")),
+            folder.path().join(name),
+        );
+        let schema = numbers(0..1).schema();
+        let writer = BatchWriter::create(staging, target, schema, BatchOptions::default());
+        writer.and_then(BatchWriter::finish).expect("files")
+    };
+    let mut batches = ["a", "b", "c"].map(batch);
+    fs::create_dir(folder.path().join("b")).expect("a folder");
+    publish(&mut batches, true).expect_err("b exists");
+    assert_eq!(
+        names(folder.path()),
+        ["b", "staged-a", "staged-b", "staged-c"]
+    );
+    drop(batches);
+    assert_eq!(names(folder.path()), ["b"]);
+    fs::remove_dir(folder.path().join("b")).expect("removed");
+    publish(&mut ["a", "b", "c"].map(batch), true).expect("published");
+    assert_eq!(names(folder.path()), ["a", "b", "c"]);
 }
 
 #[test]
@@ -192,11 +227,8 @@ fn a_batch_whose_visibility_is_not_durable_is_taken_back() {
     fs::create_dir(&parent).expect("a folder");
     let target = parent.join("batch");
     let schema = numbers(0..1).schema();
-    let options = BatchOptions {
-        durable: true,
-        ..BatchOptions::default()
-    };
-    let writer = BatchWriter::create(place.staging.clone(), target.clone(), schema, options);
+    let (staging, options) = (place.staging.clone(), BatchOptions::default());
+    let writer = BatchWriter::create(staging, target.clone(), schema, options);
     let staged = writer.and_then(BatchWriter::finish).expect("files");
     // Names can be changed in such a folder, but it can't be opened to be synced.
     let mode = std::os::unix::fs::PermissionsExt::from_mode;
@@ -205,7 +237,7 @@ fn a_batch_whose_visibility_is_not_durable_is_taken_back() {
         eprintln!("skipped: rights do not bind the superuser");
         return;
     }
-    assert!(staged.publish().is_err());
+    assert!(publish(&mut [staged], true).is_err());
     fs::set_permissions(&parent, mode(0o700)).expect("rights");
     assert_eq!(names(&parent), [""; 0]);
     assert!(!place.staging.exists());

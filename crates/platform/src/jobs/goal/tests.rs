@@ -25,9 +25,11 @@ impl Place {
 
     /// A job that published its batches and then died.
     fn die(&self, batches: &[String]) {
-        let mut goal = Goal::plan(&self.out(), &self.note()).expect("a plan");
-        let made = goal.make(&self.store, 1, batches.to_vec());
+        let syncs = Syncs::default();
+        let mut goal = Goal::plan(&self.out(), Some(&self.note()), &syncs).expect("a plan");
+        let made = goal.make(&self.store, 1, batches.to_vec(), &syncs);
         made.expect("a hidden folder");
+        syncs.wait().expect("on the disk");
         for batch in batches.iter().filter(|batch| Dataset::is_id(batch)) {
             fs::create_dir(self.out().join(batch)).expect("a batch");
         }
@@ -95,10 +97,11 @@ fn the_batches_of_a_dead_job_go_unless_the_catalog_has_them() {
 #[test]
 fn what_lives_or_is_not_understood_stays() {
     let place = place();
-    let batch = new_id();
-    let mut goal = Goal::plan(&place.out(), &place.note()).expect("a plan");
-    let made = goal.make(&place.store, 1, vec![batch.clone()]);
+    let (batch, syncs) = (new_id(), Syncs::default());
+    let mut goal = Goal::plan(&place.out(), Some(&place.note()), &syncs).expect("a plan");
+    let made = goal.make(&place.store, 1, vec![batch.clone()], &syncs);
     made.expect("a hidden folder");
+    syncs.wait().expect("on the disk");
     fs::create_dir(place.out().join(&batch)).expect("a batch");
     assert!(!sweep_noted(&place.store, &place.note()).expect("a look"));
     sweep_goal(&place.out());
@@ -108,6 +111,30 @@ fn what_lives_or_is_not_understood_stays() {
     assert!(sweep_noted(&place.store, &place.note()).is_err());
     sweep_goal(&place.out());
     assert_eq!(place.names().len(), 2, "nobody knows what it was");
+}
+
+/// A power cut before the batches of a job were published: what it leaves of the files that would name them.
+#[test]
+fn what_a_power_cut_left_of_a_jobs_notes_is_cleared() {
+    let half = &b"{\"store\":null,\"job\":1,\"batc"[..];
+    for left in [&b""[..], &[0; 300], half, b"{\"store\"\0\0\0\0\0"] {
+        for by_store in [true, false] {
+            let place = place();
+            place.die(&[]);
+            let hidden = place.out().join(place.names().remove(0));
+            fs::write(hidden.join(UNFINISHED), left).expect("written");
+            assert_eq!(place.swept(by_store), [""; 0], "{by_store}, {left:?}");
+        }
+    }
+    for left in [&b""[..], &[0; 300], b"\"/home/exp", b"\"/home\0\0\0"] {
+        let place = place();
+        place.die(&[]);
+        fs::write(place.note(), left).expect("written");
+        // Where the hidden folder is, nobody knows; the next export to its goal finds it.
+        let swept = sweep_noted(&place.store, &place.note());
+        assert!(swept.expect("swept"), "{left:?}");
+        assert_eq!(place.swept(false), [""; 0], "{left:?}");
+    }
 }
 
 #[test]
@@ -137,10 +164,11 @@ fn names_that_are_no_ids_reach_nothing() {
 fn a_job_that_failed_takes_its_batches_back_and_one_that_succeeded_does_not() {
     for succeeds in [true, false] {
         let place = place();
-        let batch = new_id();
-        let mut goal = Goal::plan(&place.out(), &place.note()).expect("a plan");
-        let made = goal.make(&place.store, 1, vec![batch.clone()]);
+        let (batch, syncs) = (new_id(), Syncs::default());
+        let mut goal = Goal::plan(&place.out(), Some(&place.note()), &syncs).expect("a plan");
+        let made = goal.make(&place.store, 1, vec![batch.clone()], &syncs);
         made.expect("a hidden folder");
+        syncs.wait().expect("on the disk");
         fs::create_dir(place.out().join(&batch)).expect("a batch");
         match succeeds {
             true => goal.finish().expect("finished"),
