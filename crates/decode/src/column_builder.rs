@@ -12,6 +12,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use xdm::{FieldType, Fields, Timestamp, parse_date};
 
+use crate::distinct::Distinct;
 use crate::numbers::{integer, integers, is_exact, is_fixed, number};
 use crate::object_builder::ObjectBuilder;
 use crate::selection::FieldSelection;
@@ -174,17 +175,11 @@ impl ColumnBuilder {
             }
             (ColumnValues::List(..), _) => return conflict("a list"),
             (ColumnValues::Map(offsets, keys, values), Kind::Object | Kind::Map) => {
-                // Most maps have one entry: that takes no list.
-                let mut first: Option<&str> = None;
-                let mut others: Vec<&str> = Vec::new();
+                let mut known = Distinct::default();
                 let mut entries = value.entries()?;
                 while let Some((Key::Named(key), value)) = entries.next(b"")? {
-                    if first == Some(key) || others.contains(&key) {
+                    if !known.insert(key) {
                         return Err(RecordError::twice(key));
-                    }
-                    match first {
-                        None => first = Some(key),
-                        Some(_) => others.push(key),
                     }
                     keys.push(key);
                     values.append(value).map_err(|e| e.under(key))?;

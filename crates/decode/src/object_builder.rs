@@ -5,6 +5,7 @@ use arrow::error::ArrowError;
 use xdm::{Class, FieldType, Fields, Spelling, spelling};
 
 use crate::column_builder::{ColumnBuilder, ColumnValues};
+use crate::field_order::FieldOrder;
 use crate::is_same;
 use crate::segments;
 use crate::selection::FieldSelection;
@@ -16,8 +17,7 @@ pub const MOST_FIELDS: usize = 1000;
 #[derive(Default)]
 pub(crate) struct ObjectBuilder {
     fields: Vec<FieldBuilder>,
-    /// Where the next field is looked for first: records mostly agree in the order of their fields.
-    pub(crate) cursor: usize,
+    order: FieldOrder,
     /// Whether this is an entry of segmentMembership, whose older form says `timestamp` for
     /// `lastQualificationTime`.
     membership: bool,
@@ -59,7 +59,7 @@ impl ObjectBuilder {
                 .iter()
                 .map(|(name, ty)| FieldBuilder::new(name, ColumnBuilder::new(ty, kept.of(name))))
                 .collect(),
-            cursor: 0,
+            order: FieldOrder::new(fields.iter().count()),
             membership: false,
             kept: kept.clone(),
             top: None,
@@ -100,35 +100,45 @@ impl ObjectBuilder {
         self.fields.iter().any(|field| field.name == name)
     }
 
+    /// Says that the next field is the first of a row.
+    #[inline]
+    pub(crate) fn begin_row(&mut self) {
+        self.order.begin_row();
+    }
+
     #[inline]
     fn find(&mut self, name: &str, class: Option<Class>) -> Result<usize, RecordError> {
-        let expected = self.fields.get(self.cursor);
-        let at = if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
-            self.cursor
-        } else {
-            match self.fields.iter().position(|field| field.name == name) {
-                Some(at) => at,
-                None if self.fields.len() >= MOST_FIELDS => {
-                    return Err(RecordError::too_many_fields());
-                }
-                None => {
-                    let ty = match (class, &self.top) {
-                        (Some(class), _) => class.standard_type(name),
-                        (None, Some(top)) => xdm::standard_child(top, name),
-                        (None, None) => None,
-                    };
-                    let ty = ty.unwrap_or(FieldType::Unknown);
-                    let mut column = ColumnBuilder::new(&ty, self.kept.of(name));
-                    if class.is_some() {
-                        column.set_top(name);
-                    }
-                    self.fields.push(FieldBuilder::new(name, column));
-                    self.fields.len() - 1
-                }
-            }
+        let likely = self.order.likely();
+        let expected = self.fields.get(likely);
+        if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
+            self.order.step();
+            return Ok(likely);
+        }
+        let known = self.order.place(name, &self.fields, |field| &field.name);
+        let at = match known {
+            Some(at) => at,
+            None => self.add(name, class)?,
         };
-        self.cursor = at + 1;
+        self.order.step_to(at);
         Ok(at)
+    }
+
+    fn add(&mut self, name: &str, class: Option<Class>) -> Result<usize, RecordError> {
+        if self.fields.len() >= MOST_FIELDS {
+            return Err(RecordError::too_many_fields());
+        }
+        let ty = match (class, &self.top) {
+            (Some(class), _) => class.standard_type(name),
+            (None, Some(top)) => xdm::standard_child(top, name),
+            (None, None) => None,
+        };
+        let ty = ty.unwrap_or(FieldType::Unknown);
+        let mut column = ColumnBuilder::new(&ty, self.kept.of(name));
+        if class.is_some() {
+            column.set_top(name);
+        }
+        self.fields.push(FieldBuilder::new(name, column));
+        Ok(self.fields.len() - 1)
     }
 
     /// The column of a field, ready for its value in row `row`. `class` is given at the root.
@@ -157,7 +167,7 @@ impl ObjectBuilder {
         row: usize,
         value: impl Value<'a>,
     ) -> Result<(), RecordError> {
-        self.cursor = 0;
+        self.begin_row();
         let mut entries = value.entries()?;
         while let Some((key, value)) = self.set_likely(row, &mut entries)? {
             match spelling(key) {
@@ -177,7 +187,7 @@ impl ObjectBuilder {
         entries: &mut E,
     ) -> Result<Option<(&'a str, E::Value)>, RecordError> {
         loop {
-            let mut expected = self.fields.get_mut(self.cursor);
+            let mut expected = self.fields.get_mut(self.order.likely());
             let likely = expected.as_ref().map_or("", |field| &field.key);
             match entries.next(likely.as_bytes())? {
                 None => return Ok(None),
@@ -186,7 +196,7 @@ impl ObjectBuilder {
                     if let Some(field) = &mut expected {
                         field.set(row, value)?;
                     }
-                    self.cursor += 1;
+                    self.order.step();
                 }
             }
         }

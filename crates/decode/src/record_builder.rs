@@ -40,7 +40,7 @@ impl RecordBuilder {
         let row = self.rows;
         self.rows += 1;
         let object = &mut self.fields;
-        object.cursor = 0;
+        object.begin_row();
         let mut entries = record.entries()?;
         while let Some((key, value)) = object.set_likely(row, &mut entries)? {
             match spelling(key) {
