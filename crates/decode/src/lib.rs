@@ -61,7 +61,7 @@ pub use error::{Error, Result};
 pub use identify::IdentifiedRows;
 pub use input::Input;
 pub use object_builder::MOST_FIELDS;
-pub use parse::{BadRecord, Decoded, RecordSpans, decode};
+pub use parse::{BadRecord, Decoded, RecordSpans, decode, decode_until};
 pub use progress::{Progress, Snapshot as ProgressSnapshot};
 pub use spec::RecordSpec;
 pub use stream::{JsonForm, ReadOptions, read_chunks};

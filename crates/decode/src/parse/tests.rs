@@ -201,3 +201,49 @@ fn a_records_identities_are_linked_once_each_however_many_there_are() {
         assert_eq!(found, keys);
     }
 }
+
+/// Cancelled while one record is read: the question is asked within it.
+#[test]
+fn one_long_record_hears_that_it_is_to_stop() {
+    let items = vec![r#""some text""#; 1 << 18].join(",");
+    let map: Vec<String> = (0..1 << 18).map(|n| format!(r#""k{n}":[]"#)).collect();
+    for line in [
+        format!(r#"{{"id":"a","l":[{items}]}}"#),
+        format!(r#"{{"id":"a","identityMap":{{{}}}}}"#, map.join(",")),
+    ] {
+        let spec = spec();
+        let chunk = InputChunk::of_lines("records", line.into_bytes());
+        let records = RecordSpans::new(&chunk);
+        let progress = Progress::default();
+        let ChunkContent::Lines(text) = &chunk.content else {
+            unreachable!("lines");
+        };
+        let mut columns = RecordBuilder::new(spec.class, &spec.types, spec.selection());
+        let read = JsonParser::default().parse_all(
+            text,
+            &progress,
+            records.lines.iter().copied(),
+            |_, record| {
+                progress.cancel();
+                columns.append(record?)
+            },
+        );
+        let error = read.expect_err("stopped").to_string();
+        assert!(
+            error.ends_with(&RecordError::stopped().to_string()),
+            "{error}"
+        );
+        let stopped = decode_until(&records, &spec, &spec.types, 0, &progress);
+        assert!(matches!(stopped, Err(crate::Error::Cancelled)));
+    }
+}
+
+#[test]
+fn records_that_are_all_bad_hear_that_they_are_to_stop() {
+    let spec = spec();
+    let chunk = InputChunk::of_lines("records", b"{}\n{}\n".to_vec());
+    let progress = Progress::default();
+    progress.cancel();
+    let stopped = decode_until(&RecordSpans::new(&chunk), &spec, &spec.types, 0, &progress);
+    assert!(matches!(stopped, Err(crate::Error::Cancelled)));
+}
