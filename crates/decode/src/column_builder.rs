@@ -373,6 +373,6 @@ fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
     })
 }
 
-fn offset(length: usize) -> Result<i32, RecordError> {
+pub(crate) fn offset(length: usize) -> Result<i32, RecordError> {
     i32::try_from(length).map_err(|_| RecordError::new("more than 2³¹ items in one load step"))
 }

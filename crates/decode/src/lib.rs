@@ -29,6 +29,7 @@
 //! ```
 
 mod arrow_cell;
+mod arrow_column;
 mod arrow_types;
 mod chunk;
 mod column_builder;

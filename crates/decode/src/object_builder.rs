@@ -1,9 +1,10 @@
-use arrow::array::StructArray;
+use arrow::array::{Array, AsArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Field;
 use arrow::error::ArrowError;
 use xdm::{Class, FieldType, Fields, Spelling, spelling};
 
+use crate::arrow_column::ArrowColumn;
 use crate::column_builder::{ColumnBuilder, ColumnValues};
 use crate::field_order::FieldOrder;
 use crate::is_same;
@@ -269,6 +270,69 @@ impl ObjectBuilder {
         }
     }
 
+    /// Which field each of a struct's columns is of, by the columns' numbers, where whole columns may be
+    /// taken in. They may not where a row decides what a column is: one of a field that is not known, or of a
+    /// part of `_repo`, two of one field.
+    pub(crate) fn columns_of(
+        &mut self,
+        columns: &StructArray,
+        nulls: Option<&NullBuffer>,
+    ) -> Option<Vec<(usize, usize)>> {
+        let mut found = Vec::with_capacity(columns.num_columns());
+        let mut taken = vec![false; self.fields.len()];
+        self.begin_row();
+        for (number, (field, column)) in columns.fields().iter().zip(columns.columns()).enumerate()
+        {
+            let name = match spelling(field.name()) {
+                Spelling::Field(name) if name != "_repo" => name,
+                _ => return None,
+            };
+            if self.membership && name == "timestamp" {
+                return None;
+            }
+            let likely = self.order.likely();
+            let at = match self.fields.get(likely) {
+                Some(expected) if expected.name == name => {
+                    self.order.step();
+                    likely
+                }
+                _ => match self.order.place(name, &self.fields, |field| &field.name) {
+                    Some(at) => {
+                        self.order.step_to(at);
+                        at
+                    }
+                    // No row has it.
+                    None if is_all_null(column.as_ref(), nulls) => continue,
+                    None => return None,
+                },
+            };
+            if std::mem::replace(&mut taken[at], true) {
+                return None;
+            }
+            found.push((at, number));
+        }
+        Some(found)
+    }
+
+    /// Takes in whole columns, as [`Self::columns_of`] found them, whose rows begin with `row`.
+    pub(crate) fn append_columns(
+        &mut self,
+        row: usize,
+        object: ArrowColumn<'_>,
+        nulls: Option<&NullBuffer>,
+        columns: &[(usize, usize)],
+    ) -> Result<(), RecordError> {
+        let of = object.array.as_struct();
+        for (at, number) in columns {
+            let (field, array) = (&of.fields()[*number], &of.columns()[*number]);
+            let builder = &mut self.fields[*at];
+            builder.begin(row)?;
+            let column = object.inner(field, array.as_ref(), nulls);
+            (builder.column.append_column(column)).map_err(|e| e.under(&builder.name))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn finish(
         self,
         length: usize,
@@ -287,6 +351,12 @@ impl ObjectBuilder {
         }
         StructArray::try_new_with_length(fields.into(), arrays, nulls, length)
     }
+}
+
+/// Whether an array has no value in the rows that count.
+fn is_all_null(array: &dyn Array, nulls: Option<&NullBuffer>) -> bool {
+    let nulls = NullBuffer::union(array.nulls(), nulls);
+    nulls.map_or(0, |nulls| nulls.null_count()) == array.len()
 }
 
 impl FieldBuilder {

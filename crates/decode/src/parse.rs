@@ -5,6 +5,7 @@ use bumpalo::Bump;
 use xdm::Fields;
 
 use crate::arrow_cell::ArrowCell;
+use crate::arrow_column::Reading;
 use crate::chunk::{ChunkContent, InputChunk};
 use crate::identify::{IdentifiedRows, identify};
 use crate::json::{JsonParser, JsonValue};
@@ -244,8 +245,7 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn decode(&self, parser: &mut JsonParser) -> crate::Result<Decoded> {
         let mut columns = self.columns(self.types);
-        let append = |_, record: RecordResult<'_, '_>| record?.append_to(&mut columns);
-        let fast = self.records.each(parser, self.progress, append);
+        let fast = self.append_all(parser, &mut columns);
         self.progress.check()?;
         if fast.is_ok() {
             let grown = columns.types();
@@ -261,6 +261,26 @@ impl Decoder<'_> {
             }
         }
         self.decode_carefully(parser)
+    }
+
+    /// Appends all records, as long as they are good.
+    fn append_all(
+        &self,
+        parser: &mut JsonParser,
+        columns: &mut RecordBuilder,
+    ) -> Result<(), RecordError> {
+        if let ChunkContent::Batch(batch) = &self.records.chunk.content {
+            let made = Bump::new();
+            let reading = Reading {
+                made: &made,
+                progress: self.progress,
+            };
+            if columns.append_batch(batch, reading)? {
+                return Ok(());
+            }
+        }
+        let append = |_, record: RecordResult<'_, '_>| record?.append_to(columns);
+        self.records.each(parser, self.progress, append)
     }
 
     /// Empty columns of these types.

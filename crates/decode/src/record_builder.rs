@@ -1,7 +1,9 @@
-use arrow::array::StructArray;
+use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
 use xdm::{Class, Fields, Spelling, spelling};
 
+use crate::arrow_column::{ArrowColumn, Reading};
 use crate::object_builder::ObjectBuilder;
 use crate::segments::{self, Form};
 use crate::selection::FieldSelection;
@@ -53,6 +55,41 @@ impl RecordBuilder {
             }
         }
         Ok(())
+    }
+
+    /// Takes in the records of a batch, column by column; false where they have to be taken one by one.
+    pub(crate) fn append_batch(
+        &mut self,
+        batch: &StructArray,
+        reading: Reading<'_>,
+    ) -> Result<bool, RecordError> {
+        let memberships = ["segmentMembership", "segments"];
+        let is_of_rows = |(field, column): (&FieldRef, &ArrayRef)| match spelling(field.name()) {
+            // In the form of a list it may be anything.
+            Spelling::Field(name) if memberships.contains(&name) => {
+                !matches!(column.data_type(), DataType::Map(..) | DataType::Struct(_))
+            }
+            Spelling::Field(_) => false,
+            Spelling::Repo(_) => true,
+        };
+        let mut columns = batch.fields().iter().zip(batch.columns());
+        if batch.nulls().is_some() || columns.any(is_of_rows) {
+            return Ok(false);
+        }
+        let Some(columns) = self.fields.columns_of(batch, None) else {
+            return Ok(false);
+        };
+        let row = self.rows;
+        self.rows += batch.len();
+        let records = Field::new("", batch.data_type().clone(), false);
+        let records = ArrowColumn {
+            field: &records,
+            array: batch,
+            shown: None,
+            reading,
+        };
+        self.fields.append_columns(row, records, None, &columns)?;
+        Ok(true)
     }
 
     /// The types as they are now.
