@@ -50,7 +50,45 @@ impl<T: Copy + Eq + Hash> Distinct<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    /// A number that counts how often it is compared.
+    #[derive(Clone, Copy)]
+    struct Counted<'a>(usize, &'a Cell<usize>);
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted<'_> {}
+
+    impl Hash for Counted<'_> {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn an_item_is_compared_a_few_times_however_many_there_are() {
+        let comparisons = Cell::new(0);
+        let mut items = Distinct::default();
+        let many = 10_000;
+        for round in 0..2 {
+            for item in 0..many {
+                assert_eq!(items.insert(Counted(item, &comparisons)), round == 0);
+            }
+        }
+        assert!(
+            comparisons.get() < 4 * many,
+            "{} comparisons",
+            comparisons.get()
+        );
+    }
 
     #[test]
     fn an_item_is_new_once_however_many_came_before() {

@@ -113,6 +113,8 @@ impl FieldOrder {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     /// Goes through rows of names; returns how many fields of each were not the likely ones.
@@ -168,5 +170,33 @@ mod tests {
             &[&shuffled, &all.join(" "), "0 new 1"],
         );
         assert_eq!(fields.len(), all.len() + 1);
+    }
+
+    #[test]
+    fn a_field_is_found_in_a_few_looks_however_many_there_are() {
+        struct Looked {
+            name: String,
+            looks: Cell<usize>,
+        }
+        fn name_of(field: &Looked) -> &str {
+            field.looks.set(field.looks.get() + 1);
+            &field.name
+        }
+        let field = |n: usize| Looked {
+            name: n.to_string(),
+            looks: Cell::new(0),
+        };
+        let fields: Vec<Looked> = (0..1000).map(field).collect();
+        let mut order = FieldOrder::new(fields.len());
+        for round in 0..10 {
+            order.begin_row();
+            for n in 0..fields.len() {
+                let at = n * (7 + 10 * round) % fields.len();
+                assert_eq!(order.place(&at.to_string(), &fields, name_of), Some(at));
+                order.step_to(at);
+            }
+        }
+        let looks: usize = fields.iter().map(|field| field.looks.get()).sum();
+        assert!(looks < 5 * 10 * fields.len(), "{looks} looks");
     }
 }

@@ -7,9 +7,11 @@ use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
-use xdm::{Class, FieldPath, PersonKey, digest128, is_identity};
+use hashbrown::HashSet;
+use xdm::{Class, FieldPath, PersonKey, digest128};
 
 use crate::distinct::Distinct;
+use crate::placeholders::Placeholders;
 use crate::spec::RecordSpec;
 use crate::text::TextBuilder;
 use crate::value::RecordError;
@@ -220,7 +222,7 @@ impl IdentityReader {
 /// The `identityMap` column, taken apart.
 struct IdentityMap {
     map: Column,
-    placeholders: Arc<[String]>,
+    placeholders: Placeholders,
 }
 
 impl IdentityMap {
@@ -228,13 +230,13 @@ impl IdentityMap {
         let ty = xdm::identity_map().data_type();
         Ok(Self {
             map: Column::new(&ty, &[array])?,
-            placeholders: Arc::clone(placeholders),
+            placeholders: Placeholders::new(placeholders),
         })
     }
 
     /// Whether an id is an identity.
     fn is_one(&self, id: &str) -> bool {
-        is_identity(id, &self.placeholders)
+        self.placeholders.is_identity(id)
     }
 
     /// Calls `f` with namespace, id and the primary flag of each identity that is one.
@@ -354,11 +356,12 @@ fn descend(record: &StructArray, parts: &[&str]) -> Option<ArrayRef> {
 
 /// The record with these top-level fields alone.
 fn only(record: &StructArray, keep: &[String]) -> Result<StructArray, ArrowError> {
+    let keep: HashSet<&str> = keep.iter().map(String::as_str).collect();
     let (fields, arrays): (Vec<_>, Vec<_>) = record
         .fields()
         .iter()
         .zip(record.columns())
-        .filter(|(field, _)| keep.contains(field.name()))
+        .filter(|(field, _)| keep.contains(field.name().as_str()))
         .map(|(field, array)| (field.clone(), array.clone()))
         .unzip();
     StructArray::try_new_with_length(fields.into(), arrays, None, record.len())

@@ -46,6 +46,7 @@ mod numbers;
 mod object_builder;
 mod parquet_file;
 mod parse;
+mod placeholders;
 mod progress;
 mod record_builder;
 mod segments;

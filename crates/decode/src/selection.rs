@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::text::TextBuilder;
 
 /// Which fields' values are kept. Those of the others are checked, and give the field its type, but are
@@ -10,7 +12,7 @@ pub(crate) enum FieldSelection {
     All,
     Nothing,
     /// Only the fields of these names, with all that is in them.
-    Only(Arc<[String]>),
+    Only(Arc<HashSet<String>>),
 }
 
 impl FieldSelection {
@@ -18,7 +20,7 @@ impl FieldSelection {
     pub(crate) fn of(&self, name: &str) -> Self {
         match self {
             Self::All => Self::All,
-            Self::Only(names) if names.iter().any(|kept| kept == name) => Self::All,
+            Self::Only(names) if names.contains(name) => Self::All,
             Self::Only(_) | Self::Nothing => Self::Nothing,
         }
     }
