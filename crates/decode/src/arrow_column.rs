@@ -11,12 +11,14 @@ use arrow::datatypes::{
     Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use bumpalo::Bump;
+use xdm::FieldType;
 
 use crate::arrow_cell::{ArrowCell, text_of};
 use crate::column_builder::{ColumnBuilder, ColumnValues, offset};
 use crate::distinct::Distinct;
 use crate::numbers::integer;
 use crate::progress::Progress;
+use crate::selection::ColumnTerms;
 use crate::text::TextBuilder;
 use crate::value::{Kind, RecordError};
 
@@ -67,7 +69,7 @@ impl ColumnBuilder {
         let array = column.array;
         let nulls = NullBuffer::union(array.nulls(), column.shown);
         let nulls = nulls.as_ref();
-        let row = self.len();
+        let (row, terms) = (self.len(), &self.terms);
         match (&mut self.values, array.data_type()) {
             (ColumnValues::Boolean(bits), DataType::Boolean) => {
                 let values = array.as_boolean().values();
@@ -80,19 +82,19 @@ impl ColumnBuilder {
                 }
             }
             (ColumnValues::Integer { values, ty }, DataType::Int8) => {
-                let to = |v: i8| an_integer(ty, v.into());
+                let to = |v: i8| an_integer(ty, terms, v.into());
                 extend::<Int8Type, _>(values, array, nulls, to)?;
             }
             (ColumnValues::Integer { values, ty }, DataType::Int16) => {
-                let to = |v: i16| an_integer(ty, v.into());
+                let to = |v: i16| an_integer(ty, terms, v.into());
                 extend::<Int16Type, _>(values, array, nulls, to)?;
             }
             (ColumnValues::Integer { values, ty }, DataType::Int32) => {
-                let to = |v: i32| an_integer(ty, v.into());
+                let to = |v: i32| an_integer(ty, terms, v.into());
                 extend::<Int32Type, _>(values, array, nulls, to)?;
             }
             (ColumnValues::Integer { values, ty }, DataType::Int64) => {
-                extend::<Int64Type, _>(values, array, nulls, |v| an_integer(ty, v))?;
+                extend::<Int64Type, _>(values, array, nulls, |v| an_integer(ty, terms, v))?;
             }
             (ColumnValues::Double(values), DataType::Float64) => {
                 extend::<Float64Type, _>(values, array, nulls, Ok)?;
@@ -111,7 +113,7 @@ impl ColumnBuilder {
                     None => text.push_empty(1),
                     Some(value) => {
                         if text.push(value) {
-                            form.note(value);
+                            form.note(value, terms);
                         }
                     }
                 })?;
@@ -164,8 +166,8 @@ impl ColumnBuilder {
 }
 
 /// The integer that a column of a type takes.
-fn an_integer(ty: &mut xdm::FieldType, value: i64) -> Result<i64, RecordError> {
-    integer(ty, Kind::Integer(value)).map(|taken| taken.unwrap_or(value))
+fn an_integer(ty: &mut FieldType, terms: &ColumnTerms, value: i64) -> Result<i64, RecordError> {
+    integer(ty, Kind::Integer(value), terms).map(|taken| taken.unwrap_or(value))
 }
 
 /// Appends what `to` makes of the values; what is null is zero, whatever the array has there.

@@ -9,7 +9,7 @@ use crate::column_builder::{ColumnBuilder, ColumnValues};
 use crate::field_order::FieldOrder;
 use crate::is_same;
 use crate::segments;
-use crate::selection::FieldSelection;
+use crate::selection::ColumnTerms;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 
 /// How many different fields an object may have: more are keys that are data.
@@ -22,7 +22,7 @@ pub(crate) struct ObjectBuilder {
     /// Whether this is an entry of segmentMembership, whose older form says `timestamp` for
     /// `lastQualificationTime`.
     membership: bool,
-    kept: FieldSelection,
+    pub(crate) terms: ColumnTerms,
     /// The top-level field that this object is the value of, whose children XDM may know.
     top: Option<String>,
 }
@@ -54,15 +54,15 @@ impl FieldBuilder {
 
 impl ObjectBuilder {
     /// An object with these fields, before its first row.
-    pub(crate) fn new(fields: &Fields, kept: &FieldSelection) -> Self {
+    pub(crate) fn new(fields: &Fields, terms: &ColumnTerms) -> Self {
         Self {
             fields: fields
                 .iter()
-                .map(|(name, ty)| FieldBuilder::new(name, ColumnBuilder::new(ty, kept.of(name))))
+                .map(|(name, ty)| FieldBuilder::new(name, ColumnBuilder::new(ty, terms.of(name))))
                 .collect(),
             order: FieldOrder::new(fields.iter().count()),
             membership: false,
-            kept: kept.clone(),
+            terms: terms.clone(),
             top: None,
         }
     }
@@ -134,11 +134,12 @@ impl ObjectBuilder {
             (None, None) => None,
         };
         let ty = ty.unwrap_or(FieldType::Unknown);
-        let mut column = ColumnBuilder::new(&ty, self.kept.of(name));
+        let mut column = ColumnBuilder::new(&ty, self.terms.of(name));
         if class.is_some() {
             column.set_top(name);
         }
         self.fields.push(FieldBuilder::new(name, column));
+        self.terms.grow();
         Ok(self.fields.len() - 1)
     }
 
@@ -249,9 +250,10 @@ impl ObjectBuilder {
         let FieldBuilder { column, .. } = &mut self.fields[at];
         if matches!(column.values, ColumnValues::Unknown) {
             column.values = ColumnValues::Object(ObjectBuilder {
-                kept: column.kept.clone(),
+                terms: column.terms.clone(),
                 ..ObjectBuilder::default()
             });
+            column.terms.grow();
         }
         if column.len() < row {
             column.append_nulls(row - column.len());

@@ -363,15 +363,23 @@ impl Decoder<'_> {
         let mut errors = vec![None; bad.len()];
         let mut good_types = self.types.clone();
         let mut columns = self.columns(&good_types);
+        // What is held of bad records is of no concern here, only types are, which few records change: to copy
+        // them for each record, or make columns anew, would take as long as the schema is wide.
+        let mut growth = columns.growth();
         let walked = self.records.each(parser, self.progress, |number, record| {
             let appended = record.and_then(|record| record.append_to(&mut columns));
+            let has_grown = columns.growth() != growth;
             match appended.err().or_else(|| bad[number].clone()) {
-                None => good_types = columns.types(),
+                None if has_grown => good_types = columns.types(),
+                None => {}
                 Some(error) => {
                     errors[number] = Some(error);
-                    columns = self.columns(&good_types);
+                    if has_grown {
+                        columns = self.columns(&good_types);
+                    }
                 }
             }
+            growth = columns.growth();
             Ok(())
         });
         // Nothing else ends it, and what was found by then is not to be believed.

@@ -6,7 +6,7 @@ use xdm::{Class, Fields, Spelling, spelling};
 use crate::arrow_column::{ArrowColumn, Reading};
 use crate::object_builder::ObjectBuilder;
 use crate::segments::{self, Form};
-use crate::selection::FieldSelection;
+use crate::selection::{ColumnTerms, FieldSelection};
 use crate::value::{Kind, RecordError, Value};
 
 /// Typed columns that grow record by record.
@@ -24,7 +24,7 @@ impl RecordBuilder {
     /// Empty columns for records of a class with these known types.
     pub(crate) fn new(class: Class, types: &Fields, kept: FieldSelection) -> Self {
         Self {
-            fields: ObjectBuilder::new(types, &kept).at_top(),
+            fields: ObjectBuilder::new(types, &ColumnTerms::new(kept)).at_top(),
             rows: 0,
             class,
         }
@@ -90,6 +90,11 @@ impl RecordBuilder {
         };
         self.fields.append_columns(row, records, None, &columns)?;
         Ok(true)
+    }
+
+    /// How often the types have grown: they are what they were where this is what it was.
+    pub(crate) fn growth(&self) -> u64 {
+        self.fields.terms.growth()
     }
 
     /// The types as they are now.

@@ -8,6 +8,8 @@ use xdm::{Class, Dataset, FieldType, PersonKey, Timestamp};
 
 use super::*;
 
+mod bad;
+
 fn spec() -> RecordSpec {
     let mut dataset = Dataset::new("0000000000000000000000a1", "crm", Class::Profile);
     dataset.primary_identity = Some("k=Email".to_owned());
