@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType,
+    Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
 };
 use bumpalo::Bump;
 use xdm::FieldType;
@@ -81,20 +81,29 @@ impl ColumnBuilder {
                         .for_each(|(bit, valid)| bits.append(valid && bit)),
                 }
             }
-            (ColumnValues::Integer { values, ty }, DataType::Int8) => {
-                let to = |v: i8| an_integer(ty, terms, v.into());
-                extend::<Int8Type, _>(values, array, nulls, to)?;
-            }
-            (ColumnValues::Integer { values, ty }, DataType::Int16) => {
-                let to = |v: i16| an_integer(ty, terms, v.into());
-                extend::<Int16Type, _>(values, array, nulls, to)?;
-            }
-            (ColumnValues::Integer { values, ty }, DataType::Int32) => {
-                let to = |v: i32| an_integer(ty, terms, v.into());
-                extend::<Int32Type, _>(values, array, nulls, to)?;
-            }
-            (ColumnValues::Integer { values, ty }, DataType::Int64) => {
-                extend::<Int64Type, _>(values, array, nulls, |v| an_integer(ty, terms, v))?;
+            (ColumnValues::Integer { values, ty }, integers)
+                if integers.is_integer() && *integers != DataType::UInt64 =>
+            {
+                let mut to = |value| an_integer(ty, terms, value);
+                match integers {
+                    DataType::Int8 => extend::<Int8Type, _>(values, array, nulls, |v| to(v.into())),
+                    DataType::Int16 => {
+                        extend::<Int16Type, _>(values, array, nulls, |v| to(v.into()))
+                    }
+                    DataType::Int32 => {
+                        extend::<Int32Type, _>(values, array, nulls, |v| to(v.into()))
+                    }
+                    DataType::UInt8 => {
+                        extend::<UInt8Type, _>(values, array, nulls, |v| to(v.into()))
+                    }
+                    DataType::UInt16 => {
+                        extend::<UInt16Type, _>(values, array, nulls, |v| to(v.into()))
+                    }
+                    DataType::UInt32 => {
+                        extend::<UInt32Type, _>(values, array, nulls, |v| to(v.into()))
+                    }
+                    _ => extend::<Int64Type, _>(values, array, nulls, to),
+                }?;
             }
             (ColumnValues::Double(values), DataType::Float64) => {
                 extend::<Float64Type, _>(values, array, nulls, Ok)?;

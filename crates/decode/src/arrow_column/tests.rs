@@ -122,6 +122,7 @@ fn value_of(ty: &FieldType) -> BoxedStrategy<Value> {
 #[derive(Clone, Debug)]
 struct Look {
     text: DataType,
+    integer: DataType,
     time: TimeUnit,
     /// Rows that are null though there is something in them: those of each number that this divides.
     hidden: usize,
@@ -130,6 +131,13 @@ struct Look {
 }
 
 fn looks() -> impl Strategy<Value = Look> {
+    let integer = vec![
+        DataType::Int64,
+        DataType::Int8,
+        DataType::Int32,
+        DataType::UInt16,
+        DataType::UInt64,
+    ];
     let key = || Box::new(DataType::Int32);
     let text = vec![
         DataType::Utf8,
@@ -144,8 +152,10 @@ fn looks() -> impl Strategy<Value = Look> {
         TimeUnit::Nanosecond,
         TimeUnit::Second,
     ]);
-    (select(text), time, 2..9_usize, 0..3_usize).prop_map(|(text, time, hidden, cut)| Look {
+    let of = (select(text), select(integer), time, 2..9_usize, 0..3_usize);
+    of.prop_map(|(text, integer, time, hidden, cut)| Look {
         text,
+        integer,
         time,
         hidden,
         cut,
@@ -171,6 +181,10 @@ fn looking(array: &ArrayRef, look: &Look, is_hidden: bool) -> ArrayRef {
     };
     match array.data_type() {
         DataType::Utf8 => cast(array, &look.text).expect("texts"),
+        DataType::Int64 => {
+            // What does not fit becomes null.
+            cast(array, &look.integer).expect("integers")
+        }
         DataType::Timestamp(..) => {
             cast(array, &DataType::Timestamp(look.time, Some("UTC".into()))).expect("times")
         }
