@@ -44,14 +44,19 @@ impl<'a> ArrowCell<'a> {
         }
     }
 
-    /// A cell of an array in this cell's, whose field is `field`.
-    fn child(self, field: &Field, array: &'a dyn Array, row: usize) -> Self {
+    /// A row of a column. What has to be made from it is put into `made`.
+    pub(crate) fn of(field: &Field, array: &'a dyn Array, row: usize, made: &'a Bump) -> Self {
         Self {
             array,
             row,
             is_uuid: is_uuid(field),
-            made: self.made,
+            made,
         }
+    }
+
+    /// A cell of an array in this cell's, whose field is `field`.
+    fn child(self, field: &Field, array: &'a dyn Array, row: usize) -> Self {
+        Self::of(field, array, row, self.made)
     }
 
     /// The cell that has the value, behind dictionaries and runs; none where there is no value.
@@ -114,23 +119,6 @@ impl<'a> ArrowCell<'a> {
         Some((item, values.as_ref(), rows))
     }
 
-    fn text(self, bytes: &'a [u8]) -> Result<Kind<'a>, RecordError> {
-        if bytes.len() > LONGEST_TEXT {
-            return Err(RecordError::new(format!(
-                "a text of {} bytes; the longest one that is taken has {LONGEST_TEXT}",
-                bytes.len()
-            )));
-        }
-        let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
-            RecordError::new(format!(
-                "{} bytes that are no UTF-8 text (near byte {})",
-                bytes.len(),
-                error.valid_up_to()
-            ))
-        })?;
-        Ok(Kind::Text(text))
-    }
-
     /// A UUID in its usual form: hexadecimal digits, lower case, in groups of 8, 4, 4, 4, 12.
     fn uuid(self, bytes: &[u8]) -> Kind<'a> {
         let mut text = String::with_capacity(36);
@@ -186,17 +174,17 @@ impl<'a> Value<'a> for ArrowCell<'a> {
             DataType::Decimal256(_, scale) => {
                 cell.decimal(a.as_primitive::<Decimal256Type>().value(i), *scale)
             }
-            DataType::Utf8 => cell.text(a.as_string::<i32>().value(i).as_bytes())?,
-            DataType::LargeUtf8 => cell.text(a.as_string::<i64>().value(i).as_bytes())?,
-            DataType::Utf8View => cell.text(a.as_string_view().value(i).as_bytes())?,
-            DataType::Binary => cell.text(a.as_binary::<i32>().value(i))?,
-            DataType::LargeBinary => cell.text(a.as_binary::<i64>().value(i))?,
-            DataType::BinaryView => cell.text(a.as_binary_view().value(i))?,
+            DataType::Utf8 => text(a.as_string::<i32>().value(i).as_bytes())?,
+            DataType::LargeUtf8 => text(a.as_string::<i64>().value(i).as_bytes())?,
+            DataType::Utf8View => text(a.as_string_view().value(i).as_bytes())?,
+            DataType::Binary => text(a.as_binary::<i32>().value(i))?,
+            DataType::LargeBinary => text(a.as_binary::<i64>().value(i))?,
+            DataType::BinaryView => text(a.as_binary_view().value(i))?,
             DataType::FixedSizeBinary(_) => {
                 let bytes = a.as_fixed_size_binary().value(i);
                 match cell.is_uuid {
                     true => cell.uuid(bytes),
-                    false => cell.text(bytes)?,
+                    false => text(bytes)?,
                 }
             }
             DataType::Date32 => Kind::Date(a.as_primitive::<Date32Type>().value(i)),
@@ -293,6 +281,27 @@ impl<'a> ObjectEntries<'a> for CellEntries<'a> {
         }
         Ok(None)
     }
+}
+
+fn text(bytes: &[u8]) -> Result<Kind<'_>, RecordError> {
+    text_of(bytes).map(Kind::Text)
+}
+
+/// The text that bytes are.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, RecordError> {
+    if bytes.len() > LONGEST_TEXT {
+        return Err(RecordError::new(format!(
+            "a text of {} bytes; the longest one that is taken has {LONGEST_TEXT}",
+            bytes.len()
+        )));
+    }
+    simdutf8::compat::from_utf8(bytes).map_err(|error| {
+        RecordError::new(format!(
+            "{} bytes that are no UTF-8 text (near byte {})",
+            bytes.len(),
+            error.valid_up_to()
+        ))
+    })
 }
 
 /// The place of a key's value in its dictionary.

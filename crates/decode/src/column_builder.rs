@@ -12,9 +12,10 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use xdm::{FieldType, Fields, Timestamp, parse_date};
 
+use crate::distinct::Distinct;
 use crate::numbers::{integer, integers, is_exact, is_fixed, number};
 use crate::object_builder::ObjectBuilder;
-use crate::selection::FieldSelection;
+use crate::selection::ColumnTerms;
 use crate::text::TextBuilder;
 use crate::text_form::TextForm;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
@@ -22,7 +23,7 @@ use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 pub(crate) struct ColumnBuilder {
     pub(crate) nulls: NullBufferBuilder,
     pub(crate) values: ColumnValues,
-    pub(crate) kept: FieldSelection,
+    pub(crate) terms: ColumnTerms,
     /// The name of a top-level field.
     top: Option<String>,
 }
@@ -41,11 +42,11 @@ pub(crate) enum ColumnValues {
 }
 
 impl ColumnBuilder {
-    pub(crate) fn new(ty: &FieldType, kept: FieldSelection) -> Self {
+    pub(crate) fn new(ty: &FieldType, terms: ColumnTerms) -> Self {
         Self {
             nulls: NullBufferBuilder::new(0),
-            values: ColumnValues::new(ty, 0, &kept),
-            kept,
+            values: ColumnValues::new(ty, 0, &terms),
+            terms,
             top: None,
         }
     }
@@ -108,7 +109,8 @@ impl ColumnBuilder {
         value: impl Value<'a>,
     ) -> Result<(), RecordError> {
         if matches!(self.values, ColumnValues::Unknown) {
-            self.values = ColumnValues::new(&first_type(kind)?, self.len(), &self.kept);
+            self.values = ColumnValues::new(&first_type(kind)?, self.len(), &self.terms);
+            self.terms.grow();
             if let (ColumnValues::Object(object), Some(top)) = (&mut self.values, &self.top) {
                 object.set_top(top);
             }
@@ -123,7 +125,7 @@ impl ColumnBuilder {
         match (&mut self.values, kind) {
             (ColumnValues::Boolean(bits), Kind::Boolean(b)) => bits.append(b),
             (ColumnValues::Boolean(_), _) => return conflict("a boolean"),
-            (ColumnValues::Integer { values, ty }, _) => match integer(ty, kind)? {
+            (ColumnValues::Integer { values, ty }, _) => match integer(ty, kind, &self.terms)? {
                 Some(i) => values.push(i),
                 None => {
                     let Kind::Float(x) = kind else {
@@ -132,6 +134,7 @@ impl ColumnBuilder {
                     let mut floats: Vec<f64> = values.iter().map(|i| *i as f64).collect();
                     floats.push(x);
                     self.values = ColumnValues::Double(floats);
+                    self.terms.grow();
                 }
             },
             (ColumnValues::Double(values), Kind::Float(x)) => values.push(x),
@@ -149,7 +152,7 @@ impl ColumnBuilder {
             (ColumnValues::Double(_), _) => return conflict("a number"),
             (ColumnValues::Text(text, form), Kind::Text(t)) => {
                 if text.push(t) {
-                    form.note(t);
+                    form.note(t, &self.terms);
                 }
             }
             (ColumnValues::Text(text, _), Kind::Decimal(d)) => {
@@ -174,17 +177,11 @@ impl ColumnBuilder {
             }
             (ColumnValues::List(..), _) => return conflict("a list"),
             (ColumnValues::Map(offsets, keys, values), Kind::Object | Kind::Map) => {
-                // Most maps have one entry: that takes no list.
-                let mut first: Option<&str> = None;
-                let mut others: Vec<&str> = Vec::new();
+                let mut known = Distinct::default();
                 let mut entries = value.entries()?;
                 while let Some((Key::Named(key), value)) = entries.next(b"")? {
-                    if first == Some(key) || others.contains(&key) {
+                    if !known.insert(key) {
                         return Err(RecordError::twice(key));
-                    }
-                    match first {
-                        None => first = Some(key),
-                        Some(_) => others.push(key),
                     }
                     keys.push(key);
                     values.append(value).map_err(|e| e.under(key))?;
@@ -214,9 +211,11 @@ impl ColumnBuilder {
             (Kind::DateTime(_), ColumnValues::Text(text, form)) if form.are_date_times() => {
                 let micros = |text: &str| Timestamp::parse(text).map(Timestamp::micros);
                 self.values = ColumnValues::DateTime(text.parsed(rows, micros)?);
+                self.terms.grow();
             }
             (Kind::Date(_), ColumnValues::Text(text, form)) if form.are_dates() => {
                 self.values = ColumnValues::Date(text.parsed(rows, parse_date)?);
+                self.terms.grow();
             }
             _ => {}
         }
@@ -240,7 +239,7 @@ impl ColumnBuilder {
 
     pub(crate) fn finish(mut self) -> Result<ArrayRef, ArrowError> {
         let length = self.len();
-        if matches!(self.kept, FieldSelection::Nothing) {
+        if self.terms.keep_nothing() {
             return Ok(Arc::new(NullArray::new(length)));
         }
         let nulls = self.nulls.finish();
@@ -291,7 +290,7 @@ impl ColumnBuilder {
 
 impl ColumnValues {
     /// Empty values of a type, after `rows` null rows.
-    fn new(ty: &FieldType, rows: usize, kept: &FieldSelection) -> Self {
+    fn new(ty: &FieldType, rows: usize, terms: &ColumnTerms) -> Self {
         let mut values = match ty {
             FieldType::Unknown => Self::Unknown,
             FieldType::Boolean => Self::Boolean(BooleanBufferBuilder::new(0)),
@@ -302,25 +301,25 @@ impl ColumnValues {
                 }
             }
             FieldType::Double => Self::Double(Vec::new()),
-            FieldType::String => Self::Text(kept.text(), TextForm::Declared),
+            FieldType::String => Self::Text(terms.text(), TextForm::Declared),
             &FieldType::Text { date_times, dates } => {
-                Self::Text(kept.text(), TextForm::Undeclared { date_times, dates })
+                Self::Text(terms.text(), TextForm::Undeclared { date_times, dates })
             }
             FieldType::Date => Self::Date(Vec::new()),
             FieldType::DateTime => Self::DateTime(Vec::new()),
             FieldType::List(item) => {
-                Self::List(vec![0], Box::new(ColumnBuilder::new(item, kept.clone())))
+                Self::List(vec![0], Box::new(ColumnBuilder::new(item, terms.clone())))
             }
             FieldType::Map(value) => {
-                let mut value = ColumnBuilder::new(value, kept.clone());
+                let mut value = ColumnBuilder::new(value, terms.clone());
                 if let ColumnValues::Map(_, _, memberships) = &mut value.values
                     && let ColumnValues::Object(object) = &mut memberships.values
                 {
                     object.mark_membership();
                 }
-                Self::Map(vec![0], kept.text(), Box::new(value))
+                Self::Map(vec![0], terms.text(), Box::new(value))
             }
-            FieldType::Object(fields) => Self::Object(ObjectBuilder::new(fields, kept)),
+            FieldType::Object(fields) => Self::Object(ObjectBuilder::new(fields, terms)),
         };
         values.append_defaults(rows);
         values
@@ -378,6 +377,6 @@ fn first_type(kind: Kind<'_>) -> Result<FieldType, RecordError> {
     })
 }
 
-fn offset(length: usize) -> Result<i32, RecordError> {
+pub(crate) fn offset(length: usize) -> Result<i32, RecordError> {
     i32::try_from(length).map_err(|_| RecordError::new("more than 2³¹ items in one load step"))
 }

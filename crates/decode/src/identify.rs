@@ -7,8 +7,11 @@ use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::error::ArrowError;
 use gather::{Child, Column, RowRef};
-use xdm::{Class, FieldPath, PersonKey, digest128, is_identity};
+use hashbrown::HashSet;
+use xdm::{Class, FieldPath, PersonKey, digest128};
 
+use crate::distinct::Distinct;
+use crate::placeholders::Placeholders;
 use crate::spec::RecordSpec;
 use crate::text::TextBuilder;
 use crate::value::RecordError;
@@ -219,7 +222,7 @@ impl IdentityReader {
 /// The `identityMap` column, taken apart.
 struct IdentityMap {
     map: Column,
-    placeholders: Arc<[String]>,
+    placeholders: Placeholders,
 }
 
 impl IdentityMap {
@@ -227,13 +230,13 @@ impl IdentityMap {
         let ty = xdm::identity_map().data_type();
         Ok(Self {
             map: Column::new(&ty, &[array])?,
-            placeholders: Arc::clone(placeholders),
+            placeholders: Placeholders::new(placeholders),
         })
     }
 
     /// Whether an id is an identity.
     fn is_one(&self, id: &str) -> bool {
-        is_identity(id, &self.placeholders)
+        self.placeholders.is_identity(id)
     }
 
     /// Calls `f` with namespace, id and the primary flag of each identity that is one.
@@ -264,13 +267,13 @@ impl IdentityMap {
         let mut best: Option<(bool, &str, &str)> = None;
         self.each(at, &mut |namespace, id, item| {
             let plain = !self.is_primary(item);
-            let better = match best {
+            let is_better = match best {
                 None => true,
-                Some((best_plain, best_namespace, _)) => {
-                    (plain, lower(namespace)).lt(&(best_plain, lower(best_namespace)))
-                }
+                Some((best_plain, best_namespace, _)) => (plain.cmp(&best_plain))
+                    .then_with(|| lower(namespace).cmp(lower(best_namespace)))
+                    .is_lt(),
             };
-            if better {
+            if is_better {
                 best = Some((plain, namespace, id));
             }
         });
@@ -291,8 +294,8 @@ impl IdentityMap {
     }
 }
 
-fn lower(text: &str) -> Vec<u8> {
-    text.to_ascii_lowercase().into_bytes()
+fn lower(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
 /// Builds the lists of linked identities: those of a record's identity map, where there are several.
@@ -307,18 +310,17 @@ impl LinksBuilder {
     fn push(&mut self, map: &IdentityMap, at: RowRef) {
         let mut count = 0;
         map.each(at, &mut |_, _, _| count += 1);
-        let mut keys: Vec<PersonKey> = Vec::new();
         if count > 1 {
+            let (start, mut known) = (self.bytes.len(), Distinct::default());
             map.each(at, &mut |namespace, id, _| {
                 let key = PersonKey::of(namespace, id);
-                if !keys.contains(&key) {
-                    keys.push(key);
+                if known.insert(key) {
+                    self.bytes.extend_from_slice(&key.to_bytes());
                 }
             });
-        }
-        if keys.len() > 1 {
-            for key in keys {
-                self.bytes.extend_from_slice(&key.to_bytes());
+            // One identity that stands there twice is linked with nothing.
+            if self.bytes.len() - start <= 16 {
+                self.bytes.truncate(start);
             }
         }
         self.offsets.push((self.bytes.len() / 16) as i32);
@@ -354,11 +356,12 @@ fn descend(record: &StructArray, parts: &[&str]) -> Option<ArrayRef> {
 
 /// The record with these top-level fields alone.
 fn only(record: &StructArray, keep: &[String]) -> Result<StructArray, ArrowError> {
+    let keep: HashSet<&str> = keep.iter().map(String::as_str).collect();
     let (fields, arrays): (Vec<_>, Vec<_>) = record
         .fields()
         .iter()
         .zip(record.columns())
-        .filter(|(field, _)| keep.contains(field.name()))
+        .filter(|(field, _)| keep.contains(field.name().as_str()))
         .map(|(field, array)| (field.clone(), array.clone()))
         .unzip();
     StructArray::try_new_with_length(fields.into(), arrays, None, record.len())

@@ -29,12 +29,15 @@
 //! ```
 
 mod arrow_cell;
+mod arrow_column;
 mod arrow_types;
 mod chunk;
 mod column_builder;
 mod decimal;
+mod distinct;
 mod documents;
 mod error;
+mod field_order;
 mod identify;
 mod input;
 mod json;
@@ -43,6 +46,7 @@ mod numbers;
 mod object_builder;
 mod parquet_file;
 mod parse;
+mod placeholders;
 mod progress;
 mod record_builder;
 mod segments;
@@ -59,7 +63,7 @@ pub use error::{Error, Result};
 pub use identify::IdentifiedRows;
 pub use input::Input;
 pub use object_builder::MOST_FIELDS;
-pub use parse::{BadRecord, Decoded, RecordSpans, decode};
+pub use parse::{BadRecord, Decoded, RecordSpans, decode, decode_until};
 pub use progress::{Progress, Snapshot as ProgressSnapshot};
 pub use spec::RecordSpec;
 pub use stream::{JsonForm, ReadOptions, read_chunks};

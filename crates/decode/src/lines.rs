@@ -14,41 +14,44 @@ pub(crate) fn read_lines(
     sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let mut starts_input = true;
-    let mut carried: Vec<u8> = Vec::new();
     // To read nothing would be the end.
     let step = options.chunk_bytes.max(1);
+    let mut bytes = sink.buffer();
+    // How many of them are of lines whose end has not come yet. A long line grows where it stands.
+    let mut begun = 0;
     loop {
         // What the buffer held is overwritten: to clear it would cost as much as to read.
-        let mut bytes = sink.buffer();
-        let before = carried.len();
-        bytes.resize(bytes.len().max(before + step), 0);
-        let (start, rest) = bytes.split_at_mut(before);
-        start.copy_from_slice(&carried);
-        let n = read_up_to(&mut stream, &mut rest[..step]).map_err(|reason| Error::Io {
-            path: PathBuf::from(&**name),
-            reason,
+        bytes.resize(bytes.len().max(begun + step), 0);
+        let n = read_up_to(&mut stream, &mut bytes[begun..begun + step]).map_err(|reason| {
+            Error::Io {
+                path: PathBuf::from(&**name),
+                reason,
+            }
         })?;
-        bytes.truncate(before + n);
-        carried.clear();
-        if n > 0 {
-            // Only what is new can hold a line's end.
-            let new = &bytes[before..];
-            let end = memchr::memrchr(b'\n', new).map_or(0, |end| before + end + 1);
-            carried.extend_from_slice(&bytes[end..]);
-            bytes.truncate(end);
-        }
-        if !bytes.is_empty() {
+        let read = begun + n;
+        // Only what is new can hold a line's end; the last line needs none.
+        let end = match n {
+            0 => read,
+            _ => memchr::memrchr(b'\n', &bytes[begun..read]).map_or(0, |end| begun + end + 1),
+        };
+        begun = read - end;
+        if end > 0 {
+            let mut next = sink.buffer();
+            next.resize(next.len().max(begun), 0);
+            next[..begun].copy_from_slice(&bytes[end..read]);
+            let mut lines = std::mem::replace(&mut bytes, next);
+            lines.truncate(end);
             let chunk = InputChunk {
                 file: name.clone(),
                 starts_input,
-                content: ChunkContent::Lines(bytes),
+                content: ChunkContent::Lines(lines),
             };
             if !sink.send(chunk) {
                 return Ok(());
             }
             starts_input = false;
         }
-        if carried.len() > options.max_line {
+        if begun > options.max_line {
             return Err(Error::LongLine {
                 file: name.to_string(),
                 starts_input,
@@ -67,4 +70,57 @@ pub(crate) fn too_long(max: usize) -> String {
         "longer than {} MiB; a record is an object a line, and --max-line allows longer ones",
         max >> 20
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Taken {
+        chunks: Vec<Vec<u8>>,
+        buffers: usize,
+    }
+
+    impl ChunkSink for Taken {
+        fn send(&mut self, chunk: InputChunk) -> bool {
+            self.chunks.extend(chunk.into_buffer());
+            true
+        }
+
+        fn buffer(&mut self) -> Vec<u8> {
+            self.buffers += 1;
+            b"what was there before".to_vec()
+        }
+    }
+
+    fn taken(text: &[u8], chunk_bytes: usize) -> Taken {
+        let options = ReadOptions {
+            chunk_bytes,
+            ..ReadOptions::default()
+        };
+        let mut taken = Taken::default();
+        read_lines(text, &"test".into(), &options, &mut taken).expect("lines");
+        taken
+    }
+
+    #[test]
+    fn chunks_are_whole_lines_however_long_those_are() {
+        let text = b"a\n\nbcd\nthis one is longer\ne\nthe last line has no end";
+        for chunk_bytes in 1..=text.len() + 1 {
+            let chunks = taken(text, chunk_bytes).chunks;
+            assert_eq!(chunks.concat(), text, "{chunk_bytes}");
+            let (last, others) = chunks.split_last().expect("chunks");
+            assert!(others.iter().all(|chunk| chunk.ends_with(b"\n")));
+            assert!(last.ends_with(b"end"));
+        }
+        assert!(taken(b"", 8).chunks.is_empty());
+        assert_eq!(taken(b"a\n", 8).chunks, [b"a\n"]);
+    }
+
+    #[test]
+    fn a_long_line_is_not_moved_for_each_piece_of_it() {
+        let text = [vec![b'x'; 1000], b"\n".to_vec()].concat();
+        assert_eq!(taken(&text, 1).buffers, 2);
+    }
 }

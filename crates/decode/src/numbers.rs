@@ -8,11 +8,16 @@ use arrow::datatypes::{Int8Type, Int16Type, Int32Type, Int64Type};
 use xdm::FieldType;
 
 use crate::decimal::Decimal;
+use crate::selection::ColumnTerms;
 use crate::value::{Kind, RecordError};
 
 /// The integer that a column of type `ty` takes, or `None` where the value is no integer but the
 /// column may widen to float64.
-pub(crate) fn integer(ty: &mut FieldType, kind: Kind<'_>) -> Result<Option<i64>, RecordError> {
+pub(crate) fn integer(
+    ty: &mut FieldType,
+    kind: Kind<'_>,
+    terms: &ColumnTerms,
+) -> Result<Option<i64>, RecordError> {
     let misfit = |ty: &FieldType| {
         Err(RecordError::new(format!(
             "{kind} does not fit the field's type {ty}"
@@ -42,8 +47,12 @@ pub(crate) fn integer(ty: &mut FieldType, kind: Kind<'_>) -> Result<Option<i64>,
     if value < low || value > high {
         return misfit(ty);
     }
-    if let FieldType::Long { wide, .. } = ty {
-        *wide |= !is_exact(value.into());
+    if let FieldType::Long { wide, .. } = ty
+        && !*wide
+        && !is_exact(value.into())
+    {
+        *wide = true;
+        terms.grow();
     }
     Ok(Some(value))
 }

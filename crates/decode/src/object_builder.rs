@@ -1,13 +1,15 @@
-use arrow::array::StructArray;
+use arrow::array::{Array, AsArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Field;
 use arrow::error::ArrowError;
 use xdm::{Class, FieldType, Fields, Spelling, spelling};
 
+use crate::arrow_column::ArrowColumn;
 use crate::column_builder::{ColumnBuilder, ColumnValues};
+use crate::field_order::FieldOrder;
 use crate::is_same;
 use crate::segments;
-use crate::selection::FieldSelection;
+use crate::selection::ColumnTerms;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 
 /// How many different fields an object may have: more are keys that are data.
@@ -16,12 +18,11 @@ pub const MOST_FIELDS: usize = 1000;
 #[derive(Default)]
 pub(crate) struct ObjectBuilder {
     fields: Vec<FieldBuilder>,
-    /// Where the next field is looked for first: records mostly agree in the order of their fields.
-    pub(crate) cursor: usize,
+    order: FieldOrder,
     /// Whether this is an entry of segmentMembership, whose older form says `timestamp` for
     /// `lastQualificationTime`.
     membership: bool,
-    kept: FieldSelection,
+    pub(crate) terms: ColumnTerms,
     /// The top-level field that this object is the value of, whose children XDM may know.
     top: Option<String>,
 }
@@ -53,15 +54,15 @@ impl FieldBuilder {
 
 impl ObjectBuilder {
     /// An object with these fields, before its first row.
-    pub(crate) fn new(fields: &Fields, kept: &FieldSelection) -> Self {
+    pub(crate) fn new(fields: &Fields, terms: &ColumnTerms) -> Self {
         Self {
             fields: fields
                 .iter()
-                .map(|(name, ty)| FieldBuilder::new(name, ColumnBuilder::new(ty, kept.of(name))))
+                .map(|(name, ty)| FieldBuilder::new(name, ColumnBuilder::new(ty, terms.of(name))))
                 .collect(),
-            cursor: 0,
+            order: FieldOrder::new(fields.iter().count()),
             membership: false,
-            kept: kept.clone(),
+            terms: terms.clone(),
             top: None,
         }
     }
@@ -100,35 +101,46 @@ impl ObjectBuilder {
         self.fields.iter().any(|field| field.name == name)
     }
 
+    /// Says that the next field is the first of a row.
+    #[inline]
+    pub(crate) fn begin_row(&mut self) {
+        self.order.begin_row();
+    }
+
     #[inline]
     fn find(&mut self, name: &str, class: Option<Class>) -> Result<usize, RecordError> {
-        let expected = self.fields.get(self.cursor);
-        let at = if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
-            self.cursor
-        } else {
-            match self.fields.iter().position(|field| field.name == name) {
-                Some(at) => at,
-                None if self.fields.len() >= MOST_FIELDS => {
-                    return Err(RecordError::too_many_fields());
-                }
-                None => {
-                    let ty = match (class, &self.top) {
-                        (Some(class), _) => class.standard_type(name),
-                        (None, Some(top)) => xdm::standard_child(top, name),
-                        (None, None) => None,
-                    };
-                    let ty = ty.unwrap_or(FieldType::Unknown);
-                    let mut column = ColumnBuilder::new(&ty, self.kept.of(name));
-                    if class.is_some() {
-                        column.set_top(name);
-                    }
-                    self.fields.push(FieldBuilder::new(name, column));
-                    self.fields.len() - 1
-                }
-            }
+        let likely = self.order.likely();
+        let expected = self.fields.get(likely);
+        if expected.is_some_and(|field| is_same(field.name.as_bytes(), name.as_bytes())) {
+            self.order.step();
+            return Ok(likely);
+        }
+        let known = self.order.place(name, &self.fields, |field| &field.name);
+        let at = match known {
+            Some(at) => at,
+            None => self.add(name, class)?,
         };
-        self.cursor = at + 1;
+        self.order.step_to(at);
         Ok(at)
+    }
+
+    fn add(&mut self, name: &str, class: Option<Class>) -> Result<usize, RecordError> {
+        if self.fields.len() >= MOST_FIELDS {
+            return Err(RecordError::too_many_fields());
+        }
+        let ty = match (class, &self.top) {
+            (Some(class), _) => class.standard_type(name),
+            (None, Some(top)) => xdm::standard_child(top, name),
+            (None, None) => None,
+        };
+        let ty = ty.unwrap_or(FieldType::Unknown);
+        let mut column = ColumnBuilder::new(&ty, self.terms.of(name));
+        if class.is_some() {
+            column.set_top(name);
+        }
+        self.fields.push(FieldBuilder::new(name, column));
+        self.terms.grow();
+        Ok(self.fields.len() - 1)
     }
 
     /// The column of a field, ready for its value in row `row`. `class` is given at the root.
@@ -157,7 +169,7 @@ impl ObjectBuilder {
         row: usize,
         value: impl Value<'a>,
     ) -> Result<(), RecordError> {
-        self.cursor = 0;
+        self.begin_row();
         let mut entries = value.entries()?;
         while let Some((key, value)) = self.set_likely(row, &mut entries)? {
             match spelling(key) {
@@ -177,7 +189,7 @@ impl ObjectBuilder {
         entries: &mut E,
     ) -> Result<Option<(&'a str, E::Value)>, RecordError> {
         loop {
-            let mut expected = self.fields.get_mut(self.cursor);
+            let mut expected = self.fields.get_mut(self.order.likely());
             let likely = expected.as_ref().map_or("", |field| &field.key);
             match entries.next(likely.as_bytes())? {
                 None => return Ok(None),
@@ -186,7 +198,7 @@ impl ObjectBuilder {
                     if let Some(field) = &mut expected {
                         field.set(row, value)?;
                     }
-                    self.cursor += 1;
+                    self.order.step();
                 }
             }
         }
@@ -238,9 +250,10 @@ impl ObjectBuilder {
         let FieldBuilder { column, .. } = &mut self.fields[at];
         if matches!(column.values, ColumnValues::Unknown) {
             column.values = ColumnValues::Object(ObjectBuilder {
-                kept: column.kept.clone(),
+                terms: column.terms.clone(),
                 ..ObjectBuilder::default()
             });
+            column.terms.grow();
         }
         if column.len() < row {
             column.append_nulls(row - column.len());
@@ -257,6 +270,69 @@ impl ObjectBuilder {
                 .map_err(|e| e.under("_repo")),
             _ => Err(RecordError::new("expected an object").under("_repo")),
         }
+    }
+
+    /// Which field each of a struct's columns is of, by the columns' numbers, where whole columns may be
+    /// taken in. They may not where a row decides what a column is: one of a field that is not known, or of a
+    /// part of `_repo`, two of one field.
+    pub(crate) fn columns_of(
+        &mut self,
+        columns: &StructArray,
+        nulls: Option<&NullBuffer>,
+    ) -> Option<Vec<(usize, usize)>> {
+        let mut found = Vec::with_capacity(columns.num_columns());
+        let mut taken = vec![false; self.fields.len()];
+        self.begin_row();
+        for (number, (field, column)) in columns.fields().iter().zip(columns.columns()).enumerate()
+        {
+            let name = match spelling(field.name()) {
+                Spelling::Field(name) if name != "_repo" => name,
+                _ => return None,
+            };
+            if self.membership && name == "timestamp" {
+                return None;
+            }
+            let likely = self.order.likely();
+            let at = match self.fields.get(likely) {
+                Some(expected) if expected.name == name => {
+                    self.order.step();
+                    likely
+                }
+                _ => match self.order.place(name, &self.fields, |field| &field.name) {
+                    Some(at) => {
+                        self.order.step_to(at);
+                        at
+                    }
+                    // No row has it.
+                    None if is_all_null(column.as_ref(), nulls) => continue,
+                    None => return None,
+                },
+            };
+            if std::mem::replace(&mut taken[at], true) {
+                return None;
+            }
+            found.push((at, number));
+        }
+        Some(found)
+    }
+
+    /// Takes in whole columns, as [`Self::columns_of`] found them, whose rows begin with `row`.
+    pub(crate) fn append_columns(
+        &mut self,
+        row: usize,
+        object: ArrowColumn<'_>,
+        nulls: Option<&NullBuffer>,
+        columns: &[(usize, usize)],
+    ) -> Result<(), RecordError> {
+        let of = object.array.as_struct();
+        for (at, number) in columns {
+            let (field, array) = (&of.fields()[*number], &of.columns()[*number]);
+            let builder = &mut self.fields[*at];
+            builder.begin(row)?;
+            let column = object.inner(field, array.as_ref(), nulls);
+            (builder.column.append_column(column)).map_err(|e| e.under(&builder.name))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(
@@ -277,6 +353,12 @@ impl ObjectBuilder {
         }
         StructArray::try_new_with_length(fields.into(), arrays, nulls, length)
     }
+}
+
+/// Whether an array has no value in the rows that count.
+fn is_all_null(array: &dyn Array, nulls: Option<&NullBuffer>) -> bool {
+    let nulls = NullBuffer::union(array.nulls(), nulls);
+    nulls.map_or(0, |nulls| nulls.null_count()) == array.len()
 }
 
 impl FieldBuilder {

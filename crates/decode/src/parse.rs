@@ -1,14 +1,15 @@
 use std::cell::RefCell;
 
 use arrow::array::Array;
-use arrow::error::ArrowError;
 use bumpalo::Bump;
 use xdm::Fields;
 
 use crate::arrow_cell::ArrowCell;
+use crate::arrow_column::Reading;
 use crate::chunk::{ChunkContent, InputChunk};
 use crate::identify::{IdentifiedRows, identify};
 use crate::json::{JsonParser, JsonValue};
+use crate::progress::Progress;
 use crate::record_builder::RecordBuilder;
 use crate::spec::RecordSpec;
 use crate::types::with_types_of_batch;
@@ -128,17 +129,25 @@ impl<'a> RecordSpans<'a> {
     fn each(
         &self,
         parser: &mut JsonParser,
-        mut f: impl FnMut(usize, Result<RecordValue<'_, '_>, RecordError>) -> Result<(), RecordError>,
+        progress: &Progress,
+        mut f: impl FnMut(usize, RecordResult<'_, '_>) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {
+        let go_on = || match progress.is_cancelled() {
+            true => Err(RecordError::stopped()),
+            false => Ok(()),
+        };
         match &self.chunk.content {
             ChunkContent::Lines(text) | ChunkContent::Documents(text, _) => {
-                parser.parse_all(text, self.lines.iter().copied(), |number, value| {
+                let lines = self.lines.iter().copied();
+                parser.parse_all(text, progress, lines, |number, value| {
+                    go_on()?;
                     f(number, value.map(RecordValue::Json))
                 })
             }
             ChunkContent::Batch(batch) => {
                 let mut made = Bump::new();
                 (0..batch.len()).try_for_each(|row| {
+                    go_on()?;
                     made.reset();
                     let record = ArrowCell::record(batch, row, &made);
                     f(row, Ok(RecordValue::Arrow(record)))
@@ -147,6 +156,8 @@ impl<'a> RecordSpans<'a> {
         }
     }
 }
+
+type RecordResult<'r, 't> = Result<RecordValue<'r, 't>, RecordError>;
 
 enum RecordValue<'r, 't> {
     Json(JsonValue<'r, 't>),
@@ -181,10 +192,32 @@ pub fn decode(
     types: &Fields,
     first_sequence: u64,
 ) -> crate::Result<Decoded> {
+    decode_until(records, spec, types, first_sequence, &Progress::default())
+}
+
+/// [`decode`] that can be interrupted: it looks at `progress` before each record and within long ones.
+///
+/// # Errors
+/// Those of [`decode`], and [`Error::Cancelled`](crate::Error::Cancelled) soon after `progress` was
+/// cancelled.
+pub fn decode_until(
+    records: &RecordSpans<'_>,
+    spec: &RecordSpec,
+    types: &Fields,
+    first_sequence: u64,
+    progress: &Progress,
+) -> crate::Result<Decoded> {
     let column_types = with_types_of_batch(types, records.chunk)?;
     // Not borrowed: where the thread waits for others, it may decode another chunk meanwhile.
     let mut parser = PARSER.take();
-    let decoded = decode_with(&mut parser, records, spec, &column_types, first_sequence);
+    let decoder = Decoder {
+        records,
+        spec,
+        types: &column_types,
+        first_sequence,
+        progress,
+    };
+    let decoded = decoder.decode(&mut parser);
     PARSER.set(parser);
     let mut decoded = decoded?;
     if decoded.rows.keys.is_empty() {
@@ -199,120 +232,161 @@ thread_local! {
     static PARSER: RefCell<JsonParser> = RefCell::default();
 }
 
-fn decode_with(
-    parser: &mut JsonParser,
-    records: &RecordSpans<'_>,
-    spec: &RecordSpec,
-    types: &Fields,
+/// A chunk that is being decoded.
+struct Decoder<'a> {
+    records: &'a RecordSpans<'a>,
+    spec: &'a RecordSpec,
+    /// The types that are known so far, with those of the chunk's columns.
+    types: &'a Fields,
     first_sequence: u64,
-) -> Result<Decoded, ArrowError> {
-    let mut columns = RecordBuilder::new(spec.class, types, spec.selection());
-    let fast = records.each(parser, |_, record| record?.append_to(&mut columns));
-    if fast.is_ok() {
-        let grown = columns.types();
-        let sequences = (0..records.len() as u64)
-            .map(|n| first_sequence + n)
-            .collect();
-        if let Ok(rows) = identify(columns.finish()?, spec, sequences)? {
-            return Ok(Decoded {
-                rows,
-                types: grown,
-                bad: Vec::new(),
-            });
-        }
-    }
-    decode_carefully(parser, records, spec, types, first_sequence)
+    progress: &'a Progress,
 }
 
-fn decode_carefully(
-    parser: &mut JsonParser,
-    records: &RecordSpans<'_>,
-    spec: &RecordSpec,
-    types: &Fields,
-    first_sequence: u64,
-) -> Result<Decoded, ArrowError> {
-    // Records that are bad whatever is before them. What else is bad is found anew without these, since their
-    // fields have given nothing its type.
-    let mut bad: Vec<Option<RecordError>> = vec![None; records.len()];
-    loop {
-        let (grown, errors) = find_bad(parser, records, spec, types, &bad);
-        // From the same types as a moment ago: what a field means may depend on those before it.
-        let mut columns = RecordBuilder::new(spec.class, types, spec.selection());
-        let mut good = Vec::new();
-        let mut again: Option<(usize, RecordError)> = None;
-        // What is left was appended without an error a moment ago, by narrower types.
-        let appended = records.each(parser, |number, record| {
-            if errors[number].is_none() {
-                good.push(number);
-                let appended = record.and_then(|record| record.append_to(&mut columns));
-                if let Err(error) = appended {
-                    again = Some((number, error.clone()));
-                    return Err(error);
-                }
-            }
-            Ok(())
-        });
-        match (appended, again) {
-            (Ok(()), _) => {}
-            (Err(_), Some((number, error))) => {
-                bad[number] = Some(error);
-                continue;
-            }
-            (Err(error), None) => unreachable!("an error of no record: {error}"),
-        }
-        let sequences = good.iter().map(|n| first_sequence + *n as u64).collect();
-        match identify(columns.finish()?, spec, sequences)? {
-            Ok(rows) => {
-                let bad_records = errors
-                    .into_iter()
-                    .enumerate()
-                    .filter_map(|(number, error)| {
-                        Some(BadRecord {
-                            line: records.line(number),
-                            error: error?,
-                            text: records.text(number),
-                        })
-                    })
-                    .collect();
+impl Decoder<'_> {
+    fn decode(&self, parser: &mut JsonParser) -> crate::Result<Decoded> {
+        let mut columns = self.columns(self.types);
+        let fast = self.append_all(parser, &mut columns);
+        self.progress.check()?;
+        if fast.is_ok() {
+            let grown = columns.types();
+            let sequences = (0..self.records.len() as u64)
+                .map(|n| self.first_sequence + n)
+                .collect();
+            if let Ok(rows) = identify(columns.finish()?, self.spec, sequences)? {
                 return Ok(Decoded {
                     rows,
                     types: grown,
-                    bad: bad_records,
+                    bad: Vec::new(),
                 });
             }
-            // RecordSpans without an identity come to light only now; do it again without them.
-            Err(nobodys) => {
-                for (row, error) in nobodys {
-                    bad[good[row]] = Some(error);
+        }
+        self.decode_carefully(parser)
+    }
+
+    /// Appends all records, as long as they are good.
+    fn append_all(
+        &self,
+        parser: &mut JsonParser,
+        columns: &mut RecordBuilder,
+    ) -> Result<(), RecordError> {
+        if let ChunkContent::Batch(batch) = &self.records.chunk.content {
+            let made = Bump::new();
+            let reading = Reading {
+                made: &made,
+                progress: self.progress,
+            };
+            if columns.append_batch(batch, reading)? {
+                return Ok(());
+            }
+        }
+        let append = |_, record: RecordResult<'_, '_>| record?.append_to(columns);
+        self.records.each(parser, self.progress, append)
+    }
+
+    /// Empty columns of these types.
+    fn columns(&self, types: &Fields) -> RecordBuilder {
+        RecordBuilder::new(self.spec.class, types, self.spec.selection())
+    }
+
+    fn decode_carefully(&self, parser: &mut JsonParser) -> crate::Result<Decoded> {
+        let records = self.records;
+        // Records that are bad whatever is before them. What else is bad is found anew without these, since
+        // their fields have given nothing its type.
+        let mut bad: Vec<Option<RecordError>> = vec![None; records.len()];
+        loop {
+            let (grown, errors) = self.find_bad(parser, &bad)?;
+            // From the same types as a moment ago: what a field means may depend on those before it.
+            let mut columns = self.columns(self.types);
+            let mut good = Vec::new();
+            let mut again: Option<(usize, RecordError)> = None;
+            // What is left was appended without an error a moment ago, by narrower types.
+            let appended = records.each(parser, self.progress, |number, record| {
+                if errors[number].is_none() {
+                    good.push(number);
+                    let appended = record.and_then(|record| record.append_to(&mut columns));
+                    if let Err(error) = appended {
+                        again = Some((number, error.clone()));
+                        return Err(error);
+                    }
+                }
+                Ok(())
+            });
+            self.progress.check()?;
+            match (appended, again) {
+                (Ok(()), _) => {}
+                (Err(_), Some((number, error))) => {
+                    bad[number] = Some(error);
+                    continue;
+                }
+                (Err(error), None) => unreachable!("an error of no record: {error}"),
+            }
+            let sequences = good
+                .iter()
+                .map(|n| self.first_sequence + *n as u64)
+                .collect();
+            match identify(columns.finish()?, self.spec, sequences)? {
+                Ok(rows) => {
+                    let bad_records = errors
+                        .into_iter()
+                        .enumerate()
+                        .filter_map(|(number, error)| {
+                            Some(BadRecord {
+                                line: records.line(number),
+                                error: error?,
+                                text: records.text(number),
+                            })
+                        })
+                        .collect();
+                    return Ok(Decoded {
+                        rows,
+                        types: grown,
+                        bad: bad_records,
+                    });
+                }
+                // Records without an identity come to light only now; do it again without them.
+                Err(nobodys) => {
+                    for (row, error) in nobodys {
+                        bad[good[row]] = Some(error);
+                    }
                 }
             }
         }
     }
-}
 
-/// The errors of records that can't be appended, or are `bad` for another reason, and the types of the others.
-fn find_bad(
-    parser: &mut JsonParser,
-    records: &RecordSpans<'_>,
-    spec: &RecordSpec,
-    types: &Fields,
-    bad: &[Option<RecordError>],
-) -> (Fields, Vec<Option<RecordError>>) {
-    let mut errors = vec![None; bad.len()];
-    let mut good_types = types.clone();
-    let mut columns = RecordBuilder::new(spec.class, &good_types, spec.selection());
-    let _ = records.each(parser, |number, record| {
-        let appended = record.and_then(|record| record.append_to(&mut columns));
-        match appended.err().or_else(|| bad[number].clone()) {
-            None => good_types = columns.types(),
-            Some(error) => {
-                errors[number] = Some(error);
-                columns = RecordBuilder::new(spec.class, &good_types, spec.selection());
+    /// The errors of records that can't be appended, or are `bad` for another reason, and the types of the
+    /// others.
+    fn find_bad(
+        &self,
+        parser: &mut JsonParser,
+        bad: &[Option<RecordError>],
+    ) -> crate::Result<(Fields, Vec<Option<RecordError>>)> {
+        let mut errors = vec![None; bad.len()];
+        let mut good_types = self.types.clone();
+        let mut columns = self.columns(&good_types);
+        // What is held of bad records is of no concern here, only types are, which few records change: to copy
+        // them for each record, or make columns anew, would take as long as the schema is wide.
+        let mut growth = columns.growth();
+        let walked = self.records.each(parser, self.progress, |number, record| {
+            let appended = record.and_then(|record| record.append_to(&mut columns));
+            let has_grown = columns.growth() != growth;
+            match appended.err().or_else(|| bad[number].clone()) {
+                None if has_grown => good_types = columns.types(),
+                None => {}
+                Some(error) => {
+                    errors[number] = Some(error);
+                    if has_grown {
+                        columns = self.columns(&good_types);
+                    }
+                }
             }
-        }
-        Ok(())
-    });
-    (good_types, errors)
+            growth = columns.growth();
+            Ok(())
+        });
+        // Nothing else ends it, and what was found by then is not to be believed.
+        self.progress.check()?;
+        walked.unwrap_or_else(|error| unreachable!("an error of no record: {error}"));
+        Ok((good_types, errors))
+    }
 }
 
 #[cfg(test)]

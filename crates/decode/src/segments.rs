@@ -2,11 +2,11 @@
 //! `{"segmentID": {"_id": …, "namespace": {"code": …}}, "status": …}`, read into the map.
 //! Source: XDM's deprecated `segments` field.
 
-use std::collections::HashSet;
-
+use hashbrown::HashMap;
 use xdm::{SEGMENT_NAMESPACE, Spelling, spelling};
 
 use crate::column_builder::{ColumnBuilder, ColumnValues};
+use crate::distinct::Distinct;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 
 /// What a top-level field is, by its name and its value alone: what a record means does not depend on
@@ -84,13 +84,62 @@ fn no_id() -> RecordError {
     RecordError::new("an entry without segmentID._id")
 }
 
+/// Up to this many namespaces are scanned; most records have one or two.
+const MOST_SCANNED: usize = 16;
+
+/// The namespaces of one record's memberships, as the first entry of each spells it.
+struct Namespaces<'a, V> {
+    all: Vec<Namespace<'a, V>>,
+    /// Where each stands, by its code in lower case, once they are many.
+    places: HashMap<String, usize>,
+}
+
+struct Namespace<'a, V> {
+    code: &'a str,
+    members: Vec<(&'a str, V)>,
+    known: Distinct<&'a str>,
+}
+
+impl<V> Default for Namespaces<'_, V> {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            places: HashMap::default(),
+        }
+    }
+}
+
+impl<'a, V> Namespaces<'a, V> {
+    fn of(&mut self, code: &'a str) -> &mut Namespace<'a, V> {
+        let at = self.place(code).unwrap_or(self.all.len());
+        if at == self.all.len() {
+            self.all.push(Namespace {
+                code,
+                members: Vec::new(),
+                known: Distinct::default(),
+            });
+        }
+        &mut self.all[at]
+    }
+
+    fn place(&mut self, code: &str) -> Option<usize> {
+        if self.all.len() <= MOST_SCANNED {
+            let is_it = |it: &Namespace<'_, V>| it.code.eq_ignore_ascii_case(code);
+            return self.all.iter().position(is_it);
+        }
+        for (at, one) in self.all.iter().enumerate().skip(self.places.len()) {
+            self.places.insert(one.code.to_ascii_lowercase(), at);
+        }
+        self.places.get(&code.to_ascii_lowercase()).copied()
+    }
+}
+
 /// Appends a row to the `segmentMembership` column from a list of entries.
 pub(crate) fn append<'a, V: Value<'a>>(
     column: &mut ColumnBuilder,
     list: V,
 ) -> Result<(), RecordError> {
-    let mut namespaces: Vec<(&'a str, Vec<(&'a str, V)>)> = Vec::new();
-    let mut known = HashSet::new();
+    let mut namespaces = Namespaces::default();
     list.items(&mut |entry| {
         let Some(segment) = field(entry, "segmentID")? else {
             return Err(no_id());
@@ -98,35 +147,24 @@ pub(crate) fn append<'a, V: Value<'a>>(
         let id = text(Some(segment), "_id")?.ok_or_else(no_id)?;
         let namespace = field(segment, "namespace")?;
         let code = text(namespace, "code")?.unwrap_or(SEGMENT_NAMESPACE);
-        let at = match namespaces
-            .iter()
-            .position(|(known, _)| known.eq_ignore_ascii_case(code))
-        {
-            Some(at) => at,
-            None => {
-                namespaces.push((code, Vec::new()));
-                namespaces.len() - 1
-            }
-        };
-        if let Some((_, members)) = namespaces.get_mut(at) {
-            if !known.insert((at, id)) {
-                return Err(RecordError::new(format!("segment {id} appears twice")));
-            }
-            members.push((id, entry));
+        let namespace = namespaces.of(code);
+        if !namespace.known.insert(id) {
+            return Err(RecordError::new(format!("segment {id} appears twice")));
         }
+        namespace.members.push((id, entry));
         entry.skip()
     })?;
     column.append_container(|values| {
         let ColumnValues::Map(_, keys, inner) = values else {
             return Err(RecordError::new("segmentMembership is no map here"));
         };
-        namespaces.iter().try_for_each(|(code, members)| {
-            keys.push(code);
+        namespaces.all.iter().try_for_each(|namespace| {
+            keys.push(namespace.code);
             inner.append_container(|values| {
                 let ColumnValues::Map(_, keys, memberships) = values else {
                     return Err(RecordError::new("segmentMembership is no map of maps here"));
                 };
-                members.iter().try_for_each(|(id, entry)| {
+                namespace.members.iter().try_for_each(|(id, entry)| {
                     keys.push(id);
                     memberships.append(Membership::Entry(*entry))
                 })

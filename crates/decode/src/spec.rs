@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use xdm::{Class, Dataset, FieldPath, FieldType, Fields, PrimaryIdentity, Timestamp};
 
 use crate::selection::FieldSelection;
@@ -66,7 +67,7 @@ impl RecordSpec {
         let paths = primary.into_iter().chain(&self.ingested_at_field);
         let firsts = paths.filter_map(|path| path.parts().first().cloned());
         let names = keep.iter().cloned().chain(system.map(str::to_owned));
-        FieldSelection::Only(names.chain(firsts).collect())
+        FieldSelection::Only(Arc::new(names.chain(firsts).collect()))
     }
 
     /// The types of the columns that are stored of decoded records.
@@ -74,7 +75,8 @@ impl RecordSpec {
     pub fn stored_types(&self, types: &Fields) -> Fields {
         let mut types = self.exported_types(types);
         if let Some(keep) = &self.keep {
-            types.retain(|name| keep.iter().any(|kept| kept == name));
+            let keep: HashSet<&str> = keep.iter().map(String::as_str).collect();
+            types.retain(|name| keep.contains(name));
         }
         types
     }

@@ -2,6 +2,8 @@
 
 use xdm::{FieldType, Timestamp, parse_date};
 
+use crate::selection::ColumnTerms;
+
 /// A column of text that no schema declares may turn out to be one of dates or date-times.
 #[derive(Clone, Copy)]
 pub(crate) enum TextForm {
@@ -21,18 +23,22 @@ impl TextForm {
 
     /// Takes note of another value.
     #[inline]
-    pub(crate) fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str, terms: &ColumnTerms) {
         if let Self::Undeclared { date_times, dates } = self
             && (*date_times || *dates)
         {
-            Self::look(text, date_times, dates);
+            Self::look(text, date_times, dates, terms);
         }
     }
 
     #[inline(never)]
-    fn look(text: &str, date_times: &mut bool, dates: &mut bool) {
+    fn look(text: &str, date_times: &mut bool, dates: &mut bool, terms: &ColumnTerms) {
+        let before = (*date_times, *dates);
         *date_times = *date_times && Timestamp::parse(text).is_some();
         *dates = *dates && parse_date(text).is_some();
+        if before != (*date_times, *dates) {
+            terms.grow();
+        }
     }
 
     pub(crate) fn is_declared(self) -> bool {

@@ -121,6 +121,13 @@ impl RecordError {
         error
     }
 
+    /// The error of a record at which the work was asked to stop. Nobody hears of it: who asked has its
+    /// own error.
+    #[cold]
+    pub(crate) fn stopped() -> Self {
+        Self::new("the work was asked to stop")
+    }
+
     /// Whether the whole load fails, even where bad records are skipped.
     #[must_use]
     pub fn is_fatal(&self) -> bool {

@@ -29,8 +29,10 @@
 //! assert_eq!(found, [(0, Status::Realized), (2, Status::Exited)]);
 //! ```
 
+mod builder;
 mod index;
 mod status;
 
-pub use index::{MembershipBuilder, MembershipIndex, Posting, PostingList};
+pub use builder::MembershipBuilder;
+pub use index::{MembershipIndex, Posting, PostingList};
 pub use status::Status;

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use decode::{
     ChunkSink, Decoded, IdentifiedRows, Input, InputChunk, MOST_FIELDS, Progress, ReadOptions,
-    RecordSpans, RecordSpec, decode, read_chunks,
+    RecordSpans, RecordSpec, decode_until, read_chunks,
 };
 use rayon::prelude::*;
 use run::{Run, RunBuilder, RunFiles};
@@ -268,7 +268,7 @@ impl ChunkDecoder<'_> {
     }
 
     fn take_in(&mut self, chunks: &[InputChunk]) -> Result<()> {
-        let target = self.target;
+        let (target, progress) = (self.target, self.settings.progress);
         let mut records: Vec<RecordSpans<'_>> = chunks.par_iter().map(RecordSpans::new).collect();
         let mut starts = Vec::with_capacity(records.len());
         for records in &mut records {
@@ -280,7 +280,9 @@ impl ChunkDecoder<'_> {
         let decoded: Vec<Decoded> = records
             .par_iter()
             .with_max_len(1)
-            .map(|(records, start)| decode(records, &target.spec, &self.types, *start))
+            .map(|(records, start)| {
+                decode_until(records, &target.spec, &self.types, *start, progress)
+            })
             .collect::<decode::Result<_>>()?;
         for ((chunk, (records, start)), decoded) in chunks.iter().zip(&records).zip(decoded) {
             let mut united = self.types.clone();
@@ -290,7 +292,8 @@ impl ChunkDecoder<'_> {
                 // same time, or an object gets too many fields with theirs; or a record is bad that is
                 // good by the types that stand by now.
                 _ => {
-                    let decoded = decode(records, &target.spec, &self.types, *start)?;
+                    let decoded =
+                        decode_until(records, &target.spec, &self.types, *start, progress)?;
                     united = self.types.clone();
                     united.unite(&decoded.types).map_err(|conflict| {
                         decode::Error::TypeConflict {

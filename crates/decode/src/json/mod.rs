@@ -14,7 +14,12 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
+use crate::progress::Progress;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
+
+/// After so many bytes it is asked whether the work is to stop: some milliseconds, of a record that may
+/// be as long as a file.
+const BYTES_BETWEEN_QUESTIONS: usize = 1 << 20;
 
 /// How deep a record may nest.
 const DEEPEST: u8 = 128;
@@ -30,10 +35,11 @@ impl JsonParser {
     /// with its number.
     ///
     /// A document turns out to be broken only when it is walked, to its end with
-    /// [`JsonValue::end`].
+    /// [`JsonValue::end`]. Where the work is to stop, the document at hand is bad, whatever it says.
     pub(crate) fn parse_all<E>(
         &mut self,
         text: &[u8],
+        progress: &Progress,
         documents: impl Iterator<Item = (usize, usize)>,
         mut f: impl FnMut(usize, Result<JsonValue<'_, '_>, RecordError>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -47,6 +53,8 @@ impl JsonParser {
                         at: Cell::new(0),
                         depth: Cell::new(0),
                         unescaped: &self.unescaped,
+                        progress,
+                        next_question: Cell::new(BYTES_BETWEEN_QUESTIONS),
                     };
                     let root = JsonValue {
                         start: reader.behind_space(0),
@@ -74,9 +82,30 @@ struct Reader<'t> {
     /// How many containers are open.
     depth: Cell<u8>,
     unescaped: &'t Bump,
+    progress: &'t Progress,
+    /// Where it is asked next whether to stop.
+    next_question: Cell<usize>,
 }
 
 impl<'t> Reader<'t> {
+    /// Errs where the work is to stop; asks only now and then.
+    #[inline(always)]
+    fn go_on(&self, at: usize) -> Result<(), RecordError> {
+        if at < self.next_question.get() {
+            return Ok(());
+        }
+        self.ask(at)
+    }
+
+    #[cold]
+    fn ask(&self, at: usize) -> Result<(), RecordError> {
+        self.next_question.set(at + BYTES_BETWEEN_QUESTIONS);
+        match self.progress.is_cancelled() {
+            true => Err(RecordError::stopped()),
+            false => Ok(()),
+        }
+    }
+
     /// The byte at a place; a line's end, which is not in the text, at its end.
     #[inline]
     fn byte(&self, at: usize) -> u8 {
@@ -188,6 +217,7 @@ impl<'r, 't> Value<'t> for JsonValue<'r, 't> {
             return Ok(());
         }
         loop {
+            reader.go_on(at)?;
             f(JsonValue { reader, start: at })?;
             at = reader.behind_space(reader.at.get());
             match reader.byte(at) {
@@ -248,6 +278,7 @@ impl<'r, 't> ObjectEntries<'t> for JsonEntries<'r, 't> {
             return Ok(None);
         }
         let mut at = reader.behind_space(reader.at.get());
+        reader.go_on(at)?;
         match (reader.byte(at), self.is_first) {
             (b'}', _) => {
                 reader.close(at);

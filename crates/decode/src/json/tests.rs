@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{JsonParser, JsonValue};
+use crate::progress::Progress;
 use crate::value::{Key, Kind, ObjectEntries, RecordError, Value};
 
 /// A document with all that it says, the order of its fields and those that come twice.
@@ -116,7 +117,8 @@ fn ours(text: &[u8], likely: &str) -> Vec<Result<Tree, RecordError>> {
         start += line.len() + 1;
     }
     let mut trees = Vec::new();
-    let read = JsonParser::default().parse_all(text, lines.into_iter(), |number, value| {
+    let (mut parser, progress) = (JsonParser::default(), Progress::default());
+    let read = parser.parse_all(text, &progress, lines.into_iter(), |number, value| {
         assert_eq!(number, trees.len());
         trees.push(value.and_then(|value| {
             let walked = tree(value, likely)?;

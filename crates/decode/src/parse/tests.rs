@@ -1,9 +1,14 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, Time64MicrosecondArray};
-use xdm::{Class, Dataset, FieldType, Timestamp};
+use arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, Time64MicrosecondArray,
+};
+use arrow::datatypes::DataType;
+use xdm::{Class, Dataset, FieldType, PersonKey, Timestamp};
 
 use super::*;
+
+mod bad;
 
 fn spec() -> RecordSpec {
     let mut dataset = Dataset::new("0000000000000000000000a1", "crm", Class::Profile);
@@ -126,4 +131,121 @@ fn a_membership_names_one_segment() {
     let error =
         only_error(r#"{"id":"a","segments":[{"segmentID":{"_id":"s"},"segmentID":{"_id":"t"}}]}"#);
     assert_eq!(error, "segmentID: appears twice in one object");
+}
+
+/// The keys of a map, the identities of a record and the members of a list of memberships are all found to
+/// be there once, however many there are.
+#[test]
+fn what_comes_twice_among_many_is_noticed() {
+    let many = 1000;
+    let twice = |item: &dyn Fn(usize) -> String| {
+        let items = (0..many).map(item).chain([item(many / 2)]);
+        items.collect::<Vec<_>>().join(",")
+    };
+    let keys = twice(&|n| format!(r#""n{n}":[]"#));
+    assert_eq!(
+        only_error(&format!(r#"{{"id":"a","identityMap":{{{keys}}}}}"#)),
+        "identityMap.n500: appears twice in one object"
+    );
+    let fields = twice(&|n| format!(r#""n{n}":1"#));
+    assert_eq!(
+        only_error(&format!(r#"{{"id":"a","o":{{{fields}}}}}"#)),
+        "o.n500: appears twice in one object"
+    );
+    for other in ["ups", "UPS"] {
+        let code = |n: usize| if n == many / 2 { other } else { "ups" };
+        let entries = twice(&|n| {
+            let code = code(n);
+            format!(r#"{{"segmentID":{{"_id":"s{n}","namespace":{{"code":"{code}"}}}}}}"#)
+        });
+        assert_eq!(
+            only_error(&format!(r#"{{"id":"a","segments":[{entries}]}}"#)),
+            "segments: segment s500 appears twice"
+        );
+    }
+}
+
+#[test]
+fn a_namespace_of_memberships_is_one_in_any_case_however_many_there_are() {
+    let entry = |code: String, id: &str| {
+        format!(r#"{{"segmentID":{{"_id":"{id}","namespace":{{"code":"{code}"}}}}}}"#)
+    };
+    let first = (0..100).map(|n| entry(format!("Name{n}"), "a"));
+    let second = (0..100).map(|n| entry(format!("nAME{n}"), "b"));
+    let entries: Vec<String> = first.chain(second).collect();
+    let line = format!(r#"{{"id":"x","segments":[{}]}}"#, entries.join(","));
+    let decoded = decoded_lines(&[&line]);
+    let column = (decoded.rows.records).column_by_name("segmentMembership");
+    let maps = column.expect("memberships").as_map();
+    let keys = arrow::compute::cast(maps.keys(), &DataType::Utf8).expect("text");
+    let keys: Vec<&str> = keys.as_string::<i32>().iter().flatten().collect();
+    let expected: Vec<String> = (0..100).map(|n| format!("Name{n}")).collect();
+    assert_eq!(keys, expected);
+    assert_eq!(
+        maps.values().as_map().value_offsets(),
+        (0..=200).step_by(2).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_records_identities_are_linked_once_each_however_many_there_are() {
+    let item = |n: usize| format!(r#"{{"id":"i{n}"}}"#);
+    for (unique, expected) in [(1, 0), (2, 2), (1000, 1000)] {
+        let items: Vec<String> = (0..unique).chain(0..unique).map(item).collect();
+        let map = format!(r#"{{"Email":[{}]}}"#, items.join(","));
+        let line = format!(r#"{{"id":"a","identityMap":{map}}}"#);
+        let links = decoded_lines(&[&line]).rows.links;
+        let links = links.as_list::<i32>().value(0);
+        let links = links.as_fixed_size_binary();
+        let keys = (0..unique).map(|n| PersonKey::of("Email", &format!("i{n}")).to_bytes());
+        let keys: Vec<_> = keys.take(expected).collect();
+        let found: Vec<&[u8]> = links.iter().flatten().collect();
+        assert_eq!(found, keys);
+    }
+}
+
+/// Cancelled while one record is read: the question is asked within it.
+#[test]
+fn one_long_record_hears_that_it_is_to_stop() {
+    let items = vec![r#""some text""#; 1 << 18].join(",");
+    let map: Vec<String> = (0..1 << 18).map(|n| format!(r#""k{n}":[]"#)).collect();
+    for line in [
+        format!(r#"{{"id":"a","l":[{items}]}}"#),
+        format!(r#"{{"id":"a","identityMap":{{{}}}}}"#, map.join(",")),
+    ] {
+        let spec = spec();
+        let chunk = InputChunk::of_lines("records", line.into_bytes());
+        let records = RecordSpans::new(&chunk);
+        let progress = Progress::default();
+        let ChunkContent::Lines(text) = &chunk.content else {
+            unreachable!("lines");
+        };
+        let mut columns = RecordBuilder::new(spec.class, &spec.types, spec.selection());
+        let read = JsonParser::default().parse_all(
+            text,
+            &progress,
+            records.lines.iter().copied(),
+            |_, record| {
+                progress.cancel();
+                columns.append(record?)
+            },
+        );
+        let error = read.expect_err("stopped").to_string();
+        assert!(
+            error.ends_with(&RecordError::stopped().to_string()),
+            "{error}"
+        );
+        let stopped = decode_until(&records, &spec, &spec.types, 0, &progress);
+        assert!(matches!(stopped, Err(crate::Error::Cancelled)));
+    }
+}
+
+#[test]
+fn records_that_are_all_bad_hear_that_they_are_to_stop() {
+    let spec = spec();
+    let chunk = InputChunk::of_lines("records", b"{}\n{}\n".to_vec());
+    let progress = Progress::default();
+    progress.cancel();
+    let stopped = decode_until(&RecordSpans::new(&chunk), &spec, &spec.types, 0, &progress);
+    assert!(matches!(stopped, Err(crate::Error::Cancelled)));
 }

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use xdm::{FieldType, testing};
+use xdm::{FieldType, segment_membership, testing};
 
 use super::*;
 

@@ -88,3 +88,30 @@ impl Lookup {
         *entered = length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_grows_by_each_question_is_looked_at_a_few_times_however_long_it_gets() {
+        let (mut lookup, mut list, looks) = (Lookup::default(), Vec::new(), Cell::new(0));
+        let many = 10_000;
+        for round in 0..2 {
+            for item in 0..many {
+                let key_at = |at: usize| {
+                    looks.set(looks.get() + 1);
+                    list.get(at).copied()
+                };
+                let found = lookup.find(item, list.len(), key_at);
+                assert_eq!(found, (round == 1).then_some(item));
+                if found.is_none() {
+                    list.push(item);
+                }
+            }
+        }
+        assert!(looks.get() < 5 * many, "{} looks", looks.get());
+    }
+}
