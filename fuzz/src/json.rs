@@ -159,7 +159,8 @@ fn with_needed(class: Class, line: &[u8]) -> Vec<u8> {
     [before, needed.as_bytes(), comma.as_bytes(), inner].concat()
 }
 
-fn spec(class: Class, is_declared: bool) -> RecordSpec {
+/// How records are read whose identity is in `id`.
+pub(crate) fn spec(class: Class, is_declared: bool) -> RecordSpec {
     let mut dataset = Dataset::new("5b020a27e7040801dedba61a", "fuzz", class);
     dataset.primary_identity = Some("id=ID".to_owned());
     if is_declared {

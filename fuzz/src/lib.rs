@@ -2,9 +2,14 @@
 //!
 //! `cargo test` in this folder goes through the corpus once, without a fuzzer.
 
+pub mod body;
+mod dice;
 mod expected;
 pub mod json;
+pub mod json_edits;
+pub mod parquet_edits;
 pub mod run;
+pub mod source;
 mod tree;
 
 #[path = "../../crates/run/tests/it/contents.rs"]
@@ -19,7 +24,7 @@ mod tests {
 
     use libfuzzer_sys::arbitrary::{Arbitrary, Unstructured};
 
-    use super::{json, run};
+    use super::{body, json, run, source};
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -37,6 +42,20 @@ mod tests {
     fn the_corpus_of_json_holds() {
         for input in corpus("json") {
             json::check(&input);
+        }
+    }
+
+    #[test]
+    fn the_corpus_of_source_holds() {
+        for input in corpus("source") {
+            source::check(&input);
+        }
+    }
+
+    #[test]
+    fn the_corpus_of_body_holds() {
+        for input in corpus("body") {
+            body::check(&input);
         }
     }
 

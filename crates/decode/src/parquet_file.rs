@@ -4,16 +4,21 @@
 //! what would abort the process, [`schema`] refuses columns that no XDM field can hold, and [`slices`] cuts
 //! batches by bytes, so that memory does not depend on how well a file was packed.
 
+pub(crate) mod budget;
+#[cfg(test)]
+mod crafted;
 mod delta;
 mod footer;
 mod int96;
 mod page_header;
 mod pages;
+mod record_sizes;
 mod schema;
 mod slices;
 #[cfg(test)]
 mod tests;
 mod thrift;
+mod unbounded;
 
 use std::any::Any;
 use std::fmt;
@@ -21,13 +26,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatchReader, StructArray};
+use arrow::array::{Array, RecordBatchReader, StructArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 
-use self::pages::{Budget, CheckedRowGroups};
+use self::budget::Budget;
+use self::pages::CheckedRowGroups;
 
 use crate::arrow_types::Unmapped;
 use crate::chunk::{ChunkContent, ChunkSink, InputChunk};
@@ -79,18 +85,20 @@ fn read_checked(
     let parts = parts(metadata.row_groups())?;
     let schema = schema::read_as(metadata.file_metadata())?;
     let budget = Arc::new(Budget::of_file(file.len()));
-    let checked = |row_groups| CheckedRowGroups {
+    let checked = |row_groups, batch| CheckedRowGroups {
         file: Arc::clone(&file),
         metadata: Arc::clone(&metadata),
         row_groups,
+        batch,
         budget: Arc::clone(&budget),
     };
-    let all = checked((0..metadata.num_row_groups()).collect());
+    let all = checked((0..metadata.num_row_groups()).collect(), int96::BATCH);
     int96::check_int96(&all, &schema.int96)?;
     let mut starts_input = true;
+    let mut rows = 0;
     for Part { batch, row_groups } in parts {
-        let row_groups = checked(row_groups);
-        let reader = ParquetRecordBatchReader::try_new_with_row_groups(
+        let row_groups = checked(row_groups, batch);
+        let mut reader = ParquetRecordBatchReader::try_new_with_row_groups(
             &schema.levels,
             &row_groups,
             batch,
@@ -100,8 +108,13 @@ fn read_checked(
         if *reader.schema().fields() != schema.fields {
             return Err(unreadable("its columns are not those of its Arrow schema"));
         }
-        for batch in reader {
+        loop {
+            budget.begin_batch();
+            let Some(batch) = reader.next() else {
+                break;
+            };
             let batch = StructArray::from(batch.map_err(unreadable)?);
+            rows += batch.len() as u64;
             for slice in slices::slices(&batch, CHUNK_BYTES) {
                 let chunk = InputChunk {
                     file: name.clone(),
@@ -113,6 +126,21 @@ fn read_checked(
                 }
                 starts_input = false;
             }
+        }
+    }
+    check_rows(&metadata, rows)
+}
+
+/// Refuses a file that has other rows than it says: the parquet crate ends where the pages do.
+fn check_rows(metadata: &ParquetMetaData, found: u64) -> Result<(), Problem> {
+    let groups = metadata.row_groups().iter();
+    let of_groups = groups.map(|group| i128::from(group.num_rows())).sum();
+    let of_file = i128::from(metadata.file_metadata().num_rows());
+    for (rows, whose) in [(of_groups, "its row groups"), (of_file, "it")] {
+        if rows != i128::from(found) {
+            return Err(unreadable(format!(
+                "its pages have {found} rows, {whose} should have {rows}; is it whole?"
+            )));
         }
     }
     Ok(())

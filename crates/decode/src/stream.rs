@@ -1,5 +1,6 @@
 //! From an input to its chunks: what the first bytes say decides how it is read.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::PathBuf;
@@ -13,11 +14,15 @@ use crate::documents::{is_documents, read_documents};
 use crate::error::{AtPath, Error, Result};
 use crate::input::Input;
 use crate::lines::read_lines;
+use crate::parquet_file::budget::most_of;
 use crate::parquet_file::{self, is_parquet};
 use crate::progress::Progress;
 
 /// The largest window that a zstd frame may ask for, as a power of two: zstd's own limit, 2 GiB.
 const LARGEST_WINDOW: u32 = 31;
+
+/// What is read of a whole file at a time.
+const PIECE: u64 = 8 << 20;
 
 /// How inputs are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +68,11 @@ pub fn read_chunks(
     sink: &mut dyn ChunkSink,
 ) -> Result<()> {
     let name: Arc<str> = input.name().into();
+    let read = Cell::new(0);
     let reading = Reading {
         name: &name,
         options,
+        read: &read,
     };
     let stream: Box<dyn Read> = match input {
         Input::Stdin => Box::new(io::stdin().lock()),
@@ -87,6 +94,7 @@ pub fn read_chunks(
     let counted = Counted {
         inner: stream,
         progress,
+        read: &read,
     };
     let read = reading.read(Box::new(counted), false, sink);
     read.map_err(|error| match progress.check() {
@@ -98,6 +106,8 @@ pub fn read_chunks(
 struct Counted<'a, R> {
     inner: R,
     progress: &'a Progress,
+    /// How many bytes of this input were read.
+    read: &'a Cell<u64>,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
@@ -107,6 +117,7 @@ impl<R: Read> Read for Counted<'_, R> {
         }
         let n = self.inner.read(buffer)?;
         self.progress.add_bytes(n as u64);
+        self.read.set(self.read.get() + n as u64);
         Ok(n)
     }
 }
@@ -115,6 +126,8 @@ impl<R: Read> Read for Counted<'_, R> {
 struct Reading<'a> {
     name: &'a Arc<str>,
     options: &'a ReadOptions,
+    /// How many bytes of the input were read, packed as they are.
+    read: &'a Cell<u64>,
 }
 
 impl Reading<'_> {
@@ -148,12 +161,34 @@ impl Reading<'_> {
                 self.read(Box::new(decoder), true, sink)
             }
             None if is_parquet(&start) => {
-                let mut bytes = Vec::new();
-                let mut stream = stream;
-                stream.read_to_end(&mut bytes).map_err(|e| self.io(e))?;
-                parquet_file::read(Bytes::from(bytes), self.name, sink)
+                let bytes = self.read_whole(stream, is_unpacked)?;
+                parquet_file::read(bytes, self.name, sink)
             }
             None => self.read_json(stream, sink),
+        }
+    }
+
+    /// A whole file, whose end must be known before its beginning. One that was packed may not be larger than what
+    /// a file that is not packed may unfold to.
+    fn read_whole(&self, mut stream: impl Read, is_unpacked: bool) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        loop {
+            let mut piece = stream.by_ref().take(PIECE);
+            let n = piece.read_to_end(&mut bytes).map_err(|e| self.io(e))?;
+            if n == 0 {
+                return Ok(bytes.into());
+            }
+            let most = most_of(self.read.get());
+            if is_unpacked && bytes.len() as u64 > most {
+                return Err(Error::Input {
+                    name: self.name.to_string(),
+                    problem: format!(
+                        "Parquet that unfolds to more than {} MiB when it is unpacked; give the file itself, \
+                         whose columns can be compressed",
+                        most >> 20
+                    ),
+                });
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -56,10 +57,10 @@ pub(crate) async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let stream = TimedWrites::new(stream, app.settings.write_timeout);
-        let service = NormalizePathLayer::trim_trailing_slash().layer(router.clone());
+        let router = router.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let answer = service.clone().oneshot(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+            let answer = answer(router.clone(), request.map(Body::new));
+            async move { Ok::<_, Infallible>(answer.await) }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -80,6 +81,13 @@ pub(crate) async fn serve(
     }
     drop(listener);
     let _ = tokio::time::timeout(LAST_ANSWERS, open.shutdown()).await;
+}
+
+/// Answers a request; a slash behind its path says nothing.
+pub(crate) async fn answer(router: Router, request: Request<Body>) -> Response {
+    let service = NormalizePathLayer::trim_trailing_slash().layer(router);
+    let answer = service.oneshot(request).await;
+    answer.unwrap_or_else(|never| match never {})
 }
 
 /// Tells a client to come back.

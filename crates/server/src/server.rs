@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
 use profile_export::jobs::sweep;
 use profile_export::platform::sweep_incoming;
 use profile_export::store::{Store, StoreError};
@@ -134,6 +137,12 @@ impl Server {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.app.tokens.is_none()
+    }
+
+    /// Answers one request as if it had come over a connection. What it leaves to the queue waits there until
+    /// the server runs.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        listen::answer(self.router.clone(), request).await
     }
 
     /// Answers requests and works off the queue until `stop`; then it answers the requests that it has,

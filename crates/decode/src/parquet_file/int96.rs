@@ -4,20 +4,25 @@ use parquet::arrow::arrow_reader::RowGroups;
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::data_type::Int96;
 use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 
+use super::pages::CheckedRowGroups;
 use super::{Problem, unreadable};
 
 /// 1970-01-01 as a Julian day.
 const EPOCH: i128 = 2_440_588;
 const MICROS_OF_DAY: i128 = 86_400_000_000;
 /// Values that are read in one go.
-const BATCH: usize = 4096;
+pub(super) const BATCH: usize = 4096;
 
 /// Refuses row groups with a timestamp beyond what microseconds hold in one of these leaf columns.
-pub(super) fn check_int96(row_groups: &impl RowGroups, leaves: &[usize]) -> Result<(), Problem> {
+pub(super) fn check_int96<R: ChunkReader + 'static>(
+    row_groups: &CheckedRowGroups<R>,
+    leaves: &[usize],
+) -> Result<(), Problem> {
     for leaf in leaves {
         if let Some(day) = day_beyond(row_groups, *leaf).map_err(unreadable)? {
-            let file = row_groups.metadata().file_metadata();
+            let file = row_groups.metadata.file_metadata();
             let column = file.schema_descr().column(*leaf);
             return Err(Problem(format!(
                 "column {} has an INT96 timestamp on the Julian day {day}, which is beyond what microseconds hold",
@@ -29,9 +34,12 @@ pub(super) fn check_int96(row_groups: &impl RowGroups, leaves: &[usize]) -> Resu
 }
 
 /// The first day that doesn't fit.
-fn day_beyond(row_groups: &impl RowGroups, leaf: usize) -> Result<Option<i32>, ParquetError> {
+fn day_beyond<R: ChunkReader + 'static>(
+    row_groups: &CheckedRowGroups<R>,
+    leaf: usize,
+) -> Result<Option<i32>, ParquetError> {
     let column = row_groups
-        .metadata()
+        .metadata
         .file_metadata()
         .schema_descr()
         .column(leaf);
@@ -46,6 +54,7 @@ fn day_beyond(row_groups: &impl RowGroups, leaf: usize) -> Result<Option<i32>, P
             definitions.clear();
             repetitions.clear();
             values.clear();
+            row_groups.budget.begin_batch();
             let (records, _, _) = reader.read_records(
                 BATCH,
                 Some(&mut definitions),

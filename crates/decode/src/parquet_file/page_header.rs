@@ -14,6 +14,9 @@ pub(super) struct PageHeader {
     pub(super) unpacked: u64,
     /// How many values a dictionary has.
     pub(super) values: u64,
+    /// Bytes at the page's beginning that are not packed, and whether the others are, where their column is.
+    pub(super) levels: u64,
+    pub(super) is_packed: bool,
 }
 
 impl PageHeader {
@@ -26,6 +29,8 @@ impl PageHeader {
             packed: 0,
             unpacked: 0,
             values: 0,
+            levels: 0,
+            is_packed: true,
         };
         let mut last = 0;
         while let Some((field, ty)) = thrift.field(&mut last)? {
@@ -37,9 +42,12 @@ impl PageHeader {
                 (7, Compact::STRUCT) if header.kind == DICTIONARY_PAGE => {
                     header.values = first_integer(&mut thrift)?.try_into().ok()?;
                 }
+                (8, Compact::STRUCT) if header.kind != DICTIONARY_PAGE => {
+                    (header.levels, header.is_packed) = levels(&mut thrift)?;
+                }
                 // The parquet crate does not look at types: what it reads is to be what is read here.
-                (1..=4, _) => return None,
-                (5..=8, _) if header.kind == DICTIONARY_PAGE => return None,
+                (1..=4 | 8, _) => return None,
+                (5..=7, _) if header.kind == DICTIONARY_PAGE => return None,
                 _ => thrift.skip(ty, 0)?,
             }
         }
@@ -61,6 +69,20 @@ fn first_integer(thrift: &mut Compact<'_>) -> Option<i64> {
     Some(first)
 }
 
+/// The length of a second version's levels, and whether what is behind them is packed.
+fn levels(thrift: &mut Compact<'_>) -> Option<(u64, bool)> {
+    let (mut length, mut is_packed, mut last) = (0, true, 0);
+    while let Some((field, ty)) = thrift.field(&mut last)? {
+        match (field, ty) {
+            (5 | 6, Compact::I32) => length += u64::try_from(thrift.integer()?).ok()?,
+            (7, Compact::TRUE | Compact::FALSE) => is_packed = ty == Compact::TRUE,
+            (5..=7, _) => return None,
+            _ => thrift.skip(ty, 0)?,
+        }
+    }
+    Some((length, is_packed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,10 +99,23 @@ mod tests {
             packed: 21,
             unpacked: 21,
             values: i32::MAX as u64,
+            levels: 0,
+            is_packed: true,
         };
         assert_eq!(PageHeader::read(&header), Some(expected));
         for end in 0..header.len() {
             assert_eq!(PageHeader::read(&header[..end]), None);
         }
+    }
+
+    #[test]
+    fn a_header_of_the_second_version_says_where_what_is_packed_begins() {
+        // 7 values, 0 nulls, 1 row, PLAIN; levels of 3 and 2 bytes; not packed.
+        let header = [
+            0x15, 6, 0x15, 42, 0x15, 42, 0x5c, 0x15, 14, 0x15, 0, 0x15, 2, 0x15, 0, 0x15, 6, 0x15,
+            4, 0x12, 0, 0,
+        ];
+        let found = PageHeader::read(&header).expect("a header");
+        assert_eq!((found.kind, found.levels, found.is_packed), (3, 5, false));
     }
 }

@@ -5,68 +5,37 @@
 //! pages unfold to at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescPtr;
 
+use super::budget::Budget;
 use super::delta::{size_of_lengths, size_of_texts};
 use super::page_header::{DICTIONARY_PAGE, INDEX_PAGE, PageHeader};
+use super::record_sizes::RecordSizes;
+use super::unbounded::Unbounded;
 
-/// What any file may unfold to at once, in bytes.
-const LEAST_BUDGET: u64 = 256 << 20;
-/// How many times its own size a larger file may unfold to.
-const MOST_TIMES: u64 = 100;
 /// What the parquet crate reserves for a value of a dictionary.
 const DICTIONARY_WIDTH: u64 = 16;
+/// What a value of a list takes: a view or a number, two levels, and as much again while they grow.
+const LIST_WIDTH: u64 = 32;
 /// How much of a page is read at first for its header, and at most: it may hold the largest value.
 const HEADER_BYTES: u64 = 256;
 const LARGEST_HEADER: u64 = 64 << 20;
-
-/// The memory that a file's open pages take.
-#[derive(Debug)]
-pub(super) struct Budget {
-    taken: AtomicU64,
-    most: u64,
-}
-
-impl Budget {
-    pub(super) fn of_file(length: u64) -> Self {
-        Self {
-            taken: AtomicU64::new(0),
-            most: LEAST_BUDGET.max(length.saturating_mul(MOST_TIMES)),
-        }
-    }
-
-    fn take(&self, bytes: u64) -> Result<()> {
-        let before = self.taken.fetch_add(bytes, Ordering::Relaxed);
-        let all = before.saturating_add(bytes);
-        if all > self.most {
-            return Err(ParquetError::General(format!(
-                "its pages unfold to {} MiB at once; beyond {} MiB they may be {MOST_TIMES} times the file",
-                all >> 20,
-                LEAST_BUDGET >> 20
-            )));
-        }
-        Ok(())
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
 
 /// Some row groups of a file.
 pub(super) struct CheckedRowGroups<R> {
     pub(super) file: Arc<R>,
     pub(super) metadata: Arc<ParquetMetaData>,
     pub(super) row_groups: Vec<usize>,
+    /// How many rows are read at once.
+    pub(super) batch: usize,
     pub(super) budget: Arc<Budget>,
 }
 
@@ -82,6 +51,7 @@ impl<R: ChunkReader + 'static> RowGroups for CheckedRowGroups<R> {
             metadata: Arc::clone(&self.metadata),
             row_groups: self.row_groups.clone().into_iter(),
             column,
+            batch: self.batch,
             budget: Arc::clone(&self.budget),
         }))
     }
@@ -102,6 +72,7 @@ struct ColumnChunks<R> {
     metadata: Arc<ParquetMetaData>,
     row_groups: std::vec::IntoIter<usize>,
     column: usize,
+    batch: usize,
     budget: Arc<Budget>,
 }
 
@@ -110,7 +81,8 @@ impl<R: ChunkReader + 'static> Iterator for ColumnChunks<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let group = self.metadata.row_group(self.row_groups.next()?);
-        let pages = CheckedPages::new(&self.file, group, self.column, &self.budget);
+        let chunk = group.column(self.column);
+        let pages = CheckedPages::new(&self.file, group, chunk, self.batch, &self.budget);
         Some(pages.map(|pages| Box::new(pages) as _))
     }
 }
@@ -125,6 +97,12 @@ struct CheckedPages<R: ChunkReader> {
     /// Where the next header stands, and how many bytes there are from there on.
     at: u64,
     rest: u64,
+    /// How many values its pages may still have: a page without bytes can claim 2³¹ of them.
+    values: u64,
+    unbounded: Option<Unbounded>,
+    /// How many rows are read at once, and how many values they have.
+    batch: u64,
+    records: RecordSizes,
     budget: Arc<Budget>,
     /// What the dictionary and the page before took from the budget.
     dictionary: u64,
@@ -135,16 +113,20 @@ impl<R: ChunkReader> CheckedPages<R> {
     fn new(
         file: &Arc<R>,
         group: &RowGroupMetaData,
-        column: usize,
+        chunk: &ColumnChunkMetaData,
+        batch: usize,
         budget: &Arc<Budget>,
     ) -> Result<Self> {
-        let chunk = group.column(column);
         let rows = usize::try_from(group.num_rows())?;
         let (at, rest) = chunk.byte_range();
         Ok(Self {
             pages: SerializedPageReader::new(Arc::clone(file), chunk, rows, None)?,
             file: Arc::clone(file),
             column: chunk.column_descr_ptr(),
+            values: u64::try_from(chunk.num_values())?,
+            unbounded: Unbounded::of(chunk.compression()),
+            batch: batch as u64,
+            records: RecordSizes::default(),
             at,
             rest,
             budget: Arc::clone(budget),
@@ -208,6 +190,62 @@ impl<R: ChunkReader> CheckedPages<R> {
         self.budget.take(size)
     }
 
+    /// Refuses a page that unfolds to more than its header says: the parquet crate unpacks it to its end before
+    /// it looks at that.
+    fn check_unpacked(&self, header: &PageHeader) -> Result<()> {
+        let Some(codec) = self.unbounded else {
+            return Ok(());
+        };
+        if !header.is_packed || !Unbounded::may_be_large(header.packed) {
+            return Ok(());
+        }
+        let levels = header.levels;
+        let sizes = (header.packed.checked_sub(levels)).zip(header.unpacked.checked_sub(levels));
+        let (packed, unpacked) = sizes.ok_or_else(|| self.damaged())?;
+        let bytes = self
+            .file
+            .get_bytes(self.at - packed, usize::try_from(packed)?)?;
+        if codec.unfolds_beyond(&bytes, unpacked) {
+            let column = self.column.path().string();
+            return Err(ParquetError::General(format!(
+                "column {column} has a page that unfolds to more than its header says, which is {unpacked} bytes"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Counts a page's values against those that the footer gives the chunk, by which batches are cut.
+    fn count_values(&mut self, page: &Page) -> Result<()> {
+        let values = page.num_values();
+        let left = self.values.checked_sub(values.into()).ok_or_else(|| {
+            ParquetError::General(format!(
+                "column {} has a page of {values} values where the footer has {} left",
+                self.column.path().string(),
+                self.values
+            ))
+        })?;
+        self.values = left;
+        Ok(())
+    }
+
+    /// Takes from the budget what a page's lists add to the batch that is being read.
+    fn take_lists(&mut self, page: &Page) -> Result<()> {
+        let highest = self.column.max_rep_level();
+        if highest == 0 {
+            return Ok(());
+        }
+        let values = page.num_values().into();
+        if has_old_levels(page) {
+            self.records.take_unseen(values);
+        } else {
+            let levels = repetition_levels(page, highest);
+            let taken = levels.and_then(|levels| self.records.take_page(levels, highest, values));
+            taken.ok_or_else(|| self.damaged())?;
+        }
+        let values = self.records.most_of_batch(self.batch);
+        self.budget.take_of_batch(values.saturating_mul(LIST_WIDTH))
+    }
+
     /// Checks values whose size is not that of their page.
     fn check_values(&mut self, page: &Page) -> Result<()> {
         let size = match page.encoding() {
@@ -258,6 +296,34 @@ impl<R: ChunkReader> CheckedPages<R> {
     }
 }
 
+/// The repetition levels of a data page.
+fn repetition_levels(page: &Page, highest: i16) -> Option<&[u8]> {
+    match page {
+        Page::DataPage {
+            buf,
+            num_values,
+            rep_level_encoding,
+            ..
+        } => {
+            let rest = behind(buf, highest, *rep_level_encoding, *num_values)?;
+            buf.get(size_of::<u32>()..buf.len() - rest.len())
+        }
+        Page::DataPageV2 {
+            buf,
+            rep_levels_byte_len,
+            ..
+        } => buf.get(..*rep_levels_byte_len as usize),
+        Page::DictionaryPage { .. } => None,
+    }
+}
+
+/// Whether a page's repetition levels are in the form of before there were runs, which takes room for each.
+fn has_old_levels(page: &Page) -> bool {
+    #[allow(deprecated)]
+    let old = Encoding::BIT_PACKED;
+    matches!(page, Page::DataPage { rep_level_encoding, .. } if *rep_level_encoding == old)
+}
+
 /// What is behind the levels that a page of the first version begins with.
 fn behind(page: &[u8], highest: i16, encoding: Encoding, values: u32) -> Option<&[u8]> {
     #[allow(deprecated)]
@@ -276,8 +342,11 @@ impl<R: ChunkReader> PageReader for CheckedPages<R> {
             return self.pages.get_next_page();
         };
         self.open(&header)?;
+        self.check_unpacked(&header)?;
         let page = self.pages.get_next_page()?;
-        if let Some(page) = &page {
+        if let Some(page) = page.as_ref().filter(|page| page.is_data_page()) {
+            self.count_values(page)?;
+            self.take_lists(page)?;
             self.check_values(page)?;
         }
         Ok(page)
@@ -314,17 +383,6 @@ impl<R: ChunkReader> Drop for CheckedPages<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_budget_grows_with_the_file() {
-        let small = Budget::of_file(1 << 10);
-        small.take(LEAST_BUDGET).expect("as much as any may");
-        assert!(small.take(1).is_err());
-        let large = Budget::of_file(1 << 30);
-        large.take(MOST_TIMES << 30).expect("a hundred times");
-        large.give_back(1);
-        large.take(1).expect("it was given back");
-    }
 
     #[test]
     fn levels_of_the_first_version_are_skipped() {

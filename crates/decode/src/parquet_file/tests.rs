@@ -29,7 +29,7 @@ impl ChunkSink for Chunks {
     }
 }
 
-fn chunks(file: Bytes) -> Result<Vec<InputChunk>> {
+pub(super) fn chunks(file: Bytes) -> Result<Vec<InputChunk>> {
     let mut chunks = Chunks::default();
     read(file, &"a.parquet".into(), &mut chunks)?;
     Ok(chunks.0)
@@ -49,7 +49,7 @@ fn written(batch: &RecordBatch, properties: WriterProperties) -> Bytes {
     file.into()
 }
 
-fn rows_of(chunks: &[InputChunk]) -> Vec<usize> {
+pub(super) fn rows_of(chunks: &[InputChunk]) -> Vec<usize> {
     let rows = chunks.iter().map(|chunk| match &chunk.content {
         ChunkContent::Batch(batch) => batch.len(),
         ChunkContent::Lines(_) | ChunkContent::Documents(..) => 0,

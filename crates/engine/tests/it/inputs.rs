@@ -141,6 +141,15 @@ fn packed_twice_is_refused() {
 }
 
 #[test]
+fn packed_parquet_that_unfolds_far_is_refused_before_it_fills_the_memory() {
+    let zeros = vec![0; 257 << 20];
+    let packed = zstd(&[b"PAR1", zeros.as_slice()].concat());
+    assert!(packed.len() < 1 << 20);
+    let told = is_refused(&packed, ReadOptions::default());
+    assert!(told.contains("unfolds to more than 256 MiB"), "{told}");
+}
+
+#[test]
 fn byte_order_marks_are_read_over_where_files_were_put_together() {
     let plain = lines();
     let (first, second) = plain.split_at(plain.find('\n').unwrap() + 1);
