@@ -36,40 +36,37 @@ impl Text {
             .collect::<Result<Vec<_>, _>>()?;
         // Batches of one run share their dictionary.
         let mut dictionaries: Vec<&StringArray> = Vec::new();
+        let mut numbers = Vec::with_capacity(parts.len());
         let mut all_dictionaries = true;
-        for part in parts.iter().flatten() {
-            match part {
-                Parts::Plain(_) => all_dictionaries = false,
-                Parts::Dictionary(_, values) => {
-                    if !dictionaries
-                        .last()
-                        .is_some_and(|last| same_buffers(last, values))
-                    {
-                        dictionaries.push(values);
+        for part in &parts {
+            numbers.push(match part {
+                None => 0,
+                Some(Parts::Plain(_)) => {
+                    all_dictionaries = false;
+                    0
+                }
+                Some(Parts::Dictionary(_, values)) => {
+                    let mut known = dictionaries.iter().rev();
+                    match known.position(|known| same_buffers(known, values)) {
+                        Some(from_end) => dictionaries.len() - 1 - from_end,
+                        None => {
+                            dictionaries.push(values);
+                            dictionaries.len() - 1
+                        }
                     }
                 }
-            }
+            });
         }
         let united = known.united(&dictionaries, all_dictionaries);
-        let mut at = 0;
-        let sources = parts
-            .into_iter()
-            .map(|part| {
+        let sources = std::iter::zip(parts, numbers)
+            .map(|(part, number)| {
                 Some(match part? {
                     Parts::Plain(text) => TextSource::Plain(text.clone()),
-                    Parts::Dictionary(keys, values) => {
-                        if !dictionaries
-                            .get(at)
-                            .is_some_and(|own| same_buffers(own, values))
-                        {
-                            at += 1;
-                        }
-                        TextSource::Dictionary {
-                            keys: keys.clone(),
-                            values: values.clone(),
-                            remap: united.remaps.get(at).cloned().unwrap_or_default(),
-                        }
-                    }
+                    Parts::Dictionary(keys, values) => TextSource::Dictionary {
+                        keys: keys.clone(),
+                        values: values.clone(),
+                        remap: united.remaps.get(number).cloned().unwrap_or_default(),
+                    },
                 })
             })
             .collect();

@@ -1,15 +1,17 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeBinaryArray, ListArray, PrimitiveArray,
-    RecordBatch,
+    RecordBatch, StructArray,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt64Type};
+use arrow::datatypes::{DataType, Field, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
+use gather::RowRef;
 use membership::MembershipIndex;
 use rayon::prelude::*;
-use xdm::{Class, PersonKey};
+use xdm::{Class, Fields, PersonKey};
 
 use crate::error::{Error, Result};
 use crate::ipc::IpcFile;
@@ -20,6 +22,7 @@ use crate::pack::PackFile;
 use crate::pages::FileChecksum;
 use crate::persons::{Identities, Persons};
 use crate::records::Records;
+use crate::system::run_type;
 use crate::write::RunTables;
 use crate::{BATCH_ROWS, RunFiles, system};
 
@@ -420,9 +423,31 @@ impl Run {
         self.persons.identities(&self.records)
     }
 
+    /// A row of a run of its kind, with its types and dictionaries: identity, system columns and record.
+    pub(crate) fn prototype(&self, types: &Fields) -> Result<ArrayRef> {
+        let DataType::Struct(fields) = run_type(types) else {
+            unreachable!("a run's rows are objects");
+        };
+        let (mut kept, mut columns) = (Vec::new(), Vec::new());
+        let identities = self.identities()?.columns();
+        for field in &fields {
+            let own = identities.iter().find(|(name, _)| name == field.name());
+            let column = match own {
+                Some((_, column)) => Some(column.interleave(&[RowRef::new(0, 0)])?),
+                None => self.records.prototype(&[field.name()], field.data_type())?,
+            };
+            if let Some(column) = column {
+                let ty = column.data_type().clone();
+                kept.push(Arc::new(Field::clone(field).with_data_type(ty)));
+                columns.push(column);
+            }
+        }
+        Ok(Arc::new(StructArray::try_new(kept.into(), columns, None)?))
+    }
+
     /// A batch of records with all columns, checked, for compaction.
-    pub(crate) fn whole_batch(&self, number: usize) -> Result<RecordBatch> {
-        self.records.batch(number)
+    pub(crate) fn whole_batch(&self, number: u32) -> Result<RecordBatch> {
+        self.records.batch(number as usize)
     }
 
     /// Where a record lies: its batch and its row there.

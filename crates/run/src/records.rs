@@ -3,7 +3,7 @@ use arrow::datatypes::DataType;
 
 use crate::error::Result;
 use crate::ipc::IpcFile;
-use crate::pack::PackFile;
+use crate::pack::{PackFile, prototype_of};
 use crate::system;
 
 /// Where the records of a run are.
@@ -48,11 +48,16 @@ impl Records {
         }
     }
 
-    /// A column of at least one row, if there are any, that has the type of the one asked for, and its dictionaries.
+    /// A column of one row that has the type of the one asked for, and its dictionaries.
     pub(crate) fn prototype(&self, path: &[&str], target: &DataType) -> Result<Option<ArrayRef>> {
         match self {
             Self::Packed(file) => file.prototype("records", path, target),
-            Self::Mapped(..) | Self::Memory(_) => self.column(0, path, target),
+            Self::Mapped(..) | Self::Memory(_) => {
+                let column = self.column(0, path, target)?;
+                column
+                    .map(|column| prototype_of(&column, Some(target)))
+                    .transpose()
+            }
         }
     }
 

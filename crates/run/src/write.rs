@@ -30,16 +30,21 @@ pub(crate) struct RunRows<'a> {
 }
 
 /// Takes the rows of a run out of its sources, batch by batch.
-struct RowTaker {
-    column: Column,
+pub(crate) struct RowTaker {
+    pub(crate) column: Column,
     /// The columns of the records' table: the identity stands in the table of persons, once.
     kept: Vec<usize>,
 }
 
 impl RowTaker {
     fn new(run: &RunRows<'_>) -> Result<Self> {
-        let column =
-            Column::new(&run_type(run.types), run.sources)?.without_missing_in(system::RECORD);
+        let column = Column::new(&run_type(run.types), run.sources)?;
+        Ok(Self::of(column))
+    }
+
+    /// Takes rows out of a column of a run's type.
+    pub(crate) fn of(column: Column) -> Self {
+        let column = column.without_missing_in(system::RECORD);
         let kept = match column.data_type() {
             DataType::Struct(fields) => fields
                 .iter()
@@ -49,11 +54,14 @@ impl RowTaker {
                 .collect(),
             other => unreachable!("the type of a run's rows is a struct, not {other}"),
         };
-        Ok(Self { column, kept })
+        Self { column, kept }
     }
 
     /// The batches of some of the rows, taken in parallel, each with its memberships.
-    fn batches(&self, rows: &[(u128, RowRef)]) -> Result<Vec<(RecordBatch, Option<ArrayRef>)>> {
+    pub(crate) fn batches(
+        &self,
+        rows: &[(u128, RowRef)],
+    ) -> Result<Vec<(RecordBatch, Option<ArrayRef>)>> {
         rows.par_chunks(BATCH_ROWS)
             .map(|rows| {
                 let rows: Vec<RowRef> = rows.iter().map(|(_, at)| *at).collect();
@@ -67,16 +75,8 @@ impl RowTaker {
             .collect()
     }
 
-    /// The same, packed.
-    fn packed(&self, rows: &[(u128, RowRef)]) -> Result<Vec<(PackedBatch, Option<ArrayRef>)>> {
-        let batches = self.batches(rows)?.into_par_iter();
-        batches
-            .map(|(batch, memberships)| Ok((PackedBatch::new(&batch)?, memberships)))
-            .collect()
-    }
-
     /// A batch without rows, which has the types and dictionaries of all.
-    fn like(&self) -> Result<RecordBatch> {
+    pub(crate) fn like(&self) -> Result<RecordBatch> {
         let none = self.column.interleave(&[])?;
         Ok(RecordBatch::from(none.as_struct()).project(&self.kept)?)
     }
@@ -134,82 +134,126 @@ impl Unsynced {
 /// Writes a run's file into a new folder, a few batches at a time.
 pub(crate) fn write_run(folder: &Path, run: &RunRows<'_>) -> Result<(RunFiles, Unsynced)> {
     let taker = RowTaker::new(run)?;
-    std::fs::create_dir_all(folder).at(folder)?;
-    let path = folder.join(PACKED);
-    let mut writer = PackWriter::create(&path)?;
-    let (members, persons) = rayon::join(
+    let mut writer = RunWriter::create(folder, run.class, &taker.like()?)?;
+    let (wrote, persons) = rayon::join(
         || write_records(&mut writer, run, &taker),
         || persons_batch(&taker.column, run.rows),
     );
-    let (members, persons) = (members?, persons?);
-    let person_count = persons.num_rows() as u64;
-    write_table(&mut writer, "persons", &persons)?;
-    match run.class {
-        Class::Profile => {
-            let (segments, members) = members.finish().to_batches()?;
-            write_table(&mut writer, "segments", &segments)?;
-            writer.table("members", &members)?;
-            let starts: Vec<usize> = (0..members.num_rows()).step_by(BATCH_ROWS).collect();
-            let packed: Vec<PackedBatch> = starts
-                .into_par_iter()
-                .map(|start| {
-                    let rows = BATCH_ROWS.min(members.num_rows() - start);
-                    PackedBatch::new(&members.slice(start, rows))
-                })
-                .collect::<Result<_, _>>()?;
-            packed
-                .into_iter()
-                .try_for_each(|batch| writer.batch(batch))?;
-        }
-        Class::Event => write_table(&mut writer, "ids", &ids_batch(run.ids)?)?,
-    }
-    let (file, checksum) = writer.finish()?;
-    let run_files = RunFiles {
-        format: FORMAT,
-        files: vec![checksum],
-        persons: person_count,
-        records: run.rows.len() as u64,
-    };
-    let unsynced = Unsynced {
-        path,
-        file,
-        folder: folder.to_owned(),
-    };
-    Ok((run_files, unsynced))
-}
-
-/// Writes a table of one batch.
-fn write_table(writer: &mut PackWriter, name: &str, batch: &RecordBatch) -> Result<()> {
-    writer.table(name, batch)?;
-    writer.batch(PackedBatch::new(batch)?)
+    wrote?;
+    writer.finish(&persons?, run.ids)
 }
 
 /// Writes a run's records: some batches are taken while those before them are written.
-fn write_records(
-    writer: &mut PackWriter,
-    run: &RunRows<'_>,
-    taker: &RowTaker,
-) -> Result<MembershipBuilder> {
-    let mut members = MembershipBuilder::default();
-    writer.table("records", &taker.like()?)?;
-    let mut write = |batches: Vec<(PackedBatch, Option<ArrayRef>)>| -> Result<()> {
-        for (batch, memberships) in batches {
-            if let (Class::Profile, Some(memberships)) = (run.class, memberships) {
-                members.add(&memberships)?;
-            }
-            writer.batch(batch)?;
-        }
-        Ok(())
-    };
+fn write_records(writer: &mut RunWriter, run: &RunRows<'_>, taker: &RowTaker) -> Result<()> {
     let mut ready = Vec::new();
     for rows in run.rows.chunks(BATCH_ROWS * rayon::current_num_threads()) {
-        let (wrote, taken) =
-            rayon::join(|| write(std::mem::take(&mut ready)), || taker.packed(rows));
+        let (wrote, taken) = rayon::join(
+            || writer.write(std::mem::take(&mut ready)),
+            || pack(taker.batches(rows)?),
+        );
         wrote?;
         ready = taken?;
     }
-    write(ready)?;
-    Ok(members)
+    writer.write(ready)
+}
+
+/// A batch that is packed, with its memberships.
+pub(crate) type Packed = (PackedBatch, Option<ArrayRef>);
+
+/// Packs batches with their memberships, in parallel.
+pub(crate) fn pack(batches: Vec<(RecordBatch, Option<ArrayRef>)>) -> Result<Vec<Packed>> {
+    let batches = batches.into_par_iter();
+    batches
+        .map(|(batch, memberships)| Ok((PackedBatch::new(&batch)?, memberships)))
+        .collect()
+}
+
+/// A run's file that is being written.
+pub(crate) struct RunWriter {
+    class: Class,
+    folder: PathBuf,
+    path: PathBuf,
+    file: PackWriter,
+    members: MembershipBuilder,
+    records: u64,
+}
+
+impl RunWriter {
+    /// Begins a run in a new folder; `like` is a batch of its records' types and dictionaries.
+    pub(crate) fn create(folder: &Path, class: Class, like: &RecordBatch) -> Result<Self> {
+        std::fs::create_dir_all(folder).at(folder)?;
+        let path = folder.join(PACKED);
+        let mut file = PackWriter::create(&path)?;
+        file.table("records", like)?;
+        Ok(Self {
+            class,
+            folder: folder.to_owned(),
+            path,
+            file,
+            members: MembershipBuilder::default(),
+            records: 0,
+        })
+    }
+
+    /// Adds batches of records, with their memberships: all full but the run's last.
+    pub(crate) fn write(&mut self, batches: Vec<Packed>) -> Result<()> {
+        for (batch, memberships) in batches {
+            if let (Class::Profile, Some(memberships)) = (self.class, memberships) {
+                self.members.add(&memberships)?;
+            }
+            self.records += batch.rows();
+            self.file.batch(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Ends it with the table of persons and the sorted digests of events.
+    pub(crate) fn finish(
+        mut self,
+        persons: &RecordBatch,
+        ids: &[u128],
+    ) -> Result<(RunFiles, Unsynced)> {
+        self.table("persons", persons)?;
+        match self.class {
+            Class::Profile => {
+                let (segments, members) =
+                    std::mem::take(&mut self.members).finish().to_batches()?;
+                self.table("segments", &segments)?;
+                self.file.table("members", &members)?;
+                let starts: Vec<usize> = (0..members.num_rows()).step_by(BATCH_ROWS).collect();
+                let packed: Vec<PackedBatch> = starts
+                    .into_par_iter()
+                    .map(|start| {
+                        let rows = BATCH_ROWS.min(members.num_rows() - start);
+                        PackedBatch::new(&members.slice(start, rows))
+                    })
+                    .collect::<Result<_, _>>()?;
+                packed
+                    .into_iter()
+                    .try_for_each(|batch| self.file.batch(batch))?;
+            }
+            Class::Event => self.table("ids", &ids_batch(ids)?)?,
+        }
+        let (file, checksum) = self.file.finish()?;
+        let run_files = RunFiles {
+            format: FORMAT,
+            files: vec![checksum],
+            persons: persons.num_rows() as u64,
+            records: self.records,
+        };
+        let unsynced = Unsynced {
+            path: self.path,
+            file,
+            folder: self.folder,
+        };
+        Ok((run_files, unsynced))
+    }
+
+    /// Writes a table of one batch.
+    fn table(&mut self, name: &str, batch: &RecordBatch) -> Result<()> {
+        self.file.table(name, batch)?;
+        self.file.batch(PackedBatch::new(batch)?)
+    }
 }
 
 fn ids_batch(ids: &[u128]) -> Result<RecordBatch> {
@@ -226,7 +270,10 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 }
 
 /// One row a person: key, identity and first record.
-fn persons_batch(column: &Column, rows: &[(u128, RowRef)]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn persons_batch(
+    column: &Column,
+    rows: &[(u128, RowRef)],
+) -> Result<RecordBatch, ArrowError> {
     let mut firsts = Vec::new();
     let mut keys = Vec::new();
     let mut at = Vec::new();

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use catalog::{NewRun, RunChange, RunRecord};
 use decode::Progress;
-use run::{Run, fold, sync_folder};
+use run::{FORMAT, Run, fold, sync_folder};
 
 use crate::error::Result;
 use crate::{Stats, Store};
 
 impl Store {
-    /// Folds each dataset's runs into one, without the fragments that later ones replaced, and takes the fields
-    /// that only deleted datasets had out of the union schemas.
+    /// Folds each dataset's runs into one of today's format, without the fragments that later ones replaced, and
+    /// takes the fields that only deleted datasets had out of the union schemas.
     ///
     /// Exports that run meanwhile keep reading the old runs, whose files go when nothing needs them.
     ///
@@ -54,7 +54,9 @@ impl Store {
         let mut added = Vec::new();
         let mut removed = Vec::new();
         for (number, (id, records)) in by_dataset.into_iter().enumerate() {
-            let Some(first) = records.first().filter(|_| records.len() > 1) else {
+            // One run is as it should be, unless it is of an earlier format.
+            let is_done = matches!(&records[..], [only] if only.files.format == FORMAT);
+            let Some(first) = records.first().filter(|_| !is_done) else {
                 continue;
             };
             let class = first.dataset.class;

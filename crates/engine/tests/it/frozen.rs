@@ -102,6 +102,10 @@ fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
     let compacted = store.compact().unwrap();
     assert_eq!(compacted.runs, 4);
     assert_eq!(store.verify().unwrap(), Verified::default());
+    let now = store.catalog().generation().unwrap();
+    for run in store.catalog().runs(now).unwrap() {
+        assert_eq!(run.files.format, 2, "{}", run.folder);
+    }
 }
 
 #[test]

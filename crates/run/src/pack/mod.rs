@@ -10,5 +10,6 @@ mod read;
 mod root;
 mod write;
 
+pub(crate) use prototype::prototype_of;
 pub(crate) use read::PackFile;
 pub(crate) use write::{PackWriter, PackedBatch};

@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type};
@@ -23,6 +24,8 @@ pub(crate) struct PackWriter {
     /// What the table that was begun last has: dictionaries and batches, each with its directory to be.
     dictionaries: Vec<Pending>,
     batches: Vec<Pending>,
+    /// The values of those dictionaries.
+    values: Vec<ArrayRef>,
 }
 
 /// A batch whose blocks are written.
@@ -37,6 +40,7 @@ pub(crate) struct PackedBatch {
     rows: u64,
     encoded: Encoded,
     digests: Vec<u64>,
+    dictionaries: Vec<ArrayRef>,
 }
 
 impl PackedBatch {
@@ -48,13 +52,23 @@ impl PackedBatch {
         Self::of_columns(batch.num_rows(), batch.columns())
     }
 
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
     fn of_columns(rows: usize, columns: &[ArrayRef]) -> Result<Self, ArrowError> {
         let mut encoded = Encoded::default();
         for column in columns {
             encoded.add(column)?;
         }
+        let mut dictionaries = Vec::new();
+        for column in columns {
+            add_dictionaries(column, &mut dictionaries);
+        }
         Ok(Self {
             rows: rows as u64,
+            dictionaries,
             digests: encoded.blocks.iter().map(|block| xxh3_64(block)).collect(),
             encoded,
         })
@@ -75,6 +89,7 @@ impl PackWriter {
             root: Root::default(),
             dictionaries: Vec::new(),
             batches: Vec::new(),
+            values: Vec::new(),
         };
         writer.put(MAGIC)?;
         Ok(writer)
@@ -94,10 +109,12 @@ impl PackWriter {
         for column in like.columns() {
             add_dictionaries(column, &mut dictionaries);
         }
-        for values in dictionaries {
-            let dictionary = self.put_batch(PackedBatch::of_columns(values.len(), &[values])?)?;
+        for values in &dictionaries {
+            let values = PackedBatch::of_columns(values.len(), std::slice::from_ref(values))?;
+            let dictionary = self.put_batch(values)?;
             self.dictionaries.push(dictionary);
         }
+        self.values = dictionaries;
         self.root.tables.push(TableEntry {
             name: name.to_owned(),
             schema,
@@ -111,7 +128,16 @@ impl PackWriter {
     ///
     /// # Errors
     /// A full disk.
+    ///
+    /// # Panics
+    /// Its dictionaries are not the table's, by which it will be read.
     pub(crate) fn batch(&mut self, batch: PackedBatch) -> Result<()> {
+        let is_same = |(a, b): (&ArrayRef, &ArrayRef)| Arc::ptr_eq(a, b) || a == b;
+        assert!(
+            batch.dictionaries.len() == self.values.len()
+                && std::iter::zip(&batch.dictionaries, &self.values).all(is_same),
+            "a batch with other dictionaries than its table's"
+        );
         let batch = self.put_batch(batch)?;
         self.batches.push(batch);
         Ok(())
@@ -197,7 +223,7 @@ impl PackWriter {
 }
 
 /// The values of all dictionaries of a column, in the order of their places.
-fn add_dictionaries(array: &ArrayRef, values: &mut Vec<ArrayRef>) {
+pub(super) fn add_dictionaries(array: &ArrayRef, values: &mut Vec<ArrayRef>) {
     match array.data_type() {
         DataType::Dictionary(..) => {
             values.push(array.as_dictionary::<Int32Type>().values().clone());
