@@ -296,6 +296,54 @@ fn a_run_that_is_cut_while_it_is_read_fails_the_export_and_not_the_process() {
 }
 
 #[test]
+fn a_compaction_changes_no_export() {
+    let scratch = many(40_000);
+    // Some are replaced, by records that have another field, and text that does not repeat.
+    let later = |n: usize| {
+        json!({"identityMap": {"Email": [{"id": format!("p{n}"), "primary": true}]},
+               "city": format!("city {n}"), "late": {"deep": [n % 2 == 0]}})
+    };
+    let records: Vec<Value> = (0..1_000).map(|n| later(n * 41)).collect();
+    scratch.load(CRM, &records).unwrap();
+    let event = |n: usize| {
+        json!({"identityMap": {"Email": [{"id": format!("p{n}")}]}, "_id": format!("later {n}"),
+               "timestamp": format!("2019-01-01T00:00:{:02}Z", n % 60)})
+    };
+    let events: Vec<Value> = (0..40_000).map(|n| event(n / 2)).collect();
+    scratch.load(VISITS, &events).unwrap();
+    let exports = || -> Vec<RecordBatch> {
+        let requests = [
+            wanted(json!({"additionalFields": {"eventList": {}}})),
+            wanted(json!({"filter": {"segments": [{"segmentId": "s1"}]}})),
+        ];
+        let both = requests.iter().flat_map(|request| {
+            [0, 1].map(|policy| {
+                let (export, plan) = export_of(&scratch, request, policy);
+                let rows: Vec<RecordBatch> = export.batch(0).chunks().map(Result::unwrap).collect();
+                concat_batches(&plan.schema(), &rows).unwrap()
+            })
+        });
+        both.collect()
+    };
+    let before = exports();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    // With one thread the events are folded in three stretches.
+    pool.build()
+        .unwrap()
+        .install(|| scratch.store.compact().unwrap());
+    assert_eq!(scratch.store.stats().unwrap().runs, 2);
+    assert_eq!(scratch.store.verify().unwrap(), Default::default());
+    for (found, right) in exports().iter().zip(&before) {
+        assert!(
+            found == right,
+            "{} rows, {} before",
+            found.num_rows(),
+            right.num_rows()
+        );
+    }
+}
+
+#[test]
 fn profiles_of_many_identities_are_told_and_left_out_where_that_is_asked_for() {
     let scratch = Scratch::new();
     scratch.dataset(CRM, Class::Profile, json!({}));
