@@ -67,6 +67,9 @@ fn a_file_names_its_own_segment_alone_also_where_two_entries_differ_in_namespace
     }));
     let scratch = people();
     let job = run(&scratch, &wanted, &RunOptions::default());
+    let by_segment = job.job.metrics.exported_profile_by_segment_counter.clone();
+    // Three people are in one of the three batches of the first segment.
+    assert_eq!(by_segment.unwrap()["gold"], 3);
     let stated = metadata(&job);
     assert_eq!(stated.len(), 4);
     for (metadata, entry) in stated.iter().zip(entries.as_array().unwrap()) {

@@ -26,9 +26,12 @@ impl RunningJob<'_> {
         metrics.peak_memory_bytes = peak_memory();
         metrics.exported_profile_by_segment_counter =
             self.job.destination.batches.as_ref().map(|segments| {
-                let profiles = batches.iter().map(|batch| batch.counts.profiles);
-                let segments = segments.iter().map(|segment| segment.segment_id.clone());
-                segments.zip(profiles).collect::<BTreeMap<_, _>>()
+                let mut rows: BTreeMap<String, u64> = BTreeMap::new();
+                for (segment, batch) in segments.iter().zip(batches) {
+                    // Two entries may name one segment, in other namespaces or with other statuses.
+                    *rows.entry(segment.segment_id.clone()).or_default() += batch.counts.profiles;
+                }
+                rows
             });
     }
 
