@@ -328,7 +328,7 @@ mod tests {
         for (text, fits) in [
             ("[{},\n{\"a\":12}]", true),
             ("[{},\n{\"a\":123}]", false),
-            ("[{},\n{\"a\":123", false),
+            ("[{},\n{\"a\":1234", false),
         ] {
             let options = ReadOptions {
                 max_line: 8,

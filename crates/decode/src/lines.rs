@@ -35,26 +35,23 @@ pub(crate) fn read_lines(
             _ => memchr::memrchr(b'\n', &bytes[begun..read]).map_or(0, |end| begun + end + 1),
         };
         begun = read - end;
-        let mut long = None;
-        if end > 0 {
+        let long = long_line(&bytes[..end], options.max_line);
+        let fit = long.unwrap_or(end);
+        if fit > 0 {
             let mut next = sink.buffer();
             next.resize(next.len().max(begun), 0);
             next[..begun].copy_from_slice(&bytes[end..read]);
             let mut lines = std::mem::replace(&mut bytes, next);
-            lines.truncate(end);
-            long = long_line(&lines, options.max_line);
-            lines.truncate(long.unwrap_or(end));
-            if !lines.is_empty() {
-                let chunk = InputChunk {
-                    file: name.clone(),
-                    starts_input,
-                    content: ChunkContent::Lines(lines),
-                };
-                if !sink.send(chunk) {
-                    return Ok(());
-                }
-                starts_input = false;
+            lines.truncate(fit);
+            let chunk = InputChunk {
+                file: name.clone(),
+                starts_input,
+                content: ChunkContent::Lines(lines),
+            };
+            if !sink.send(chunk) {
+                return Ok(());
             }
+            starts_input = false;
         }
         if long.is_some() || begun > options.max_line {
             return Err(Error::LongLine {
@@ -155,8 +152,8 @@ mod tests {
             };
             let mut taken = Taken::default();
             let read = read_lines(text.as_bytes(), &"test".into(), &options, &mut taken);
-            let text = String::from_utf8(taken.chunks.concat());
-            (text.expect("UTF-8"), read.is_ok())
+            let lines = String::from_utf8(taken.chunks.concat());
+            (lines.expect("UTF-8"), read.is_ok())
         };
         for chunk_bytes in [1, 3, 8, 12, 25, 1_000] {
             for end in ["", "\n", "\nb\n"] {

@@ -1,6 +1,7 @@
 //! Stores that earlier releases wrote open for ever.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,11 +33,10 @@ pub fn copy(from: &Path, to: &Path) {
 
 /// Runs the requests of the jobs that succeeded once more; their rows must be those of the batches that
 /// they wrote back then.
-fn run_again(store: &Store) {
+fn run_again(store: &Store, ids: RangeInclusive<i64>) {
     let jobs = list_jobs(store, &JobPage::default()).unwrap().records;
     let mut again = 0;
-    // Jobs 1 and 2 read the store as it was before its second load.
-    for job in jobs.iter().filter(|job| (3..=7).contains(&job.id)) {
+    for job in jobs.iter().filter(|job| ids.contains(&job.id)) {
         assert_eq!(job.status, JobStatus::Succeeded);
         let record = store.catalog().job(job.id).unwrap().unwrap();
         let request: ExportRequest = record.request.read().unwrap();
@@ -62,6 +62,14 @@ fn run_again(store: &Store) {
     assert_eq!(again, 5);
 }
 
+fn open(version: &str) -> (TempDir, Store) {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("store");
+    copy(&frozen().join(version).join("store"), &home);
+    let store = Store::open(&home, Scope::default()).unwrap();
+    (folder, store)
+}
+
 /// Rows of before the platform's own namespace of segments had one spelling.
 fn spelled_as_now(mut rows: Vec<Value>) -> Vec<Value> {
     for row in &mut rows {
@@ -78,10 +86,7 @@ fn spelled_as_now(mut rows: Vec<Value>) -> Vec<Value> {
 
 #[test]
 fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
-    let folder = TempDir::new().unwrap();
-    let home = folder.path().join("store");
-    copy(&frozen().join("v1/store"), &home);
-    let store = Store::open(&home, Scope::default()).unwrap();
+    let (_folder, store) = open("v1");
     assert_eq!(store.verify().unwrap(), Verified::default());
     let stats = store.stats().unwrap();
     let records: u64 = stats.datasets.iter().map(|dataset| dataset.records).sum();
@@ -98,7 +103,8 @@ fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
         sorted(spelled_as_now(then))
     );
 
-    run_again(&store);
+    // Jobs 1 and 2 read the store as it was before its second load.
+    run_again(&store, 3..=7);
     let compacted = store.compact().unwrap();
     assert_eq!(compacted.runs, 4);
     assert_eq!(store.verify().unwrap(), Verified::default());
@@ -110,10 +116,24 @@ fn a_store_of_the_first_format_opens_exports_and_is_compacted() {
 
 #[test]
 fn a_compacted_store_of_the_first_format_exports_the_same() {
-    let folder = TempDir::new().unwrap();
-    let home = folder.path().join("store");
-    copy(&frozen().join("v1/store"), &home);
-    let store = Store::open(&home, Scope::default()).unwrap();
+    let (_folder, store) = open("v1");
     store.compact().unwrap();
-    run_again(&store);
+    run_again(&store, 3..=7);
+}
+
+/// It also has runs of the first format, which a job that waits reads.
+#[test]
+fn a_store_of_the_second_format_opens_exports_and_is_compacted() {
+    let (_folder, store) = open("v2");
+    assert_eq!(store.verify().unwrap(), Verified::default());
+    let waits = run_job(&store, 1, &RunOptions::default(), &Arc::default()).unwrap();
+    let then: Vec<Value> = readback::rows(&frozen().join("v1/job-1.parquet"));
+    assert_eq!(
+        sorted(batches(&waits).remove(0)),
+        sorted(spelled_as_now(then))
+    );
+    run_again(&store, 9..=13);
+    assert_eq!(store.compact().unwrap().runs, 4);
+    assert_eq!(store.verify().unwrap(), Verified::default());
+    run_again(&store, 9..=13);
 }

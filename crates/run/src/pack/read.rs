@@ -203,6 +203,10 @@ impl PackFile {
     pub(crate) fn batch(&self, table: &str, batch: usize) -> Result<RecordBatch> {
         let of = self.table(table)?;
         let blocks = self.blocks(of, batch)?;
+        if let [first, .., last] = &blocks.directory.blocks[..] {
+            let end = last.at + last.length;
+            advise(&self.file, first.at, end - first.at, Advice::WillNeed);
+        }
         let mut place = Place::default();
         let mut columns = Vec::new();
         for field in of.schema.fields() {
@@ -244,6 +248,7 @@ impl PackFile {
         let blocks = self.blocks(of, 0)?;
         let extent = blocks.extent(Place::default().values())?;
         let (start, end) = (extent.at as usize, (extent.at + extent.length) as usize);
+        advise(&self.file, extent.at, extent.length, Advice::WillNeed);
         let whole = Bytes::from_owner(self.map.clone());
         if whole.get(start..end).map(xxh3_64) != Some(extent.digest) {
             return Err(self.damaged(&format!("bytes {start} to {end} have changed")));
