@@ -53,6 +53,7 @@ pub(crate) fn read_documents(
         begun: None,
         line: 1,
         place: Place::Outside,
+        max: options.max_line,
     };
     let mut starts_input = true;
     let mut buffer = vec![0; 1 << 18];
@@ -69,11 +70,7 @@ pub(crate) fn read_documents(
         for byte in &buffer[..n] {
             splitter.take(*byte).map_err(refused)?;
         }
-        if let Some((line, at)) = splitter.begun
-            && splitter.text.len() - at > options.max_line
-        {
-            return Err(refused((line, too_long(options.max_line))));
-        }
+        splitter.check_length().map_err(refused)?;
         if n == 0 {
             splitter.finish().map_err(refused)?;
         }
@@ -106,6 +103,8 @@ struct Splitter {
     begun: Option<(u64, usize)>,
     line: u64,
     place: Place,
+    /// The longest document, in bytes.
+    max: usize,
 }
 
 /// Where between two documents a byte stands.
@@ -129,7 +128,7 @@ impl Splitter {
         let is_bare = self.scanner.depth == 0 && !self.scanner.in_string;
         if is_bare && matches!(byte, b',' | b']' | b' ' | b'\t' | b'\r' | b'\n') {
             // A number or a word, which its surroundings end; it is for the reader to refuse.
-            self.end();
+            self.end()?;
             return self.take_between(byte);
         }
         match byte {
@@ -139,7 +138,7 @@ impl Splitter {
             _ => self.text.push(byte),
         }
         if self.scanner.step(byte) == Step::Ends {
-            self.end();
+            self.end()?;
         }
         Ok(())
     }
@@ -164,14 +163,23 @@ impl Splitter {
                 self.begun = Some((self.line, self.text.len()));
                 self.text.push(byte);
                 if self.scanner.step(byte) == Step::Ends {
-                    self.end();
+                    self.end()?;
                 }
             }
         }
         Ok(())
     }
 
-    fn end(&mut self) {
+    /// Refuses the document at hand where it is too long.
+    fn check_length(&self) -> Result<(), (u64, String)> {
+        match self.begun {
+            Some((line, at)) if self.text.len() - at > self.max => Err((line, too_long(self.max))),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), (u64, String)> {
+        self.check_length()?;
         self.text.push(b'\n');
         self.lines.push(self.line);
         self.begun = None;
@@ -179,6 +187,7 @@ impl Splitter {
         if self.place != Place::Outside {
             self.place = Place::AfterItem;
         }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), (u64, String)> {
@@ -189,7 +198,7 @@ impl Splitter {
                     "broken JSON: what begins here does not end".to_owned(),
                 ));
             }
-            self.end();
+            self.end()?;
         }
         if self.place != Place::Outside {
             return Err((self.line, "broken JSON: the list does not end".to_owned()));
@@ -311,6 +320,25 @@ mod tests {
             "[{},,{}]", "[{}{}]", "[{},]", "{}]", ",{}", "[{}", "{\"a\":", "[\"a]",
         ] {
             split(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_document_is_too_long_wherever_it_ends() {
+        for (text, fits) in [
+            ("[{},\n{\"a\":12}]", true),
+            ("[{},\n{\"a\":123}]", false),
+            ("[{},\n{\"a\":1234", false),
+        ] {
+            let options = ReadOptions {
+                max_line: 8,
+                ..ReadOptions::default()
+            };
+            let mut taken = Taken::default();
+            let read = read_documents(text.as_bytes(), &"test".into(), &options, &mut taken);
+            let told = read.err().map(|error| error.to_string());
+            let is_long = |told: &String| told.starts_with("test, line 2: longer than");
+            assert_eq!(told.as_ref().is_some_and(is_long), !fits, "{told:?}");
         }
     }
 

@@ -35,12 +35,14 @@ pub(crate) fn read_lines(
             _ => memchr::memrchr(b'\n', &bytes[begun..read]).map_or(0, |end| begun + end + 1),
         };
         begun = read - end;
-        if end > 0 {
+        let long = long_line(&bytes[..end], options.max_line);
+        let fit = long.unwrap_or(end);
+        if fit > 0 {
             let mut next = sink.buffer();
             next.resize(next.len().max(begun), 0);
             next[..begun].copy_from_slice(&bytes[end..read]);
             let mut lines = std::mem::replace(&mut bytes, next);
-            lines.truncate(end);
+            lines.truncate(fit);
             let chunk = InputChunk {
                 file: name.clone(),
                 starts_input,
@@ -51,7 +53,7 @@ pub(crate) fn read_lines(
             }
             starts_input = false;
         }
-        if begun > options.max_line {
+        if long.is_some() || begun > options.max_line {
             return Err(Error::LongLine {
                 file: name.to_string(),
                 starts_input,
@@ -62,6 +64,22 @@ pub(crate) fn read_lines(
             return Ok(());
         }
     }
+}
+
+/// Where the first of some lines begins that is too long.
+fn long_line(lines: &[u8], max: usize) -> Option<usize> {
+    // Mostly they are not even together.
+    if lines.len() <= max {
+        return None;
+    }
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', lines).chain([lines.len()]) {
+        if end - start > max {
+            return Some(start);
+        }
+        start = end + 1;
+    }
+    None
 }
 
 /// What is wrong with a line, or a document, that is too long.
@@ -122,5 +140,29 @@ mod tests {
     fn a_long_line_is_not_moved_for_each_piece_of_it() {
         let text = [vec![b'x'; 1000], b"\n".to_vec()].concat();
         assert_eq!(taken(&text, 1).buffers, 2);
+    }
+
+    #[test]
+    fn a_line_is_too_long_wherever_it_stands_among_chunks() {
+        let read = |text: &str, chunk_bytes| {
+            let options = ReadOptions {
+                max_line: 10,
+                chunk_bytes,
+                ..ReadOptions::default()
+            };
+            let mut taken = Taken::default();
+            let read = read_lines(text.as_bytes(), &"test".into(), &options, &mut taken);
+            let lines = String::from_utf8(taken.chunks.concat());
+            (lines.expect("UTF-8"), read.is_ok())
+        };
+        for chunk_bytes in [1, 3, 8, 12, 25, 1_000] {
+            for end in ["", "\n", "\nb\n"] {
+                let fits = format!("a\n0123456789{end}");
+                assert_eq!(read(&fits, chunk_bytes), (fits, true), "{chunk_bytes}");
+                let long = format!("a\n0123456789-{end}");
+                let before = "a\n".to_owned();
+                assert_eq!(read(&long, chunk_bytes), (before, false), "{chunk_bytes}");
+            }
+        }
     }
 }
