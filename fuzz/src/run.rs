@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
 
+use decode::Progress;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use profile_export_run::{Run, RunFiles};
 use tempfile::TempDir;
@@ -220,7 +221,8 @@ impl Change {
             Some(false) => Class::Profile,
             Some(true) => Class::Event,
         };
-        let whole = known.verify(folder.path()).is_empty();
+        let checked = known.verify(folder.path(), &Progress::default());
+        let whole = checked.is_empty();
         let Ok(run) = Run::open(folder.path(), "dataset", class, &known) else {
             return;
         };
