@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::MetadataVersion;
 use arrow::ipc::reader::FileDecoder;
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 
 mod lost;
 
@@ -40,6 +40,13 @@ impl MappedFile {
         let addresses = map.as_ptr_range();
         let watched = Watched::new(addresses.start as usize..addresses.end as usize);
         Ok(Self(Arc::new(WatchedMap { watched, map })))
+    }
+
+    /// Keeps the system from reading what is around a page that is looked at.
+    pub(crate) fn without_reading_ahead(self) -> Self {
+        // Where that can't be done, more is read than is needed.
+        let _ = self.0.map.advise(Advice::Random);
+        self
     }
 
     /// Whether all that was read from it so far was in the file.

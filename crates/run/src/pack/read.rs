@@ -60,7 +60,7 @@ impl PackFile {
         let file = File::open(&path).at(&path)?;
         let length = file.metadata().at(&path)?.len();
         let mut opened = Self {
-            map: MappedFile::open(&file).at(&path)?,
+            map: MappedFile::open(&file).at(&path)?.without_reading_ahead(),
             path,
             file,
             length,
