@@ -161,6 +161,7 @@ impl Work {
         if self.is_to_stop() {
             return Err(decode::Error::Cancelled.into());
         }
+        self.pipeline.sources().begin_chunk();
         let people = self.people.rows(number, self.pipeline.sources())?;
         let mut made = self
             .pipeline

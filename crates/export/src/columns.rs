@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
 use run::Run;
@@ -85,13 +85,7 @@ impl FieldSet {
         sources.fields.get((self.number, source, batch), || {
             let fields = self.fields.iter();
             let fields = fields.map(|(name, ty)| run.batch_field(batch, name, ty));
-            let fields = fields.collect::<Result<Vec<_>, _>>()?;
-            let sizes = fields
-                .iter()
-                .flatten()
-                .map(|array| array.get_array_memory_size());
-            let bytes = sizes.sum();
-            Ok((BatchFields(fields), bytes))
+            Ok(BatchFields(fields.collect::<Result<_, _>>()?))
         })
     }
 }
@@ -137,7 +131,7 @@ mod tests {
             row(2, 40_001),
             row(0, 6),
         ];
-        assert_eq!(place(&mut rows), [(0, 0), (2, 0), (2, 1)]);
+        assert_eq!(place(&mut rows), [(0, 0), (2, 0), (2, 4)]);
         assert_eq!(
             rows,
             [

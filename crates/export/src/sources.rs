@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::buffer::ScalarBuffer;
 use filter::MembershipFilter;
 use gather::{Dictionaries, RowRef};
 use membership::MembershipIndex;
@@ -16,9 +17,6 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::times::Times;
 
-/// What chunks may keep unpacked beyond their own work, in bytes a thread.
-const KEPT: usize = 32 << 20;
-
 /// The runs of a snapshot, with each one's part in the merge policy.
 pub(crate) struct Sources {
     pub(crate) all: Vec<Source>,
@@ -27,6 +25,7 @@ pub(crate) struct Sources {
     /// By the number of the set, source and batch.
     pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
     times: Cache<BatchRef, RecordTimes>,
+    ingest_times: Cache<BatchRef, ScalarBuffer<i64>>,
 }
 
 pub(crate) struct Source {
@@ -70,16 +69,14 @@ impl Sources {
             })
             .collect();
         // The persons of a profile may be anywhere in a store, so with a graph each chunk needs all batches.
-        let most = match has_graph {
-            true => usize::MAX,
-            false => KEPT * rayon::current_num_threads(),
-        };
+        let kept = (!has_graph).then(|| rayon::current_num_threads() as u64);
         Self {
             all,
             precedence,
             dictionaries: Dictionaries::default(),
-            fields: Cache::new(most),
-            times: Cache::new(most),
+            fields: Cache::new(kept),
+            times: Cache::new(kept),
+            ingest_times: Cache::new(kept),
         }
     }
 
@@ -88,14 +85,28 @@ impl Sources {
         &self.all[at.source as usize]
     }
 
+    /// Says that another chunk begins.
+    pub(crate) fn begin_chunk(&self) {
+        self.fields.begin_chunk();
+        self.times.begin_chunk();
+        self.ingest_times.begin_chunk();
+    }
+
     /// When the records of a batch came.
     pub(crate) fn batch_times(&self, (source, batch): BatchRef) -> Result<Arc<RecordTimes>> {
         let run = &self.all[source as usize].run;
-        self.times.get((source, batch), || {
-            let times = run.batch_times(batch)?;
-            let bytes = 3 * size_of::<i64>() * times.ingested.len();
-            Ok((times, bytes))
-        })
+        self.times
+            .get((source, batch), || Ok(run.batch_times(batch)?))
+    }
+
+    /// When the records of a batch came in: that alone.
+    pub(crate) fn batch_ingest_times(
+        &self,
+        (source, batch): BatchRef,
+    ) -> Result<Arc<ScalarBuffer<i64>>> {
+        let run = &self.all[source as usize].run;
+        self.ingest_times
+            .get((source, batch), || Ok(run.batch_ingest_times(batch)?))
     }
 
     /// Whether no later record of its dataset and identity replaces the record in a row of a source.

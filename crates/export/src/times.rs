@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use arrow::buffer::ScalarBuffer;
 use gather::RowRef;
 use run::{RecordTimes, Run};
 use xdm::{Recency, Timestamp};
@@ -12,6 +13,8 @@ pub(crate) struct Times<'a> {
     sources: &'a Sources,
     /// The batch at hand of each source.
     at_hand: Vec<Option<(u32, Arc<RecordTimes>)>>,
+    /// The same, of ingest times alone.
+    ingested: Vec<Option<(u32, Arc<ScalarBuffer<i64>>)>>,
 }
 
 impl<'a> Times<'a> {
@@ -19,6 +22,7 @@ impl<'a> Times<'a> {
         Self {
             sources,
             at_hand: vec![None; sources.all.len()],
+            ingested: vec![None; sources.all.len()],
         }
     }
 
@@ -33,8 +37,16 @@ impl<'a> Times<'a> {
 
     /// When a record came in.
     pub(crate) fn ingested(&mut self, at: RowRef) -> Result<Timestamp> {
-        let (times, row) = self.of(at)?;
-        Ok(Timestamp::from_micros(times.ingested[row]))
+        let (batch, row) = Run::locate(at.row);
+        let slot = &mut self.ingested[at.source as usize];
+        if slot.as_ref().is_none_or(|(held, _)| *held != batch) {
+            let times = self.sources.batch_ingest_times((at.source, batch))?;
+            *slot = Some((batch, times));
+        }
+        match slot {
+            Some((_, times)) => Ok(Timestamp::from_micros(times[row as usize])),
+            None => unreachable!("it was filled above"),
+        }
     }
 
     /// By what time a fragment competes with others.

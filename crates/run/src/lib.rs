@@ -50,5 +50,7 @@ pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;
 pub use write::{Unsynced, sync_folder};
 
-/// Rows in each record batch of a run's files.
-pub(crate) const BATCH_ROWS: usize = 1 << 15;
+/// Rows in each batch of a run. An export has a batch of each run at hand, so many runs need small ones.
+pub(crate) const BATCH_ROWS: usize = 1 << 13;
+/// The same in the files of the first format, whose batches are read in parts.
+pub(crate) const FIRST_BATCH_ROWS: usize = 1 << 15;

@@ -24,7 +24,7 @@ use crate::persons::{Identities, Persons};
 use crate::records::Records;
 use crate::system::run_type;
 use crate::write::RunTables;
-use crate::{BATCH_ROWS, RunFiles, system};
+use crate::{BATCH_ROWS, FIRST_BATCH_ROWS, RunFiles, system};
 
 /// One run, opened.
 pub struct Run {
@@ -104,7 +104,7 @@ impl Run {
             Ok(file)
         };
         let records = open("records.arrow")?;
-        let batches = records.batches()?;
+        let batches = in_parts(&records.batches()?)?;
         let (members, event_ids) = match class {
             Class::Profile => {
                 let segments = open("segments.arrow")?.single_batch()?;
@@ -161,7 +161,7 @@ impl Run {
     ) -> Result<Self> {
         let batches = records.batch_rows()?;
         let rows = batches.iter().sum();
-        if !are_full(&batches) || !persons.fit(rows) {
+        if !are_full(batches.iter().copied(), BATCH_ROWS) || !persons.fit(rows) {
             return Err(wrong_table().into());
         }
         Ok(Self {
@@ -365,6 +365,24 @@ impl Run {
         })
     }
 
+    /// When the records of a batch came into the store: microseconds since 1970.
+    ///
+    /// # Errors
+    /// A damaged file.
+    ///
+    /// # Panics
+    /// There is no such batch.
+    pub fn batch_ingest_times(&self, batch: u32) -> Result<ScalarBuffer<i64>> {
+        assert!((batch as usize) < self.batches, "no batch {batch}");
+        let path = [system::INGESTED_AT];
+        let column = self
+            .records
+            .column(batch as usize, &path, &DataType::Null)?;
+        Ok(numbers::<TimestampMicrosecondType>(column)?
+            .values()
+            .clone())
+    }
+
     /// When the events of a batch happened: microseconds since 1970.
     pub(crate) fn batch_event_times(&self, batch: u32) -> Result<ScalarBuffer<i64>> {
         let ty = xdm::FieldType::DateTime.data_type();
@@ -471,11 +489,22 @@ fn numbers<T: ArrowPrimitiveType>(
     column.cloned().ok_or_else(wrong_table)
 }
 
-/// Whether a row's number says in which batch it is: all but the last have as many rows.
-fn are_full(batches: &[usize]) -> bool {
-    batches.split_last().is_none_or(|(last, others)| {
-        *last <= BATCH_ROWS && others.iter().all(|rows| *rows == BATCH_ROWS)
-    })
+/// The batches of the first format in parts of as many rows as batches have today.
+fn in_parts(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
+    if !are_full(batches.iter().map(RecordBatch::num_rows), FIRST_BATCH_ROWS) {
+        return Err(wrong_table().into());
+    }
+    let parts = batches.iter().flat_map(|batch| {
+        let starts = (0..batch.num_rows()).step_by(BATCH_ROWS);
+        starts.map(|start| batch.slice(start, BATCH_ROWS.min(batch.num_rows() - start)))
+    });
+    Ok(parts.collect())
+}
+
+/// Whether a row's number says in which batch it is: all but the last have so many rows.
+fn are_full(batches: impl DoubleEndedIterator<Item = usize>, full: usize) -> bool {
+    let mut from_last = batches.rev();
+    from_last.next().is_none_or(|last| last <= full) && from_last.all(|rows| rows == full)
 }
 
 pub(crate) fn wrong_table() -> ArrowError {

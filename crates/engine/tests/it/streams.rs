@@ -301,7 +301,7 @@ fn a_compaction_changes_no_export() {
     // Some are replaced, by records that have another field, and text that does not repeat.
     let later = |n: usize| {
         json!({"identityMap": {"Email": [{"id": format!("p{n}"), "primary": true}]},
-               "city": format!("city {n}"), "late": {"deep": [n % 2 == 0]}})
+               "city": format!("city {n}"), "late": {"deep": [n.is_multiple_of(2)]}})
     };
     let records: Vec<Value> = (0..1_000).map(|n| later(n * 41)).collect();
     scratch.load(CRM, &records).unwrap();

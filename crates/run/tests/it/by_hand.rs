@@ -189,8 +189,12 @@ fn a_run_that_is_written_by_the_document_opens() {
         assert_eq!(run.person_of_row(row), row as usize);
     }
     let field = run.record_field("n", &DataType::Utf8).unwrap();
-    let last = field.batches[1].as_ref().unwrap().as_string::<i32>();
-    assert_eq!(last.value(0), BATCH.to_string());
+    let (batch, at) = Run::locate(BATCH);
+    let last = field.batches[batch as usize].as_ref().unwrap();
+    assert_eq!(
+        last.as_string::<i32>().value(at as usize),
+        BATCH.to_string()
+    );
     let segment = run.members(|_, _| true).unwrap().unwrap();
     let segment = segment.segment(0);
     let posting = segment.of_row(BATCH).unwrap();

@@ -15,7 +15,7 @@ use crate::plain::PlainFile;
 use crate::sample::{NOW, Sample, events, fragments};
 
 const DOCUMENT: &str = include_str!("../../FORMAT.md");
-const BATCH: usize = 32_768;
+const BATCH: usize = 8_192;
 
 /// The rows of the table whose first column is called so, the first one under a heading.
 fn table(heading: &str, first: &str) -> Vec<Vec<&'static str>> {
@@ -306,7 +306,7 @@ fn text_that_repeats_is_in_a_dictionary_and_other_text_is_plain() {
 }
 
 #[test]
-fn records_are_in_batches_of_32768_rows() {
+fn records_are_in_batches_of_8192_rows() {
     let documented = table("## Tables", "table")[0][2];
     assert!(documented.starts_with(&format!("of {BATCH} rows")));
     let records: Vec<Value> = (0..BATCH + 1)
