@@ -5,19 +5,27 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
+use rayon::prelude::*;
 use run::Run;
 use xdm::{Class, Fields};
 
 use crate::error::Result;
-use crate::sources::Sources;
+use crate::sources::{Source, Sources};
+
+/// Columns by the names of their fields.
+pub(crate) type Columns = Vec<(String, Column)>;
 
 /// Fields that are gathered together.
 pub(crate) struct FieldSet {
     /// Which of an export's sets it is.
     number: u8,
-    /// Whose fields they are.
-    classes: &'static [Class],
     fields: Vec<(String, DataType)>,
+    /// For each field an array of each run that has part in it. They stand before the batches of every chunk, so that
+    /// all chunks have the same types and dictionaries.
+    prototypes: Vec<Vec<Option<ArrayRef>>>,
+    /// With an identity graph, where the rows of any chunk may be anywhere: the columns over all batches, and the
+    /// number of each source's first one among them.
+    whole: Option<(Arc<Columns>, Vec<u32>)>,
 }
 
 /// Fields of one batch of a source.
@@ -27,53 +35,87 @@ pub(crate) struct BatchFields(Vec<Option<ArrayRef>>);
 pub(crate) type BatchRef = (u32, u32);
 
 impl FieldSet {
-    pub(crate) fn new(number: u8, classes: &'static [Class], fields: &Fields) -> Self {
-        let fields = fields.iter();
-        Self {
-            number,
-            classes,
-            fields: fields
-                .map(|(name, ty)| (name.to_owned(), ty.data_type()))
-                .collect(),
-        }
-    }
-
-    /// Columns of no rows that have the types and dictionaries of all sources that take part.
-    pub(crate) fn prototypes(&self, sources: &Sources) -> Result<Vec<(String, Column)>> {
-        let runs: Vec<&Arc<Run>> = (sources.all.iter())
-            .filter(|source| source.takes_part() && self.classes.contains(&source.run.class))
-            .map(|source| &source.run)
-            .collect();
-        let columns = self.fields.iter().map(|(name, ty)| {
-            let arrays = runs.iter().map(|run| Ok(run.field_prototype(name, ty)?));
-            let arrays = arrays.collect::<Result<Vec<_>>>()?;
-            let column = Column::with_dictionaries(ty, &arrays, &sources.dictionaries)?;
-            Ok((name.clone(), column))
-        });
-        columns.collect()
-    }
-
-    /// The columns over some batches.
-    pub(crate) fn columns(
-        &self,
+    /// A set of fields of the runs of some classes.
+    pub(crate) fn new(
+        number: u8,
+        classes: &[Class],
+        fields: &Fields,
         sources: &Sources,
-        batches: &[BatchRef],
-    ) -> Result<Vec<(String, Column)>> {
+    ) -> Result<Self> {
+        let fields: Vec<(String, DataType)> = (fields.iter())
+            .map(|(name, ty)| (name.to_owned(), ty.data_type()))
+            .collect();
+        let has_part = |source: &Source| source.takes_part() && classes.contains(&source.run.class);
+        let prototypes = fields.iter().map(|(name, ty)| {
+            let runs = sources.all.iter().filter(|source| has_part(source));
+            runs.map(|source| Ok(source.run.field_prototype(name, ty)?))
+                .collect()
+        });
+        let mut set = Self {
+            number,
+            prototypes: prototypes.collect::<Result<_>>()?,
+            fields,
+            whole: None,
+        };
+        if sources.has_graph {
+            let mut batches = Vec::new();
+            let mut firsts = Vec::new();
+            for (number, source) in (0..).zip(&sources.all) {
+                firsts.push((set.prototype_count() + batches.len()) as u32);
+                if has_part(source) {
+                    let count = source.run.batch_count() as u32;
+                    batches.extend((0..count).map(|batch| (number, batch)));
+                }
+            }
+            let read = batches
+                .par_iter()
+                .map(|batch| set.batch(sources, *batch).map(drop));
+            read.collect::<Result<()>>()?;
+            set.whole = Some((Arc::new(set.columns(sources, &batches)?), firsts));
+        }
+        Ok(set)
+    }
+
+    /// Columns of no rows of interest: they have the types of all.
+    pub(crate) fn prototypes(&self, sources: &Sources) -> Result<Columns> {
+        self.columns(sources, &[])
+    }
+
+    /// The columns that rows of sources are in; the rows become those of the columns.
+    pub(crate) fn gather(&self, sources: &Sources, rows: &mut [RowRef]) -> Result<Arc<Columns>> {
+        if let Some((columns, firsts)) = &self.whole {
+            for at in rows {
+                let (batch, row) = Run::locate(at.row);
+                *at = RowRef::new(firsts[at.source as usize] + batch, row);
+            }
+            return Ok(Arc::clone(columns));
+        }
+        let batches = place(rows, self.prototype_count());
         for of_source in batches.chunk_by(|a, b| a.0 == b.0) {
-            let Some((source, _)) = of_source.first() else {
-                continue;
-            };
             let missing: Vec<u32> = (of_source.iter())
                 .filter(|(source, batch)| !sources.fields.has(&(self.number, *source, *batch)))
                 .map(|(_, batch)| *batch)
                 .collect();
-            let run = &sources.all[*source as usize].run;
-            run.will_need(&missing, &self.fields)?;
+            if let Some((source, _)) = of_source.first().filter(|_| !missing.is_empty()) {
+                let run = &sources.all[*source as usize].run;
+                run.will_need(&missing, &self.fields)?;
+            }
         }
+        Ok(Arc::new(self.columns(sources, &batches)?))
+    }
+
+    fn prototype_count(&self) -> usize {
+        self.prototypes.first().map_or(0, Vec::len)
+    }
+
+    /// The columns over the prototypes and some batches.
+    fn columns(&self, sources: &Sources, batches: &[BatchRef]) -> Result<Columns> {
         let batches = batches.iter().map(|batch| self.batch(sources, *batch));
         let batches: Vec<Arc<BatchFields>> = batches.collect::<Result<_>>()?;
-        let columns = self.fields.iter().enumerate().map(|(i, (name, ty))| {
-            let arrays: Vec<_> = batches.iter().map(|batch| batch.0[i].clone()).collect();
+        let columns = std::iter::zip(&self.fields, &self.prototypes).enumerate();
+        let columns = columns.map(|(i, ((name, ty), prototypes))| {
+            let mut arrays = prototypes.clone();
+            arrays.extend(batches.iter().map(|batch| batch.0[i].clone()));
             let column = Column::with_dictionaries(ty, &arrays, &sources.dictionaries)?;
             Ok((name.clone(), column))
         });
@@ -90,8 +132,8 @@ impl FieldSet {
     }
 }
 
-/// Turns rows of sources into rows of the batches that they are in; returns those in order.
-pub(crate) fn place(rows: &mut [RowRef]) -> Vec<BatchRef> {
+/// Turns rows of sources into rows of the batches that they are in, behind so many others; returns those in order.
+fn place(rows: &mut [RowRef], others: usize) -> Vec<BatchRef> {
     let batch_of = |at: &RowRef| (at.source, Run::locate(at.row).0);
     let mut batches: Vec<BatchRef> = Vec::new();
     for at in rows.iter() {
@@ -112,7 +154,7 @@ pub(crate) fn place(rows: &mut [RowRef]) -> Vec<BatchRef> {
                 Err(_) => unreachable!("all batches were collected"),
             };
         }
-        *at = RowRef::new(last.0 as u32, Run::locate(at.row).1);
+        *at = RowRef::new((others + last.0) as u32, Run::locate(at.row).1);
     }
     batches
 }
@@ -131,7 +173,7 @@ mod tests {
             row(2, 40_001),
             row(0, 6),
         ];
-        assert_eq!(place(&mut rows), [(0, 0), (2, 0), (2, 4)]);
+        assert_eq!(place(&mut rows, 0), [(0, 0), (2, 0), (2, 4)]);
         assert_eq!(
             rows,
             [
@@ -142,6 +184,9 @@ mod tests {
                 row(0, 6)
             ]
         );
-        assert_eq!(place(&mut []), []);
+        assert_eq!(place(&mut [], 0), []);
+        let mut rows = [row(1, 9)];
+        assert_eq!(place(&mut rows, 3), [(1, 0)]);
+        assert_eq!(rows, [row(3, 9)]);
     }
 }

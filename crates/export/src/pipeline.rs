@@ -14,7 +14,7 @@ use projection::event_lists;
 use run::Snapshot;
 use xdm::{Class, FieldType, PersonKey, Timestamp};
 
-use crate::columns::{FieldSet, place};
+use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
 use crate::error::Result;
 use crate::people::{EventRange, PeopleRows};
@@ -31,7 +31,7 @@ pub(crate) struct Pipeline {
     identity_map: Option<FieldSet>,
     events: Option<FieldSet>,
     /// What events are ordered by.
-    event_order: FieldSet,
+    event_order: Option<FieldSet>,
     schema: SchemaRef,
 }
 
@@ -43,35 +43,45 @@ pub(crate) struct MergedRows {
 
 /// Columns, and the rows of them that the profiles are made of.
 struct Gathered {
-    columns: Vec<(String, Column)>,
+    columns: Arc<Columns>,
     groups: Groups,
 }
 
 impl Pipeline {
     pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
         let sources = Sources::new(snapshot, plan);
-        let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed());
+        let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed(), &sources)?;
         let identity_map = match plan.projection.needed().get("identityMap") {
             Some(ty) if plan.profiles.empty_profiles => {
                 let fields = [("identityMap".to_owned(), ty.clone())]
                     .into_iter()
                     .collect();
-                Some(FieldSet::new(1, &Class::ALL, &fields))
+                Some(FieldSet::new(1, &Class::ALL, &fields, &sources)?)
             }
             _ => None,
         };
-        let events = (plan.events.as_ref())
-            .map(|events| FieldSet::new(2, &[Class::Event], events.projection.needed()));
+        let events = match &plan.events {
+            None => None,
+            Some(events) => {
+                let fields = events.projection.needed();
+                Some(FieldSet::new(2, &[Class::Event], fields, &sources)?)
+            }
+        };
         let order = [
             ("timestamp".to_owned(), FieldType::DateTime),
             ("_id".to_owned(), FieldType::String),
         ];
+        let order = order.into_iter().collect();
+        let event_order = match events.is_some() || identity_map.is_some() {
+            true => Some(FieldSet::new(3, &[Class::Event], &order, &sources)?),
+            false => None,
+        };
         let mut pipeline = Self {
             plan: plan.clone(),
             profile,
             identity_map,
             events,
-            event_order: FieldSet::new(3, &[Class::Event], &order.into_iter().collect()),
+            event_order,
             schema: Arc::new(Schema::empty()),
             sources,
         };
@@ -83,7 +93,7 @@ impl Pipeline {
     fn prototype(&self) -> Result<SchemaRef> {
         let of = |fields: &FieldSet| -> Result<Gathered> {
             Ok(Gathered {
-                columns: fields.prototypes(&self.sources)?,
+                columns: Arc::new(fields.prototypes(&self.sources)?),
                 groups: Groups::default(),
             })
         };
@@ -156,9 +166,8 @@ impl Pipeline {
 
     /// The columns that rows of sources are in.
     fn gathered(&self, fields: &FieldSet, mut groups: Groups) -> Result<Gathered> {
-        let batches = place(groups.rows_mut());
         Ok(Gathered {
-            columns: fields.columns(&self.sources, &batches)?,
+            columns: fields.gather(&self.sources, groups.rows_mut())?,
             groups,
         })
     }
@@ -270,21 +279,19 @@ impl Pipeline {
     /// Puts the events of profiles in order that come from several sources: by time and `_id`; where two datasets
     /// have the same, by the datasets' IDs, so that the order of loads does not matter.
     fn put_in_order(&self, events: &mut Groups, tied: &Tied) -> Result<()> {
-        if tied.0.is_empty() {
+        let Some(order) = self.event_order.as_ref().filter(|_| !tied.0.is_empty()) else {
             return Ok(());
-        }
+        };
         let rows = events.rows_mut();
         let stretches = tied.0.iter().cloned();
         let mut placed: Vec<RowRef> = stretches.flat_map(|s| rows[s].to_vec()).collect();
-        let batches = place(&mut placed);
-        let columns = self.event_order.columns(&self.sources, &batches)?;
+        let columns = order.gather(&self.sources, &mut placed)?;
         let [(_, timestamp), (_, id)] = &columns[..] else {
             unreachable!("two fields order events");
         };
-        let key = |at: RowRef| {
-            let (source, _) = batches[at.source as usize];
-            let dataset = self.sources.all[source as usize].run.dataset.as_str();
-            (timestamp.micros(at), id.text(at), dataset)
+        let key = |(placed, row): (RowRef, RowRef)| {
+            let dataset = self.sources.of(row).run.dataset.as_str();
+            (timestamp.micros(placed), id.text(placed), dataset)
         };
         let mut placed = placed.into_iter();
         for stretch in tied.0.iter().cloned() {
@@ -294,7 +301,7 @@ impl Pipeline {
                 .take(own.len())
                 .zip(own.iter().copied())
                 .collect();
-            both.sort_by(|(a, _), (b, _)| key(*a).cmp(&key(*b)));
+            both.sort_by(|a, b| key(*a).cmp(&key(*b)));
             for (slot, (_, row)) in own.iter_mut().zip(both) {
                 *slot = row;
             }

@@ -21,6 +21,8 @@ use crate::times::Times;
 pub(crate) struct Sources {
     pub(crate) all: Vec<Source>,
     pub(crate) precedence: Precedence,
+    /// Whether profiles are persons that the identity graph joins.
+    pub(crate) has_graph: bool,
     pub(crate) dictionaries: Dictionaries,
     /// By the number of the set, source and batch.
     pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
@@ -73,6 +75,7 @@ impl Sources {
         Self {
             all,
             precedence,
+            has_graph,
             dictionaries: Dictionaries::default(),
             fields: Cache::new(kept),
             times: Cache::new(kept),

@@ -19,7 +19,7 @@ pub struct Column {
 
 /// Which rows of a source have a value.
 pub(crate) enum Validity {
-    /// The source lacks the field.
+    /// The source lacks the field, or has no value of it.
     Absent,
     All,
     Some(NullBuffer),
@@ -28,7 +28,7 @@ pub(crate) enum Validity {
 pub(crate) type Sources<A> = Vec<Option<A>>;
 
 pub(crate) enum Values {
-    /// No source has the field.
+    /// No source has a value of the field.
     Missing,
     Boolean(Sources<BooleanArray>),
     Int8(Sources<PrimitiveArray<Int8Type>>),
@@ -76,16 +76,6 @@ impl Column {
             Values::Map(_, _, entries) => Child::Map(&entries.0, &entries.1),
             _ => Child::Leaf,
         }
-    }
-
-    /// Whether source `source` has the field at all.
-    #[inline]
-    #[must_use]
-    pub fn in_source(&self, source: u32) -> bool {
-        !matches!(
-            self.validity.get(source as usize),
-            None | Some(Validity::Absent)
-        )
     }
 
     /// Whether the row exists and is not null.

@@ -55,10 +55,10 @@ pub fn fold(
         let rows = in_run_order(class, entries, &sources)?;
         let taker = taker(&sources)?;
         folded.add_persons(persons_batch(&taker.column, &rows)?)?;
-        folded.add_batches(taker.batches(&rows)?);
-        folded.write(&mut writer, false)?;
+        let batches = taker.batches(&rows)?.into_iter();
+        folded.add_records(&mut writer, batches.map(|(batch, _)| batch).collect())?;
     }
-    folded.write(&mut writer, true)?;
+    folded.end(&mut writer)?;
     let mut ids: Vec<u128> = Vec::new();
     for run in runs {
         ids.extend(run.event_ids()?.iter());
@@ -205,8 +205,8 @@ struct Folded {
     persons: Vec<RecordBatch>,
     /// How many records the persons so far have.
     records: u64,
-    /// Batches of records that are perhaps not full, each with its memberships.
-    batches: Vec<(RecordBatch, Option<ArrayRef>)>,
+    /// Records that do not fill a batch yet.
+    rest: Vec<RecordBatch>,
 }
 
 impl Folded {
@@ -225,44 +225,43 @@ impl Folded {
         Ok(())
     }
 
-    fn add_batches(&mut self, batches: Vec<(RecordBatch, Option<ArrayRef>)>) {
-        self.records += batches
-            .iter()
-            .map(|(batch, _)| batch.num_rows() as u64)
-            .sum::<u64>();
-        self.batches.extend(batches);
+    /// Writes the records of a stretch in full batches; what is left of them waits for the next.
+    fn add_records(&mut self, writer: &mut RunWriter, stretch: Vec<RecordBatch>) -> Result<()> {
+        let mut full = Vec::new();
+        let mut waiting: usize = self.rest.iter().map(RecordBatch::num_rows).sum();
+        for batch in stretch {
+            self.records += batch.num_rows() as u64;
+            let mut start = 0;
+            while start < batch.num_rows() {
+                let count = (BATCH_ROWS - waiting).min(batch.num_rows() - start);
+                self.rest.push(batch.slice(start, count));
+                start += count;
+                waiting += count;
+                if waiting == BATCH_ROWS {
+                    full.extend(self.take_rest()?);
+                    waiting = 0;
+                }
+            }
+        }
+        writer.write(pack(full)?)
     }
 
-    /// Writes the batches that are full, and at the end what is left.
-    fn write(&mut self, writer: &mut RunWriter, is_end: bool) -> Result<()> {
-        let rows: usize = self.batches.iter().map(|(batch, _)| batch.num_rows()).sum();
-        let full = match is_end {
-            true => rows,
-            false => rows / BATCH_ROWS * BATCH_ROWS,
+    /// Writes what waits.
+    fn end(&mut self, writer: &mut RunWriter) -> Result<()> {
+        let last = self.take_rest()?;
+        writer.write(pack(last.into_iter().collect())?)
+    }
+
+    /// What waits as one batch, with its memberships.
+    fn take_rest(&mut self) -> Result<Option<(RecordBatch, Option<ArrayRef>)>> {
+        let rest = std::mem::take(&mut self.rest);
+        let batch = match &rest[..] {
+            [] => return Ok(None),
+            [one] => one.clone(),
+            [first, ..] => concat_batches(&first.schema(), &rest)?,
         };
-        if full == 0 {
-            return Ok(());
-        }
-        let Some((first, _)) = self.batches.first() else {
-            return Ok(());
-        };
-        let schema = first.schema();
-        let batches = std::mem::take(&mut self.batches);
-        let all = concat_batches(&schema, batches.iter().map(|(batch, _)| batch))?;
-        let starts: Vec<usize> = (0..full).step_by(BATCH_ROWS).collect();
-        let cut: Vec<_> = starts
-            .into_iter()
-            .map(|start| {
-                let batch = all.slice(start, BATCH_ROWS.min(full - start));
-                let memberships = memberships_of(&batch);
-                (batch, memberships)
-            })
-            .collect();
-        writer.write(pack(cut)?)?;
-        if full < rows {
-            self.batches.push((all.slice(full, rows - full), None));
-        }
-        Ok(())
+        let memberships = memberships_of(&batch);
+        Ok(Some((batch, memberships)))
     }
 
     fn persons(&self) -> Result<RecordBatch> {

@@ -202,6 +202,11 @@ impl RunWriter {
                 self.members.add(&memberships)?;
             }
             self.records += batch.rows();
+            if self.records > u64::from(u32::MAX) {
+                // Rows are numbered in 32 bits.
+                let problem = format!("{} records in one run", self.records);
+                return Err(ArrowError::InvalidArgumentError(problem).into());
+            }
             self.file.batch(batch)?;
         }
         Ok(())

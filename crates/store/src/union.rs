@@ -49,11 +49,13 @@ impl Store {
 /// The fields of the union that have a value in a run.
 fn used_in(union: &Fields, run: &Run) -> Result<Fields> {
     let mut used = Fields::default();
-    for (name, ty) in union.iter() {
-        let batches = run.record_field(name, &ty.stored_type())?;
-        let arrays: Vec<ArrayRef> = batches.batches.into_iter().flatten().collect();
-        if let Some(ty) = used_type(ty, &arrays) {
-            used.insert(name, ty);
+    for batch in 0..run.batch_count() as u32 {
+        for (name, ty) in union.iter() {
+            let array = run.batch_field(batch, name, &ty.stored_type())?;
+            let array: Vec<ArrayRef> = array.into_iter().collect();
+            if let Some(ty) = used_type(ty, &array) {
+                add(&mut used, &[(name.to_owned(), ty)].into_iter().collect());
+            }
         }
     }
     Ok(used)

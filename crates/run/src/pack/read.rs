@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::{convert::fb_to_schema, root_as_schema};
@@ -170,7 +170,12 @@ impl PackFile {
             return Ok(None);
         };
         let blocks = self.blocks(of, batch)?;
-        decode(&blocks, place, ty, target).map(Some)
+        let column = decode(&blocks, place, ty, target)?;
+        let rows = of.batches.get(batch).map(|batch| batch.entry.rows);
+        if rows != Some(column.len() as u64) {
+            return Err(self.damaged("a column of other rows than its batch"));
+        }
+        Ok(Some(column))
     }
 
     /// A column of one row that has the type of the column of a path, and its dictionaries.
@@ -213,7 +218,12 @@ impl PackFile {
             columns.push(decode(&blocks, place, field.data_type(), None)?);
             place = place.behind(field.data_type());
         }
-        Ok(RecordBatch::try_new(of.schema.clone(), columns)?)
+        let read = RecordBatch::try_new(of.schema.clone(), columns)?;
+        let rows = of.batches.get(batch).map(|batch| batch.entry.rows);
+        if rows != Some(read.num_rows() as u64) {
+            return Err(self.damaged("a batch of other rows than its root says"));
+        }
+        Ok(read)
     }
 
     /// A table of one batch as that; an empty one where it has none.
