@@ -3,7 +3,8 @@
 //!
 //! Every refusal happens before the first row. The schema is the plan's, so it is the same for every
 //! store, partition and shard. Rows come in the order of their persons' keys, whatever the number of
-//! threads. rayon's current pool does the work; memory is bounded by the chunks in flight (with an identity graph, by the leaves that are asked for).
+//! threads. rayon's current pool does the work; memory is bounded by the chunks in flight, or with an identity
+//! graph by the leaves that are asked for.
 //!
 //! ```
 //! use std::sync::Arc;
