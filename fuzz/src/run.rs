@@ -197,6 +197,16 @@ impl Edit {
     }
 }
 
+/// Where the second table of a packed file begins: the records come before it.
+fn second_table(bytes: &[u8]) -> u32 {
+    let (rest, _magic) = bytes.split_last_chunk::<8>().expect("it opened");
+    let (rest, length) = rest.split_last_chunk::<8>().expect("it opened");
+    let root = &rest[rest.len() - u64::from_le_bytes(*length) as usize..];
+    let root: serde_json::Value = serde_json::from_slice(root).expect("it opened");
+    let at = root["tables"][1]["schema"]["at"].as_u64();
+    at.expect("two tables") as u32
+}
+
 impl Change {
     /// Changes a run and reads it.
     ///
@@ -247,8 +257,8 @@ impl Change {
             .write(true)
             .open(path)
             .expect("it is open");
-        let length = file.metadata().expect("its length").len() as u32;
-        let unseen = 8..length / 3;
+        let bytes = fs::read(folder.path().join("run.pack")).expect("it is open");
+        let unseen = 8..second_table(&bytes);
         for (at, byte) in self.later.iter().filter(|_| !unseen.is_empty()) {
             let at = unseen.start + at % (unseen.end - unseen.start);
             file.write_all_at(&[*byte], at.into()).expect("room");

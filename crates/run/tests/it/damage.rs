@@ -8,6 +8,7 @@ use profile_export_run::Run;
 use xdm::Class;
 
 use crate::contents::Contents;
+use crate::plain::PlainFile;
 use crate::sample::{Sample, events, fragments};
 
 /// The files in a sample's folder, seals too.
@@ -157,8 +158,10 @@ fn a_byte_that_changes_after_a_run_was_opened_is_an_error_when_it_is_asked_for()
         let path = sample.folder().join("run.pack");
         let right = contents(&sample).unwrap();
         let mut errors = 0;
-        // The records come first, and what opening a run looks at lies behind them.
-        for at in (2_000..path.metadata().unwrap().len() / 3).step_by(997) {
+        // The records come first; the keys behind them are read in place, and not checked again.
+        let root = PlainFile::open(&path).root;
+        let end = root["tables"][1]["schema"]["at"].as_u64().unwrap();
+        for at in (2_000..end).step_by(499) {
             let run = Run::open(&sample.folder(), "dataset", class, &sample.files).unwrap();
             let flipped = Flipped::new(&path, at);
             let found = Contents::read(&run, &sample.types);
