@@ -55,8 +55,7 @@ pub fn fold(
         let rows = in_run_order(class, entries, &sources)?;
         let taker = taker(&sources)?;
         folded.add_persons(persons_batch(&taker.column, &rows)?)?;
-        let batches = taker.batches(&rows)?.into_iter();
-        folded.add_records(&mut writer, batches.map(|(batch, _)| batch).collect())?;
+        folded.add_records(&mut writer, taker.batches(&rows)?)?;
     }
     folded.end(&mut writer)?;
     let mut ids: Vec<u128> = Vec::new();
@@ -243,36 +242,27 @@ impl Folded {
                 }
             }
         }
-        writer.write(pack(full)?)
+        writer.write(pack(&full)?)
     }
 
     /// Writes what waits.
     fn end(&mut self, writer: &mut RunWriter) -> Result<()> {
-        let last = self.take_rest()?;
-        writer.write(pack(last.into_iter().collect())?)
+        let last: Vec<RecordBatch> = self.take_rest()?.into_iter().collect();
+        writer.write(pack(&last)?)
     }
 
-    /// What waits as one batch, with its memberships.
-    fn take_rest(&mut self) -> Result<Option<(RecordBatch, Option<ArrayRef>)>> {
+    /// What waits as one batch.
+    fn take_rest(&mut self) -> Result<Option<RecordBatch>> {
         let rest = std::mem::take(&mut self.rest);
-        let batch = match &rest[..] {
-            [] => return Ok(None),
-            [one] => one.clone(),
-            [first, ..] => concat_batches(&first.schema(), &rest)?,
-        };
-        let memberships = memberships_of(&batch);
-        Ok(Some((batch, memberships)))
+        Ok(match &rest[..] {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first, ..] => Some(concat_batches(&first.schema(), &rest)?),
+        })
     }
 
     fn persons(&self) -> Result<RecordBatch> {
         let first = self.persons.first().ok_or_else(wrong_table)?;
         Ok(concat_batches(&first.schema(), &self.persons)?)
     }
-}
-
-fn memberships_of(batch: &RecordBatch) -> Option<ArrayRef> {
-    let record = batch
-        .column_by_name(crate::system::RECORD)?
-        .as_struct_opt()?;
-    record.column_by_name("segmentMembership").cloned()
 }

@@ -57,20 +57,14 @@ impl RowTaker {
         Self { column, kept }
     }
 
-    /// The batches of some of the rows, taken in parallel, each with its memberships.
-    pub(crate) fn batches(
-        &self,
-        rows: &[(u128, RowRef)],
-    ) -> Result<Vec<(RecordBatch, Option<ArrayRef>)>> {
+    /// The batches of some of the rows, taken in parallel.
+    pub(crate) fn batches(&self, rows: &[(u128, RowRef)]) -> Result<Vec<RecordBatch>> {
         rows.par_chunks(BATCH_ROWS)
             .map(|rows| {
                 let rows: Vec<RowRef> = rows.iter().map(|(_, at)| *at).collect();
                 let whole = self.column.interleave(&rows)?;
-                let whole = whole.as_struct();
-                let record = whole.column_by_name(system::RECORD).map(|r| r.as_struct());
-                let memberships = record.and_then(|r| r.column_by_name("segmentMembership"));
-                let batch = RecordBatch::from(whole).project(&self.kept)?;
-                Ok((system::without_repeats(&batch)?, memberships.cloned()))
+                let batch = RecordBatch::from(whole.as_struct()).project(&self.kept)?;
+                Ok(system::without_repeats(&batch)?)
             })
             .collect()
     }
@@ -95,8 +89,8 @@ pub(crate) struct RunTables {
 impl RunTables {
     pub(crate) fn new(run: &RunRows<'_>) -> Result<Self> {
         let taker = RowTaker::new(run)?;
-        let (records, memberships): (Vec<_>, Vec<_>) = taker.batches(run.rows)?.into_iter().unzip();
-        let memberships: Vec<ArrayRef> = memberships.into_iter().flatten().collect();
+        let records = taker.batches(run.rows)?;
+        let memberships: Vec<ArrayRef> = records.iter().filter_map(memberships).collect();
         Ok(Self {
             persons: persons_batch(&taker.column, run.rows)?,
             records,
@@ -149,7 +143,7 @@ fn write_records(writer: &mut RunWriter, run: &RunRows<'_>, taker: &RowTaker) ->
     for rows in run.rows.chunks(BATCH_ROWS * rayon::current_num_threads()) {
         let (wrote, taken) = rayon::join(
             || writer.write(std::mem::take(&mut ready)),
-            || pack(taker.batches(rows)?),
+            || pack(&taker.batches(rows)?),
         );
         wrote?;
         ready = taken?;
@@ -161,11 +155,17 @@ fn write_records(writer: &mut RunWriter, run: &RunRows<'_>, taker: &RowTaker) ->
 pub(crate) type Packed = (PackedBatch, Option<ArrayRef>);
 
 /// Packs batches with their memberships, in parallel.
-pub(crate) fn pack(batches: Vec<(RecordBatch, Option<ArrayRef>)>) -> Result<Vec<Packed>> {
-    let batches = batches.into_par_iter();
+pub(crate) fn pack(batches: &[RecordBatch]) -> Result<Vec<Packed>> {
+    let batches = batches.par_iter();
     batches
-        .map(|(batch, memberships)| Ok((PackedBatch::new(&batch)?, memberships)))
+        .map(|batch| Ok((PackedBatch::new(batch)?, memberships(batch))))
         .collect()
+}
+
+/// The memberships of a batch of records, if they have any.
+fn memberships(batch: &RecordBatch) -> Option<ArrayRef> {
+    let record = batch.column_by_name(system::RECORD)?.as_struct_opt()?;
+    record.column_by_name("segmentMembership").cloned()
 }
 
 /// A run's file that is being written.

@@ -23,8 +23,8 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
-    DataType, Date32Type, Field, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, UInt32Type, UInt64Type,
+    DataType, Date32Type, Field, FieldRef, Fields, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
 
@@ -146,7 +146,7 @@ fn within<'a>(offsets: &OffsetBuffer<i32>, data: &'a [u8]) -> &'a [u8] {
     data.get(start..start + length).unwrap_or_default()
 }
 
-pub(super) fn no_type(ty: &DataType) -> ArrowError {
+fn no_type(ty: &DataType) -> ArrowError {
     ArrowError::SchemaError(format!("{ty} is no type of a run"))
 }
 
@@ -210,6 +210,60 @@ impl Place {
     }
 }
 
+/// A child of an array: its place, its field, and which parts of it are wanted.
+pub(super) type Part<'a> = (Place, &'a FieldRef, Option<&'a DataType>);
+
+/// The children of the array of a type at a place of which `target` has something, in their order: all, where it says
+/// nothing of them. A map's are its keys and values: the entries have no node of their own.
+pub(super) fn parts<'a>(
+    place: Place,
+    ty: &'a DataType,
+    target: Option<&'a DataType>,
+) -> Vec<Part<'a>> {
+    let (own, children): (usize, &[FieldRef]) = match ty {
+        DataType::Struct(fields) => (1, fields),
+        DataType::Map(entries, _) if let DataType::Struct(parts) = entries.data_type() => {
+            (2, parts)
+        }
+        DataType::List(item) => (2, std::slice::from_ref(item)),
+        _ => return Vec::new(),
+    };
+    let named = |fields: &'a DataType, name: &str| match fields {
+        DataType::Struct(fields) => fields.find(name).map(|(_, field)| field.data_type()),
+        _ => None,
+    };
+    let mut inner = place.within(own);
+    let mut parts = Vec::with_capacity(children.len());
+    for child in children {
+        let wanted = match (ty, target) {
+            (DataType::Struct(_), Some(target @ DataType::Struct(_))) => {
+                named(target, child.name()).map(Some)
+            }
+            (DataType::Map(..), Some(DataType::Map(entries, _))) => {
+                Some(named(entries.data_type(), child.name()))
+            }
+            (DataType::List(_), Some(DataType::List(item))) => Some(Some(item.data_type())),
+            _ => Some(None),
+        };
+        parts.extend(wanted.map(|wanted| (inner, child, wanted)));
+        inner = inner.behind(child.data_type());
+    }
+    parts
+}
+
+/// The fields of a type whose parts became these columns.
+pub(super) fn fields_as<'a>(
+    parts: impl IntoIterator<Item = &'a Part<'a>>,
+    columns: &[ArrayRef],
+) -> Fields {
+    let parts = parts.into_iter().zip(columns);
+    parts
+        .map(|((_, field, _), column)| {
+            Field::clone(field).with_data_type(column.data_type().clone())
+        })
+        .collect()
+}
+
 /// Tells `f` the numbers of the blocks that [`decode`] reads.
 pub(super) fn blocks_of(
     place: Place,
@@ -217,45 +271,18 @@ pub(super) fn blocks_of(
     target: Option<&DataType>,
     f: &mut impl FnMut(usize),
 ) {
-    let part = |target: &DataType, name: &str| match target {
-        DataType::Struct(fields) => fields
-            .find(name)
-            .map(|(_, field)| field.data_type().clone()),
-        _ => None,
+    let first_part = match ty {
+        DataType::Struct(_) => place.within(1),
+        DataType::Map(..) | DataType::List(_) => place.within(2),
+        _ => place.behind(ty),
     };
-    let (own, children): (usize, &[_]) = match ty {
-        DataType::Struct(fields) => (1, fields),
-        DataType::Map(entries, _) if let DataType::Struct(parts) = entries.data_type() => {
-            (2, parts)
-        }
-        DataType::List(item) => (2, std::slice::from_ref(item)),
-        _ => {
-            let end = place.behind(ty).block;
-            (place.block..end).for_each(f);
-            return;
-        }
-    };
-    (place.block..place.block + own).for_each(&mut *f);
-    let mut inner = place.within(own);
-    for child in children {
-        let wanted = match (ty, target) {
-            (DataType::Struct(_), Some(target @ DataType::Struct(_))) => {
-                part(target, child.name()).map(Some)
-            }
-            (DataType::Map(..), Some(DataType::Map(entries, _))) => {
-                Some(part(entries.data_type(), child.name()))
-            }
-            (DataType::List(_), Some(DataType::List(item))) => Some(Some(item.data_type().clone())),
-            _ => Some(None),
-        };
-        if let Some(wanted) = wanted {
-            blocks_of(inner, child.data_type(), wanted.as_ref(), f);
-        }
-        inner = inner.behind(child.data_type());
+    (place.block..first_part.block).for_each(&mut *f);
+    for (place, field, wanted) in parts(place, ty, target) {
+        blocks_of(place, field.data_type(), wanted, f);
     }
 }
 
-fn behind_all(place: Place, fields: &arrow::datatypes::Fields) -> Place {
+fn behind_all(place: Place, fields: &Fields) -> Place {
     fields
         .iter()
         .fold(place, |place, field| place.behind(field.data_type()))
@@ -269,6 +296,34 @@ pub(super) fn decode(
     target: Option<&DataType>,
 ) -> crate::Result<ArrayRef> {
     Reader { blocks }.array(place, ty, target)
+}
+
+/// An array of lists, maps or objects of these parts.
+pub(super) fn nested(
+    ty: &DataType,
+    fields: Fields,
+    mut columns: Vec<ArrayRef>,
+    offsets: Option<OffsetBuffer<i32>>,
+    nulls: Option<NullBuffer>,
+    length: usize,
+) -> Result<ArrayRef, ArrowError> {
+    Ok(match (ty, offsets) {
+        (DataType::List(_), Some(offsets)) => match (fields.first(), columns.pop()) {
+            (Some(item), Some(items)) => {
+                Arc::new(ListArray::try_new(item.clone(), offsets, items, nulls)?)
+            }
+            _ => return Err(no_type(ty)),
+        },
+        (DataType::Map(entries, sorted), Some(offsets)) => {
+            let pairs = StructArray::try_new(fields, columns, None)?;
+            let entries = Field::clone(entries).with_data_type(pairs.data_type().clone());
+            let entries = Arc::new(entries);
+            Arc::new(MapArray::try_new(entries, offsets, pairs, nulls, *sorted)?)
+        }
+        _ => Arc::new(StructArray::try_new_with_length(
+            fields, columns, nulls, length,
+        )?),
+    })
 }
 
 struct Reader<'a, B> {
@@ -323,72 +378,24 @@ impl<B: Blocks> Reader<'_, B> {
                 let values: ArrayRef = Arc::new(self.blocks.dictionary(place.dictionary)?);
                 Arc::new(DictionaryArray::try_new(keys, values)?)
             }
-            DataType::List(item) => {
-                let offsets = self.offsets(place.block + 1)?;
-                let wanted = match target {
-                    Some(DataType::List(wanted)) => Some(wanted.data_type()),
-                    _ => None,
+            DataType::List(_) | DataType::Map(..) | DataType::Struct(_) => {
+                let parts = parts(place, ty, target);
+                let columns = parts.iter();
+                let columns = columns
+                    .map(|(place, field, wanted)| self.array(*place, field.data_type(), *wanted))
+                    .collect::<crate::Result<Vec<_>>>()?;
+                let offsets = match ty {
+                    DataType::Struct(_) => None,
+                    _ => Some(self.offsets(place.block + 1)?),
                 };
-                let inner = place.within(2);
-                let items = self.array(inner, item.data_type(), wanted)?;
-                let item = Field::clone(item).with_data_type(items.data_type().clone());
-                Arc::new(ListArray::try_new(Arc::new(item), offsets, items, nulls)?)
-            }
-            DataType::Map(entries, sorted) => {
-                let DataType::Struct(parts) = entries.data_type() else {
-                    return Err(no_type(ty).into());
-                };
-                let [key, value] = parts.as_ref() else {
-                    return Err(no_type(ty).into());
-                };
-                let wanted = match target {
-                    Some(DataType::Map(wanted, _)) => match wanted.data_type() {
-                        DataType::Struct(parts) => parts.get(1).map(|part| part.data_type()),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                let offsets = self.offsets(place.block + 1)?;
-                let inner = place.within(2);
-                let keys = self.array(inner, key.data_type(), None)?;
-                let inner = inner.behind(key.data_type());
-                let values = self.array(inner, value.data_type(), wanted)?;
-                let value = Field::clone(value).with_data_type(values.data_type().clone());
-                let fields = vec![key.clone(), Arc::new(value)];
-                let pairs = StructArray::try_new(fields.into(), vec![keys, values], None)?;
-                let entries = Field::clone(entries).with_data_type(pairs.data_type().clone());
-                Arc::new(MapArray::try_new(
-                    Arc::new(entries),
-                    offsets,
-                    pairs,
-                    nulls,
-                    *sorted,
-                )?)
-            }
-            DataType::Struct(fields) => {
-                let mut inner = place.within(1);
-                let (mut kept, mut columns) = (Vec::new(), Vec::new());
-                for field in fields {
-                    let wanted = match target {
-                        Some(DataType::Struct(wanted)) => {
-                            wanted.find(field.name()).map(|(_, f)| Some(f.data_type()))
-                        }
-                        _ => Some(None),
-                    };
-                    if let Some(wanted) = wanted {
-                        let column = self.array(inner, field.data_type(), wanted)?;
-                        let data_type = column.data_type().clone();
-                        kept.push(Arc::new(Field::clone(field).with_data_type(data_type)));
-                        columns.push(column);
-                    }
-                    inner = inner.behind(field.data_type());
-                }
-                Arc::new(StructArray::try_new_with_length(
-                    kept.into(),
+                nested(
+                    ty,
+                    fields_as(&parts, &columns),
                     columns,
+                    offsets,
                     nulls,
                     length,
-                )?)
+                )?
             }
             other => return Err(no_type(other).into()),
         })

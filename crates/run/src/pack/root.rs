@@ -98,18 +98,13 @@ impl Directory {
         }
         let mut blocks = Vec::with_capacity(count);
         for entry in entries {
-            let (length, digest) = entry.split_at(8);
-            let number = |bytes: &[u8]| {
-                bytes
-                    .iter()
-                    .rev()
-                    .fold(0, |n, byte| n << 8 | u64::from(*byte))
-            };
-            let length = number(length);
+            let [length @ .., _, _, _, _, _, _, _, _] = *entry;
+            let [_, _, _, _, _, _, _, _, digest @ ..] = *entry;
+            let length = u64::from_le_bytes(length);
             blocks.push(Extent {
                 at,
                 length,
-                digest: number(digest),
+                digest: u64::from_le_bytes(digest),
             });
             at = at.checked_add(length).ok_or("a block beyond all files")?;
         }
