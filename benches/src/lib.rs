@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 
 /// How many segments there are; half of them in each of two namespaces.
@@ -94,11 +95,12 @@ const EVENT_TYPES: [&str; 4] = [
     "commerce.checkouts",
 ];
 
-/// Writes a source folder with `people` people and about ten events each.
+/// Writes a source folder with the people of some numbers and about ten events each. Another seed has other records
+/// of the same people, as a night's delivery has.
 ///
 /// # Errors
 /// The folder can't be written.
-pub fn write_workload(folder: &Path, people: u64, seed: u64) -> io::Result<()> {
+pub fn write_workload(folder: &Path, people: Range<u64>, seed: u64) -> io::Result<()> {
     let mut files = Vec::new();
     for (name, id, class) in DATASETS {
         let folder = folder.join(name);
@@ -115,7 +117,7 @@ pub fn write_workload(folder: &Path, people: u64, seed: u64) -> io::Result<()> {
         return Ok(());
     };
     let mut random = Random(seed);
-    for n in 0..people {
+    for n in people {
         // Five people in a hundred have events alone.
         let known = random.below(100) < 95;
         if known {

@@ -22,7 +22,7 @@ impl Place {
         let people = people.map_or(5000, |n| n.parse().expect("a number of people"));
         let folder = TempDir::new().expect("a folder");
         let source = folder.path().join("source");
-        write_workload(&source, people, 1).expect("a workload");
+        write_workload(&source, 0..people, 1).expect("a workload");
         let store = load(&source, folder.path().join("store"));
         Self {
             folder,

@@ -41,7 +41,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// A workload whose data files are cut into some, with lines that are damaged here and there.
 fn damaged(seed: u64) -> BTreeMap<PathBuf, Vec<u8>> {
     let folder = TempDir::new().unwrap();
-    write_workload(folder.path(), 150, seed).unwrap();
+    write_workload(folder.path(), 0..150, seed).unwrap();
     let mut source = BTreeMap::new();
     for (path, bytes) in contents(folder.path()) {
         if path.extension().is_none_or(|ending| ending != "ndjson") {

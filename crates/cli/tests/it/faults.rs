@@ -37,7 +37,7 @@ pub fn kill_at(command: &mut Command, moment: u64, of: u64, whole: Duration) -> 
 #[test]
 fn a_killed_load_leaves_the_store_as_it_was_or_whole() {
     let source = TempDir::new().unwrap();
-    write_workload(source.path(), 1500, 7).unwrap();
+    write_workload(source.path(), 0..1500, 7).unwrap();
     let folder = TempDir::new().unwrap();
     let load = |store: &str| {
         let mut command = program();
@@ -148,7 +148,7 @@ fn a_killed_export_is_failed_and_leaves_nothing() {
 #[test]
 fn a_full_disk_is_a_clear_error_and_the_store_works_on() {
     let source = TempDir::new().unwrap();
-    write_workload(source.path(), 2000, 3).unwrap();
+    write_workload(source.path(), 0..2000, 3).unwrap();
     let place = Place::large(50);
     let limited = |arguments: &[&str]| {
         let script = "trap '' XFSZ; ulimit -f 300; exec \"$@\"";

@@ -28,7 +28,7 @@ impl Place {
     /// A store of so many people of the benchmarks' workload; exporting it takes a while.
     pub fn large(people: u64) -> Self {
         let source = TempDir::new().unwrap();
-        write_workload(source.path(), people, 1).unwrap();
+        write_workload(source.path(), 0..people, 1).unwrap();
         Self::of(source.path())
     }
 
