@@ -3,7 +3,7 @@ import time
 
 import chdb
 
-from compare import KEY, LEAVES, PROFILES, SEGMENTS, W1, nested
+from works import KEY, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = chdb.query("SELECT version()").data().strip().strip('"')
 # Objects that are null as a whole are objects of nulls here: its tuples can't be null.

@@ -3,7 +3,7 @@ import time
 
 import polars as pl
 
-from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
+from works import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = pl.__version__
 ID = pl.col("identityMap").map.get("ECID").list.first().struct.field("id")

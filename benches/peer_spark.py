@@ -8,7 +8,7 @@ import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
-from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
+from works import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = pyspark.__version__
 
