@@ -11,7 +11,7 @@ way to run it: it makes the virtual environment and builds the program first. Se
 show how time and memory grow; a million takes 20 GB of disk.
 
 works.py says what is measured, peer_*.py how each peer does it; program.py runs ours, answers.py holds the answers
-against each other.
+against each other. cold.py measures without the page cache.
 """
 import argparse
 import importlib
@@ -21,11 +21,12 @@ import shutil
 import statistics
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
 import answers
+import cold
 import peer_duckdb
 from program import ROOT, Place, bytes_in, fresh, ours, workload
 from works import NAMES
@@ -37,12 +38,13 @@ TITLES = {"ours": "Profile Export", "duckdb": "DuckDB", "database": "DuckDB data
 
 
 class Measured(NamedTuple):
-    """Seconds by work and by whom, peak memory by work, sizes of files by work, and bytes of what is
-    read."""
+    """Seconds by work and by whom, peak memory by work, sizes of files by work, bytes of what is read, and the
+    tables of their own."""
     times: dict
     memory: dict
     sizes: dict
     places: dict
+    cold: Any
 
 
 def size_of(folders):
@@ -118,7 +120,8 @@ def measure(people, threads, rounds, base):
     places = {"NDJSON": sum(f.stat().st_size for f in source.glob("*/records.ndjson")),
               "store": sum(f.stat().st_size for f in place.store.glob("runs/*/*")),
               "Parquet": bytes_in(place.parquet), "database": place.database.stat().st_size}
-    return Measured(times, memory, sizes, places)
+    from_disk = cold.measure(place)
+    return Measured(times, memory, sizes, places, from_disk)
 
 
 def table(people, threads, rounds, result):
@@ -140,6 +143,7 @@ def table(people, threads, rounds, result):
     share = lambda name: f"{places[name] / places['NDJSON']:.0%}"
     print(f"\nThe store takes {share('store')} of the NDJSON, DuckDB's Parquet {share('Parquet')}, its database "
           f"{share('database')}; our files' size against DuckDB's of the same rows: {told}.")
+    cold.table(result.cold, TITLES)
 
 
 def growth(points):
