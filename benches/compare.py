@@ -44,6 +44,7 @@ class Measured(NamedTuple):
     memory: dict
     sizes: dict
     places: dict
+    graph: dict
     cold: Any
 
 
@@ -120,8 +121,25 @@ def measure(people, threads, rounds, base):
     places = {"NDJSON": sum(f.stat().st_size for f in source.glob("*/records.ndjson")),
               "store": sum(f.stat().st_size for f in place.store.glob("runs/*/*")),
               "Parquet": bytes_in(place.parquet), "database": place.database.stat().st_size}
+    graph = joined(place)
     from_disk = cold.measure(place)
-    return Measured(times, memory, sizes, places, from_disk)
+    return Measured(times, memory, sizes, places, graph, from_disk)
+
+
+def joined(place):
+    """W1 and W2 with the identity graph and without, in turn. In this workload no two people share an identity, so
+    the profiles are the same."""
+    took = {}
+    for work in ("W1", "W2"):
+        for _ in range(place.rounds):
+            out = fresh(place.folder / "out")
+            told = {}
+            for name, request in {"none": work, "pdg": f"{work}-pdg"}.items():
+                export = place.exported(request, out / name)
+                took.setdefault(work, {}).setdefault(name, []).append(export)
+                told[name] = answers.ours(work, export.body, out / name)
+            answers.agree(f"{work} with pdg", told["none"], told["pdg"])
+    return took
 
 
 def table(people, threads, rounds, result):
@@ -143,7 +161,15 @@ def table(people, threads, rounds, result):
     share = lambda name: f"{places[name] / places['NDJSON']:.0%}"
     print(f"\nThe store takes {share('store')} of the NDJSON, DuckDB's Parquet {share('Parquet')}, its database "
           f"{share('database')}; our files' size against DuckDB's of the same rows: {told}.")
+    graph_table(result.graph)
     cold.table(result.cold, TITLES)
+
+
+def graph_table(took):
+    print("\n| merge policy's identity graph | none | pdg | peak memory with pdg |\n|---|---|---|---|")
+    for work, by in took.items():
+        none, pdg = (statistics.median(t.seconds for t in by[name]) for name in ("none", "pdg"))
+        print(f"| {work} | {none:.3f} s | {pdg:.3f} s ({pdg / none:.2f}) | {max(t.peak for t in by['pdg']):.0f} MB |")
 
 
 def growth(points):

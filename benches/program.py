@@ -47,6 +47,8 @@ class Place(NamedTuple):
         """Writes the requests, for a dataset of the store."""
         for work, request in requests(target).items():
             (self.folder / f"{work}.json").write_text(json.dumps(request))
+            request["mergePolicy"] = {"id": "timestampOrdered-pdg-mp"}
+            (self.folder / f"{work}-pdg.json").write_text(json.dumps(request))
 
     def exported(self, request, out, store=None, threads=None):
         return ours("run", self.folder / f"{request}.json", "--store", store or self.store, "--out", out,
