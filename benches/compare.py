@@ -2,7 +2,8 @@
 """Compares Profile Export with DuckDB, Polars, ClickHouse and Spark on the same work, data and threads, side by
 side in one run.
 
-    benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--folder target/compare] [--plot FILE]
+    benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--nights 30] [--folder target/compare]
+                       [--plot FILE]
 
 The programs take turns, each when all that was written before it is on the disk; the tables have medians.
 Our times are those of the whole process; those of the peers leave out their start. Spark is left out where
@@ -11,7 +12,7 @@ way to run it: it makes the virtual environment and builds the program first. Se
 show how time and memory grow; a million takes 20 GB of disk.
 
 works.py says what is measured, peer_*.py how each peer does it; program.py runs ours, answers.py holds the answers
-against each other. cold.py measures without the page cache.
+against each other. cold.py measures without the page cache, nights.py a store that grows.
 """
 import argparse
 import importlib
@@ -27,6 +28,7 @@ import duckdb
 
 import answers
 import cold
+import nights
 import peer_duckdb
 from program import ROOT, Place, bytes_in, fresh, ours, workload
 from works import NAMES
@@ -46,6 +48,7 @@ class Measured(NamedTuple):
     places: dict
     graph: dict
     cold: Any
+    nights: Any
 
 
 def size_of(folders):
@@ -63,7 +66,7 @@ def size_by_duckdb(folders):
     return total
 
 
-def measure(people, threads, rounds, base):
+def measure(people, threads, rounds, base, how_many_nights):
     source = base / f"source-{people}"
     if not source.exists():
         workload(source, people)
@@ -123,7 +126,7 @@ def measure(people, threads, rounds, base):
               "Parquet": bytes_in(place.parquet), "database": place.database.stat().st_size}
     graph = joined(place)
     from_disk = cold.measure(place)
-    return Measured(times, memory, sizes, places, graph, from_disk)
+    return Measured(times, memory, sizes, places, graph, from_disk, nights.measure(place, people, how_many_nights))
 
 
 def joined(place):
@@ -163,6 +166,7 @@ def table(people, threads, rounds, result):
           f"{share('database')}; our files' size against DuckDB's of the same rows: {told}.")
     graph_table(result.graph)
     cold.table(result.cold, TITLES)
+    nights.table(result.nights)
 
 
 def graph_table(took):
@@ -219,6 +223,8 @@ def main():
     parser.add_argument("--people", type=int, nargs="+", default=[100_000])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, nargs="+", default=[5], help="for each number of people; the last counts for the rest")
+    parser.add_argument("--nights", type=int, help="how many small loads after the large one; 30 if not given, and none "
+                        "with more than 100,000 people")
     parser.add_argument("--folder", type=Path, default=ROOT / "target/compare")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
@@ -234,7 +240,10 @@ def main():
     points = {}
     for i, people in enumerate(arguments.people):
         rounds = arguments.rounds[min(i, len(arguments.rounds) - 1)]
-        result = measure(people, arguments.threads, rounds, arguments.folder.resolve())
+        how_many = arguments.nights
+        if how_many is None:
+            how_many = 30 if people <= 100_000 else 0
+        result = measure(people, arguments.threads, rounds, arguments.folder.resolve(), how_many)
         points[people] = result
         table(people, arguments.threads, rounds, result)
     growth(points)

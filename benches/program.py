@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,14 +59,21 @@ class Place(NamedTuple):
         return ours("ingest", "--store", store, "--from", source or self.source, "--threads", threads or self.threads)
 
 
-def ours(*arguments):
-    """Peak memory is what the program reports: the kernel's figure for a child would be at least its parent's own
-    memory, and DuckDB lives in this process."""
+def ours(*arguments, watched=False):
+    """Peak memory is what the program reports. What reports none is watched instead: the kernel's figure for a child
+    would be at least its parent's own memory, and DuckDB lives in this process."""
     os.sync()
     start = time.perf_counter()
     process = subprocess.Popen([PROGRAM, *map(str, arguments), "--json"], stdout=subprocess.PIPE)
+    peak = [0]
+    if watched:
+        watcher = threading.Thread(target=watch, args=(process.pid, peak))
+        watcher.start()
     with process.stdout:
         text = process.stdout.read()
+    # Not reaped before its watcher has looked for the last time, lest the id be another's.
+    if watched:
+        watcher.join()
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -73,7 +81,18 @@ def ours(*arguments):
         sys.exit(f"profile-export {arguments}: status {process.returncode}")
     body = json.loads(text)
     reported = isinstance(body, dict) and (body.get("peakMemoryBytes") or body.get("metrics", {}).get("peakMemoryBytes"))
-    return Took(seconds, (reported or 0) / 1e6, used.ru_inblock * 512, used.ru_oublock * 512, body)
+    return Took(seconds, (reported or peak[0]) / 1e6, used.ru_inblock * 512, used.ru_oublock * 512, body)
+
+
+def watch(pid, peak):
+    """The most memory of a process, looked up every few milliseconds until it ends and has none."""
+    while True:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        known = [line for line in lines if line.startswith("VmHWM")]
+        if not known:
+            return
+        peak[0] = int(known[0].split()[1]) * 1024
+        time.sleep(0.002)
 
 
 def workload(folder, *people):
