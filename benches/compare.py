@@ -37,6 +37,8 @@ COLOURS = {"ours": "#d62728", "duckdb": "#1f77b4", "database": "#17becf", "polar
            "spark": "#9467bd"}
 TITLES = {"ours": "Profile Export", "duckdb": "DuckDB", "database": "DuckDB database", "polars": "Polars",
           "clickhouse": "ClickHouse", "spark": "Spark"}
+OURS = ("its store. A process each time, from its start to its end; what it writes is synced to the disk, which "
+        "DuckDB does not do with Parquet.")
 
 
 class Measured(NamedTuple):
@@ -176,6 +178,14 @@ def graph_table(took):
         print(f"| {work} | {none:.3f} s | {pdg:.3f} s ({pdg / none:.2f}) | {max(t.peak for t in by['pdg']):.0f} MB |")
 
 
+def settings(threads):
+    """What each reads and how it is set, so that who knows a peer can say whether it is fair."""
+    told = {TITLES["ours"]: OURS, **peer_duckdb.reads, **{TITLES[peer]: module.reads for peer, module in PEERS.items()}}
+    print(f"\nWhat each reads, with {threads} threads; what is not named is as it comes:\n")
+    for who, what in told.items():
+        print(f"- {who}: {what}")
+
+
 def growth(points):
     """Time a profile and peak memory against those of the smallest size."""
     first, *others = sorted(points)
@@ -246,6 +256,7 @@ def main():
         result = measure(people, arguments.threads, rounds, arguments.folder.resolve(), how_many)
         points[people] = result
         table(people, arguments.threads, rounds, result)
+    settings(arguments.threads)
     growth(points)
     if arguments.plot:
         plot(arguments.plot, points, arguments.threads)

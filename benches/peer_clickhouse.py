@@ -11,6 +11,9 @@ SETTINGS = ("output_format_parquet_compression_method = 'zstd', output_format_pa
             "enable_named_columns_in_function_tuple = 1, session_timezone = 'UTC'")
 
 
+reads = f"DuckDB's Parquet files, by chdb in this process; `{SETTINGS}`, `max_threads`."
+
+
 def read(name, folder):
     return f"file('{folder}/{name}.parquet', Parquet)"
 
