@@ -2,13 +2,17 @@
 """Compares Profile Export with DuckDB, Polars, ClickHouse and Spark on the same work, data and threads, side by
 side in one run.
 
-    benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--folder target/compare] [--plot FILE]
+    benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--nights 30] [--folder target/compare]
+                       [--plot FILE]
 
 The programs take turns, each when all that was written before it is on the disk; the tables have medians.
 Our times are those of the whole process; those of the peers leave out their start. Spark is left out where
 there is no Java. For each work it is checked that all answers agree. `compare` (beside this script) is the
 way to run it: it makes the virtual environment and builds the program first. Several numbers of people
 show how time and memory grow; a million takes 20 GB of disk.
+
+works.py says what is measured, peer_*.py how each peer does it; program.py runs ours, answers.py holds the answers
+against each other. cold.py measures without the page cache, nights.py a store that grows.
 """
 import argparse
 import importlib
@@ -16,241 +20,37 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
 
-ROOT = Path(__file__).resolve().parent.parent
-PROGRAM = ROOT / "target/release/profile-export"
-WORKLOAD = ROOT / "target/release/workload"
+import answers
+import cold
+import nights
+import peer_duckdb
+from program import ROOT, Place, bytes_in, fresh, ours, workload
+from works import NAMES
 
-IDENTITY = "MAP(VARCHAR, STRUCT(id VARCHAR, authenticatedState VARCHAR, \"primary\" BOOLEAN)[])"
-MEMBERSHIP = ("MAP(VARCHAR, MAP(VARCHAR, STRUCT(lastQualificationTime TIMESTAMPTZ, status VARCHAR)))")
-COLUMNS = {
-    "crm": f"""_id VARCHAR, ingestedAt TIMESTAMPTZ, identityMap {IDENTITY},
-        identities STRUCT(id VARCHAR, namespace STRUCT(code VARCHAR))[],
-        person STRUCT(name STRUCT(firstName VARCHAR, lastName VARCHAR, fullName VARCHAR), gender VARCHAR, birthYear BIGINT),
-        personalEmail STRUCT(address VARCHAR, "primary" BOOLEAN, status VARCHAR),
-        homeAddress STRUCT(street1 VARCHAR, city VARCHAR, postalCode VARCHAR, countryCode VARCHAR),
-        mobilePhone STRUCT(number VARCHAR),
-        consents STRUCT(marketing STRUCT(email STRUCT(val VARCHAR), sms STRUCT(val VARCHAR))),
-        interests VARCHAR[], lifetimeValue DOUBLE, segmentMembership {MEMBERSHIP}""",
-    "loyalty": f"""_id VARCHAR, ingestedAt TIMESTAMPTZ, identityMap {IDENTITY},
-        loyalty STRUCT(points BIGINT, tier VARCHAR, program VARCHAR, memberId VARCHAR, joinDate VARCHAR, upgradeDate VARCHAR),
-        personalEmail STRUCT(address VARCHAR, "primary" BOOLEAN),
-        person STRUCT(name STRUCT(firstName VARCHAR, lastName VARCHAR)),
-        preferredStore STRUCT(id VARCHAR, city VARCHAR), segmentMembership {MEMBERSHIP}""",
-    "web": f"""_id VARCHAR, ingestedAt TIMESTAMPTZ, identityMap {IDENTITY},
-        web STRUCT(firstVisit VARCHAR, lastVisit VARCHAR, visits BIGINT, landingPage VARCHAR, browser VARCHAR, language VARCHAR),
-        personalEmail STRUCT(address VARCHAR), propensity STRUCT(churn DOUBLE, purchase DOUBLE),
-        segmentMembership {MEMBERSHIP}""",
-    "events": f"""_id VARCHAR, "timestamp" TIMESTAMPTZ, ingestedAt TIMESTAMPTZ, eventType VARCHAR, identityMap {IDENTITY},
-        environment STRUCT(browserDetails STRUCT(name VARCHAR, version VARCHAR, acceptLanguage VARCHAR), ipV4 VARCHAR),
-        web STRUCT(webPageDetails STRUCT(name VARCHAR, URL VARCHAR)),
-        commerce STRUCT("order" STRUCT(priceTotal DOUBLE, currencyCode VARCHAR), productViews STRUCT("value" BIGINT))""",
-}
-PROFILES = ("crm", "loyalty", "web")
-KEY_COLUMN = "k"
-KEY = "identityMap['ECID'][1].id"
-SEGMENTS = [("AAM", "segment-0021-8b1f2c3d", "realized"), ("UPS", "segment-0040-8b1f2c3d", "exited")]
-W1 = {"window": ("2026-02-01T00:00:00Z", "2026-09-01T00:00:00Z"), "ingested": "2026-03-01T00:00:00Z",
-      "events": "2026-05-01T00:00:00Z"}
+COLOURS = {"ours": "#d62728", "duckdb": "#1f77b4", "database": "#17becf", "polars": "#2ca02c", "clickhouse": "#bcbd22",
+           "spark": "#9467bd"}
+TITLES = {"ours": "Profile Export", "duckdb": "DuckDB", "database": "DuckDB database", "polars": "Polars",
+          "clickhouse": "ClickHouse", "spark": "Spark"}
+OURS = ("its store. A process each time, from its start to its end; what it writes is synced to the disk, which "
+        "DuckDB does not do with Parquet.")
 
 
-def requests(target):
-    base = {"destination": {"datasetId": target}, "schema": {"name": "_xdm.context.profile"}}
-    tutorial = {
-        **base, "fields": "identities.id,personalEmail.address",
-        "destination": {"datasetId": target, "segmentPerBatch": True},
-        "filter": {"segments": [{"segmentId": s, "segmentNs": ns, "status": [status]} for ns, s, status in SEGMENTS],
-                   "segmentQualificationTime": {"startTime": W1["window"][0], "endTime": W1["window"][1]},
-                   "fromIngestTimestamp": W1["ingested"], "emptyProfiles": False},
-        "additionalFields": {"eventList": {
-            "fields": "environment.browserDetails.name,environment.browserDetails.version",
-            "filter": {"fromIngestTimestamp": W1["events"]}}}}
-    return {"W1": tutorial, "W2": base,
-            "W3": {**base, "fields": "_id,personalEmail.address,person.name.lastName",
-                   "additionalFields": {"eventList": {"fields": "eventType,timestamp"}}}}
-
-
-def from_json(name, folder):
-    columns = []
-    depth, start = 0, 0
-    text = COLUMNS[name]
-    for i, c in enumerate(text + ","):
-        depth += c in "([" and 1 or c in ")]" and -1 or 0
-        if c == "," and depth == 0:
-            column, kind = text[start:i].strip().split(None, 1)
-            columns.append(f"{column}: $${' '.join(kind.split())}$$")
-            start = i + 1
-    listed = ", ".join(columns)
-    return f"read_json('{folder}/{name}/records.ndjson', format='newline_delimited', columns={{{listed}}})"
-
-
-def from_parquet(name, folder):
-    return f"read_parquet('{folder}/{name}.parquet')"
-
-
-def w1_sql(read, folder, out, number):
-    ns, segment, status = SEGMENTS[number]
-    ns = {"UPS": "ups"}.get(ns, ns)
-    members = " UNION ALL ".join(
-        f"SELECT {KEY} AS k, ingestedAt AS t, segmentMembership['{ns}']['{segment}'] AS m FROM {read(d, folder)}"
-        for d in PROFILES)
-    updated = " UNION ALL ".join(
-        f"SELECT {KEY} AS k, ingestedAt AS t, personalEmail.address AS address, "
-        f"{'identities' if d == 'crm' else 'NULL'} AS identities FROM {read(d, folder)}" for d in PROFILES)
-    return f"""COPY (
-        WITH latest AS (SELECT k, arg_max(m, t) AS best FROM ({members}) WHERE m IS NOT NULL GROUP BY k),
-        member AS (SELECT k FROM latest WHERE best.status = '{status}' AND best.lastQualificationTime
-                   BETWEEN '{W1['window'][0]}' AND '{W1['window'][1]}'),
-        profile AS (SELECT k, arg_max(address, t) AS address, arg_max(identities, t) AS identities FROM ({updated})
-                    SEMI JOIN member USING (k) GROUP BY k HAVING max(t) > '{W1['ingested']}'),
-        event AS (SELECT {KEY} AS k, list({{'environment': {{'browserDetails': {{'name': environment.browserDetails.name,
-                  'version': environment.browserDetails.version}}}}}} ORDER BY timestamp, _id) AS e
-                  FROM {read('events', folder)} WHERE ingestedAt > '{W1['events']}'
-                  AND {KEY} IN (SELECT k FROM profile) GROUP BY 1)
-        SELECT [{{'id': i.id}} FOR i IN identities] AS identities, {{'address': address}} AS personalEmail,
-               coalesce(e, []) AS timeSeriesEvents FROM profile LEFT JOIN event USING (k)
-        ) TO '{out}/{number}.parquet' (FORMAT parquet, COMPRESSION zstd)"""
-
-
-LEAVES = {
-    "_id": PROFILES, "person.name.firstName": ("crm", "loyalty"), "person.name.lastName": ("crm", "loyalty"),
-    "person.name.fullName": ("crm",), "person.gender": ("crm",), "person.birthYear": ("crm",),
-    "personalEmail.address": PROFILES, "personalEmail.primary": ("crm", "loyalty"), "personalEmail.status": ("crm",),
-    "identityMap": PROFILES, "identities": ("crm",), "homeAddress": ("crm",), "mobilePhone": ("crm",), "consents": ("crm",),
-    "interests": ("crm",), "lifetimeValue": ("crm",), "loyalty": ("loyalty",), "preferredStore": ("loyalty",),
-    "web": ("web",), "propensity": ("web",), "segmentMembership": PROFILES,
-}
-
-
-def nested(leaves, column, alias, struct):
-    """The leaves as they were before they were merged, in structs, for a peer's own `column` of a leaf, `alias`
-    of a column and `struct` of columns."""
-    tops = {}
-    for leaf in leaves:
-        top, *rest = leaf.split(".")
-        tops.setdefault(top, []).append((rest, column(leaf)))
-
-    def build(name, parts):
-        if len(parts) == 1 and not parts[0][0]:
-            return alias(parts[0][1], name)
-        inner = {}
-        for (first, *rest), part in parts:
-            inner.setdefault(first, []).append((rest, part))
-        return alias(struct([build(part, columns) for part, columns in inner.items()]), name)
-    return [build(top, parts) for top, parts in tops.items()]
-
-
-def w2_sql(read, folder, out):
-    """A join of the three datasets, each leaf from the latest fragment that has it. Memberships are
-    taken whole from the latest fragment, which is less work than uniting them."""
-    def leaf(path):
-        sources = LEAVES[path]
-        quoted = ".".join(f'"{p}"' if p == "primary" else p for p in path.split("."))
-        if len(sources) == 1:
-            return f"{sources[0]}.{quoted}"
-        best = "greatest(" + ", ".join(f"CASE WHEN {s}.{quoted} IS NOT NULL THEN {s}.ingestedAt END" for s in sources) + ")"
-        cases = " ".join(f"WHEN {s}.ingestedAt = {best} AND {s}.{quoted} IS NOT NULL THEN {s}.{quoted}" for s in sources)
-        return f"CASE {cases} END"
-
-    tops = {}
-    for path in LEAVES:
-        top, _, rest = path.partition(".")
-        tops.setdefault(top, []).append((rest, path))
-    columns = []
-    for top, parts in tops.items():
-        if top == "person":
-            name = ", ".join(f"'{r.split('.')[1]}': {leaf(p)}" for r, p in parts if r.startswith("name."))
-            rest = ", ".join(f"'{r}': {leaf(p)}" for r, p in parts if not r.startswith("name."))
-            columns.append(f"{{'name': {{{name}}}, {rest}}} AS person")
-        elif top == "personalEmail":
-            columns.append("{" + ", ".join(f"'{r}': {leaf(p)}" for r, p in parts) + "} AS personalEmail")
-        else:
-            columns.append(f"{leaf(top)} AS {top}")
-    tables = [f"(SELECT *, {KEY} AS k FROM {read(d, folder)}) AS {d}" for d in PROFILES]
-    return f"""COPY (SELECT {', '.join(columns)} FROM {tables[0]} FULL JOIN {tables[1]} USING (k)
-        FULL JOIN {tables[2]} USING (k)) TO '{out}/0.parquet' (FORMAT parquet, COMPRESSION zstd)"""
-
-
-def w3_sql(read, folder, out):
-    fragments = " UNION ALL ".join(
-        f"SELECT {KEY} AS k, ingestedAt AS t, _id, personalEmail.address AS address, "
-        f"{'NULL' if d == 'web' else 'person.name.lastName'} AS last FROM {read(d, folder)}" for d in PROFILES)
-    return f"""COPY (
-        WITH profile AS (SELECT k, arg_max(_id, t) AS _id, arg_max(address, t) AS address, arg_max(last, t) AS last
-                         FROM ({fragments}) GROUP BY k),
-        event AS (SELECT {KEY} AS k, list({{'timestamp': timestamp, 'eventType': eventType}} ORDER BY timestamp, _id) AS e
-                  FROM {read('events', folder)} GROUP BY 1)
-        SELECT _id, {{'address': address}} AS personalEmail, {{'name': {{'lastName': last}}}} AS person,
-               coalesce(e, []) AS timeSeriesEvents FROM profile LEFT JOIN event USING (k)
-        ) TO '{out}/0.parquet' (FORMAT parquet, COMPRESSION zstd)"""
-
-
-def sql_of(work, read, folder, out):
-    if work == "W1":
-        return [w1_sql(read, folder, out, number) for number in range(2)]
-    return [{"W2": w2_sql, "W3": w3_sql}[work](read, folder, out)]
-
-
-CHECKS = {
-    "W1": "count(*), sum(len(timeSeriesEvents)), bit_xor(hash(personalEmail.address)), bit_xor(hash(identities[1].id))",
-    "W2": "count(*), bit_xor(hash(_id)), bit_xor(hash(person.name.lastName)), bit_xor(hash(personalEmail.address)), "
-          "sum(loyalty.points), sum(person.birthYear), bit_xor(hash(web.landingPage)), sum(lifetimeValue)::BIGINT",
-    "W3": "count(*), sum(len(timeSeriesEvents)), bit_xor(hash(_id)), bit_xor(hash(person.name.lastName)), "
-          "bit_xor(hash(timeSeriesEvents[1].eventType, timeSeriesEvents[1].timestamp))",
-}
-
-
-def ours(arguments):
-    """Runs the program; returns its seconds, the peak memory in MB that it reports, and its output."""
-    os.sync()
-    start = time.perf_counter()
-    process = subprocess.run([PROGRAM, *map(str, arguments), "--json"], stdout=subprocess.PIPE)
-    seconds = time.perf_counter() - start
-    if process.returncode:
-        sys.exit(f"profile-export {arguments}: status {process.returncode}")
-    body = json.loads(process.stdout)
-    peak = 0
-    if isinstance(body, dict):
-        peak = body.get("peakMemoryBytes") or body.get("metrics", {}).get("peakMemoryBytes") or 0
-    return seconds, peak / 1e6, process.stdout
-
-
-def duck(threads, statements):
-    connection = duckdb.connect(config={"threads": threads})
-    connection.sql("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
-    os.sync()
-    start = time.perf_counter()
-    for statement in statements:
-        connection.execute(statement)
-    return time.perf_counter() - start
-
-
-def batches(text, folder):
-    job = json.loads(text)
-    destination = job["destination"]
-    ids = [b["batchId"] for b in destination.get("batches", [])] or [destination["batchId"]]
-    return [folder / batch for batch in ids]
-
-
-def fresh(folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-def answers_agree(work, ours_folders, duck_folder):
-    for number, folder in enumerate(ours_folders):
-        check = CHECKS[work]
-        a = duckdb.sql(f"SELECT {check} FROM read_parquet('{folder}/*.parquet')").fetchall()
-        b = duckdb.sql(f"SELECT {check} FROM read_parquet('{duck_folder}/{number}.parquet')").fetchall()
-        if a != b:
-            sys.exit(f"{work}: the answers differ: {a} and {b}")
+class Measured(NamedTuple):
+    """Seconds by work and by whom, peak memory by work, sizes of files by work, bytes of what is read, and the
+    tables of their own."""
+    times: dict
+    memory: dict
+    sizes: dict
+    places: dict
+    graph: dict
+    cold: Any
+    nights: Any
 
 
 def size_of(folders):
@@ -268,91 +68,122 @@ def size_by_duckdb(folders):
     return total
 
 
-def measure(people, threads, rounds, base):
+def measure(people, threads, rounds, base, how_many_nights):
     source = base / f"source-{people}"
     if not source.exists():
-        subprocess.run([WORKLOAD, source, str(people)], check=True)
-    folder = fresh(base / "work")
-    parquet = fresh(folder / "parquet")
-    store, times, memory = folder / "store", {}, {}
+        workload(source, people)
+    place = Place(fresh(base / "work"), source, threads, rounds)
+    times, memory, sizes = {}, {}, {}
 
     def add(work, who, seconds):
         times.setdefault(work, {}).setdefault(who, []).append(seconds)
 
-    loads = [f"COPY (SELECT * FROM {from_json(d, source)}) TO '{parquet}/{d}.parquet' (FORMAT parquet, COMPRESSION zstd)"
-             for d in COLUMNS]
+    def add_ours(work, took):
+        add(work, "ours", took.seconds)
+        memory[work] = max(took.peak, memory.get(work, 0))
+        return took
+
+    ndjson = peer_duckdb.from_json(source)
+    fresh(place.parquet)
     for _ in range(rounds):
-        shutil.rmtree(store, ignore_errors=True)
-        seconds, peak, _ = ours(["ingest", "--store", store, "--from", source, "--threads", threads])
-        add("W4", "ours", seconds)
-        memory["W4"] = max(peak, memory.get("W4", 0))
-        add("W4", "duckdb", duck(threads, loads))
-        shutil.rmtree(store)
-        add("W4", "one thread", ours(["ingest", "--store", store, "--from", source, "--threads", 1])[0])
-    body = folder / "dataset.json"
+        shutil.rmtree(place.store, ignore_errors=True)
+        add_ours("W4", place.loaded(place.store))
+        add("W4", "duckdb", peer_duckdb.executed(peer_duckdb.to_parquet(ndjson, place.parquet), threads).seconds)
+        place.database.unlink(missing_ok=True)
+        add("W4", "database", peer_duckdb.executed(peer_duckdb.to_database(ndjson, place.database), threads).seconds)
+        shutil.rmtree(place.store)
+        add("W4", "one thread", place.loaded(place.store, threads=1).seconds)
+    body = place.folder / "dataset.json"
     body.write_text(json.dumps({"name": "Exports", "schemaRef": {"id": "https://ns.adobe.com/xdm/context/profile__union"}}))
-    made = json.loads(ours(["datasets", "create", body, "--store", store])[2])
-    sizes = {}
-    for work, request in requests(made[0].split("/")[-1]).items():
-        path = folder / f"{work}.json"
-        path.write_text(json.dumps(request))
+    [made] = ours("datasets", "create", body, "--store", place.store).body
+    place.ask(made.split("/")[-1])
+    sources = {"duckdb": peer_duckdb.from_parquet(place.parquet), "database": peer_duckdb.from_database(place.database)}
+    for work in ("W1", "W2", "W3", "W6"):
+        others = PEERS if work != "W6" else {}
         for _ in range(rounds):
-            out = fresh(folder / "out")
-            seconds, peak, text = ours(["run", path, "--store", store, "--out", out / "ours", "--threads", threads])
-            add(work, "ours", seconds)
-            memory[work] = max(peak, memory.get(work, 0))
-            duck_out = fresh(out / "duckdb")
-            add(work, "duckdb", duck(threads, sql_of(work, from_parquet, parquet, duck_out)))
-            for peer, module in PEERS.items():
-                add(work, peer, module.timed(work, parquet, fresh(out / peer), threads))
-            one = ["run", path, "--store", store, "--out", out / "one", "--threads", 1]
-            add(work, "one thread", ours(one)[0])
-        folders = batches(text, out / "ours")
-        answers_agree(work, folders, duck_out)
-        for peer in PEERS:
-            answers_agree(work, folders, out / peer)
+            out = fresh(place.folder / "out")
+            job = add_ours(work, place.exported(work, out / "ours")).body
+            for who, records in sources.items():
+                add(work, who, peer_duckdb.timed(work, records, fresh(out / who), threads).seconds)
+            for peer, module in others.items():
+                add(work, peer, module.timed(work, place.parquet, fresh(out / peer), threads))
+            add(work, "one thread", place.exported(work, out / "one", threads=1).seconds)
+        mine = answers.ours(work, job, out / "ours")
+        for peer in (*sources, *others):
+            answers.agree(work, mine, answers.of_peer(work, out / peer))
+        folders = answers.batches(job, out / "ours").values()
         sizes[work] = (size_of(folders), size_by_duckdb(folders))
-        if work == "W2":
+        if work not in ("W1", "W3"):
             continue
+        straight = f"W5 ({work})"
         for _ in range(rounds):
-            out = fresh(folder / "out")
-            seconds, peak, text = ours(["run", path, "--from", source, "--out", out / "ours", "--threads", threads])
-            add(f"W5 ({work})", "ours", seconds)
-            memory[f"W5 ({work})"] = max(peak, memory.get(f"W5 ({work})", 0))
-            one = ["run", path, "--from", source, "--out", out / "one", "--threads", 1]
-            add(f"W5 ({work})", "one thread", ours(one)[0])
-            duck_out = fresh(out / "duckdb")
-            add(f"W5 ({work})", "duckdb", duck(threads, sql_of(work, from_json, source, duck_out)))
-        answers_agree(work, batches(text, out / "ours"), duck_out)
-    json_bytes = sum(f.stat().st_size for f in source.glob("*/records.ndjson"))
-    store_bytes = sum(f.stat().st_size for f in store.glob("runs/*/*"))
-    return times, memory, sizes, store_bytes / json_bytes
+            out = fresh(place.folder / "out")
+            request = ["run", place.folder / f"{work}.json", "--from", source]
+            job = add_ours(straight, ours(*request, "--out", out / "ours", "--threads", threads)).body
+            add(straight, "one thread", ours(*request, "--out", out / "one", "--threads", 1).seconds)
+            add(straight, "duckdb", peer_duckdb.timed(work, ndjson, fresh(out / "duckdb"), threads).seconds)
+        answers.agree(work, answers.ours(work, job, out / "ours"), answers.of_peer(work, out / "duckdb"))
+    places = {"NDJSON": sum(f.stat().st_size for f in source.glob("*/records.ndjson")),
+              "store": sum(f.stat().st_size for f in place.store.glob("runs/*/*")),
+              "Parquet": bytes_in(place.parquet), "database": place.database.stat().st_size}
+    graph = joined(place)
+    from_disk = cold.measure(place)
+    return Measured(times, memory, sizes, places, graph, from_disk, nights.measure(place, people, how_many_nights))
 
 
-COLOURS = {"ours": "#d62728", "duckdb": "#1f77b4", "polars": "#2ca02c", "clickhouse": "#bcbd22", "spark": "#9467bd"}
-TITLES = {"ours": "Profile Export", "duckdb": "DuckDB", "polars": "Polars", "clickhouse": "ClickHouse", "spark": "Spark"}
-NAMES = {
-    "W1": "tutorial's request, per segment", "W2": "all profiles, all fields", "W3": "three fields, all events",
-    "W4": "load NDJSON", "W5 (W1)": "W1 straight from NDJSON", "W5 (W3)": "W3 straight from NDJSON",
-}
+def joined(place):
+    """W1 and W2 with the identity graph and without, in turn. In this workload no two people share an identity, so
+    the profiles are the same."""
+    took = {}
+    for work in ("W1", "W2"):
+        for _ in range(place.rounds):
+            out = fresh(place.folder / "out")
+            told = {}
+            for name, request in {"none": work, "pdg": f"{work}-pdg"}.items():
+                export = place.exported(request, out / name)
+                took.setdefault(work, {}).setdefault(name, []).append(export)
+                told[name] = answers.ours(work, export.body, out / name)
+            answers.agree(f"{work} with pdg", told["none"], told["pdg"])
+    return took
 
 
 def table(people, threads, rounds, result):
-    times, memory, sizes, share = result
-    versions = {"duckdb": duckdb.__version__, **{peer: module.version for peer, module in PEERS.items()}}
+    times, memory, sizes, places = result[:4]
+    versions = {"duckdb": peer_duckdb.version, **{peer: module.version for peer, module in PEERS.items()}}
     named = ", ".join(f"{TITLES[peer]} {version}" for peer, version in versions.items())
     print(f"\n{people:,} people, {threads} threads, medians of {rounds} rounds, {named}; in brackets: how many times our time\n")
-    heads = ["", "work", TITLES["ours"], "peak memory", "one thread", *(TITLES[peer] for peer in versions)]
+    peers = ["duckdb", "database", *PEERS]
+    heads = ["", "work", TITLES["ours"], "peak memory", "one thread", *(TITLES[peer] for peer in peers)]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for work in NAMES:
         median = {who: statistics.median(seconds) for who, seconds in times[work].items()}
         mine = median["ours"]
         told = lambda who: f"{median[who]:.3f} s ({median[who] / mine:.1f})" if who in median else ""
         one = f"{median['one thread']:.3f} s ({median['one thread'] / mine:.2f})"
-        cells = [work, NAMES[work], f"{mine:.3f} s", f"{memory[work]:.0f} MB", one, *(told(peer) for peer in versions)]
+        cells = [work, NAMES[work], f"{mine:.3f} s", f"{memory[work]:.0f} MB", one, *(told(peer) for peer in peers)]
         print(f"| {' | '.join(cells)} |")
     told = ", ".join(f"{work} {ours / theirs:.0%}" for work, (ours, theirs) in sizes.items())
-    print(f"\nThe store takes {share:.0%} of the NDJSON; our files' size against DuckDB's of the same rows: {told}.")
+    share = lambda name: f"{places[name] / places['NDJSON']:.0%}"
+    print(f"\nThe store takes {share('store')} of the NDJSON, DuckDB's Parquet {share('Parquet')}, its database "
+          f"{share('database')}; our files' size against DuckDB's of the same rows: {told}.")
+    graph_table(result.graph)
+    cold.table(result.cold, TITLES)
+    nights.table(result.nights)
+
+
+def graph_table(took):
+    print("\n| merge policy's identity graph | none | pdg | peak memory with pdg |\n|---|---|---|---|")
+    for work, by in took.items():
+        none, pdg = (statistics.median(t.seconds for t in by[name]) for name in ("none", "pdg"))
+        print(f"| {work} | {none:.3f} s | {pdg:.3f} s ({pdg / none:.2f}) | {max(t.peak for t in by['pdg']):.0f} MB |")
+
+
+def settings(threads):
+    """What each reads and how it is set, so that who knows a peer can say whether it is fair."""
+    told = {TITLES["ours"]: OURS, **peer_duckdb.reads, **{TITLES[peer]: module.reads for peer, module in PEERS.items()}}
+    print(f"\nWhat each reads, with {threads} threads; what is not named is as it comes:\n")
+    for who, what in told.items():
+        print(f"- {who}: {what}")
 
 
 def growth(points):
@@ -361,8 +192,8 @@ def growth(points):
     for people in others:
         print(f"\n{people:,} people against {first:,}\n\n| | time a profile | peak memory |\n|---|---|---|")
         for work in NAMES:
-            (a, b) = (statistics.median(points[n][0][work]["ours"]) / n for n in (first, people))
-            (c, d) = (points[n][1][work] for n in (first, people))
+            (a, b) = (statistics.median(points[n].times[work]["ours"]) / n for n in (first, people))
+            (c, d) = (points[n].memory[work] for n in (first, people))
             print(f"| {work} | {b / a:.2f} times | {d:.0f} MB, {d / c:.2f} times |")
 
 
@@ -370,13 +201,14 @@ def plot(path, points, threads):
     """Time against size, a panel a work, as SVG by hand: two lines need no library."""
     works = list(NAMES)
     width, height, pad = 300, 210, 45
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * 3}" height="{height * 2 + 30}" '
+    bottom = height * -(-len(works) // 3)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * 3}" height="{bottom + 30}" '
              'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>']
     sizes = sorted(points)
     for i, work in enumerate(works):
         x0, y0 = (i % 3) * width, (i // 3) * height
-        known = [who for who in COLOURS if who in points[sizes[0]][0][work]]
-        series = {who: [statistics.median(points[n][0][work][who]) for n in sizes] for who in known}
+        known = [who for who in COLOURS if who in points[sizes[0]].times[work]]
+        series = {who: [statistics.median(points[n].times[work][who]) for n in sizes] for who in known}
         top = max(max(s) for s in series.values()) * 1.05
         px = lambda n: x0 + pad + (width - pad - 15) * n / sizes[-1]
         py = lambda t: y0 + height - 35 - (height - 65) * t / top
@@ -390,9 +222,9 @@ def plot(path, points, threads):
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in [(x0 + pad, y0 + height - 35), *at])
             parts.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[who]}" stroke-width="2"/>')
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[who]}"/>' for x, y in at]
-    known = [who for who in COLOURS if who in points[sizes[0]][0]["W1"]]
+    known = [who for who in COLOURS if who in points[sizes[0]].times["W1"]]
     legend = ", ".join(f'<tspan fill="{COLOURS[who]}">{TITLES[who]}</tspan>' for who in known)
-    parts.append(f'<text x="20" y="{height * 2 + 18}">seconds against people, {threads} threads: {legend}</text></svg>')
+    parts.append(f'<text x="20" y="{bottom + 18}">seconds against people, {threads} threads: {legend}</text></svg>')
     Path(path).write_text("\n".join(parts) + "\n")
 
 
@@ -401,6 +233,8 @@ def main():
     parser.add_argument("--people", type=int, nargs="+", default=[100_000])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, nargs="+", default=[5], help="for each number of people; the last counts for the rest")
+    parser.add_argument("--nights", type=int, help="how many small loads after the large one; 30 if not given, and none "
+                        "with more than 100,000 people")
     parser.add_argument("--folder", type=Path, default=ROOT / "target/compare")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
@@ -416,9 +250,13 @@ def main():
     points = {}
     for i, people in enumerate(arguments.people):
         rounds = arguments.rounds[min(i, len(arguments.rounds) - 1)]
-        result = measure(people, arguments.threads, rounds, arguments.folder.resolve())
+        how_many = arguments.nights
+        if how_many is None:
+            how_many = 30 if people <= 100_000 else 0
+        result = measure(people, arguments.threads, rounds, arguments.folder.resolve(), how_many)
         points[people] = result
         table(people, arguments.threads, rounds, result)
+    settings(arguments.threads)
     growth(points)
     if arguments.plot:
         plot(arguments.plot, points, arguments.threads)

@@ -3,12 +3,15 @@ import time
 
 import chdb
 
-from compare import KEY, LEAVES, PROFILES, SEGMENTS, W1, nested
+from works import KEY, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = chdb.query("SELECT version()").data().strip().strip('"')
 # Objects that are null as a whole are objects of nulls here: its tuples can't be null.
 SETTINGS = ("output_format_parquet_compression_method = 'zstd', output_format_parquet_string_as_string = 1, "
             "enable_named_columns_in_function_tuple = 1, session_timezone = 'UTC'")
+
+
+reads = f"DuckDB's Parquet files, by chdb in this process; `{SETTINGS}`, `max_threads`."
 
 
 def read(name, folder):

@@ -3,9 +3,10 @@ import time
 
 import polars as pl
 
-from compare import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
+from works import KEY_COLUMN, LEAVES, PROFILES, SEGMENTS, W1, nested
 
 version = pl.__version__
+reads = "DuckDB's Parquet files, by lazy frames into a sink; `POLARS_MAX_THREADS`. Its import does not count."
 ID = pl.col("identityMap").map.get("ECID").list.first().struct.field("id")
 
 
