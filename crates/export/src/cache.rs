@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// Chunks go through a store in the order of keys, so what some chunks in a row did not use is not used again.
 pub(crate) struct Cache<K, V> {
-    /// How many chunks those are; `None` where all is kept.
-    kept: Option<u64>,
+    /// How many chunks those are.
+    kept: u64,
     entries: Mutex<Entries<K, V>>,
 }
 
@@ -15,6 +15,7 @@ struct Entries<K, V> {
     by_key: HashMap<K, Entry<V>>,
     /// How many chunks were begun.
     chunks: u64,
+    keeps_all: bool,
 }
 
 struct Entry<V> {
@@ -26,12 +27,13 @@ struct Entry<V> {
 
 impl<K: Hash + Eq + Copy, V> Cache<K, V> {
     /// A cache that lets go of what so many chunks in a row did not use.
-    pub(crate) fn new(kept: Option<u64>) -> Self {
+    pub(crate) fn new(kept: u64) -> Self {
         Self {
             kept,
             entries: Mutex::new(Entries {
                 by_key: HashMap::new(),
                 chunks: 0,
+                keeps_all: false,
             }),
         }
     }
@@ -41,9 +43,17 @@ impl<K: Hash + Eq + Copy, V> Cache<K, V> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.chunks += 1;
         let now = entries.chunks;
-        if let Some(kept) = self.kept {
-            entries.by_key.retain(|_, entry| entry.used + kept >= now);
+        if !entries.keeps_all {
+            entries
+                .by_key
+                .retain(|_, entry| entry.used + self.kept >= now);
         }
+    }
+
+    /// Lets go of nothing from now on.
+    pub(crate) fn keep_all(&self) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.keeps_all = true;
     }
 
     /// Whether something is there under a key, or is being made.
@@ -90,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_some_chunks_in_a_row_did_not_use_is_let_go_of() {
-        let cache = Cache::new(Some(2));
+        let cache = Cache::new(2);
         let mut made = Vec::new();
         for keys in [&[1, 2][..], &[1], &[1, 2], &[1], &[1], &[1, 2]] {
             cache.begin_chunk();
@@ -104,7 +114,8 @@ mod tests {
 
     #[test]
     fn all_is_kept_where_that_is_asked_for() {
-        let cache = Cache::new(None);
+        let cache = Cache::new(0);
+        cache.keep_all();
         let mut made = Vec::new();
         get(&cache, 1, &mut made);
         (0..10).for_each(|_| cache.begin_chunk());
@@ -114,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_made_is_tried_again() {
-        let cache: Cache<u32, u32> = Cache::new(Some(2));
+        let cache: Cache<u32, u32> = Cache::new(2);
         assert_eq!(cache.get(1, || Err("no")).err(), Some("no"));
         get(&cache, 1, &mut Vec::new());
     }

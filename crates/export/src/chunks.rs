@@ -15,6 +15,10 @@ use crate::counts::BatchCounts;
 use crate::error::{Error, Result};
 use crate::people::People;
 use crate::pipeline::{MergedRows, Pipeline};
+use crate::shard::Shard;
+
+/// After so many chunks for each thread, what was read of the runs' keys is let go of: each time all threads stop for it.
+const RELEASE: usize = 32;
 
 /// Rows of a batch, a few thousand at a time, in order.
 ///
@@ -56,7 +60,7 @@ impl Chunks {
     ) -> Self {
         let (people, matches, error) = match selected {
             Ok((people, matches)) => (people, matches, None),
-            Err(error) => (People::Keys(Vec::new()), None, Some(error)),
+            Err(error) => (People::of_keys(Vec::new(), Shard::ALL), None, Some(error)),
         };
         Self {
             work: Arc::new(Work {
@@ -112,7 +116,10 @@ impl Chunks {
         };
         self.work.pipeline.sources().check_whole()?;
         self.taken += 1;
-        if self.taken.is_multiple_of(2 * rayon::current_num_threads()) {
+        if self
+            .taken
+            .is_multiple_of(RELEASE * rayon::current_num_threads())
+        {
             // What comes next lies elsewhere in the runs.
             self.work.pipeline.sources().release();
         }

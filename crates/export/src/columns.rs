@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
-use rayon::prelude::*;
 use run::Run;
 use xdm::{Class, Fields};
 
@@ -23,9 +22,6 @@ pub(crate) struct FieldSet {
     /// For each field an array of each run that has part in it. They stand before the batches of every chunk, so that
     /// all chunks have the same types and dictionaries.
     prototypes: Vec<Vec<Option<ArrayRef>>>,
-    /// With an identity graph, where the rows of any chunk may be anywhere: the columns over all batches, and the
-    /// number of each source's first one among them.
-    whole: Option<(Arc<Columns>, Vec<u32>)>,
 }
 
 /// Fields of one batch of a source.
@@ -51,29 +47,11 @@ impl FieldSet {
             runs.map(|source| Ok(source.run.field_prototype(name, ty)?))
                 .collect()
         });
-        let mut set = Self {
+        Ok(Self {
             number,
             prototypes: prototypes.collect::<Result<_>>()?,
             fields,
-            whole: None,
-        };
-        if sources.has_graph {
-            let mut batches = Vec::new();
-            let mut firsts = Vec::new();
-            for (number, source) in (0..).zip(&sources.all) {
-                firsts.push((set.prototype_count() + batches.len()) as u32);
-                if has_part(source) {
-                    let count = source.run.batch_count() as u32;
-                    batches.extend((0..count).map(|batch| (number, batch)));
-                }
-            }
-            let read = batches
-                .par_iter()
-                .map(|batch| set.batch(sources, *batch).map(drop));
-            read.collect::<Result<()>>()?;
-            set.whole = Some((Arc::new(set.columns(sources, &batches)?), firsts));
-        }
-        Ok(set)
+        })
     }
 
     /// Columns of no rows of interest: they have the types of all.
@@ -83,13 +61,6 @@ impl FieldSet {
 
     /// The columns that rows of sources are in; the rows become those of the columns.
     pub(crate) fn gather(&self, sources: &Sources, rows: &mut [RowRef]) -> Result<Arc<Columns>> {
-        if let Some((columns, firsts)) = &self.whole {
-            for at in rows {
-                let (batch, row) = Run::locate(at.row);
-                *at = RowRef::new(firsts[at.source as usize] + batch, row);
-            }
-            return Ok(Arc::clone(columns));
-        }
         let batches = place(rows, self.prototype_count());
         for of_source in batches.chunk_by(|a, b| a.0 == b.0) {
             let missing: Vec<u32> = (of_source.iter())

@@ -149,7 +149,7 @@ impl ExportBatch {
         let selected = matches.map(|matches: Option<MembershipMatches>| {
             let people = match (&matches, graph) {
                 (None, None) => People::everybody(pipeline.sources(), self.shard),
-                (None, Some(graph)) => graph.everybody(self.shard),
+                (None, Some(graph)) => graph.everybody(pipeline.sources(), self.shard),
                 (Some(matches), None) => People::of_keys(pipeline.matching(matches), self.shard),
                 (Some(matches), Some(graph)) => {
                     graph.of_keys(&pipeline.matching(matches), self.shard)

@@ -3,8 +3,8 @@
 //!
 //! Every refusal happens before the first row. The schema is the plan's, so it is the same for every
 //! store, partition and shard. Rows come in the order of their persons' keys, whatever the number of
-//! threads. rayon's current pool does the work; memory is bounded by the chunks in flight, or with an identity
-//! graph by the leaves that are asked for.
+//! threads. rayon's current pool does the work; memory is bounded by the chunks in flight, or where an identity
+//! graph makes one profile of several persons by the leaves that are asked for.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -40,10 +40,12 @@
 mod cache;
 mod chunks;
 mod columns;
+mod components;
 mod counts;
 mod error;
 mod export;
 mod graph;
+mod links;
 mod parquet;
 mod people;
 mod pipeline;
@@ -54,6 +56,7 @@ mod shard;
 mod sources;
 mod strict;
 mod times;
+mod union_find;
 mod unions;
 
 pub use chunks::Chunks;

@@ -6,8 +6,8 @@ use gather::RowRef;
 use merge::Fragment;
 use xdm::{Class, PersonKey, Timestamp};
 
+use crate::components::{Components, Profile};
 use crate::error::Result;
-use crate::graph::Components;
 use crate::shard::Shard;
 use crate::sources::Sources;
 use crate::times::Times;
@@ -15,17 +15,18 @@ use crate::times::Times;
 /// About how many people a chunk holds.
 const CHUNK_PEOPLE: usize = 4096;
 
-/// The people that an export looks at.
-pub(crate) enum People {
-    /// Everybody in a shard, each person a profile: keys are cut into `2^bits` ranges.
+/// Which profiles those are, by the least keys of each.
+enum Wanted {
+    /// Everybody in a shard: keys are cut into `2^bits` ranges.
     All { bits: u32, shard: Shard },
-    /// These, in the order of their keys, each person a profile.
+    /// These, in the order of their keys.
     Keys(Vec<PersonKey>),
-    /// Persons grouped into profiles, and which of the groups are looked at.
-    Groups {
-        components: Arc<Components>,
-        numbers: Vec<u32>,
-    },
+}
+
+/// The people that an export looks at. Each person is a profile, or part of one by the identity graph.
+pub(crate) struct People {
+    wanted: Wanted,
+    components: Option<Arc<Components>>,
 }
 
 /// The rows of some profiles, before any filter but the merge policy's.
@@ -56,25 +57,39 @@ impl People {
             .map(|source| source.run.persons())
             .sum::<usize>();
         let ranges = most.div_ceil(CHUNK_PEOPLE).next_power_of_two();
-        Self::All {
+        Self::each(Wanted::All {
             bits: ranges.trailing_zeros(),
             shard,
+        })
+    }
+
+    fn each(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            components: None,
+        }
+    }
+
+    /// The same where profiles are several persons; keys are the least of each.
+    pub(crate) fn joined(self, components: &Arc<Components>) -> Self {
+        Self {
+            components: Some(Arc::clone(components)),
+            ..self
         }
     }
 
     /// Those of these persons, sorted by key, that are in a shard.
     pub(crate) fn of_keys(mut keys: Vec<PersonKey>, shard: Shard) -> Self {
         keys.retain(|key| shard.contains(*key));
-        Self::Keys(keys)
+        Self::each(Wanted::Keys(keys))
     }
 
     pub(crate) fn chunks(&self) -> usize {
-        match self {
-            Self::All { bits, shard } => {
+        match &self.wanted {
+            Wanted::All { bits, shard } => {
                 (prefix(shard.last, *bits) - prefix(shard.first, *bits)) as usize + 1
             }
-            Self::Keys(keys) => keys.len().div_ceil(CHUNK_PEOPLE),
-            Self::Groups { numbers, .. } => numbers.len().div_ceil(CHUNK_PEOPLE),
+            Wanted::Keys(keys) => keys.len().div_ceil(CHUNK_PEOPLE),
         }
     }
 
@@ -82,12 +97,13 @@ impl People {
     pub(crate) fn rows(&self, chunk: usize, sources: &Sources) -> Result<PeopleRows> {
         let mut builder = RowsBuilder {
             sources,
+            components: self.components.as_deref(),
             times: Times::new(sources),
             rows: PeopleRows::default(),
             fragments: Vec::new(),
         };
-        match self {
-            Self::All { bits, shard } => {
+        match &self.wanted {
+            Wanted::All { bits, shard } => {
                 let number = prefix(shard.first, *bits) + chunk as u128;
                 let range = range_of(number, *bits);
                 builder.add_range(Shard {
@@ -95,21 +111,13 @@ impl People {
                     last: range.last.min(shard.last),
                 })?;
             }
-            Self::Keys(keys) => {
+            Wanted::Keys(keys) => {
                 for key in part(keys, chunk) {
-                    builder.add_person(*key)?;
-                    builder.close()?;
-                }
-            }
-            Self::Groups {
-                components,
-                numbers,
-            } => {
-                for number in part(numbers, chunk) {
-                    for key in components.get(*number) {
-                        builder.add_person(*key)?;
+                    match builder.profile(*key) {
+                        Profile::Alone => builder.add_profile(&[*key])?,
+                        Profile::Joined(persons) => builder.add_profile(persons)?,
+                        Profile::LeftOut => {}
                     }
-                    builder.close()?;
                 }
             }
         }
@@ -119,48 +127,68 @@ impl People {
 
 struct RowsBuilder<'a> {
     sources: &'a Sources,
+    components: Option<&'a Components>,
     times: Times<'a>,
     rows: PeopleRows,
     /// The fragments of the profile at hand.
     fragments: Vec<Fragment>,
 }
 
-impl RowsBuilder<'_> {
-    /// Adds everybody in a range of keys, by going through all sources side by side.
+impl<'a> RowsBuilder<'a> {
+    /// Adds everybody in a range of keys.
     fn add_range(&mut self, range: Shard) -> Result<()> {
-        let sources = self.sources;
-        let mut cursors: Vec<(usize, usize)> = sources
-            .all
-            .iter()
-            .map(|source| {
-                let run = &source.run;
-                let end = match range.last.0.checked_add(1) {
-                    Some(behind) => run.lower_bound(PersonKey(behind)),
-                    None => run.persons(),
-                };
-                (run.lower_bound(range.first), end)
-            })
-            .collect();
-        let head = |source: usize, (at, end): (usize, usize)| {
-            (at < end).then(|| sources.all[source].run.person(at))
-        };
-        let mut heads: Vec<Option<PersonKey>> = cursors
-            .iter()
-            .enumerate()
-            .map(|(source, cursor)| head(source, *cursor))
-            .collect();
-        while let Some(key) = heads.iter().flatten().min().copied() {
+        let mut persons: Vec<(PersonKey, u32, u32)> = Vec::new();
+        // What has no part in profiles was read for the identity graph alone.
+        let sources = (0..).zip(&self.sources.all);
+        let sources = sources.filter(|(_, one)| self.components.is_none() || one.takes_part());
+        for (source, one) in sources {
+            let run = &one.run;
+            let end = match range.last.0.checked_add(1) {
+                Some(behind) => run.lower_bound(PersonKey(behind)),
+                None => run.persons(),
+            };
+            let own = run.lower_bound(range.first)..end;
+            persons.extend(own.map(|person| (run.person(person), source, person as u32)));
+        }
+        // A stable sort merges what is sorted already.
+        persons.sort_by_key(|(key, ..)| *key);
+        let mut joined = self
+            .components
+            .into_iter()
+            .flat_map(|c| c.in_range(range.first, range.last))
+            .peekable();
+        for of_person in persons.chunk_by(|a, b| a.0 == b.0) {
+            let key = of_person.first().map(|(key, ..)| *key);
+            while let Some(profile) = joined.next_if(|profile| profile.first().copied() <= key) {
+                self.add_profile(profile)?;
+            }
+            if !key.is_some_and(|key| matches!(self.profile(key), Profile::Alone)) {
+                continue;
+            }
             let first = self.fragments.len();
-            for (source, (cursor, slot)) in cursors.iter_mut().zip(&mut heads).enumerate() {
-                if *slot == Some(key) {
-                    self.add(source, cursor.0, first)?;
-                    cursor.0 += 1;
-                    *slot = head(source, *cursor);
-                }
+            for (_, source, person) in of_person {
+                self.add(*source as usize, *person as usize, first)?;
             }
             self.close()?;
         }
+        for profile in joined {
+            self.add_profile(profile)?;
+        }
         Ok(())
+    }
+
+    /// The profile that a person belongs to.
+    fn profile(&self, key: PersonKey) -> Profile<'a> {
+        let components = self.components;
+        components.map_or(Profile::Alone, |components| components.profile(key))
+    }
+
+    /// Adds a profile of these persons.
+    fn add_profile(&mut self, persons: &[PersonKey]) -> Result<()> {
+        for key in persons {
+            self.add_person(*key)?;
+        }
+        self.close()
     }
 
     fn add_person(&mut self, key: PersonKey) -> Result<()> {

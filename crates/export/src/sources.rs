@@ -21,8 +21,6 @@ use crate::times::Times;
 pub(crate) struct Sources {
     pub(crate) all: Vec<Source>,
     pub(crate) precedence: Precedence,
-    /// Whether profiles are persons that the identity graph joins.
-    pub(crate) has_graph: bool,
     pub(crate) dictionaries: Dictionaries,
     /// By the number of the set, source and batch.
     pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
@@ -70,12 +68,10 @@ impl Sources {
                 run: Arc::clone(run),
             })
             .collect();
-        // The persons of a profile may be anywhere in a store, so with a graph each chunk needs all batches.
-        let kept = (!has_graph).then(|| rayon::current_num_threads() as u64);
+        let kept = rayon::current_num_threads() as u64;
         Self {
             all,
             precedence,
-            has_graph,
             dictionaries: Dictionaries::default(),
             fields: Cache::new(kept),
             times: Cache::new(kept),
@@ -86,6 +82,13 @@ impl Sources {
     /// The source that a row is in.
     pub(crate) fn of(&self, at: RowRef) -> &Source {
         &self.all[at.source as usize]
+    }
+
+    /// Keeps what was read for a chunk for all others.
+    pub(crate) fn keep_all(&self) {
+        self.fields.keep_all();
+        self.times.keep_all();
+        self.ingest_times.keep_all();
     }
 
     /// Says that another chunk begins.

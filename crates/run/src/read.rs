@@ -475,6 +475,12 @@ impl Run {
         (row / BATCH_ROWS as u32, row % BATCH_ROWS as u32)
     }
 
+    /// The row of a batch's first record.
+    #[must_use]
+    pub fn first_row(batch: u32) -> u32 {
+        batch * BATCH_ROWS as u32
+    }
+
     /// How many batches the records are in.
     #[must_use]
     pub fn batch_count(&self) -> usize {

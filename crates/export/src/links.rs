@@ -1,0 +1,91 @@
+//! Which identities the records of a store link.
+
+use arrow::array::{Array, AsArray};
+use rayon::prelude::*;
+use run::Run;
+
+use crate::error::Result;
+use crate::sources::Sources;
+
+/// That a record links two identities.
+pub(crate) struct Link {
+    pub(crate) identity: u128,
+    /// The other: the record's primary identity, or where the record does not link that, the first one.
+    pub(crate) by: u128,
+    pub(crate) source: u32,
+    pub(crate) row: u32,
+}
+
+/// All links of all records, replaced ones among them.
+pub(crate) struct Links {
+    /// By identity.
+    pub(crate) sorted: Vec<Link>,
+    /// The first identities of records that don't link their primary one.
+    pub(crate) odd: Vec<u128>,
+}
+
+impl Links {
+    pub(crate) fn of(sources: &Sources) -> Result<Self> {
+        let batches = (0..).zip(&sources.all).flat_map(|(number, source)| {
+            (0..source.run.batch_count() as u32).map(move |batch| (number, batch))
+        });
+        let batches: Vec<(u32, u32)> = batches.collect();
+        let parts = batches
+            .par_iter()
+            .map(|(source, batch)| of_batch(sources, *source, *batch));
+        let parts: Vec<Self> = parts.collect::<Result<_>>()?;
+        let mut all = Self {
+            sorted: Vec::with_capacity(parts.iter().map(|part| part.sorted.len()).sum()),
+            odd: Vec::new(),
+        };
+        for part in parts {
+            all.sorted.extend(part.sorted);
+            all.odd.extend(part.odd);
+        }
+        all.sorted
+            .par_sort_unstable_by_key(|link| (link.identity, link.by));
+        Ok(all)
+    }
+}
+
+fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Links> {
+    let run = &sources.all[source as usize].run;
+    let lists = run.batch_links(batch)?;
+    let mut links = Links {
+        sorted: Vec::new(),
+        odd: Vec::new(),
+    };
+    if lists.values().is_empty() {
+        return Ok(links);
+    }
+    let (keys, _) = lists
+        .values()
+        .as_fixed_size_binary()
+        .value_data()
+        .as_chunks::<16>();
+    let first_row = Run::first_row(batch);
+    for (row, range) in (first_row..).zip(lists.value_offsets().windows(2)) {
+        let [start, end] = *range else { continue };
+        let own = &keys[start as usize..end as usize];
+        let Some(first) = own.first().map(|key| u128::from_be_bytes(*key)) else {
+            continue;
+        };
+        let primary = run.person(run.person_of_row(row)).0;
+        let links_primary = own.iter().any(|key| u128::from_be_bytes(*key) == primary);
+        let by = if links_primary { primary } else { first };
+        if !links_primary {
+            links.odd.push(first);
+        }
+        let others = own
+            .iter()
+            .map(|key| u128::from_be_bytes(*key))
+            .filter(|key| *key != by);
+        links.sorted.extend(others.map(|identity| Link {
+            identity,
+            by,
+            source,
+            row,
+        }));
+    }
+    Ok(links)
+}
