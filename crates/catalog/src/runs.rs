@@ -7,6 +7,7 @@ use crate::json::Json;
 use crate::{Catalog, Scope};
 
 /// A run that is part of the store.
+#[derive(Clone, Debug)]
 pub struct RunRecord {
     /// Its number in the catalog.
     pub id: i64,

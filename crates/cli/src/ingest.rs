@@ -66,6 +66,7 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             "loaded": report.loaded,
             "dropped": report.dropped,
             "bad": report.bad,
+            "mergedRuns": report.merged,
             "peakMemoryBytes": peak_memory(),
         }))?;
     }

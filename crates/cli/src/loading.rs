@@ -7,7 +7,7 @@ use profile_export::store::{JsonForm, LoadOptions, LoadReport, OnBadRecord, Read
 
 use crate::args::{Arguments, BadRecord, JsonFormArg, LoadArgs};
 use crate::failure::Failure;
-use crate::message::say;
+use crate::message::{say, tell};
 use crate::output::count;
 
 /// What the arguments say of a load that begins now.
@@ -64,4 +64,13 @@ pub fn say_loaded(arguments: &Arguments, report: &LoadReport, bad: &LoadArgs) {
         ));
     }
     say(arguments, &text);
+    if report.merged > 0 {
+        let merged = count(report.merged);
+        say(arguments, &format!("merged {merged} runs into larger ones"));
+    }
+    if let Some(reason) = &report.not_merged {
+        tell(&format!(
+            "warning: the records are in, but runs could not be merged: {reason}; the next load tries again"
+        ));
+    }
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use profile_export::store::{Stats, Store, Verified};
+use profile_export::store::{DatasetStats, Stats, Store, Verified};
 use serde_json::json;
 
 use crate::args::{Arguments, StoreCommand};
@@ -12,8 +12,14 @@ use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure> {
     let stats = match command {
-        StoreCommand::Stats { store } => open(arguments, &store.store)?.stats()?,
-        StoreCommand::Compact { store } => open(arguments, &store.store)?.compact()?,
+        StoreCommand::Stats { store } => open(arguments, &store.store)?.stats_in_full()?,
+        StoreCommand::Compact { store } => {
+            let store = open(arguments, &store.store)?;
+            let watch = Watch::start(arguments, 0);
+            store.compact_with(&watch.progress)?;
+            drop(watch);
+            store.stats_in_full()?
+        }
         StoreCommand::Verify { store } => {
             let store = open(arguments, &store.store)?;
             let watch = Watch::start(arguments, store.bytes_to_verify()?);
@@ -69,26 +75,27 @@ fn print_stats(arguments: &Arguments, stats: &Stats) -> Result<(), Failure> {
     if arguments.json {
         return print_json(stats);
     }
-    let cells: Vec<[String; 3]> = stats
-        .datasets
-        .iter()
-        .map(|d| [count(d.runs), count(d.records), bytes(d.bytes)])
-        .collect();
-    let rows = stats
-        .datasets
-        .iter()
-        .zip(&cells)
-        .map(|(d, [runs, records, bytes])| {
-            [
-                d.id.as_str(),
-                d.class.as_str(),
-                runs,
-                records,
-                bytes,
-                &d.name,
-            ]
-        });
-    let mut text = table(["ID", "CLASS", "RUNS", "RECORDS", "SIZE", "NAME"], rows);
+    let cells: Vec<[String; 7]> = stats.datasets.iter().map(cells).collect();
+    let rows = (stats.datasets.iter().zip(&cells)).map(|(dataset, cells)| {
+        let [runs, records, size, unpacked, tiers, replaced, savings] = cells;
+        [
+            dataset.id.as_str(),
+            dataset.class.as_str(),
+            runs,
+            records,
+            size,
+            unpacked,
+            tiers,
+            replaced,
+            savings,
+            &dataset.name,
+        ]
+    });
+    let head = [
+        "ID", "CLASS", "RUNS", "RECORDS", "SIZE", "UNPACKED", "TIERS", "REPLACED", "SAVINGS",
+        "NAME",
+    ];
+    let mut text = table(head, rows);
     text.push_str(&format!(
         "{} runs, {}, generation {}\n",
         count(stats.runs),
@@ -96,4 +103,21 @@ fn print_stats(arguments: &Arguments, stats: &Stats) -> Result<(), Failure> {
         stats.generation
     ));
     print(&text)
+}
+
+/// Runs, records, size, unpacked size, the number of layers of each tier, replaced records and what a compaction
+/// would save.
+fn cells(dataset: &DatasetStats) -> [String; 7] {
+    let tiers: Vec<String> = (dataset.tiers.iter())
+        .map(|tier| format!("{}x{}", tier.layers, tier.tier))
+        .collect();
+    [
+        count(dataset.runs),
+        count(dataset.records),
+        bytes(dataset.bytes),
+        dataset.unpacked_bytes.map_or("?".to_owned(), bytes),
+        tiers.join(" "),
+        dataset.replaced.map_or("?".to_owned(), count),
+        dataset.savings.map_or("?".to_owned(), bytes),
+    ]
 }

@@ -99,8 +99,8 @@ pub mod export {
 pub mod store {
     pub use ::store::{
         BadRecordLimit, DatasetInputs, DatasetStats, Input, JsonForm, Layout, LoadOptions,
-        LoadReport, OnBadRecord, ReadOptions, Restored, Result, Scope, Stats, Store, StoreError,
-        Verified,
+        LoadReport, OnBadRecord, ReadOptions, Restored, Result, RunLimit, Scope, Stats, Store,
+        StoreError, TierStats, Verified,
     };
     pub use catalog::{
         Batch, BatchError, BatchFile, BatchFilter, BatchMetrics, BatchProperty, BatchQuery,

@@ -48,7 +48,11 @@ pub fn export_folder(
     let temporary = Temporary::create_in(out)?;
     let store = Store::open_temporary(&temporary.folder, Scope::default())?;
     let wanted = |class| wanted_fields(request, class);
-    let report = source.load_fields(&store, wanted, &options.load, progress)?;
+    let load = LoadOptions {
+        merge: false,
+        ..options.load.clone()
+    };
+    let report = source.load_fields(&store, wanted, &load, progress)?;
     ensure_target(&store, request)?;
     let run = RunOptions {
         out: Some(out.to_owned()),

@@ -19,6 +19,9 @@ pub struct RunFiles {
     pub format: u32,
     /// The files.
     pub files: Vec<FileChecksum>,
+    /// The bytes of the columns before they were packed, where that is known.
+    #[serde(default)]
+    pub unpacked: Option<u64>,
     /// How many persons have records in them.
     pub persons: u64,
     /// How many records they hold.
@@ -46,6 +49,16 @@ impl RunFiles {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.files.iter().map(|file| file.length).sum()
+    }
+
+    /// The bytes of the columns before they were packed: in the first format nothing is, and of the first runs of
+    /// the second it is not known.
+    #[must_use]
+    pub fn unpacked(&self) -> Option<u64> {
+        match self.format {
+            1 => Some(self.length()),
+            _ => self.unpacked,
+        }
     }
 
     /// Checks every byte of every file, some of them at a time in memory; returns what is wrong. Bytes that were looked

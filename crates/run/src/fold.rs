@@ -1,38 +1,40 @@
 //! Several runs as one, a stretch of persons at a time.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::array::{ArrayRef, RecordBatch, StructArray, UInt64Array};
+use arrow::array::{ArrayRef, StructArray};
 use arrow::buffer::ScalarBuffer;
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, UInt64Type};
+use arrow::datatypes::Field;
 use gather::{Column, Dictionaries, RowRef};
 use rayon::prelude::*;
 use xdm::{Class, Fields, PersonKey};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::folding::Folding;
 use crate::order::{RunEntry, in_run_order};
-use crate::read::{RecordTimes, Run, wrong_table};
+use crate::read::{RecordTimes, Run};
 use crate::system::run_type;
-use crate::write::{RowTaker, RunWriter, Unsynced, pack, persons_batch};
+use crate::write::{RowTaker, Unsynced, persons_batch};
 use crate::{BATCH_ROWS, RunFiles};
 
-/// Writes the live records of several runs as one.
+/// Writes the live records of several runs of a dataset as one, or as several of different persons where they are
+/// more than `limit` allows: into the folders that `folder` names by their numbers.
 ///
-/// Of each run the batches are in memory that the persons at hand have records in, of the result some batches, its
-/// persons, their memberships and the digests of its events.
+/// Of each run the batches are in memory that the persons at hand have records in, of a result some batches, its
+/// persons, their memberships and the digests of its events. `go_on` is asked between stretches of persons.
 ///
 /// # Errors
-/// A damaged run, a full disk.
-pub fn fold(
+/// A damaged run, a full disk; what `go_on` returns.
+pub fn fold<E: From<Error>>(
     runs: &[Run],
     class: Class,
     types: &Fields,
-    folder: &Path,
-) -> Result<(RunFiles, Unsynced)> {
+    limit: RunLimit,
+    folder: impl Fn(usize) -> PathBuf,
+    go_on: impl Fn() -> Result<(), E>,
+) -> Result<Vec<(RunFiles, Unsynced)>, E> {
     let ty = run_type(types);
     let dictionaries = Dictionaries::default();
     // Each stretch is gathered beside one row of every run, so that all have the same types and dictionaries.
@@ -43,38 +45,49 @@ pub fn fold(
         Ok(RowTaker::of(column))
     };
     let like = taker(&prototypes)?.like()?;
-    let mut writer = RunWriter::create(folder, class, &like)?;
     let mut parts: Vec<Part<'_>> = runs.iter().map(Part::new).collect();
-    let mut folded = Folded::default();
-    for end in stretches(runs) {
+    let mut written = Vec::new();
+    let mut folding: Option<Folding> = None;
+    for end in stretches(runs, limit) {
+        go_on()?;
         let mut sources = prototypes.clone();
         let mut entries = Vec::new();
         for part in &mut parts {
             part.take(class, end, &mut sources, &mut entries)?;
         }
+        if entries.is_empty() {
+            continue;
+        }
         let rows = in_run_order(class, entries, &sources)?;
         let taker = taker(&sources)?;
-        folded.add_persons(persons_batch(&taker.column, &rows)?)?;
-        folded.add_records(&mut writer, taker.batches(&rows)?)?;
+        let mut at_hand = match folding.take() {
+            Some(folding) => folding,
+            None => Folding::create(&folder(written.len()), class, &like)?,
+        };
+        let persons = persons_batch(&taker.column, &rows).map_err(Error::from)?;
+        at_hand.add(persons, taker.batches(&rows)?)?;
+        if at_hand.is_full(limit) {
+            written.push(at_hand.end()?);
+        } else {
+            folding = Some(at_hand);
+        }
     }
-    folded.end(&mut writer)?;
-    let mut ids: Vec<u128> = Vec::new();
-    for run in runs {
-        ids.extend(run.event_ids()?.iter());
+    if let Some(folding) = folding {
+        written.push(folding.end()?);
     }
-    ids.par_sort_unstable();
-    let written = writer.finish(&folded.persons()?, &ids)?;
     runs.iter().try_for_each(Run::check_whole)?;
     Ok(written)
 }
 
 /// The keys that stretches of persons end before; the last one ends with the last person. Stretches have some
-/// batches of records each, or one person.
-fn stretches(runs: &[Run]) -> Vec<Option<PersonKey>> {
+/// batches of records each, or one person; but never much of what a run may have.
+fn stretches(runs: &[Run], limit: RunLimit) -> Vec<Option<PersonKey>> {
     let rows: usize = runs.iter().map(Run::rows).sum();
-    let wanted = rows
-        .div_ceil(BATCH_ROWS * rayon::current_num_threads())
-        .max(1);
+    let persons: usize = runs.iter().map(Run::persons).sum();
+    let of = |all: usize, most: usize| all.div_ceil(most.max(1)).max(1);
+    let wanted = of(rows, BATCH_ROWS * rayon::current_num_threads())
+        .max(of(rows, limit.records as usize / 8))
+        .max(of(persons, limit.persons as usize / 8));
     let largest = runs.iter().max_by_key(|run| run.persons());
     let ends = largest.into_iter().flat_map(|run| {
         let step = run.persons().div_ceil(wanted).max(1);
@@ -82,6 +95,26 @@ fn stretches(runs: &[Run]) -> Vec<Option<PersonKey>> {
         ends.map(|person| Some(run.person(person)))
     });
     ends.chain([None]).collect()
+}
+
+/// How large a run becomes that others are folded into: beyond either another one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunLimit {
+    /// Persons.
+    pub persons: u64,
+    /// Fragments or events.
+    pub records: u64,
+}
+
+impl Default for RunLimit {
+    /// What bounds a fold's memory: the tables of persons, memberships and event digests of a run this large take
+    /// some hundred megabytes.
+    fn default() -> Self {
+        Self {
+            persons: 1 << 19,
+            records: 1 << 22,
+        }
+    }
 }
 
 /// What is left to do of a run.
@@ -195,74 +228,4 @@ fn with_identities(run: &Run, number: u32) -> Result<ArrayRef> {
     fields.extend(batch.schema().fields().iter().cloned());
     arrays.extend(batch.columns().iter().cloned());
     Ok(Arc::new(StructArray::try_new(fields.into(), arrays, None)?))
-}
-
-/// What is folded, and not written yet.
-#[derive(Default)]
-struct Folded {
-    /// The persons so far, stretch by stretch.
-    persons: Vec<RecordBatch>,
-    /// How many records the persons so far have.
-    records: u64,
-    /// Records that do not fill a batch yet.
-    rest: Vec<RecordBatch>,
-}
-
-impl Folded {
-    /// Adds the persons of a stretch, whose first records are counted from its own first.
-    fn add_persons(&mut self, persons: RecordBatch) -> Result<()> {
-        let (at, _) =
-            (persons.schema_ref().column_with_name("firstRecord")).ok_or_else(wrong_table)?;
-        let mut columns = persons.columns().to_vec();
-        if let Some(column) = columns.get_mut(at) {
-            let firsts = column.as_primitive::<UInt64Type>().values();
-            let firsts = firsts.iter().map(|first| first + self.records);
-            *column = Arc::new(UInt64Array::from_iter_values(firsts));
-        }
-        self.persons
-            .push(RecordBatch::try_new(persons.schema(), columns)?);
-        Ok(())
-    }
-
-    /// Writes the records of a stretch in full batches; what is left of them waits for the next.
-    fn add_records(&mut self, writer: &mut RunWriter, stretch: Vec<RecordBatch>) -> Result<()> {
-        let mut full = Vec::new();
-        let mut waiting: usize = self.rest.iter().map(RecordBatch::num_rows).sum();
-        for batch in stretch {
-            self.records += batch.num_rows() as u64;
-            let mut start = 0;
-            while start < batch.num_rows() {
-                let count = (BATCH_ROWS - waiting).min(batch.num_rows() - start);
-                self.rest.push(batch.slice(start, count));
-                start += count;
-                waiting += count;
-                if waiting == BATCH_ROWS {
-                    full.extend(self.take_rest()?);
-                    waiting = 0;
-                }
-            }
-        }
-        writer.write(pack(&full)?)
-    }
-
-    /// Writes what waits.
-    fn end(&mut self, writer: &mut RunWriter) -> Result<()> {
-        let last: Vec<RecordBatch> = self.take_rest()?.into_iter().collect();
-        writer.write(pack(&last)?)
-    }
-
-    /// What waits as one batch.
-    fn take_rest(&mut self) -> Result<Option<RecordBatch>> {
-        let rest = std::mem::take(&mut self.rest);
-        Ok(match &rest[..] {
-            [] => None,
-            [one] => Some(one.clone()),
-            [first, ..] => Some(concat_batches(&first.schema(), &rest)?),
-        })
-    }
-
-    fn persons(&self) -> Result<RecordBatch> {
-        let first = self.persons.first().ok_or_else(wrong_table)?;
-        Ok(concat_batches(&first.schema(), &self.persons)?)
-    }
 }

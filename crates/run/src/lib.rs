@@ -19,6 +19,7 @@ mod builder;
 mod error;
 mod files;
 mod fold;
+mod folding;
 mod ipc;
 mod keys;
 mod map;
@@ -44,7 +45,7 @@ pub mod first_format {}
 pub use builder::RunBuilder;
 pub use error::{Error, Result};
 pub use files::{FORMAT, RunFiles};
-pub use fold::fold;
+pub use fold::{RunLimit, fold};
 pub use pages::FileChecksum;
 pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;

@@ -239,10 +239,11 @@ impl RunWriter {
             }
             Class::Event => self.table("ids", &ids_batch(ids)?)?,
         }
-        let (file, checksum) = self.file.finish()?;
+        let (file, checksum, unpacked) = self.file.finish()?;
         let run_files = RunFiles {
             format: FORMAT,
             files: vec![checksum],
+            unpacked: Some(unpacked),
             persons: persons.num_rows() as u64,
             records: self.records,
         };

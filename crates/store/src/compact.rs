@@ -1,14 +1,15 @@
-use std::collections::BTreeMap;
-
 use catalog::{NewRun, RunChange, RunRecord};
 use decode::Progress;
 use run::{FORMAT, Run, fold, sync_folder};
+use xdm::{Class, Fields};
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::store::RunsLock;
+use crate::tiers::{due, folder_name, layers};
 use crate::{Stats, Store};
 
 impl Store {
-    /// Folds each dataset's runs into one of today's format, without the fragments that later ones replaced, and
+    /// Folds each dataset's runs into one layer of today's format, without the fragments that later ones replaced, and
     /// takes the fields that only deleted datasets had out of the union schemas.
     ///
     /// Exports that run meanwhile keep reading the old runs, whose files go when nothing needs them.
@@ -16,70 +17,109 @@ impl Store {
     /// # Errors
     /// A damaged run, a full disk; then the store is as before.
     pub fn compact(&self) -> Result<Stats> {
-        let lock = self.lock_runs(&Progress::default())?;
-        let generation = self.catalog().generation()?;
-        let mut by_dataset: BTreeMap<String, Vec<RunRecord>> = BTreeMap::new();
-        for run in self.catalog().runs(generation)? {
-            by_dataset
-                .entry(run.dataset.id.clone())
-                .or_default()
-                .push(run);
+        self.compact_with(&Progress::default())
+    }
+
+    /// The same, until `progress` is cancelled.
+    ///
+    /// # Errors
+    /// As for [`Store::compact`]; `progress` was cancelled.
+    pub fn compact_with(&self, progress: &Progress) -> Result<Stats> {
+        let lock = self.lock_runs(progress)?;
+        let mut sets = Vec::new();
+        for (_, runs) in self.runs_by_dataset(self.catalog().generation()?)? {
+            // One layer is as it should be, unless it is of an earlier format.
+            let is_done = layers(&runs).len() <= 1 && runs.iter().all(|r| r.files.format == FORMAT);
+            if !is_done {
+                sets.push(runs);
+            }
         }
-        let folded = self.fold_datasets(generation, by_dataset);
-        let (added, removed) = folded.inspect_err(|_| {
+        let folded = self.fold_sets(&sets, progress);
+        let folded = folded.inspect_err(|_| {
             // What was written is swept now, or at the next load where even that fails.
             let _ = self.sweep_runs(&lock);
         })?;
         let unions = self.narrower_unions()?;
-        if !added.is_empty() || !unions.is_empty() {
-            // Where this fails all runs stay: it may hold all the same, see `Catalog::change_runs`.
-            self.catalog().change_runs(&RunChange {
-                added: &added,
-                removed: &removed,
-                unions: &unions,
-                next_sequence: self.catalog().next_sequence()?,
-            })?;
-            self.sweep_runs(&lock)?;
+        if !folded.is_empty() || !unions.is_empty() {
+            self.replace(&sets, &folded, &unions, &lock)?;
             self.back_up();
         }
         self.stats()
     }
 
-    /// Writes the runs that take the places of those with the numbers that are returned.
-    fn fold_datasets(
-        &self,
-        generation: i64,
-        by_dataset: BTreeMap<String, Vec<RunRecord>>,
-    ) -> Result<(Vec<NewRun>, Vec<i64>)> {
+    /// Merges the layers of full tiers, tier by tier; returns how many runs were merged.
+    ///
+    /// # Errors
+    /// As for [`Store::compact`]; what was merged before stays merged.
+    pub(crate) fn merge_tiers(&self, lock: &RunsLock, progress: &Progress) -> Result<u64> {
+        let mut merged = 0;
+        loop {
+            let runs = self.runs_by_dataset(self.catalog().generation()?)?;
+            let sets: Vec<_> = runs.values().filter_map(|runs| due(runs)).collect();
+            if sets.is_empty() {
+                return Ok(merged);
+            }
+            let folded = self.fold_sets(&sets, progress);
+            let folded = folded.inspect_err(|_| {
+                // As above.
+                let _ = self.sweep_runs(lock);
+            })?;
+            self.replace(&sets, &folded, &[], lock)?;
+            merged += sets.iter().map(Vec::len).sum::<usize>() as u64;
+        }
+    }
+
+    /// Writes the runs that take the places of each set of runs of one dataset.
+    fn fold_sets(&self, sets: &[Vec<RunRecord>], progress: &Progress) -> Result<Vec<NewRun>> {
+        let generation = self.catalog().generation()? + 1;
         let mut added = Vec::new();
-        let mut removed = Vec::new();
-        for (number, (id, records)) in by_dataset.into_iter().enumerate() {
-            // One run is as it should be, unless it is of an earlier format.
-            let is_done = matches!(&records[..], [only] if only.files.format == FORMAT);
-            let Some(first) = records.first().filter(|_| !is_done) else {
+        for (number, records) in sets.iter().enumerate() {
+            let Some(first) = records.first() else {
                 continue;
             };
-            let class = first.dataset.class;
+            let (id, class) = (&first.dataset.id, first.dataset.class);
             let runs = records
                 .iter()
-                .map(|r| Run::open(&self.layout().run(&r.folder), &id, class, &r.files))
+                .map(|r| Run::open(&self.layout().run(&r.folder), id, class, &r.files))
                 .collect::<Result<Vec<_>, _>>()?;
-            let folder = format!("{:08}-c{number:03}", generation + 1);
             let union = self.catalog().union(class, None)?;
-            let (files, unsynced) = fold(&runs, class, &union, &self.layout().run(&folder))?;
-            if self.is_durable() {
-                unsynced.sync()?;
+            let name = |part: usize| folder_name(generation, number, part);
+            let folder = |part: usize| self.layout().run(&name(part));
+            let go_on = || Ok::<_, StoreError>(progress.check()?);
+            let written = fold(&runs, class, &union, self.run_limit, folder, go_on)?;
+            for (part, (files, unsynced)) in written.into_iter().enumerate() {
+                if self.is_durable() {
+                    unsynced.sync()?;
+                }
+                added.push(NewRun {
+                    dataset: id.clone(),
+                    folder: name(part),
+                    files,
+                });
             }
-            added.push(NewRun {
-                dataset: id,
-                folder,
-                files,
-            });
-            removed.extend(records.iter().map(|r| r.id));
         }
         if self.is_durable() && !added.is_empty() {
             sync_folder(&self.layout().runs())?;
         }
-        Ok((added, removed))
+        Ok(added)
+    }
+
+    /// Puts folded runs in the places of those that they were folded from.
+    fn replace(
+        &self,
+        sets: &[Vec<RunRecord>],
+        folded: &[NewRun],
+        unions: &[(Class, Fields)],
+        lock: &RunsLock,
+    ) -> Result<()> {
+        let removed: Vec<i64> = sets.iter().flatten().map(|run| run.id).collect();
+        // Where this fails all runs stay: it may hold all the same, see `Catalog::change_runs`.
+        self.catalog().change_runs(&RunChange {
+            added: folded,
+            removed: &removed,
+            unions,
+            next_sequence: self.catalog().next_sequence()?,
+        })?;
+        self.sweep_runs(lock)
     }
 }

@@ -37,6 +37,9 @@ pub struct LoadOptions {
     /// Bytes of columns after which a run is written. A load holds twice as much: while one run is written the
     /// records of the next are decoded.
     pub run_bytes: usize,
+    /// Whether runs are merged behind the load where there are many of a size. For stores that are thrown away it
+    /// isn't worth it.
+    pub merge: bool,
 }
 
 /// What becomes of a bad record.
@@ -88,6 +91,10 @@ pub struct LoadReport {
     pub dropped: u64,
     /// Bad records, skipped.
     pub bad: u64,
+    /// Runs that were merged into larger ones behind it, see [`LoadOptions::merge`].
+    pub merged: u64,
+    /// Why runs that should have been merged were not. The load holds all the same, and the next one tries again.
+    pub not_merged: Option<String>,
 }
 
 impl DatasetInputs {
@@ -110,6 +117,7 @@ impl Default for LoadOptions {
             now: Timestamp::now(),
             read: ReadOptions::default(),
             run_bytes: 80 << 20,
+            merge: true,
         }
     }
 }
@@ -182,8 +190,15 @@ impl Store {
             })?;
             Ok::<_, E>(())
         })?;
+        let mut report = written.report;
+        if options.merge {
+            match self.merge_tiers(&lock, progress) {
+                Ok(merged) => report.merged = merged,
+                Err(reason) => report.not_merged = Some(reason.to_string()),
+            }
+        }
         self.back_up();
-        Ok(written.report)
+        Ok(report)
     }
 
     /// Writes the runs of a load, of which the catalog does not know yet.

@@ -38,6 +38,7 @@ mod reserve;
 mod stats;
 mod store;
 mod sweep;
+mod tiers;
 mod union;
 mod verify;
 
@@ -49,7 +50,8 @@ pub use ingest::{BadRecordLimit, DatasetInputs, LoadOptions, LoadReport, OnBadRe
 pub use layout::Layout;
 pub use lock::FileLock;
 pub use publish::{make_folder, make_folder_unsynced};
-pub use stats::{DatasetStats, Stats};
+pub use run::RunLimit;
+pub use stats::{DatasetStats, Stats, TierStats};
 pub use store::Store;
 pub use sweep::{remove_folder, sweep_folder};
 pub use verify::Verified;

@@ -7,7 +7,7 @@ use std::{fs, io};
 use catalog::{Batch, Catalog, Kind, Scope};
 use decode::Progress;
 use rayon::prelude::*;
-use run::{Run, Snapshot};
+use run::{Run, RunLimit, Snapshot};
 use xdm::Class;
 
 use crate::error::{AtPath, Result, StoreError};
@@ -22,6 +22,7 @@ pub struct Store {
     catalog: Catalog,
     durable: bool,
     tell_wait: Option<Box<TellWait>>,
+    pub(crate) run_limit: RunLimit,
 }
 
 /// Told once, in words, what a load or a compaction waits for.
@@ -70,6 +71,7 @@ impl Store {
             catalog,
             durable,
             tell_wait: None,
+            run_limit: RunLimit::default(),
         };
         if !store.catalog.is_read_only() {
             identity::check(&store.layout.identity(), &store.catalog, durable)?;
@@ -85,6 +87,12 @@ impl Store {
             tell_wait: Some(Box::new(tell)),
             ..self
         }
+    }
+
+    /// The same store, whose merges write runs of other sizes: smaller ones take less memory.
+    #[must_use]
+    pub fn with_run_limit(self, run_limit: RunLimit) -> Self {
+        Self { run_limit, ..self }
     }
 
     /// The store's catalog.

@@ -121,6 +121,13 @@ impl Ground {
         Store::open(self.path("store"), Scope::default()).unwrap()
     }
 
+    /// How many runs a dataset has.
+    pub fn runs(&self, dataset: &str) -> u64 {
+        let stats = self.store().stats().unwrap();
+        let mut datasets = stats.datasets.iter();
+        datasets.find(|found| found.id == dataset).unwrap().runs
+    }
+
     /// The batches that jobs wrote.
     pub fn batches(&self) -> Vec<String> {
         let batches = self.store().catalog().batches(&BatchQuery::default());

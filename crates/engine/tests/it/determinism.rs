@@ -98,6 +98,7 @@ fn loaded(
                 ..ReadOptions::default()
             },
             run_bytes,
+            merge: true,
         };
         let inputs = DatasetInputs::new(CRM, vec![Input::File(path)]);
         let folder = scratch.folder.path().display().to_string();

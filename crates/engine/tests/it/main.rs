@@ -16,6 +16,7 @@ mod reference;
 mod safety;
 mod scratch;
 mod streams;
+mod tiers;
 mod type_order;
 mod types;
 mod verify;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use profile_export::jobs::{FolderExport, export_folder};
 use profile_export::platform::{SourceFolder, put_merge_policy};
 use profile_export::request::{ExportRequest, MergePolicy};
-use profile_export::store::LoadOptions;
+use profile_export::store::{LoadOptions, RunLimit};
 use profile_export::xdm::{Class, Timestamp};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::generate::{Case, EVENTS, PROFILES, Step, case};
 use crate::reference::Reference;
-use crate::scratch::{Scratch, batches, sorted};
+use crate::scratch::{Scratch, TARGET, batches, sorted};
 
 /// Set to run thousands of cases instead of some hundreds.
 const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
@@ -107,6 +107,10 @@ fn check(case: &Case) {
         .collect();
     assert_eq!(found, expected);
 
+    if case.steps.len().is_multiple_of(3) {
+        check_tiers(case, &scratch, &expected);
+    }
+
     // The same without a store, where only what the request looks at is kept.
     fs::write(
         source.join("merge-policies.json"),
@@ -128,4 +132,34 @@ fn check(case: &Case) {
         .map(sorted)
         .collect();
     assert_eq!(found, expected);
+}
+
+/// The same where each record comes by itself, so that runs are merged by themselves, into layers of many small ones.
+fn check_tiers(case: &Case, whole: &Scratch, expected: &[Vec<String>]) {
+    let tiny = RunLimit {
+        persons: 2,
+        records: 3,
+    };
+    let tiers = Scratch::with(|store| store.with_run_limit(tiny));
+    for dataset in whole.store.catalog().datasets().unwrap() {
+        if dataset.id != TARGET {
+            tiers.store.catalog().create_dataset(dataset).unwrap();
+        }
+    }
+    tiers.load(PROFILES[2], &[]).unwrap();
+    let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
+    put_merge_policy(tiers.store.catalog(), policy, Timestamp::default()).unwrap();
+    for step in &case.steps {
+        if let Step::Load(dataset, records) = step {
+            for record in records {
+                tiers.load(dataset, std::slice::from_ref(record)).unwrap();
+            }
+        }
+    }
+    let found: Vec<Vec<String>> = tiers
+        .export(&case.request)
+        .into_iter()
+        .map(sorted)
+        .collect();
+    assert_eq!(found, *expected);
 }

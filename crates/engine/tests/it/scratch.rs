@@ -25,8 +25,14 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn new() -> Self {
+        Self::with(|store| store)
+    }
+
+    /// With a store that `prepare` prepares.
+    pub fn with(prepare: impl FnOnce(Store) -> Store) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::open_temporary(folder.path().join("store"), Scope::default()).unwrap();
+        let store = prepare(store);
         store
             .catalog()
             .create_dataset(Dataset::target(TARGET, "target"))

@@ -69,7 +69,14 @@ fn load(store: &Store, batch: &Batch, started: Timestamp, progress: &Progress) -
         })?;
         Ok(())
     });
-    loaded.map_err(|error| with_sent_name(error, &names))?;
+    let report = loaded.map_err(|error| with_sent_name(error, &names))?;
+    if let Some(reason) = report.not_merged {
+        tracing::warn!(
+            batch = batch.id,
+            reason,
+            "loaded, but runs could not be merged; the next load tries again"
+        );
+    }
     Ok(())
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Node {
 pub(super) struct Encoded {
     pub(super) nodes: Vec<Node>,
     pub(super) blocks: Vec<Vec<u8>>,
+    /// The bytes of the buffers that are in them.
+    pub(super) unpacked: u64,
 }
 
 impl Encoded {
@@ -61,15 +63,12 @@ impl Encoded {
         if *array.data_type() == DataType::Null {
             return Ok(());
         }
-        self.blocks.push(match array.nulls() {
-            Some(nulls) if nulls.null_count() > 0 => block::of_bytes(&bits(nulls.inner())),
-            _ => Vec::new(),
-        });
+        match array.nulls() {
+            Some(nulls) if nulls.null_count() > 0 => self.bytes(&bits(nulls.inner())),
+            _ => self.blocks.push(Vec::new()),
+        }
         match array.data_type() {
-            DataType::Boolean => {
-                let values = bits(array.as_boolean().values());
-                self.blocks.push(block::of_bytes(&values));
-            }
+            DataType::Boolean => self.bytes(&bits(array.as_boolean().values())),
             DataType::Int8 => self.integers::<Int8Type>(array),
             DataType::Int16 => self.integers::<Int16Type>(array),
             DataType::Int32 => self.integers::<Int32Type>(array),
@@ -82,18 +81,17 @@ impl Encoded {
                 self.integers::<TimestampMicrosecondType>(array);
             }
             DataType::FixedSizeBinary(16) => {
-                let keys = array.as_fixed_size_binary();
-                self.blocks.push(block::of_random_bytes(keys.value_data()));
+                let keys = array.as_fixed_size_binary().value_data();
+                self.push(keys, block::of_random_bytes(keys));
             }
             DataType::Utf8 => {
                 let text = array.as_string::<i32>();
                 self.lengths(text.offsets());
-                self.blocks
-                    .push(block::of_bytes(within(text.offsets(), text.value_data())));
+                self.bytes(within(text.offsets(), text.value_data()));
             }
             DataType::Dictionary(..) => {
-                let keys = array.as_dictionary::<Int32Type>().keys();
-                self.blocks.push(block::of_integers::<i32>(keys.values()));
+                let keys = array.as_dictionary::<Int32Type>().keys().values();
+                self.push::<i32>(keys, block::of_integers::<i32>(keys));
             }
             DataType::List(_) => {
                 let lists = array.as_list::<i32>();
@@ -120,12 +118,22 @@ impl Encoded {
 
     fn integers<T: ArrowPrimitiveType<Native: Integer>>(&mut self, array: &dyn Array) {
         let values = array.as_primitive::<T>().values();
-        self.blocks.push(block::of_integers(values));
+        self.push(values, block::of_integers(values));
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.push(bytes, block::of_bytes(bytes));
+    }
+
+    /// Adds the block of a buffer.
+    fn push<T>(&mut self, buffer: &[T], block: Vec<u8>) {
+        self.unpacked += size_of_val(buffer) as u64;
+        self.blocks.push(block);
     }
 
     fn lengths(&mut self, offsets: &OffsetBuffer<i32>) {
         let lengths: Vec<i32> = offsets.lengths().map(|length| length as i32).collect();
-        self.blocks.push(block::of_integers(&lengths));
+        self.push(&lengths, block::of_integers(&lengths));
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct PackWriter {
     path: PathBuf,
     file: BufWriter<File>,
     at: u64,
+    /// The bytes of the buffers so far.
+    unpacked: u64,
     root: Root,
     /// What the table that was begun last has: dictionaries and batches, each with its directory to be.
     dictionaries: Vec<Pending>,
@@ -86,6 +88,7 @@ impl PackWriter {
             path: path.to_owned(),
             file: BufWriter::with_capacity(1 << 20, file),
             at: 0,
+            unpacked: 0,
             root: Root::default(),
             dictionaries: Vec::new(),
             batches: Vec::new(),
@@ -170,11 +173,12 @@ impl PackWriter {
             .collect()
     }
 
-    /// Ends the file, which is perhaps not on the disk yet.
+    /// Ends the file, which is perhaps not on the disk yet; returns it with the bytes that its buffers were before
+    /// they were packed.
     ///
     /// # Errors
     /// A full disk.
-    pub(crate) fn finish(mut self) -> Result<(File, FileChecksum)> {
+    pub(crate) fn finish(mut self) -> Result<(File, FileChecksum, u64)> {
         self.end_table()?;
         let mut root = serde_json::to_vec(&self.root)
             .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
@@ -190,11 +194,12 @@ impl PackWriter {
             length: self.at,
             digest: format!("{:032x}", xdm::digest128(&root)),
         };
-        Ok((file, checksum))
+        Ok((file, checksum, self.unpacked))
     }
 
     fn put_batch(&mut self, batch: PackedBatch) -> Result<Pending> {
         let at = self.at;
+        self.unpacked += batch.encoded.unpacked;
         for block in &batch.encoded.blocks {
             self.put(block)?;
         }

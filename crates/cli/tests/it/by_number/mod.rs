@@ -15,7 +15,7 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::faults::is_deep;
-use crate::ground::{Ground, Seen, names, shared};
+use crate::ground::{CRM, Ground, Seen, names, shared};
 use crate::shim::{self, Call, Class, Fault, What, count};
 use known::{KNOWN, Outcome, known};
 use operations::{Again, Operation};
@@ -223,6 +223,17 @@ fn an_export_makes_calls_of_every_class() {
 #[test]
 fn a_load_whose_calls_fail_or_kill_it_is_as_it_was_told() {
     break_at_many_calls(&operations::LOAD, |_| {});
+}
+
+/// Behind the load eight runs become one.
+#[test]
+fn a_load_that_merges_whose_calls_fail_or_kill_it_is_as_it_was_told() {
+    break_at_many_calls(&operations::LOAD, |ground| {
+        for _ in 0..5 {
+            ground.succeeds(&["ingest", "--dataset", "crm", "crm.ndjson"]);
+        }
+        assert_eq!(ground.runs(CRM), 7);
+    });
 }
 
 #[test]
