@@ -437,7 +437,7 @@ pub enum StoreCommand {
         #[command(flatten)]
         store: StoreArg,
     },
-    /// Fold each dataset's runs into one
+    /// Merge all runs of each dataset, without the fragments that later ones replaced
     Compact {
         #[command(flatten)]
         store: StoreArg,

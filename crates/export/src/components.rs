@@ -141,7 +141,8 @@ impl Components {
 
 /// The identities that join persons, united with those persons.
 fn joining(links: &Links, sources: &Sources) -> Result<UnionFind> {
-    let mut identities: Vec<u128> = links.sorted.iter().map(|link| link.identity).collect();
+    let identities = links.sorted.iter().map(|link| link.identity);
+    let mut identities: Vec<PersonKey> = identities.collect();
     identities.dedup();
     // An identity that is a person itself, or by which another record links, joins whoever links it to that.
     let mut ends = persons_among(sources, &identities);
@@ -190,12 +191,12 @@ fn many_identities(
         .next_power_of_two()
         .trailing_zeros()
         .clamp(1, 24);
-    let bucket = |key: u128| (key >> (128 - bits)) as usize;
+    let bucket = |key: PersonKey| (key.0 >> (128 - bits)) as usize;
     let mut counts = vec![0u32; 1 << bits];
     for link in &links.sorted {
         counts[bucket(link.by)] += 1;
     }
-    let mut by_key: HashMap<u128, Vec<u128>> = HashMap::new();
+    let mut by_key: HashMap<PersonKey, Vec<PersonKey>> = HashMap::new();
     for link in &links.sorted {
         let may_be = counts[bucket(link.by)] >= many && !graph.nodes.contains_key(&link.by);
         if may_be && is_live(link)? {
@@ -205,7 +206,7 @@ fn many_identities(
     let counted = by_key.into_iter().map(|(key, mut identities)| {
         // Those of one identity stand together.
         identities.dedup();
-        (PersonKey(key), identities.len() as u32 + 1)
+        (key, identities.len() as u32 + 1)
     });
     Ok(counted
         .filter(|(_, identities)| *identities > many)
@@ -218,7 +219,7 @@ fn joined(
     sources: &Sources,
     alone: &mut Vec<(PersonKey, u32)>,
 ) -> Vec<(Vec<PersonKey>, u32)> {
-    let mut keys: Vec<u128> = graph.nodes.keys().copied().collect();
+    let mut keys: Vec<PersonKey> = graph.nodes.keys().copied().collect();
     keys.sort_unstable();
     let mut sizes: HashMap<u32, u32> = HashMap::new();
     for key in &keys {
@@ -227,10 +228,7 @@ fn joined(
     }
     let mut components: HashMap<u32, Vec<PersonKey>> = HashMap::new();
     for key in persons_among(sources, &keys) {
-        components
-            .entry(graph.root_of(key))
-            .or_default()
-            .push(PersonKey(key));
+        components.entry(graph.root_of(key)).or_default().push(key);
     }
     let mut joined = Vec::new();
     for (root, persons) in components {
@@ -250,7 +248,7 @@ fn add_the_rest(alone: &mut Vec<(PersonKey, u32)>, graph: &UnionFind, sources: &
     let persons = persons.flat_map(|run| (0..run.persons()).map(|i| run.person(i)));
     let known: HashSet<PersonKey> = alone.iter().map(|(key, _)| *key).collect();
     let mut rest: Vec<(PersonKey, u32)> = persons
-        .filter(|key| !known.contains(key) && !graph.nodes.contains_key(&key.0))
+        .filter(|key| !known.contains(key) && !graph.nodes.contains_key(key))
         .map(|key| (key, 1))
         .collect();
     rest.sort_unstable();
@@ -259,26 +257,23 @@ fn add_the_rest(alone: &mut Vec<(PersonKey, u32)>, graph: &UnionFind, sources: &
 }
 
 fn retain_persons(keys: &mut Vec<(PersonKey, u32)>, sources: &Sources) {
-    let sorted: Vec<u128> = keys.iter().map(|(key, _)| key.0).collect();
+    let sorted: Vec<PersonKey> = keys.iter().map(|(key, _)| *key).collect();
     let persons = persons_among(sources, &sorted);
-    keys.retain(|(key, _)| persons.binary_search(&key.0).is_ok());
+    keys.retain(|(key, _)| persons.binary_search(key).is_ok());
 }
 
 /// Which of some sorted keys have records of their own, sorted.
-fn persons_among(sources: &Sources, keys: &[u128]) -> Vec<u128> {
+fn persons_among(sources: &Sources, keys: &[PersonKey]) -> Vec<PersonKey> {
     let found = sources.all.par_iter().map(|source| {
         let run = &source.run;
         let mut found = Vec::new();
         // Through the shorter of the two, and by search through the other.
         if keys.len() < run.persons() {
-            found.extend(
-                keys.iter()
-                    .filter(|key| run.find(PersonKey(**key)).is_some()),
-            );
+            found.extend(run.find_all(keys).map(|(key, _)| key));
         } else {
             let mut rest = keys;
             for person in 0..run.persons() {
-                let key = run.person(person).0;
+                let key = run.person(person);
                 rest = &rest[lower_bound_near(rest, key)..];
                 if rest.first() == Some(&key) {
                     found.push(key);
@@ -287,14 +282,14 @@ fn persons_among(sources: &Sources, keys: &[u128]) -> Vec<u128> {
         }
         found
     });
-    let mut found: Vec<u128> = found.flatten_iter().collect();
+    let mut found: Vec<PersonKey> = found.flatten_iter().collect();
     found.par_sort_unstable();
     found.dedup();
     found
 }
 
 /// The first of sorted keys that is not below another, which is near the first.
-fn lower_bound_near(keys: &[u128], key: u128) -> usize {
+fn lower_bound_near(keys: &[PersonKey], key: PersonKey) -> usize {
     let mut end = 1;
     while keys.get(end - 1).is_some_and(|found| *found < key) {
         end *= 2;
@@ -309,11 +304,11 @@ mod tests {
 
     #[test]
     fn a_bound_is_found_from_the_front() {
-        let keys = [2, 4, 4, 6, 8, 10, 12];
-        for key in 0..14 {
+        let keys = [2, 4, 4, 6, 8, 10, 12].map(PersonKey);
+        for key in (0..14).map(PersonKey) {
             let right = keys.partition_point(|found| *found < key);
-            assert_eq!(lower_bound_near(&keys, key), right, "{key}");
+            assert_eq!(lower_bound_near(&keys, key), right, "{key:?}");
         }
-        assert_eq!(lower_bound_near(&[], 3), 0);
+        assert_eq!(lower_bound_near(&[], PersonKey(3)), 0);
     }
 }

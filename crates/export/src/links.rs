@@ -3,15 +3,16 @@
 use arrow::array::{Array, AsArray};
 use rayon::prelude::*;
 use run::Run;
+use xdm::PersonKey;
 
 use crate::error::Result;
 use crate::sources::Sources;
 
 /// That a record links two identities.
 pub(crate) struct Link {
-    pub(crate) identity: u128,
+    pub(crate) identity: PersonKey,
     /// The other: the record's primary identity, or where the record does not link that, the first one.
-    pub(crate) by: u128,
+    pub(crate) by: PersonKey,
     pub(crate) source: u32,
     pub(crate) row: u32,
 }
@@ -21,7 +22,7 @@ pub(crate) struct Links {
     /// By identity.
     pub(crate) sorted: Vec<Link>,
     /// The first identities of records that don't link their primary one.
-    pub(crate) odd: Vec<u128>,
+    pub(crate) odd: Vec<PersonKey>,
 }
 
 impl Links {
@@ -67,19 +68,17 @@ fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Links> {
     for (row, range) in (first_row..).zip(lists.value_offsets().windows(2)) {
         let [start, end] = *range else { continue };
         let own = &keys[start as usize..end as usize];
-        let Some(first) = own.first().map(|key| u128::from_be_bytes(*key)) else {
+        let own = own.iter().map(|key| PersonKey::from_bytes(*key));
+        let Some(first) = own.clone().next() else {
             continue;
         };
-        let primary = run.person(run.person_of_row(row)).0;
-        let links_primary = own.iter().any(|key| u128::from_be_bytes(*key) == primary);
+        let primary = run.person(run.person_of_row(row));
+        let links_primary = own.clone().any(|key| key == primary);
         let by = if links_primary { primary } else { first };
         if !links_primary {
             links.odd.push(first);
         }
-        let others = own
-            .iter()
-            .map(|key| u128::from_be_bytes(*key))
-            .filter(|key| *key != by);
+        let others = own.filter(|key| *key != by);
         links.sorted.extend(others.map(|identity| Link {
             identity,
             by,

@@ -111,19 +111,14 @@ impl People {
                     last: range.last.min(shard.last),
                 })?;
             }
-            Wanted::Keys(keys) => {
-                for key in part(keys, chunk) {
-                    match builder.profile(*key) {
-                        Profile::Alone => builder.add_profile(&[*key])?,
-                        Profile::Joined(persons) => builder.add_profile(persons)?,
-                        Profile::LeftOut => {}
-                    }
-                }
-            }
+            Wanted::Keys(keys) => builder.add_keys(part(keys, chunk))?,
         }
         Ok(builder.rows)
     }
 }
+
+/// Persons: the key of each, its source and its number there.
+type Persons = Vec<(PersonKey, u32, u32)>;
 
 struct RowsBuilder<'a> {
     sources: &'a Sources,
@@ -137,7 +132,7 @@ struct RowsBuilder<'a> {
 impl<'a> RowsBuilder<'a> {
     /// Adds everybody in a range of keys.
     fn add_range(&mut self, range: Shard) -> Result<()> {
-        let mut persons: Vec<(PersonKey, u32, u32)> = Vec::new();
+        let mut persons = Persons::new();
         // What has no part in profiles was read for the identity graph alone.
         let sources = (0..).zip(&self.sources.all);
         let sources = sources.filter(|(_, one)| self.components.is_none() || one.takes_part());
@@ -150,13 +145,36 @@ impl<'a> RowsBuilder<'a> {
             let own = run.lower_bound(range.first)..end;
             persons.extend(own.map(|person| (run.person(person), source, person as u32)));
         }
+        let components = self.components.into_iter();
+        let joined = components.flat_map(|c| c.in_range(range.first, range.last));
+        self.add_all(persons, joined)
+    }
+
+    /// Adds the profiles of these least keys.
+    fn add_keys(&mut self, keys: &[PersonKey]) -> Result<()> {
+        let mut persons = Persons::new();
+        for (source, one) in (0..).zip(&self.sources.all) {
+            let found = one.run.find_all(keys);
+            persons.extend(found.map(|(key, person)| (key, source, person as u32)));
+        }
+        let joined = keys.iter().filter_map(|key| match self.profile(*key) {
+            Profile::Joined(of_profile) => Some(of_profile),
+            Profile::Alone | Profile::LeftOut => None,
+        });
+        let joined: Vec<&[PersonKey]> = joined.collect();
+        self.add_all(persons, joined.into_iter())
+    }
+
+    /// Adds those of these persons that are profiles by themselves, and these profiles of several persons, in the
+    /// order of their least keys.
+    fn add_all<'p>(
+        &mut self,
+        mut persons: Persons,
+        joined: impl Iterator<Item = &'p [PersonKey]>,
+    ) -> Result<()> {
+        let mut joined = joined.peekable();
         // A stable sort merges what is sorted already.
         persons.sort_by_key(|(key, ..)| *key);
-        let mut joined = self
-            .components
-            .into_iter()
-            .flat_map(|c| c.in_range(range.first, range.last))
-            .peekable();
         for of_person in persons.chunk_by(|a, b| a.0 == b.0) {
             let key = of_person.first().map(|(key, ..)| *key);
             while let Some(profile) = joined.next_if(|profile| profile.first().copied() <= key) {

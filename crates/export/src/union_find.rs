@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
+use xdm::PersonKey;
+
 #[derive(Default)]
 pub(crate) struct UnionFind {
     /// The number of each node that is there.
-    pub(crate) nodes: HashMap<u128, u32>,
+    pub(crate) nodes: HashMap<PersonKey, u32>,
     parents: Vec<u32>,
 }
 
 impl UnionFind {
     /// The node of a key, made where it is missing.
-    fn node(&mut self, key: u128) -> u32 {
+    fn node(&mut self, key: PersonKey) -> u32 {
         let next = self.parents.len() as u32;
         let node = *self.nodes.entry(key).or_insert(next);
         if node == next {
@@ -37,13 +39,13 @@ impl UnionFind {
     }
 
     /// The node that stands for all that are united with that of a key, made where it is missing.
-    pub(crate) fn root_of(&mut self, key: u128) -> u32 {
+    pub(crate) fn root_of(&mut self, key: PersonKey) -> u32 {
         let node = self.node(key);
         self.root(node)
     }
 
     /// Unites two keys.
-    pub(crate) fn join(&mut self, a: u128, b: u128) {
+    pub(crate) fn join(&mut self, a: PersonKey, b: PersonKey) {
         let (a, b) = (self.node(a), self.node(b));
         self.unite(a, b);
     }

@@ -49,9 +49,34 @@ pub(crate) fn lower_bound(keys: &FixedSizeBinaryArray, key: u128) -> usize {
     keys.partition_point(|bytes| u128::from_be_bytes(*bytes) < key)
 }
 
+/// The same from a row on, where it is not far from that.
+pub(crate) fn lower_bound_from(keys: &FixedSizeBinaryArray, start: usize, key: u128) -> usize {
+    let (keys, _) = keys.value_data().as_chunks::<16>();
+    let keys = keys.get(start..).unwrap_or_default();
+    let is_below = |bytes: &[u8; 16]| u128::from_be_bytes(*bytes) < key;
+    let mut end = 1;
+    while keys.get(end - 1).is_some_and(is_below) {
+        end *= 2;
+    }
+    let (near, _) = keys.split_at(end.min(keys.len()));
+    start + near.partition_point(is_below)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_from_a_row_finds_what_one_from_the_start_finds() {
+        let keys: Vec<[u8; 16]> = (0..40u128).map(|key| (key / 3).to_be_bytes()).collect();
+        let keys = FixedSizeBinaryArray::try_from_iter(keys.into_iter()).expect("keys");
+        for key in 0..15 {
+            let right = lower_bound(&keys, key);
+            for start in 0..=right {
+                assert_eq!(lower_bound_from(&keys, start, key), right);
+            }
+        }
+    }
 
     #[test]
     fn a_search_finds_the_first_key_that_is_not_below() {

@@ -6,7 +6,7 @@ use gather::{Column, RowRef};
 use xdm::PersonKey;
 
 use crate::error::Result;
-use crate::keys::{key_at, keys_of, lower_bound};
+use crate::keys::{key_at, keys_of, lower_bound, lower_bound_from};
 use crate::pack::PackFile;
 use crate::read::wrong_table;
 use crate::records::Records;
@@ -78,6 +78,10 @@ impl Persons {
 
     pub(crate) fn lower_bound(&self, key: PersonKey) -> usize {
         lower_bound(&self.keys, key.0)
+    }
+
+    pub(crate) fn lower_bound_from(&self, start: usize, key: PersonKey) -> usize {
+        lower_bound_from(&self.keys, start, key.0)
     }
 
     /// The rows of a person's records, of so many in all.

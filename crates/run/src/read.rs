@@ -259,6 +259,22 @@ impl Run {
         self.persons.lower_bound(key)
     }
 
+    /// Of sorted keys, those that persons of the run have, each with the person's index.
+    pub fn find_all<'a>(
+        &'a self,
+        keys: &'a [PersonKey],
+    ) -> impl Iterator<Item = (PersonKey, usize)> + 'a {
+        let mut from = match keys.first() {
+            Some(first) => self.lower_bound(*first),
+            None => 0,
+        };
+        keys.iter().filter_map(move |key| {
+            // Neighbours are near each other.
+            from = self.persons.lower_bound_from(from, *key);
+            (from < self.persons() && self.person(from) == *key).then_some((*key, from))
+        })
+    }
+
     /// The index of the person with this key, if the run has records of them.
     #[must_use]
     pub fn find(&self, key: PersonKey) -> Option<usize> {
