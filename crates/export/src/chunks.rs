@@ -15,7 +15,6 @@ use crate::counts::BatchCounts;
 use crate::error::{Error, Result};
 use crate::people::People;
 use crate::pipeline::{MergedRows, Pipeline};
-use crate::shard::Shard;
 
 /// After so many chunks for each thread, what was read of the runs' keys is let go of: each time all threads stop for it.
 const RELEASE: usize = 32;
@@ -60,7 +59,7 @@ impl Chunks {
     ) -> Self {
         let (people, matches, error) = match selected {
             Ok((people, matches)) => (people, matches, None),
-            Err(error) => (People::of_keys(Vec::new(), Shard::ALL), None, Some(error)),
+            Err(error) => (People::nobody(), None, Some(error)),
         };
         Self {
             work: Arc::new(Work {

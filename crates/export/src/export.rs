@@ -150,9 +150,11 @@ impl ExportBatch {
             let people = match (&matches, graph) {
                 (None, None) => People::everybody(pipeline.sources(), self.shard),
                 (None, Some(graph)) => graph.everybody(pipeline.sources(), self.shard),
-                (Some(matches), None) => People::of_keys(pipeline.matching(matches), self.shard),
+                (Some(matches), None) => {
+                    People::of_keys(pipeline.matching(matches), pipeline.sources(), self.shard)
+                }
                 (Some(matches), Some(graph)) => {
-                    graph.of_keys(&pipeline.matching(matches), self.shard)
+                    graph.of_keys(&pipeline.matching(matches), pipeline.sources(), self.shard)
                 }
             };
             (people, matches)

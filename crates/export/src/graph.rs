@@ -74,7 +74,7 @@ impl Graph {
     }
 
     /// The profiles of a shard that these persons belong to.
-    pub(crate) fn of_keys(&self, keys: &[PersonKey], shard: Shard) -> People {
+    pub(crate) fn of_keys(&self, keys: &[PersonKey], sources: &Sources, shard: Shard) -> People {
         let leasts = keys
             .iter()
             .filter_map(|key| match self.components.profile(*key) {
@@ -85,7 +85,7 @@ impl Graph {
         let mut leasts: Vec<PersonKey> = leasts.collect();
         leasts.sort_unstable();
         leasts.dedup();
-        People::of_keys(leasts, shard).joined(&self.components)
+        People::of_keys(leasts, sources, shard).joined(&self.components)
     }
 }
 

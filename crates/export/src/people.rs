@@ -14,13 +14,16 @@ use crate::times::Times;
 
 /// About how many people a chunk holds.
 const CHUNK_PEOPLE: usize = 4096;
+/// The same where few of those of a store are looked at: they are far from each other, so each has its own part of
+/// what is read for them.
+const FEW_PEOPLE: usize = 1024;
 
 /// Which profiles those are, by the least keys of each.
 enum Wanted {
     /// Everybody in a shard: keys are cut into `2^bits` ranges.
     All { bits: u32, shard: Shard },
-    /// These, in the order of their keys.
-    Keys(Vec<PersonKey>),
+    /// These, in the order of their keys, so many in a chunk.
+    Keys { keys: Vec<PersonKey>, step: usize },
 }
 
 /// The people that an export looks at. Each person is a profile, or part of one by the identity graph.
@@ -63,6 +66,13 @@ impl People {
         })
     }
 
+    pub(crate) fn nobody() -> Self {
+        Self::each(Wanted::Keys {
+            keys: Vec::new(),
+            step: FEW_PEOPLE,
+        })
+    }
+
     fn each(wanted: Wanted) -> Self {
         Self {
             wanted,
@@ -79,9 +89,14 @@ impl People {
     }
 
     /// Those of these persons, sorted by key, that are in a shard.
-    pub(crate) fn of_keys(mut keys: Vec<PersonKey>, shard: Shard) -> Self {
+    pub(crate) fn of_keys(mut keys: Vec<PersonKey>, sources: &Sources, shard: Shard) -> Self {
+        let all: usize = sources.all.iter().map(|source| source.run.persons()).sum();
+        let step = match keys.len() < all / 8 {
+            true => FEW_PEOPLE,
+            false => CHUNK_PEOPLE,
+        };
         keys.retain(|key| shard.contains(*key));
-        Self::each(Wanted::Keys(keys))
+        Self::each(Wanted::Keys { keys, step })
     }
 
     pub(crate) fn chunks(&self) -> usize {
@@ -89,7 +104,7 @@ impl People {
             Wanted::All { bits, shard } => {
                 (prefix(shard.last, *bits) - prefix(shard.first, *bits)) as usize + 1
             }
-            Wanted::Keys(keys) => keys.len().div_ceil(CHUNK_PEOPLE),
+            Wanted::Keys { keys, step } => keys.len().div_ceil(*step),
         }
     }
 
@@ -111,7 +126,10 @@ impl People {
                     last: range.last.min(shard.last),
                 })?;
             }
-            Wanted::Keys(keys) => builder.add_keys(part(keys, chunk))?,
+            Wanted::Keys { keys, step } => {
+                let start = chunk * step;
+                builder.add_keys(&keys[start..(start + step).min(keys.len())])?;
+            }
         }
         Ok(builder.rows)
     }
@@ -275,12 +293,6 @@ impl<'a> RowsBuilder<'a> {
         self.rows.event_ends.push(self.rows.events.len() as u32);
         Ok(())
     }
-}
-
-/// What a chunk has of a list.
-fn part<T>(list: &[T], chunk: usize) -> &[T] {
-    let start = chunk * CHUNK_PEOPLE;
-    &list[start..(start + CHUNK_PEOPLE).min(list.len())]
 }
 
 /// The first bits of a key, as a number.
