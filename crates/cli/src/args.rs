@@ -10,7 +10,8 @@ use crate::values::{bad_record_limit, local_file, local_folder, socket_address, 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
 ///
 /// Results go to standard output, progress and messages to standard error.
-/// Exit codes: 0 done, 1 the job failed, 2 wrong usage or bad request, 130 interrupted.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage or a bad request, 3 not found, 4 done, but empty or with rejected
+/// records where --fail-if-empty or --fail-on-rejects asks, 5 a conflict, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "profile-export", version, max_term_width = 100)]
 pub struct Arguments {
@@ -62,7 +63,13 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Create an export job, run it, print it when it is finished
+    /// Export an audience: to a file, to a folder, or into the store
+    Export(ExportArgs),
+    /// Say what an export would give: profiles, events and bytes of each batch, policy and fields
+    Plan(PlanArgs),
+    /// Show the first profiles of an export
+    Preview(PreviewArgs),
+    /// Create an export job from a request, run it, print it when it is finished
     Run(RunArgs),
     /// Load records into a store
     Ingest(IngestArgs),
@@ -100,18 +107,8 @@ pub enum Command {
 pub struct RunArgs {
     /// The job's request: the body of POST /export/jobs; - is standard input
     pub request: String,
-    /// Export from this store
-    #[arg(
-        long,
-        value_name = "DIR",
-        value_parser = local_folder(),
-        required_unless_present = "from",
-        conflicts_with = "from"
-    )]
-    pub store: Option<PathBuf>,
-    /// Export straight from this source folder, without a store
-    #[arg(long, value_name = "DIR", value_parser = local_folder(), requires = "out")]
-    pub from: Option<PathBuf>,
+    #[command(flatten)]
+    pub origin: OriginArgs,
     /// Publish the batches in this folder, which may be on another disk, instead of the store's own
     #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: Option<PathBuf>,
@@ -121,6 +118,134 @@ pub struct RunArgs {
     /// Leave out profiles of more identities than this, by the identity graph of the merge policy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_identities: Option<u32>,
+    #[command(flatten)]
+    pub loading: LoadArgs,
+    #[command(flatten)]
+    pub demands: DemandArgs,
+}
+
+/// Where records come from.
+#[derive(Debug, Args)]
+pub struct OriginArgs {
+    /// Export from this store [env: PROFILE_EXPORT_STORE]
+    #[arg(long, value_name = "DIR", value_parser = local_folder(), conflicts_with = "from")]
+    pub store: Option<PathBuf>,
+    /// Export straight from this source folder, without a store
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub from: Option<PathBuf>,
+}
+
+/// What must hold of an export that went well.
+#[derive(Debug, Args)]
+pub struct DemandArgs {
+    /// End with 4 where a batch has no profile
+    #[arg(long)]
+    pub fail_if_empty: bool,
+    /// End with 4 where so many records or more were rejected
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    pub fail_on_rejects: Option<u64>,
+}
+
+/// Who is exported, and what of them.
+#[derive(Debug, Args)]
+pub struct AudienceArgs {
+    /// A request: the body of POST /export/jobs, instead of the options below; - is standard input
+    pub request: Option<String>,
+    /// Members of this segment, by ID or name; of one of them, where it comes several times
+    #[arg(long, value_name = "SEGMENT")]
+    pub segment: Vec<String>,
+    /// The namespace of the segments [default: any]
+    #[arg(long, value_name = "NAMESPACE", requires = "segment")]
+    pub segment_ns: Option<String>,
+    /// Which memberships count: realized, existing, exited [default: realized,existing]
+    #[arg(
+        long,
+        value_name = "STATUS",
+        value_delimiter = ',',
+        requires = "segment"
+    )]
+    pub status: Vec<String>,
+    /// Qualified at this time or later: RFC 3339, or a date (its start in UTC)
+    #[arg(long, value_name = "TIME")]
+    pub qualified_since: Option<String>,
+    /// Qualified at this time or before; a date is its end in UTC
+    #[arg(long, value_name = "TIME")]
+    pub qualified_until: Option<String>,
+    /// Profiles of which a record came in later than this
+    #[arg(long, value_name = "TIME")]
+    pub ingested_since: Option<String>,
+    /// Those too of whom there are only events
+    #[arg(long)]
+    pub empty_profiles: bool,
+    /// The fields, separated by commas [default: all]
+    #[arg(long, value_name = "FIELDS")]
+    pub fields: Option<String>,
+    /// Their events, with these fields [default: all fields]
+    #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
+    pub events: Option<String>,
+    /// Events that came in later than this
+    #[arg(long, value_name = "TIME", requires = "events")]
+    pub events_since: Option<String>,
+    /// Events that came in at this time or before
+    #[arg(long, value_name = "TIME", requires = "events")]
+    pub events_until: Option<String>,
+    /// The merge policy, by ID or name [default: the segments' or the sandbox's]
+    #[arg(long, value_name = "POLICY")]
+    pub merge_policy: Option<String>,
+    /// A batch for each segment
+    #[arg(long, requires = "segment")]
+    pub segment_per_batch: bool,
+    /// Leave out profiles of more identities than this, by the identity graph of the merge policy
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_identities: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub audience: AudienceArgs,
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    /// Where to: a file that ends in .parquet, or a folder for the batches' folders [default: the store]
+    #[arg(long, short, value_name = "FILE|DIR", value_parser = local_folder())]
+    pub out: Option<PathBuf>,
+    /// The dataset that the batches are part of, by ID or name [default: Profile exports]
+    #[arg(long, value_name = "DATASET")]
+    pub dataset: Option<String>,
+    /// Begin a new file of a batch after this many rows
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_rows_per_file: Option<usize>,
+    /// Print the body of POST /export/jobs for this export, and do nothing
+    #[arg(long)]
+    pub print_request: bool,
+    /// Say what there would be, as plan does, and write nothing
+    #[arg(long, conflicts_with = "print_request")]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub loading: LoadArgs,
+    #[command(flatten)]
+    pub demands: DemandArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub audience: AudienceArgs,
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    #[command(flatten)]
+    pub loading: LoadArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    #[command(flatten)]
+    pub audience: AudienceArgs,
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    /// How many profiles
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub limit: usize,
     #[command(flatten)]
     pub loading: LoadArgs,
 }
@@ -166,7 +291,7 @@ pub enum BadRecord {
 #[derive(Debug, Args)]
 pub struct IngestArgs {
     /// The store; it is made where it is missing
-    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    #[arg(long, value_name = "DIR", env = "PROFILE_EXPORT_STORE", value_parser = local_folder())]
     pub store: PathBuf,
     /// Load this source folder: a folder per dataset with a dataset.json and data files
     #[arg(long, value_name = "DIR", value_parser = local_folder(), conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
@@ -261,7 +386,7 @@ pub enum TokensCommand {
 #[derive(Debug, Args)]
 pub struct StoreArg {
     /// The store
-    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    #[arg(long, value_name = "DIR", env = "PROFILE_EXPORT_STORE", value_parser = local_folder())]
     pub store: PathBuf,
 }
 

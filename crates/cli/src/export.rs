@@ -1,65 +1,194 @@
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use profile_export::jobs::{
-    FinishedJob, FolderExport, JobTime, LargeProfiles, RunOptions, export_folder, run_request,
-};
-use profile_export::platform::{Error, check_out};
+use profile_export::jobs::{FinishedJob, JobTime, LargeProfiles};
+use profile_export::platform::Error;
 use profile_export::request::ExportRequest;
+use serde_json::json;
 
-use crate::args::{Arguments, RunArgs};
+use crate::args::{Arguments, DemandArgs, ExportArgs, RunArgs};
+use crate::audience;
 use crate::failure::Failure;
-use crate::loading::{load_options, open_source, say_loaded};
 use crate::message::say;
-use crate::output::{bytes, count, print_json, read};
-use crate::progress::Watch;
-use crate::stores::open;
+use crate::origin::{Origin, Work};
+use crate::output::{bytes, count, print, print_json, read, table};
+use crate::plan;
 
-/// How long an export that reads its source itself may take to stop. What one leaves that is killed, the next
-/// export to the folder clears.
-const PATIENCE: Duration = Duration::from_secs(5);
-
+/// Runs a request's job and prints it.
 pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
-    if let Some(out) = &run.out {
-        check_out(out, run.store.as_deref())?;
-    }
+    let origin = Origin::of(&run.origin)?;
     let request = ExportRequest::from_json(&read(&run.request)?)?;
     let started = Instant::now();
-    let finished = match (&run.store, &run.from, &run.out) {
-        (Some(store), None, out) => {
-            let store = open(arguments, store)?;
-            let options = RunOptions {
-                out: out.clone(),
-                max_rows_per_file: run.max_rows_per_file,
-                max_identities: run.max_identities,
-                ..RunOptions::default()
-            };
-            let watch = Watch::start(arguments, 0);
-            run_request(&store, &request, &options, &watch.progress)
-        }
-        (None, Some(from), Some(out)) => {
-            let source = open_source(arguments, from)?;
-            let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
-            let options = FolderExport {
-                request: &request,
-                out,
-                load: load_options(&run.loading),
-                max_rows_per_file: run.max_rows_per_file,
-                max_identities: run.max_identities,
-            };
-            let exported = export_folder(&source, &options, &watch.progress);
-            drop(watch);
-            exported.map(|(report, finished)| {
-                say_loaded(arguments, &report, &run.loading);
-                finished
-            })
-        }
-        _ => {
+    let work = Work {
+        origin,
+        loading: &run.loading,
+        out: run.out.as_deref(),
+        max_rows_per_file: run.max_rows_per_file,
+        max_identities: run.max_identities,
+    };
+    let (ended, rejected) = work.job(arguments, &request)?;
+    let finished = tell_end(arguments, ended, started)?;
+    check_demands(&run.demands, &rows(&finished), rejected)
+}
+
+/// Exports what the options say, and prints what was written.
+pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure> {
+    let mut request = audience::request(&export.audience)?;
+    if let Some(dataset) = &export.dataset {
+        request.destination.dataset_id.clone_from(dataset);
+    }
+    if export.print_request {
+        return print_json(&request);
+    }
+    let origin = Origin::of(&export.origin)?;
+    let out = export.out.as_deref();
+    let work = Work {
+        loading: &export.loading,
+        max_rows_per_file: export.max_rows_per_file,
+        max_identities: export.audience.max_identities,
+        origin,
+        out,
+    };
+    if export.dry_run {
+        return plan::tell(arguments, &work, &request);
+    }
+    let started = Instant::now();
+    if let Some(file) = out.filter(|out| is_file(out)) {
+        if export.dataset.is_some() || export.max_rows_per_file.is_some() {
             return Err(Failure::usage(
-                "give --store DIR, or --from DIR and --out DIR",
+                "a file is part of no dataset and has all rows: give a folder with --dataset and --max-rows-per-file",
             ));
         }
+        let (outcome, rejected) =
+            work.prepared(arguments, &request, |prepared| prepared.write_file(file))?;
+        if arguments.json {
+            print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
+                               "events": outcome.counts.events, "bytes": outcome.bytes}))?;
+        } else {
+            print(&written(&[Written {
+                segment: segments(&request),
+                profiles: outcome.counts.profiles,
+                events: outcome.counts.events,
+                bytes: outcome.bytes,
+                place: file.display().to_string(),
+            }]))?;
+        }
+        say(
+            arguments,
+            &format!("in {:.3} s", started.elapsed().as_secs_f64()),
+        );
+        return check_demands(&export.demands, &[outcome.counts.profiles], rejected);
+    }
+    let (ended, rejected) = work.job(arguments, &request)?;
+    let finished = if arguments.json {
+        tell_end(arguments, ended, started)?
+    } else {
+        let finished = ended?;
+        print(&written(&of_job(&finished, &request)))?;
+        if let Some(line) = summary(&finished, started).last() {
+            say(arguments, line);
+        }
+        finished
     };
-    tell_end(arguments, finished, started)
+    check_demands(&export.demands, &rows(&finished), rejected)
+}
+
+/// Whether an export's goal is one file.
+fn is_file(out: &Path) -> bool {
+    out.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
+}
+
+/// Rows of each batch.
+fn rows(finished: &FinishedJob) -> Vec<u64> {
+    finished
+        .batches
+        .iter()
+        .map(|batch| batch.counts.profiles)
+        .collect()
+}
+
+fn check_demands(demands: &DemandArgs, rows: &[u64], rejected: u64) -> Result<(), Failure> {
+    if let Some(least) = demands.fail_on_rejects.filter(|least| rejected >= *least) {
+        let text = format!(
+            "{} records were rejected; --fail-on-rejects={least}",
+            count(rejected)
+        );
+        return Err(Failure::incomplete(text));
+    }
+    let empty = rows.iter().filter(|rows| **rows == 0).count() as u64;
+    if demands.fail_if_empty && empty > 0 {
+        let text = format!(
+            "{} of {} batches have no profile; --fail-if-empty",
+            count(empty),
+            rows.len()
+        );
+        return Err(Failure::incomplete(text));
+    }
+    Ok(())
+}
+
+/// A line of what was written.
+pub struct Written {
+    pub segment: String,
+    pub profiles: u64,
+    pub events: u64,
+    pub bytes: u64,
+    pub place: String,
+}
+
+/// The batches of a job, with their segments.
+fn of_job(finished: &FinishedJob, request: &ExportRequest) -> Vec<Written> {
+    let each = request.destination.segment_per_batch == Some(true);
+    let wanted = request
+        .filter
+        .as_ref()
+        .and_then(|filter| filter.segments.as_ref());
+    let lines = finished.batches.iter().enumerate().map(|(number, batch)| {
+        let own = wanted
+            .filter(|_| each)
+            .and_then(|wanted| wanted.get(number));
+        Written {
+            segment: own.map_or_else(|| segments(request), |own| own.segment_id.clone()),
+            profiles: batch.counts.profiles,
+            events: batch.counts.events,
+            bytes: batch.files.iter().map(|file| file.length).sum(),
+            place: batch.folder.display().to_string(),
+        }
+    });
+    lines.collect()
+}
+
+/// The segments of a request in few words.
+pub fn segments(request: &ExportRequest) -> String {
+    let wanted = request
+        .filter
+        .as_ref()
+        .and_then(|filter| filter.segments.as_deref());
+    match wanted {
+        None | Some([]) => "everybody".to_owned(),
+        Some([one]) => one.segment_id.clone(),
+        Some([first, rest @ ..]) => format!("{} or {} more", first.segment_id, rest.len()),
+    }
+}
+
+/// What was written, or would be, as a table.
+pub fn written(lines: &[Written]) -> String {
+    let cells: Vec<[String; 5]> = (lines.iter())
+        .map(|line| {
+            [
+                line.segment.clone(),
+                count(line.profiles),
+                count(line.events),
+                bytes(line.bytes),
+                line.place.clone(),
+            ]
+        })
+        .collect();
+    let rows = cells
+        .iter()
+        .map(|cells| cells.each_ref().map(String::as_str));
+    table(["SEGMENT", "PROFILES", "EVENTS", "SIZE", "WHERE"], rows)
 }
 
 /// Prints a job that ended, however it did.
@@ -67,14 +196,14 @@ pub fn tell_end(
     arguments: &Arguments,
     ended: Result<FinishedJob, Error>,
     started: Instant,
-) -> Result<(), Failure> {
+) -> Result<FinishedJob, Failure> {
     match ended {
         Ok(finished) => {
             print_json(&finished.job)?;
             for line in summary(&finished, started) {
                 say(arguments, &line);
             }
-            Ok(())
+            Ok(finished)
         }
         Err(error) => {
             if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {

@@ -10,6 +10,12 @@ use crate::message::tell;
 const FAILED: u8 = 1;
 /// Wrong usage or a bad request.
 pub const USAGE: u8 = 2;
+/// There is no such thing.
+const NOT_FOUND: u8 = 3;
+/// Done, but not as was demanded.
+const INCOMPLETE: u8 = 4;
+/// What is asked for contradicts what there is.
+const CONFLICT: u8 = 5;
 /// Interrupted.
 pub const INTERRUPTED: u8 = 130;
 
@@ -38,6 +44,14 @@ impl Failure {
         }
     }
 
+    /// What was done is there, and not all that was demanded of it holds.
+    pub fn incomplete(message: impl Into<String>) -> Self {
+        Self {
+            code: INCOMPLETE,
+            message: message.into(),
+        }
+    }
+
     pub fn is_interrupt(&self) -> bool {
         self.code == INTERRUPTED
     }
@@ -59,12 +73,12 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = error.kind();
         Self {
-            code: if kind == ErrorKind::Cancelled {
-                INTERRUPTED
-            } else if kind.is_refusal() {
-                USAGE
-            } else {
-                FAILED
+            code: match kind {
+                ErrorKind::Cancelled => INTERRUPTED,
+                ErrorKind::NotFound => NOT_FOUND,
+                ErrorKind::Conflict => CONFLICT,
+                kind if kind.is_refusal() => USAGE,
+                _ => FAILED,
             },
             message: error.to_string(),
         }

@@ -82,7 +82,7 @@ fn run_one(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure>
     let watch = Watch::start(arguments, 0);
     let finished = run_job(store, id, &RunOptions::default(), &watch.progress);
     drop(watch);
-    tell_end(arguments, finished, started)
+    tell_end(arguments, finished, started).map(drop)
 }
 
 /// Runs the oldest waiting job, or one after the other until none waits. A job that another process

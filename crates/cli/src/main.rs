@@ -1,6 +1,7 @@
 //! The program `profile-export`: parses its arguments, calls the engine, prints.
 
 mod args;
+mod audience;
 mod batches;
 mod catalog;
 mod export;
@@ -10,8 +11,10 @@ mod interrupt;
 mod jobs;
 mod loading;
 mod message;
+mod origin;
 mod output;
 mod panics;
+mod plan;
 mod progress;
 mod serve;
 mod store_command;
@@ -58,6 +61,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         interrupt::listen().map_err(|e| Failure::failed(format!("signals: {e}")))?;
     }
     match &arguments.command {
+        Command::Export(export) => export::export(arguments, export),
+        Command::Plan(plan) => plan::plan(arguments, plan),
+        Command::Preview(preview) => plan::preview(arguments, preview),
         Command::Run(run) => export::run(arguments, run),
         Command::Ingest(ingest) => ingest::run(arguments, ingest),
         Command::Datasets(command) => catalog::datasets(arguments, command),

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::message::{acts, shown};
@@ -68,6 +69,9 @@ pub fn count(n: u64) -> String {
     indicatif::HumanCount(n).to_string()
 }
 
+/// What is shown of a value in a table of rows.
+const LONGEST_CELL: usize = 40;
+
 /// A length in the unit that suits it.
 pub fn bytes(n: u64) -> String {
     indicatif::HumanBytes(n).to_string()
@@ -78,12 +82,38 @@ pub fn table<'a, const N: usize>(
     head: [&'a str; N],
     rows: impl Iterator<Item = [&'a str; N]>,
 ) -> String {
-    let lines: Vec<[Cow<'_, str>; N]> = std::iter::once(head)
-        .chain(rows)
-        .map(|cells| cells.map(shown))
+    let lines = std::iter::once(head).chain(rows);
+    aligned(lines.map(|cells| cells.map(shown).to_vec()).collect())
+}
+
+/// JSON objects as a table of these columns; long values are cut.
+pub fn print_rows(columns: &[String], rows: &[Map<String, Value>]) -> Result<(), Failure> {
+    let cell = |row: &Map<String, Value>, column: &String| {
+        let text = match row.get(column) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        let short: String = text.chars().take(LONGEST_CELL).collect();
+        match short.len() < text.len() {
+            true => format!("{short}…"),
+            false => short,
+        }
+    };
+    let head: Vec<Cow<'_, str>> = columns.iter().map(|name| shown(name)).collect();
+    let cells: Vec<Vec<String>> = (rows.iter())
+        .map(|row| columns.iter().map(|column| cell(row, column)).collect())
         .collect();
-    let mut widths = [0; N];
+    let rows = cells
+        .iter()
+        .map(|cells| cells.iter().map(|cell| shown(cell)).collect());
+    print(&aligned(std::iter::once(head).chain(rows).collect()))
+}
+
+fn aligned(lines: Vec<Vec<Cow<'_, str>>>) -> String {
+    let mut widths: Vec<usize> = Vec::new();
     for line in &lines {
+        widths.resize(widths.len().max(line.len()), 0);
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.chars().count());
         }
@@ -92,7 +122,7 @@ pub fn table<'a, const N: usize>(
     for line in lines {
         let cells: Vec<String> = line
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
         text.push_str(cells.join("  ").trim_end());

@@ -128,9 +128,10 @@ pub mod jobs {
 pub mod platform {
     pub use ::platform::{
         DatasetBody, Error, ErrorKind, FileDescription, Incoming, IncomingBody, IncomingFile,
-        Result, SchemaRefBody, SourceFolder, abort_incoming, check_local, check_out,
-        complete_incoming, delete_merge_policy, delete_segment, load_incoming, merge_policies,
-        merge_policy, put_merge_policy, put_segment, segment, segments, sweep_incoming,
+        Outcome, Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming,
+        check_local, check_out, complete_incoming, delete_merge_policy, delete_segment,
+        load_incoming, merge_policies, merge_policy, put_merge_policy, put_segment, segment,
+        segments, sweep_incoming, with_ids, with_source, with_target,
     };
 }
 

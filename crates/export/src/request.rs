@@ -29,6 +29,8 @@ pub struct ExportRequest {
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub additional_fields: Option<AdditionalFields>,
     /// Where the batches go.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub destination: Destination,
     /// The class that is exported.
     pub schema: SchemaRef,
@@ -156,8 +158,9 @@ pub struct EventFilterRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Destination {
-    /// The dataset that they are written to; also spelled `dataSetId`.
-    #[serde(alias = "dataSetId")]
+    /// The dataset that they are written to; also spelled `dataSetId`. Empty where the caller says it otherwise.
+    #[serde(alias = "dataSetId", default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub dataset_id: String,
     /// One batch for each segment of the filter instead of one in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]

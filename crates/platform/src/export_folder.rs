@@ -16,6 +16,7 @@ use crate::folder::SourceFolder;
 use crate::jobs::{
     FinishedJob, PREFIX, RunOptions, ensure_target, make_locked, run_request, sweep_goal,
 };
+use crate::names::{with_ids, with_target};
 
 /// How a source folder is exported.
 #[derive(Clone, Debug)]
@@ -41,27 +42,58 @@ pub fn export_folder(
     options: &FolderExport<'_>,
     progress: &Arc<Progress>,
 ) -> Result<(LoadReport, FinishedJob)> {
-    let (out, request) = (options.out, options.request);
+    let out = options.out;
     check_out(out, None)?;
     make_folder(out)?;
     sweep_goal(out);
-    let temporary = Temporary::create_in(out)?;
+    let with = SourceOptions {
+        request: options.request,
+        beside: out,
+        load: &options.load,
+    };
+    with_source(source, &with, progress, |store| {
+        let request = with_target(store, &with_ids(store.catalog(), options.request)?)?;
+        ensure_target(store, &request)?;
+        let run = RunOptions {
+            out: Some(out.to_owned()),
+            max_rows_per_file: options.max_rows_per_file,
+            max_identities: options.max_identities,
+            ..RunOptions::default()
+        };
+        run_request(store, &request, &run, progress)
+    })
+}
+
+/// How a source folder becomes a store for one use.
+#[derive(Clone, Debug)]
+pub struct SourceOptions<'a> {
+    /// What is asked of it: nothing else is loaded.
+    pub request: &'a ExportRequest,
+    /// The folder that the temporary store lies in.
+    pub beside: &'a Path,
+    /// How its records are loaded.
+    pub load: &'a LoadOptions,
+}
+
+/// Loads a source folder into a temporary store, which is thrown away after its use.
+///
+/// # Errors
+/// As loading; what `f` returns.
+pub fn with_source<T>(
+    source: &SourceFolder,
+    options: &SourceOptions<'_>,
+    progress: &Arc<Progress>,
+    f: impl FnOnce(&Store) -> Result<T>,
+) -> Result<(LoadReport, T)> {
+    let temporary = Temporary::create_in(options.beside)?;
     let store = Store::open_temporary(&temporary.folder, Scope::default())?;
-    let wanted = |class| wanted_fields(request, class);
+    let wanted = |class| wanted_fields(options.request, class);
     let load = LoadOptions {
         merge: false,
         ..options.load.clone()
     };
     let report = source.load_fields(&store, wanted, &load, progress)?;
-    ensure_target(&store, request)?;
-    let run = RunOptions {
-        out: Some(out.to_owned()),
-        max_rows_per_file: options.max_rows_per_file,
-        max_identities: options.max_identities,
-        ..RunOptions::default()
-    };
-    let finished = run_request(&store, request, &run, progress)?;
-    Ok((report, finished))
+    Ok((report, f(&store)?))
 }
 
 /// The top-level fields of a class that a request asks for or looks at; `None` where it asks for all.

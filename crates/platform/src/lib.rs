@@ -4,11 +4,13 @@
 mod address;
 mod dataset_body;
 mod error;
+mod export_file;
 mod export_folder;
 mod folder;
 mod incoming;
 mod jobs;
 mod memory;
+mod names;
 mod policies;
 mod resolve;
 mod segments;
@@ -16,7 +18,8 @@ mod segments;
 pub use address::{check_local, check_out};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
-pub use export_folder::{FolderExport, export_folder};
+pub use export_file::{Outcome, Prepared};
+pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
 pub use incoming::{
     Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
@@ -29,6 +32,7 @@ pub use jobs::{
     run_request, sweep,
 };
 pub use memory::peak_memory;
+pub use names::{with_ids, with_target};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };

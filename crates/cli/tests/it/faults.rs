@@ -130,7 +130,7 @@ fn a_killed_export_is_failed_and_leaves_nothing() {
                 let get = place.command("batches get").args([batch]).output().unwrap();
                 assert_eq!(
                     get.status.code(),
-                    Some(2),
+                    Some(3),
                     "a failed job's batch is invisible"
                 );
             }

@@ -174,13 +174,13 @@ fn a_job_waits_runs_once_and_tells_its_figures() {
     );
 
     // Once is enough, and a finished job can't be cancelled.
-    assert_eq!(place.start(id).wait().unwrap().code(), Some(2));
+    assert_eq!(place.start(id).wait().unwrap().code(), Some(5));
     let output = place
         .command("jobs cancel")
         .args([&id.to_string()])
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is SUCCEEDED"));
     assert_eq!(
         json(place.command("jobs watch").args([&id.to_string()]))["status"],
@@ -217,7 +217,7 @@ fn a_waiting_job_is_cancelled_at_once() {
     let id = place.create();
     let job = json(place.command("jobs cancel").args([&id.to_string()]));
     assert_eq!(job["status"], "CANCELLED");
-    assert_eq!(place.start(id).wait().unwrap().code(), Some(2));
+    assert_eq!(place.start(id).wait().unwrap().code(), Some(5));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn organisations_and_sandboxes_do_not_see_each_other() {
         json!([])
     );
     let get = elsewhere(place.command("jobs get").args([&id.to_string()]));
-    assert_eq!(get.status.code(), Some(2));
+    assert_eq!(get.status.code(), Some(3));
     // The same folder, with the same dataset IDs, loads there too.
     let mut load = place.command("ingest");
     load.arg("--from")
@@ -320,7 +320,7 @@ fn a_dataset_is_deleted_with_its_records_but_not_with_its_batches() {
             .status()
             .unwrap()
             .code(),
-        Some(2)
+        Some(3)
     );
     let after = place.create();
     assert!(

@@ -1,6 +1,7 @@
 //! The program as its users meet it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod audience;
 // The library before libc is Linux's way.
 #[cfg(target_os = "linux")]
 mod by_number;

@@ -511,7 +511,7 @@ fn a_bad_request_names_the_path_what_was_found_and_what_is_allowed() {
         ),
         (
             json!({"destination": {}}),
-            "destination: missing field `datasetId`",
+            "destination.datasetId: missing: the dataset that the batches are written to",
         ),
         (
             json!({"destination": {"datasetId": "../../etc"}}),

@@ -24,6 +24,10 @@ pub(super) fn create_in(
 ) -> Result<JobRecord> {
     let catalog = store.catalog();
     let target = &request.destination.dataset_id;
+    if target.is_empty() {
+        let problem = "missing: the dataset that the batches are written to";
+        return Err(RequestError::new("destination.datasetId", problem).into());
+    }
     let dataset = catalog.dataset(target)?.filter(|d| d.id == *target);
     let problem = match dataset {
         None => Some(format!("no dataset {target:?}; create it first")),

@@ -102,7 +102,7 @@ fn broken(
     if known.is_none() {
         let told = match status.code() {
             Some(0) => "told as done".to_owned(),
-            Some(1 | 2) => format!("told as failed ({})", said.trim()),
+            Some(1 | 2 | 3 | 5) => format!("told as failed ({})", said.trim()),
             None if is_killed => "killed".to_owned(),
             _ => return Err(format!("{status}: {said}")),
         };
@@ -119,7 +119,7 @@ fn broken(
     }
     let (status, said) = ended(again.spawn().unwrap());
     let may_be_refused = operation.again == Again::Refused && seen == *after;
-    let is_refused = may_be_refused && status.code() == Some(2);
+    let is_refused = may_be_refused && status.code() == Some(3);
     if !is_refused && !status.success() {
         return Err(format!("the next one: {status}: {said}"));
     }

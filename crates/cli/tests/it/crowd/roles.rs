@@ -138,7 +138,7 @@ impl Member<'_> {
                     }
                 }
                 // Another was faster.
-                Some(2) if said.contains("another process") || said.contains("no longer NEW") => {}
+                Some(5) if said.contains("another process") || said.contains("no longer NEW") => {}
                 _ => self
                     .told
                     .problem(format!("jobs run --next: {}: {said}", output.status)),

@@ -1,0 +1,146 @@
+//! Where an export's records come from, and how it is done.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use profile_export::jobs::{FinishedJob, FolderExport, RunOptions, export_folder, run_request};
+use profile_export::platform::{
+    Error, Prepared, SourceOptions, check_out, with_ids, with_source, with_target,
+};
+use profile_export::request::ExportRequest;
+
+use crate::args::{Arguments, LoadArgs, OriginArgs};
+use crate::failure::Failure;
+use crate::loading::{load_options, open_source, say_loaded};
+use crate::progress::Watch;
+use crate::stores::open;
+
+/// How long an export that reads its source itself may take to stop. What one leaves that is killed, the next
+/// export to the folder clears.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A store, or a source folder.
+pub enum Origin {
+    Store(PathBuf),
+    Source(PathBuf),
+}
+
+impl Origin {
+    /// What the arguments say; without any the store that the environment names.
+    pub fn of(arguments: &OriginArgs) -> Result<Self, Failure> {
+        let named = std::env::var_os("PROFILE_EXPORT_STORE").filter(|store| !store.is_empty());
+        match (&arguments.store, &arguments.from) {
+            (Some(store), _) => Ok(Self::Store(store.clone())),
+            (None, Some(from)) => Ok(Self::Source(from.clone())),
+            (None, None) => match named {
+                Some(store) => Ok(Self::Store(store.into())),
+                None => Err(Failure::usage(
+                    "where from? give --store DIR (or PROFILE_EXPORT_STORE), or --from DIR",
+                )),
+            },
+        }
+    }
+}
+
+/// An export to be done.
+pub struct Work<'a> {
+    pub origin: Origin,
+    pub loading: &'a LoadArgs,
+    pub out: Option<&'a Path>,
+    pub max_rows_per_file: Option<usize>,
+    pub max_identities: Option<u32>,
+}
+
+impl Work<'_> {
+    /// Does it as a job; returns how that ended, and how many records were rejected.
+    pub fn job(
+        &self,
+        arguments: &Arguments,
+        request: &ExportRequest,
+    ) -> Result<(Result<FinishedJob, Error>, u64), Failure> {
+        match (&self.origin, self.out) {
+            (Origin::Store(store), out) => {
+                if let Some(out) = out {
+                    check_out(out, Some(store))?;
+                }
+                let store = open(arguments, store)?;
+                let request = with_target(&store, &with_ids(store.catalog(), request)?)?;
+                let options = RunOptions {
+                    out: out.map(Path::to_owned),
+                    max_rows_per_file: self.max_rows_per_file,
+                    max_identities: self.max_identities,
+                    ..RunOptions::default()
+                };
+                let watch = Watch::start(arguments, 0);
+                Ok((run_request(&store, &request, &options, &watch.progress), 0))
+            }
+            (Origin::Source(_), None) => Err(Failure::usage("where to? give --out with --from")),
+            (Origin::Source(from), Some(out)) => {
+                check_out(out, None)?;
+                let source = open_source(arguments, from)?;
+                let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
+                let options = FolderExport {
+                    request,
+                    out,
+                    load: load_options(self.loading),
+                    max_rows_per_file: self.max_rows_per_file,
+                    max_identities: self.max_identities,
+                };
+                let exported = export_folder(&source, &options, &watch.progress);
+                drop(watch);
+                Ok(match exported {
+                    Ok((report, finished)) => {
+                        say_loaded(arguments, &report, self.loading);
+                        (Ok(finished), report.bad)
+                    }
+                    Err(error) => (Err(error), 0),
+                })
+            }
+        }
+    }
+
+    /// Prepares it without a job and does `f` with it; returns that, and how many records were rejected.
+    pub fn prepared<T>(
+        &self,
+        arguments: &Arguments,
+        request: &ExportRequest,
+        f: impl FnOnce(&Prepared) -> Result<T, Error>,
+    ) -> Result<(T, u64), Failure> {
+        match &self.origin {
+            Origin::Store(store) => {
+                let store = open(arguments, store)?;
+                let watch = Watch::start(arguments, 0);
+                let prepared =
+                    Prepared::new(&store, request, self.max_identities, &watch.progress)?;
+                Ok((f(&prepared)?, 0))
+            }
+            Origin::Source(from) => {
+                let source = open_source(arguments, from)?;
+                let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
+                let beside = self.out.and_then(Path::parent);
+                let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
+                let temporary = std::env::temp_dir();
+                let options = SourceOptions {
+                    request,
+                    beside: match self.out {
+                        Some(_) => beside.unwrap_or(Path::new(".")),
+                        None => &temporary,
+                    },
+                    load: &load_options(self.loading),
+                };
+                let done = with_source(&source, &options, &watch.progress, |store| {
+                    f(&Prepared::new(
+                        store,
+                        request,
+                        self.max_identities,
+                        &watch.progress,
+                    )?)
+                });
+                drop(watch);
+                let (report, done) = done?;
+                say_loaded(arguments, &report, self.loading);
+                Ok((done, report.bad))
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What an export would give, and its first rows.
+
+use arrow::array::RecordBatch;
+use arrow::json::ArrayWriter;
+use platform::Outcome;
+use profile_export::arrow;
+use profile_export::request::ExportRequest;
+use serde_json::{Map, Value, json};
+
+use crate::args::{Arguments, PlanArgs, PreviewArgs};
+use crate::audience;
+use crate::export::{Written, segments, written};
+use crate::failure::Failure;
+use crate::origin::{Origin, Work};
+use crate::output::{print, print_json, print_rows};
+
+pub fn plan(arguments: &Arguments, plan: &PlanArgs) -> Result<(), Failure> {
+    let work = Work {
+        origin: Origin::of(&plan.origin)?,
+        loading: &plan.loading,
+        out: None,
+        max_rows_per_file: None,
+        max_identities: plan.audience.max_identities,
+    };
+    tell(arguments, &work, &audience::request(&plan.audience)?)
+}
+
+/// Says what an export would give: all rows are made, and none is kept.
+pub fn tell(
+    arguments: &Arguments,
+    work: &Work<'_>,
+    request: &ExportRequest,
+) -> Result<(), Failure> {
+    let (found, _) = work.prepared(arguments, request, |prepared| {
+        let schema = prepared.export.schema();
+        let fields: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let policy = json!({"id": prepared.policy.id, "name": prepared.policy.name,
+                            "version": prepared.policy.version});
+        Ok((
+            prepared.outcomes()?,
+            fields,
+            policy,
+            prepared.request.clone(),
+        ))
+    })?;
+    let (outcomes, fields, policy, request) = found;
+    let lines: Vec<Written> = (outcomes.iter())
+        .map(|outcome| line(outcome, &request))
+        .collect();
+    if arguments.json {
+        let batches: Vec<Value> = (lines.iter())
+            .map(|line| {
+                json!({"segment": line.segment, "profiles": line.profiles,
+                               "events": line.events, "bytes": line.bytes})
+            })
+            .collect();
+        return print_json(
+            &json!({"request": request, "mergePolicy": policy, "fields": fields,
+                                  "batches": batches}),
+        );
+    }
+    let why = match request.merge_policy {
+        Some(_) => "as asked",
+        None => "that of the segments' definitions, or the default",
+    };
+    let empty = lines.iter().filter(|line| line.profiles == 0).count();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut text = format!(
+        "{}merge policy: {} ({why})\nfields: {}\n",
+        written(&lines),
+        text(&policy["id"]),
+        fields.join(", "),
+    );
+    if empty > 0 {
+        text.push_str(&format!(
+            "{empty} of {} batches have no profile\n",
+            lines.len()
+        ));
+    }
+    print(&text)
+}
+
+fn line(outcome: &Outcome, request: &ExportRequest) -> Written {
+    let own = outcome.segment.as_ref();
+    Written {
+        segment: own.map_or_else(|| segments(request), |own| own.segment_id.clone()),
+        profiles: outcome.counts.profiles,
+        events: outcome.counts.events,
+        bytes: outcome.bytes,
+        place: "(nothing is written)".to_owned(),
+    }
+}
+
+/// Shows the first profiles.
+pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failure> {
+    let work = Work {
+        origin: Origin::of(&preview.origin)?,
+        loading: &preview.loading,
+        out: None,
+        max_rows_per_file: None,
+        max_identities: preview.audience.max_identities,
+    };
+    let request = audience::request(&preview.audience)?;
+    let (batches, _) = work.prepared(arguments, &request, |prepared| {
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        let mut left = preview.limit;
+        for batch in prepared.export.batches() {
+            for rows in batch.chunks() {
+                let rows = rows?;
+                let rows = rows.slice(0, left.min(rows.num_rows()));
+                left -= rows.num_rows();
+                batches.push(rows);
+                if left == 0 {
+                    return Ok(batches);
+                }
+            }
+        }
+        Ok(batches)
+    })?;
+    let rows = rows_of(&batches)?;
+    if arguments.json {
+        return print_json(&rows);
+    }
+    let mut columns: Vec<String> = Vec::new();
+    let flat: Vec<Map<String, Value>> = rows.iter().map(flattened).collect();
+    for row in &flat {
+        for name in row
+            .keys()
+            .filter(|name| !columns.contains(name))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            columns.push(name);
+        }
+    }
+    print_rows(&columns, &flat)
+}
+
+/// The rows as JSON: null fields are left out.
+fn rows_of(batches: &[RecordBatch]) -> Result<Vec<Value>, Failure> {
+    let failed = |error: String| Failure::failed(error);
+    let mut writer = ArrayWriter::new(Vec::new());
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    writer
+        .write_batches(&batches)
+        .map_err(|e| failed(e.to_string()))?;
+    writer.finish().map_err(|e| failed(e.to_string()))?;
+    let text = writer.into_inner();
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_slice(&text).map_err(|e| failed(e.to_string()))
+}
+
+/// The leaves of a row by their paths. A list or a map is a leaf.
+fn flattened(row: &Value) -> Map<String, Value> {
+    let mut leaves = Map::new();
+    add(row, "", &mut leaves);
+    leaves
+}
+
+fn add(value: &Value, path: &str, leaves: &mut Map<String, Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = match path {
+                    "" => name.clone(),
+                    path => format!("{path}.{name}"),
+                };
+                add(value, &path, leaves);
+            }
+        }
+        leaf => {
+            leaves.insert(path.to_owned(), leaf.clone());
+        }
+    }
+}

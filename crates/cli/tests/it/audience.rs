@@ -1,0 +1,348 @@
+//! An audience in one line: `export`, `plan` and `preview`, with options instead of a request.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::program::{fixtures, program, run, stderr, stdout, text};
+
+const SEGMENT: &str = "holiday-shoppers";
+
+fn parsed(output: &Output) -> Value {
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+fn from_fixtures(command: &str, more: &[&str]) -> Output {
+    let source = fixtures();
+    let mut arguments = vec![command, "--from", text(&source)];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+/// A store with the fixtures in it.
+fn store(folder: &TempDir) -> String {
+    let store = folder.path().join("store");
+    let store = text(&store).to_owned();
+    stdout(&run(&[
+        "ingest",
+        "--store",
+        &store,
+        "--from",
+        text(&fixtures()),
+    ]));
+    store
+}
+
+#[test]
+fn an_audience_is_exported_to_a_file_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audience.parquet");
+    let audience = [
+        "--segment",
+        SEGMENT,
+        "--fields",
+        "personalEmail.address,person",
+        "--events",
+        "eventType,timestamp",
+        "--out",
+        text(&file),
+    ];
+    let output = from_fixtures("export", &[&audience[..], &["--json"]].concat());
+    let told = parsed(&output);
+    let profiles = told["profiles"].as_u64().unwrap();
+    assert!(
+        profiles > 0 && told["events"].as_u64().unwrap() > 0,
+        "{told}"
+    );
+    assert_eq!(told["bytes"], fs::metadata(&file).unwrap().len());
+    let before = fs::read(&file).unwrap();
+    assert_eq!(&before[..4], b"PAR1");
+    // Nothing but the file stays, and it is never written over.
+    let again = from_fixtures("export", &audience);
+    assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
+    assert!(stderr(&again).contains("it exists"), "{}", stderr(&again));
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    // The same from a store, as a table for people.
+    let store = store(&folder);
+    fs::remove_file(&file).unwrap();
+    let mut arguments = vec!["export", "--store", &store];
+    arguments.extend(audience);
+    let shown = stdout(&run(&arguments));
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(
+        lines[0].starts_with("SEGMENT") && lines[0].ends_with("WHERE"),
+        "{shown}"
+    );
+    let cells: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!((cells[0], cells[1]), (SEGMENT, &profiles.to_string()[..]));
+    assert!(lines[1].ends_with(text(&file)), "{shown}");
+    // A file takes one batch.
+    let other = folder.path().join("b.parquet");
+    let per_segment = [
+        &audience[..6],
+        &["--segment-per-batch", "--segment", "x", "--out"],
+        &[text(&other)],
+    ]
+    .concat();
+    let refused = from_fixtures("export", &per_segment);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+}
+
+/// Every option is the twin of a property, and the body that is printed does the same.
+#[test]
+fn the_options_are_a_request() {
+    let all = [
+        "--segment",
+        "gold",
+        "--segment",
+        "silver",
+        "--segment-ns",
+        "ups",
+        "--status",
+        "realized,exited",
+        "--qualified-since",
+        "2018-01-01",
+        "--qualified-until",
+        "2018-12-31",
+        "--ingested-since",
+        "2018-02-01T00:00:00Z",
+        "--empty-profiles",
+        "--fields",
+        "_id,person.name",
+        "--events",
+        "_id",
+        "--events-since",
+        "2018-03-01",
+        "--events-until",
+        "2018-04-01",
+        "--merge-policy",
+        "latest",
+        "--segment-per-batch",
+        "--dataset",
+        "exports",
+    ];
+    let printed = parsed(&run(&[&["export", "--print-request"], &all[..]].concat()));
+    let segment =
+        |id: &str| json!({"segmentId": id, "segmentNs": "ups", "status": ["realized", "exited"]});
+    assert_eq!(
+        printed,
+        json!({
+            "fields": "_id,person.name",
+            "mergePolicy": {"id": "latest"},
+            "filter": {
+                "segments": [segment("gold"), segment("silver")],
+                "segmentQualificationTime": {"startTime": "2018-01-01T00:00:00Z", "endTime": "2018-12-31T23:59:59.999999Z"},
+                "fromIngestTimestamp": "2018-02-01T00:00:00Z",
+                "emptyProfiles": true,
+            },
+            "additionalFields": {"eventList": {"fields": "_id", "filter": {
+                "fromIngestTimestamp": "2018-03-01T00:00:00Z", "toIngestTimestamp": "2018-04-01T23:59:59.999999Z"}}},
+            "destination": {"datasetId": "exports", "segmentPerBatch": true},
+            "schema": {"name": "_xdm.context.profile"},
+        })
+    );
+    // Nothing said is everybody with all fields; all fields of events are asked for without any.
+    let plain = parsed(&run(&["export", "--print-request", "--events"]));
+    assert_eq!(
+        plain,
+        json!({"additionalFields": {"eventList": {}}, "destination": {},
+                             "schema": {"name": "_xdm.context.profile"}})
+    );
+    let wrong = run(&["export", "--print-request", "--qualified-since", "soon"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        stderr(&wrong).contains("--qualified-since"),
+        "{}",
+        stderr(&wrong)
+    );
+}
+
+#[test]
+fn a_plan_tells_what_an_export_gives_and_writes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let audience = [
+        "--segment",
+        SEGMENT,
+        "--segment",
+        "nobody",
+        "--segment-per-batch",
+        "--fields",
+        "personalEmail",
+        "--store",
+        &store,
+        "--json",
+    ];
+    let runs = || fs::read_dir(Path::new(&store).join("batches")).map_or(0, Iterator::count);
+    let planned = parsed(&run(&[&["plan"], &audience[..]].concat()));
+    assert_eq!(
+        parsed(&run(&[&["export", "--dry-run"], &audience[..]].concat())),
+        planned
+    );
+    assert_eq!(runs(), 0);
+    let job = parsed(&run(&[&["export"], &audience[..]].concat()));
+    assert_eq!(runs(), 2);
+    let of_plan: Vec<u64> = (planned["batches"].as_array().unwrap().iter())
+        .map(|batch| batch["profiles"].as_u64().unwrap())
+        .collect();
+    assert!(of_plan[0] > 0 && of_plan[1] == 0, "{planned}");
+    assert_eq!(
+        job["metrics"]["totalExportedProfileCounter"],
+        of_plan.iter().sum::<u64>()
+    );
+    assert_eq!(planned["fields"], json!(["personalEmail"]));
+    assert!(planned["mergePolicy"]["id"].is_string(), "{planned}");
+    let shown = stdout(&run(&[&["plan"], &audience[..9]].concat()));
+    assert!(shown.contains("1 of 2 batches have no profile"), "{shown}");
+}
+
+#[test]
+fn a_preview_shows_the_first_profiles() {
+    let rows = parsed(&from_fixtures(
+        "preview",
+        &[
+            "--fields",
+            "person.name,identityMap",
+            "--limit",
+            "2",
+            "--json",
+        ],
+    ));
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(
+        rows.iter().all(|row| row["identityMap"].is_object()),
+        "{rows:?}"
+    );
+    let table = stdout(&from_fixtures(
+        "preview",
+        &["--fields", "person.name", "--limit", "3"],
+    ));
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(table.starts_with("person.name."), "{table}");
+}
+
+/// Into a store without a word on a dataset: there is one for that.
+#[test]
+fn exports_go_to_a_dataset_of_their_own_where_none_is_named() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let request = folder.path().join("request.json");
+    fs::write(
+        &request,
+        json!({"schema": {"name": "_xdm.context.profile"}, "fields": "_id"}).to_string(),
+    )
+    .unwrap();
+    for command in ["export", "run"] {
+        let mut program = program();
+        program
+            .args([command, text(&request), "--json"])
+            .env("PROFILE_EXPORT_STORE", &store);
+        assert_eq!(parsed(&program.output().unwrap())["status"], "SUCCEEDED");
+    }
+    let named = run(&[
+        "export",
+        "--fields",
+        "_id",
+        "--dataset",
+        "Profile exports",
+        "--store",
+        &store,
+        "--json",
+    ]);
+    assert_eq!(parsed(&named)["status"], "SUCCEEDED");
+    let datasets = parsed(&run(&["datasets", "list", "--store", &store, "--json"]));
+    let targets = datasets
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|dataset| dataset["name"] == "Profile exports");
+    let targets: Vec<&Value> = targets.collect();
+    assert_eq!(targets.len(), 1, "{datasets}");
+    let batches = parsed(&run(&[
+        "batches",
+        "list",
+        "--store",
+        &store,
+        "--json",
+        "--dataset",
+        targets[0]["id"].as_str().unwrap(),
+    ]));
+    assert_eq!(batches.as_array().unwrap().len(), 3, "{batches}");
+    // Segment definitions and merge policies go by their names, too.
+    let by_name = [
+        "plan",
+        "--segment",
+        "Segment 1 of UPS",
+        "--merge-policy",
+        "latest",
+        "--store",
+        &store,
+        "--json",
+    ];
+    let planned = parsed(&run(&by_name));
+    assert_eq!(
+        planned["request"]["filter"]["segments"][0]["segmentId"],
+        "85ae2c1b-7a0f-4a3e-8d52-3f0c9b6e7d21"
+    );
+}
+
+#[test]
+fn the_exit_code_says_how_it_ended() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let code = |arguments: &[&str]| run(arguments).status.code();
+    assert_eq!(code(&["jobs", "get", "999", "--store", &store]), Some(3));
+    assert_eq!(
+        code(&["datasets", "get", "nothing", "--store", &store]),
+        Some(3)
+    );
+    let nobody = ["export", "--segment", "nobody", "--store", &store];
+    assert_eq!(code(&nobody), Some(0));
+    assert_eq!(code(&[&nobody[..], &["--fail-if-empty"]].concat()), Some(4));
+    // Both are there all the same.
+    let jobs = parsed(&run(&["jobs", "list", "--store", &store, "--json"]));
+    assert_eq!(jobs["records"].as_array().unwrap().len(), 2);
+    let id = jobs["records"][0]["id"].to_string();
+    assert_eq!(
+        code(&["jobs", "run", id.trim_matches('"'), "--store", &store]),
+        Some(5)
+    );
+
+    let source = folder.path().join("source/crm");
+    fs::create_dir_all(&source).unwrap();
+    fs::write(
+        source.join("dataset.json"),
+        json!({"id": "5b020a27e7040801dedba61e", "name": "crm", "class": "profile"}).to_string(),
+    )
+    .unwrap();
+    fs::write(
+        source.join("a.ndjson"),
+        "{\"identityMap\": {\"Email\": [{\"id\": \"a\"}]}}\nnonsense\n",
+    )
+    .unwrap();
+    let rejects = folder.path().join("rejects.ndjson");
+    let out = folder.path().join("out");
+    let skipping = |more: &str| {
+        code(&[
+            "export",
+            "--from",
+            text(source.parent().unwrap()),
+            "--out",
+            text(&out),
+            "--on-bad-record",
+            "skip",
+            "--rejects",
+            text(&rejects),
+            more,
+        ])
+    };
+    assert_eq!(skipping("--fail-on-rejects"), Some(4));
+    assert_eq!(skipping("--fail-on-rejects=2"), Some(0));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 2);
+}

@@ -1,0 +1,161 @@
+//! Exports that are no jobs: into one file, or nowhere, to see what there would be.
+
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use decode::Progress;
+use export::{BatchCounts, Export, ExportRequest, Plan, SegmentRequest, UnionSchemas};
+use merge::MergePolicy;
+use store::{Store, StoreError};
+use tempfile::Builder;
+use writer::WriterOptions;
+
+use crate::error::{Error, Result};
+use crate::names::with_ids;
+use crate::resolve::resolve_policy;
+
+/// An export that stands in no catalog.
+pub struct Prepared {
+    /// The request, with IDs where it had names.
+    pub request: ExportRequest,
+    /// The merge policy that it uses.
+    pub policy: MergePolicy,
+    /// The state of the store that it reads.
+    pub generation: i64,
+    /// Its rows.
+    pub export: Export,
+}
+
+/// What a batch has, or would have.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its segment, where each has a batch.
+    pub segment: Option<SegmentRequest>,
+    /// Its rows and events.
+    pub counts: BatchCounts,
+    /// The length of its file in bytes.
+    pub bytes: u64,
+}
+
+impl Prepared {
+    /// Prepares the export that a request asks for, of the store as it is now. Its destination is not looked at.
+    ///
+    /// # Errors
+    /// A request that can't be done as asked, a damaged store.
+    pub fn new(
+        store: &Store,
+        request: &ExportRequest,
+        max_identities: Option<u32>,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        let request = with_ids(store.catalog(), request)?;
+        let policy = resolve_policy(store.catalog(), &request)?;
+        let snapshot = store.snapshot(None)?;
+        let plan = Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?;
+        let plan = Plan {
+            max_identities,
+            ..plan
+        };
+        Ok(Self {
+            export: Export::new(&snapshot, &plan)?.with_progress(Arc::clone(progress)),
+            generation: snapshot.generation,
+            request,
+            policy,
+        })
+    }
+
+    /// Makes all rows and keeps none: what each batch would have.
+    ///
+    /// # Errors
+    /// A damaged store; `progress` was cancelled.
+    pub fn outcomes(&self) -> Result<Vec<Outcome>> {
+        let export = self.export.clone().with_dictionaries();
+        let batches = export.batches().enumerate();
+        batches
+            .map(|(number, batch)| {
+                let (sink, _, counts) = batch.write_parquet(Length(0), &self.options()?)?;
+                Ok(Outcome {
+                    segment: self.segment(number),
+                    counts,
+                    bytes: sink.0,
+                })
+            })
+            .collect()
+    }
+
+    /// Writes the only batch as a Parquet file, which must not be there yet. It is there whole or not at all.
+    ///
+    /// # Errors
+    /// Several batches, a file that exists, a full disk, a damaged store; `progress` was cancelled.
+    pub fn write_file(&self, path: &Path) -> Result<Outcome> {
+        let refused = |problem: &str| Error::Out {
+            path: path.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if self.export.batch_count() != 1 {
+            return Err(refused(
+                "one file, where each segment has a batch; give a folder",
+            ));
+        }
+        if path.symlink_metadata().is_ok() {
+            return Err(refused("it exists; give another name"));
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        // With the rights that all exports get, not with those of a temporary file.
+        let file = Builder::new()
+            .prefix(".profile-export-")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(StoreError::io(folder))?;
+        let (sink, written, counts) = (self.export.clone().with_dictionaries().batch(0))
+            .write_parquet(file.as_file(), &self.options()?)?;
+        sink.sync_all().map_err(StoreError::io(path))?;
+        file.persist_noclobber(path)
+            .map_err(|e| StoreError::io(path)(e.error))?;
+        run::sync_folder(folder).map_err(StoreError::from)?;
+        Ok(Outcome {
+            segment: self.segment(0),
+            counts,
+            bytes: written.length,
+        })
+    }
+
+    fn segment(&self, number: usize) -> Option<SegmentRequest> {
+        let is_own = self.request.destination.segment_per_batch == Some(true);
+        let segments = self.request.filter.as_ref()?.segments.as_ref()?;
+        segments.get(number).filter(|_| is_own).cloned()
+    }
+
+    /// How files are written, with what they say of themselves, as those of jobs do.
+    fn options(&self) -> Result<WriterOptions> {
+        let text = |text: serde_json::Result<String>| text.map_err(|e| Error::Panic(e.to_string()));
+        let metadata = [
+            ("request", text(serde_json::to_string(&self.request))?),
+            ("mergePolicy", text(serde_json::to_string(&self.policy))?),
+            ("generation", self.generation.to_string()),
+        ];
+        let metadata = metadata.map(|(name, value)| (format!("profile-export.{name}"), value));
+        Ok(WriterOptions {
+            metadata: metadata.to_vec(),
+            ..WriterOptions::default()
+        })
+    }
+}
+
+/// A sink that counts.
+struct Length(u64);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! A request as people write it: names in the places of IDs, and no target dataset.
+
+use catalog::{Catalog, new_id};
+use export::{ExportRequest, RequestError};
+use serde_json::Value;
+use store::Store;
+use xdm::Dataset;
+
+use crate::error::Result;
+use crate::policies::merge_policies;
+use crate::segments::segments;
+
+/// The dataset that exports go to where a request names none.
+const DEFAULT_TARGET: &str = "Profile exports";
+
+/// The request with IDs where it has names of segment definitions, merge policies and datasets. What is neither
+/// stays as it is: profiles may carry memberships of segments that are defined elsewhere.
+///
+/// # Errors
+/// A name that several have.
+pub fn with_ids(catalog: &Catalog, request: &ExportRequest) -> Result<ExportRequest> {
+    let mut request = request.clone();
+    let wanted = (request.filter.as_mut()).and_then(|filter| filter.segments.as_mut());
+    if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
+        let known = segments(catalog)?;
+        let known = known
+            .iter()
+            .map(|segment| (text(segment, "id"), text(segment, "name")));
+        let known: Vec<(&str, &str)> = known.collect();
+        for (i, segment) in wanted.iter_mut().enumerate() {
+            let path = format!("filter.segments[{i}].segmentId");
+            segment.segment_id = id_of(&segment.segment_id, &known, &path)?;
+        }
+    }
+    if let Some(policy) = &mut request.merge_policy {
+        let known = merge_policies(catalog)?;
+        let known: Vec<(&str, &str)> = known
+            .iter()
+            .map(|p| (p.id.as_str(), p.name.as_str()))
+            .collect();
+        policy.id = id_of(&policy.id, &known, "mergePolicy.id")?;
+    }
+    if let Some(dataset) = catalog.dataset(&request.destination.dataset_id)? {
+        request.destination.dataset_id = dataset.id;
+    }
+    Ok(request)
+}
+
+/// The request with a target dataset: where it names none, the one called "Profile exports", which is made where it is
+/// missing.
+///
+/// # Errors
+/// The catalog can't be written.
+pub fn with_target(store: &Store, request: &ExportRequest) -> Result<ExportRequest> {
+    let mut request = request.clone();
+    if request.destination.dataset_id.is_empty() {
+        let known = store.catalog().dataset(DEFAULT_TARGET)?;
+        let target = match known.filter(|dataset| dataset.why_no_target().is_none()) {
+            Some(dataset) => dataset,
+            None => {
+                let target = Dataset::target(&new_id(), DEFAULT_TARGET);
+                store.catalog().create_dataset(target)?
+            }
+        };
+        request.destination.dataset_id = target.id;
+    }
+    Ok(request)
+}
+
+/// The ID of what is called so; the word itself where it is an ID, or nobody's name.
+fn id_of(word: &str, known: &[(&str, &str)], path: &str) -> Result<String, RequestError> {
+    if known.iter().any(|(id, _)| *id == word) {
+        return Ok(word.to_owned());
+    }
+    let named: Vec<&str> = (known.iter())
+        .filter(|(_, name)| *name == word)
+        .map(|(id, _)| *id)
+        .collect();
+    match named[..] {
+        [] => Ok(word.to_owned()),
+        [id] => Ok(id.to_owned()),
+        _ => {
+            let problem = format!(
+                "{word:?} is the name of several: {}; give an ID",
+                named.join(", ")
+            );
+            Err(RequestError::new(path, problem))
+        }
+    }
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_the_id_of_whoever_has_it_alone() {
+        let known = [
+            ("1", "gold"),
+            ("2", "silver"),
+            ("3", "silver"),
+            ("gold", "odd"),
+        ];
+        let of = |word: &str| id_of(word, &known, "there").map_err(|e| e.to_string());
+        // An ID comes before a name.
+        assert_eq!(of("gold"), Ok("gold".to_owned()));
+        assert_eq!(of("odd"), Ok("gold".to_owned()));
+        assert_eq!(of("bronze"), Ok("bronze".to_owned()));
+        let refused = of("silver").expect_err("several");
+        assert!(
+            refused.contains("there") && refused.contains("2, 3"),
+            "{refused}"
+        );
+    }
+}
