@@ -59,8 +59,19 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
                 "a file is part of no dataset and has all rows: give a folder with --dataset and --max-rows-per-file",
             ));
         }
-        let (outcome, rejected) =
-            work.prepared(arguments, &request, |prepared| prepared.write_file(file))?;
+        let (done, rejected) = work.prepared(arguments, &request, |prepared| {
+            Ok((
+                prepared.write_file(file)?,
+                prepared.export.unknown_segments()?,
+            ))
+        })?;
+        let (outcome, unknown) = done;
+        for segment in &unknown {
+            say(
+                arguments,
+                &unknown_segment(&segment.id, segment.near.as_deref()),
+            );
+        }
         if arguments.json {
             print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
                                "events": outcome.counts.events, "bytes": outcome.bytes}))?;
@@ -85,7 +96,9 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
     } else {
         let finished = ended?;
         print(&written(&of_job(&finished, &request)))?;
-        if let Some(line) = summary(&finished, started).last() {
+        // Where each file is stands in the table.
+        let files: usize = finished.batches.iter().map(|batch| batch.files.len()).sum();
+        for line in summary(&finished, started).iter().skip(files) {
             say(arguments, line);
         }
         finished
@@ -232,6 +245,11 @@ fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
     if let Some(large) = &metrics.large_profiles {
         lines.push(large_profiles(large));
     }
+    let unknown = metrics.unknown_segments.iter();
+    lines.extend(
+        unknown
+            .map(|segment| unknown_segment(&segment.segment_id, segment.did_you_mean.as_deref())),
+    );
     let took = |step: Option<&JobTime>| step.and_then(|step| step.total_time_in_ms).unwrap_or(0);
     let whole = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     lines.push(format!(
@@ -244,6 +262,12 @@ fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
         took(metrics.acp_dataset_write_time.as_ref()),
     ));
     lines
+}
+
+/// That no record names a segment.
+pub fn unknown_segment(id: &str, near: Option<&str>) -> String {
+    let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    format!("warning: no record has a membership of the segment {id:?}{near}")
 }
 
 /// That profiles have very many identities, which is mostly a mistake in the data.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Arguments, PlanArgs, PreviewArgs};
 use crate::audience;
-use crate::export::{Written, segments, written};
+use crate::export::{Written, segments, unknown_segment, written};
 use crate::failure::Failure;
 use crate::origin::{Origin, Work};
 use crate::output::{print, print_json, print_rows};
@@ -41,13 +41,14 @@ pub fn tell(
         let policy = json!({"id": prepared.policy.id, "name": prepared.policy.name,
                             "version": prepared.policy.version});
         Ok((
+            prepared.export.unknown_segments()?,
             prepared.outcomes()?,
             fields,
             policy,
             prepared.request.clone(),
         ))
     })?;
-    let (outcomes, fields, policy, request) = found;
+    let (unknown, outcomes, fields, policy, request) = found;
     let lines: Vec<Written> = (outcomes.iter())
         .map(|outcome| line(outcome, &request))
         .collect();
@@ -60,6 +61,7 @@ pub fn tell(
             .collect();
         return print_json(
             &json!({"request": request, "mergePolicy": policy, "fields": fields,
+                                  "unknownSegments": unknown.iter().map(|one| &one.id).collect::<Vec<_>>(),
                                   "batches": batches}),
         );
     }
@@ -80,6 +82,10 @@ pub fn tell(
             "{empty} of {} batches have no profile\n",
             lines.len()
         ));
+    }
+    for segment in &unknown {
+        let told = unknown_segment(&segment.id, segment.near.as_deref());
+        text.push_str(&format!("{told}\n"));
     }
     print(&text)
 }

@@ -84,7 +84,8 @@ pub mod request {
 pub mod export {
     pub use ::export::{
         BatchCounts, Chunks, DatasetBatches, Error, EventPlan, Export, ExportBatch, GraphReport,
-        LargeComponent, Plan, Result, Shard, UnionSchemas, export_rows, snapshot_of,
+        LargeComponent, Plan, Result, Shard, UnionSchemas, UnknownSegment, export_rows,
+        snapshot_of,
     };
     pub use decode::{Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
@@ -117,8 +118,8 @@ pub mod jobs {
     pub use ::platform::{
         CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch, JobDestination,
         JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
-        JobTime, LargeProfile, LargeProfiles, RunOptions, cancel_job, create_job, export_folder,
-        get_job, job_progress, list_jobs, run_job, run_request, sweep,
+        JobSegment, JobTime, LargeProfile, LargeProfiles, RunOptions, cancel_job, create_job,
+        export_folder, get_job, job_progress, list_jobs, run_job, run_request, sweep,
     };
     pub use catalog::JobStatus;
 }

@@ -2,9 +2,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::buffer::ScalarBuffer;
+use run::RecordTimes;
+
 /// What was made for chunks that are at work, and may serve those beside them.
 ///
-/// Chunks go through a store in the order of keys, so what some chunks in a row did not use is not used again.
+/// Chunks go through a store in the order of keys, so what some chunks in a row did not use is not used again, but by
+/// another batch: it stays where there is room for all.
 pub(crate) struct Cache<K, V> {
     /// How many chunks those are.
     kept: u64,
@@ -15,7 +19,29 @@ struct Entries<K, V> {
     by_key: HashMap<K, Entry<V>>,
     /// How many chunks were begun.
     chunks: u64,
-    keeps_all: bool,
+    /// What all together take.
+    bytes: usize,
+    /// What they may take, beside what is in use.
+    room: usize,
+}
+
+/// What takes memory.
+pub(crate) trait Weigh {
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weigh for ScalarBuffer<i64> {
+    fn bytes(&self) -> usize {
+        size_of_val(&self[..])
+    }
+}
+
+impl Weigh for RecordTimes {
+    fn bytes(&self) -> usize {
+        // Most records have no updated time but the ingest time, whose buffer is the same.
+        self.ingested.bytes() + size_of_val(&self.sequences[..])
+    }
 }
 
 struct Entry<V> {
@@ -23,17 +49,19 @@ struct Entry<V> {
     slot: Arc<Mutex<Option<Arc<V>>>>,
     /// The chunk that was begun last when it was used last.
     used: u64,
+    bytes: usize,
 }
 
-impl<K: Hash + Eq + Copy, V> Cache<K, V> {
-    /// A cache that lets go of what so many chunks in a row did not use.
-    pub(crate) fn new(kept: u64) -> Self {
+impl<K: Hash + Eq + Copy, V: Weigh> Cache<K, V> {
+    /// A cache that lets go of what so many chunks in a row did not use, where all takes more than `room` bytes.
+    pub(crate) fn new(kept: u64, room: usize) -> Self {
         Self {
             kept,
             entries: Mutex::new(Entries {
                 by_key: HashMap::new(),
                 chunks: 0,
-                keeps_all: false,
+                bytes: 0,
+                room,
             }),
         }
     }
@@ -43,17 +71,17 @@ impl<K: Hash + Eq + Copy, V> Cache<K, V> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.chunks += 1;
         let now = entries.chunks;
-        if !entries.keeps_all {
-            entries
-                .by_key
-                .retain(|_, entry| entry.used + self.kept >= now);
+        if entries.bytes > entries.room {
+            let by_key = &mut entries.by_key;
+            by_key.retain(|_, entry| entry.used + self.kept >= now);
+            entries.bytes = by_key.values().map(|entry| entry.bytes).sum();
         }
     }
 
     /// Lets go of nothing from now on.
     pub(crate) fn keep_all(&self) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.keeps_all = true;
+        entries.room = usize::MAX;
     }
 
     /// Whether something is there under a key, or is being made.
@@ -71,6 +99,14 @@ impl<K: Hash + Eq + Copy, V> Cache<K, V> {
         }
         let value = Arc::new(make()?);
         *slot = Some(Arc::clone(&value));
+        let bytes = value.bytes();
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may be gone already, with this the last who has it.
+        if let Some(entry) = entries.by_key.get_mut(&key) {
+            entry.bytes = bytes;
+            entries.bytes += bytes;
+        }
+        drop(entries);
         Ok(value)
     }
 
@@ -80,6 +116,7 @@ impl<K: Hash + Eq + Copy, V> Cache<K, V> {
         let entry = entries.by_key.entry(key).or_insert_with(|| Entry {
             slot: Arc::default(),
             used,
+            bytes: 0,
         });
         entry.used = used;
         Arc::clone(&entry.slot)
@@ -89,6 +126,12 @@ impl<K: Hash + Eq + Copy, V> Cache<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Weigh for u32 {
+        fn bytes(&self) -> usize {
+            10
+        }
+    }
 
     fn get(cache: &Cache<u32, u32>, key: u32, made: &mut Vec<u32>) {
         let value = cache.get::<()>(key, || {
@@ -100,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_some_chunks_in_a_row_did_not_use_is_let_go_of() {
-        let cache = Cache::new(2);
+        let cache = Cache::new(2, 5);
         let mut made = Vec::new();
         for keys in [&[1, 2][..], &[1], &[1, 2], &[1], &[1], &[1, 2]] {
             cache.begin_chunk();
@@ -113,8 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn what_there_is_room_for_stays() {
+        let cache = Cache::new(0, 20);
+        let mut made = Vec::new();
+        for keys in [&[1][..], &[2], &[1], &[3], &[4], &[1]] {
+            cache.begin_chunk();
+            for key in keys {
+                get(&cache, *key, &mut made);
+            }
+        }
+        // With three there is too much: what is in use stays, and the rest goes.
+        assert_eq!(made, [1, 2, 3, 4, 1]);
+    }
+
+    #[test]
     fn all_is_kept_where_that_is_asked_for() {
-        let cache = Cache::new(0);
+        let cache = Cache::new(0, 5);
         cache.keep_all();
         let mut made = Vec::new();
         get(&cache, 1, &mut made);
@@ -125,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_made_is_tried_again() {
-        let cache: Cache<u32, u32> = Cache::new(2);
+        let cache: Cache<u32, u32> = Cache::new(2, 5);
         assert_eq!(cache.get(1, || Err("no")).err(), Some("no"));
         get(&cache, 1, &mut Vec::new());
     }

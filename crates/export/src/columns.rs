@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
 use run::Run;
 use xdm::{Class, Fields};
 
+use crate::cache::Weigh;
 use crate::error::Result;
 use crate::sources::{Source, Sources};
 
@@ -26,6 +27,13 @@ pub(crate) struct FieldSet {
 
 /// Fields of one batch of a source.
 pub(crate) struct BatchFields(Vec<Option<ArrayRef>>);
+
+impl Weigh for BatchFields {
+    fn bytes(&self) -> usize {
+        let arrays = self.0.iter().flatten();
+        arrays.map(|array| array.get_array_memory_size()).sum()
+    }
+}
 
 /// A batch: its source and its number there.
 pub(crate) type BatchRef = (u32, u32);

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -5,6 +6,7 @@ use arrow::datatypes::SchemaRef;
 use decode::Progress;
 use filter::MembershipMatches;
 use run::Snapshot;
+use xdm::nearest;
 
 use crate::chunks::Chunks;
 use crate::error::Result;
@@ -13,6 +15,18 @@ use crate::people::People;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
 use crate::shard::Shard;
+
+/// How many unknown segments are compared with those that are known.
+const MOST_COMPARED: usize = 10;
+
+/// A segment that no record names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownSegment {
+    /// Its ID.
+    pub id: String,
+    /// What may be meant.
+    pub near: Option<String>,
+}
 
 /// A plan over a snapshot, ready to stream rows. Cheap to clone, and shared between threads.
 #[derive(Clone)]
@@ -90,6 +104,39 @@ impl Export {
     #[must_use]
     pub fn graph_report(&self) -> Option<&GraphReport> {
         self.shared.graph.as_ref().map(Graph::report)
+    }
+
+    /// The segments of the plan that no record names, whatever the status: their IDs, and for some the nearest one
+    /// that a record names. Mostly such an ID is mistyped.
+    ///
+    /// # Errors
+    /// A damaged run.
+    pub fn unknown_segments(&self) -> Result<Vec<UnknownSegment>> {
+        let mut known: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for source in &self.shared.pipeline.sources().all {
+            for (namespace, id) in source.run.segments()? {
+                known.entry(id).or_default().insert(namespace);
+            }
+        }
+        let batches = &self.shared.pipeline.plan().batches;
+        let unknown = batches
+            .iter()
+            .flat_map(|batch| &batch.segments)
+            .filter(|segment| {
+                let mut namespaces = known.get(&segment.id[..]).into_iter().flatten();
+                !namespaces.any(|namespace| segment.names(namespace, &segment.id))
+            });
+        let unknown = unknown.enumerate().map(|(number, segment)| {
+            // Where there are many they are hardly all mistyped, and each is compared with all.
+            let near = (number < MOST_COMPARED)
+                .then(|| nearest(&segment.id, known.keys().copied()))
+                .and_then(|near| near.first().map(|near| (*near).to_owned()));
+            UnknownSegment {
+                id: segment.id.clone(),
+                near,
+            }
+        });
+        Ok(unknown.collect())
     }
 
     /// How many batches there are: one, or one for each segment.

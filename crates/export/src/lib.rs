@@ -62,7 +62,7 @@ mod unions;
 pub use chunks::Chunks;
 pub use counts::BatchCounts;
 pub use error::{Error, Result};
-pub use export::{Export, ExportBatch};
+pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
 pub use plan::{EventPlan, Plan};
 pub use records::{DatasetBatches, export_rows, snapshot_of};

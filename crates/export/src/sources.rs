@@ -17,6 +17,9 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::times::Times;
 
+/// What unpacked columns may take that no chunk at work needs: the next batch may.
+const ROOM: usize = 48 << 20;
+
 /// The runs of a snapshot, with each one's part in the merge policy.
 pub(crate) struct Sources {
     pub(crate) all: Vec<Source>,
@@ -73,9 +76,9 @@ impl Sources {
             all,
             precedence,
             dictionaries: Dictionaries::default(),
-            fields: Cache::new(kept),
-            times: Cache::new(kept),
-            ingest_times: Cache::new(kept),
+            fields: Cache::new(kept, ROOM),
+            times: Cache::new(kept, ROOM),
+            ingest_times: Cache::new(kept, ROOM),
         }
     }
 

@@ -120,7 +120,9 @@ impl MembershipFilter {
 }
 
 impl SegmentFilter {
-    fn names(&self, namespace: &str, id: &str) -> bool {
+    /// Whether a membership of a segment, of a namespace in any case, is one of this segment's.
+    #[must_use]
+    pub fn names(&self, namespace: &str, id: &str) -> bool {
         let own = self.namespace.as_ref();
         id == self.id && own.is_none_or(|own| namespace.eq_ignore_ascii_case(own))
     }

@@ -27,9 +27,9 @@ pub use incoming::{
 };
 pub use jobs::{
     CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError, JobGateway,
-    JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobTime, LargeProfile,
-    LargeProfiles, RunOptions, cancel_job, create_job, get_job, job_progress, list_jobs, run_job,
-    run_request, sweep,
+    JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobSegment, JobTime,
+    LargeProfile, LargeProfiles, RunOptions, cancel_job, create_job, get_job, job_progress,
+    list_jobs, run_job, run_request, sweep,
 };
 pub use memory::peak_memory;
 pub use names::{with_ids, with_target};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt64Array};
+use arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt64Type;
 use membership::MembershipIndex;
@@ -39,6 +39,23 @@ impl Members {
         Ok(Self::Packed(segments, bounds))
     }
 
+    /// The namespaces and IDs of all segments.
+    pub(crate) fn segments(&self) -> Result<Vec<(&str, &str)>> {
+        match self {
+            Self::Whole(index) => Ok(index
+                .segments()
+                .map(|one| (one.namespace, one.id))
+                .collect()),
+            Self::Packed(segments, _) => {
+                let (namespaces, ids) = (text(segments, 0)?, text(segments, 1)?);
+                let named = namespaces.iter().zip(ids);
+                Ok(named
+                    .filter_map(|(namespace, id)| Some((namespace?, id?)))
+                    .collect())
+            }
+        }
+    }
+
     /// Who is in those segments that `is_wanted` says of.
     pub(crate) fn of_segments(
         &self,
@@ -52,13 +69,7 @@ impl Members {
         let Records::Packed(file) = records else {
             unreachable!("a packed run has its records in the same file");
         };
-        let text = |i: usize| {
-            let column = segments.columns().get(i);
-            column
-                .and_then(|c| c.as_string_opt::<i32>())
-                .ok_or_else(wrong_table)
-        };
-        let (namespaces, ids) = (text(0)?, text(1)?);
+        let (namespaces, ids) = (text(segments, 0)?, text(segments, 1)?);
         let wanted: BooleanArray = (namespaces.iter().zip(ids))
             .map(|(namespace, id)| Some(is_wanted(namespace?, id?)))
             .collect();
@@ -96,4 +107,11 @@ impl Members {
         let kept = RecordBatch::try_new(segments.schema(), columns)?;
         Ok(MembershipIndex::from_batches(&kept, &members)?)
     }
+}
+
+/// A column of text of the table of segments.
+fn text(segments: &RecordBatch, i: usize) -> Result<&StringArray> {
+    let column = segments.columns().get(i);
+    let column = column.and_then(|c| c.as_string_opt::<i32>());
+    Ok(column.ok_or_else(wrong_table)?)
 }

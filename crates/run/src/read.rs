@@ -438,6 +438,15 @@ impl Run {
             .transpose()
     }
 
+    /// The namespaces (in lower case) and IDs of the segments that records here have memberships in.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn segments(&self) -> Result<Vec<(&str, &str)>> {
+        let members = self.members.as_ref();
+        members.map_or_else(|| Ok(Vec::new()), Members::segments)
+    }
+
     /// The digests of the events' `_id`s.
     pub(crate) fn event_ids(&self) -> Result<SortedIds> {
         Ok(SortedIds(match (&self.event_ids, &self.records) {

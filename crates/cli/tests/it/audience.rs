@@ -196,6 +196,18 @@ fn a_plan_tells_what_an_export_gives_and_writes_nothing() {
         of_plan.iter().sum::<u64>()
     );
     assert_eq!(planned["fields"], json!(["personalEmail"]));
+    // Nobody's segment is named: it may be mistyped.
+    assert_eq!(planned["unknownSegments"], json!(["nobody"]));
+    let unknown = &job["metrics"]["unknownSegments"];
+    assert_eq!(unknown[0]["segmentId"], "nobody");
+    assert_eq!(unknown.as_array().unwrap().len(), 1);
+    let mistyped = run(&["export", "--segment", "holiday-shopers", "--store", &store]);
+    assert!(mistyped.status.success());
+    let said = stderr(&mistyped);
+    assert!(
+        said.contains("did you mean \"holiday-shoppers\"?"),
+        "{said}"
+    );
     assert!(planned["mergePolicy"]["id"].is_string(), "{planned}");
     let shown = stdout(&run(&[&["plan"], &audience[..9]].concat()));
     assert!(shown.contains("1 of 2 batches have no profile"), "{shown}");

@@ -15,8 +15,8 @@ pub(crate) use create::ensure_target;
 pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
 pub use object::{
-    Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobTime, LargeProfile,
-    LargeProfiles,
+    Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobSegment, JobTime,
+    LargeProfile, LargeProfiles,
 };
 pub(crate) use run::what_it_said;
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request};

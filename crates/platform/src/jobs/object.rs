@@ -133,6 +133,20 @@ pub struct JobMetrics {
     /// Profiles of more than 50 identities, where the merge policy has an identity graph and there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large_profiles: Option<LargeProfiles>,
+    /// Segments of the request that no record names, if there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_segments: Vec<JobSegment>,
+}
+
+/// A segment that no record names: its ID is perhaps mistyped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobSegment {
+    /// Its ID, as the request has it.
+    pub segment_id: String,
+    /// The nearest ID that records name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
 }
 
 /// Profiles of so many identities that one device, test account or default value may have made one of many.

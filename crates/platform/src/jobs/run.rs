@@ -231,6 +231,7 @@ impl<'a> RunningJob<'a> {
             .with_dictionaries()
             .with_progress(Arc::clone(self.progress));
         self.tell_large_profiles(export.graph_report());
+        self.tell_unknown_segments(export.unknown_segments()?);
         let staged = stage_batches(self, record, &export, &target)?;
         self.on_the_disk()?;
         self.job.metrics.profile_export_time = Some(JobTime::ended(start.elapsed()));

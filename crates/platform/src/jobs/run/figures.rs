@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use catalog::{Batch, BatchFile, BatchMetrics, BatchStatus};
-use export::{BatchCounts, GraphReport};
+use export::{BatchCounts, GraphReport, UnknownSegment};
 use writer::FileInfo;
 
-use super::super::object::{JobTime, LargeProfile, LargeProfiles};
+use super::super::object::{JobSegment, JobTime, LargeProfile, LargeProfiles};
 use super::{ExportedBatch, RunningJob};
 use crate::memory::peak_memory;
 
@@ -49,6 +49,15 @@ impl RunningJob<'_> {
                 })
                 .collect(),
         });
+    }
+
+    /// Puts the segments that no record names into the job object.
+    pub(super) fn tell_unknown_segments(&mut self, unknown: Vec<UnknownSegment>) {
+        let told = unknown.into_iter().map(|segment| JobSegment {
+            segment_id: segment.id,
+            did_you_mean: segment.near,
+        });
+        self.job.metrics.unknown_segments = told.collect();
     }
 
     /// A batch as the catalog keeps it.
