@@ -1,8 +1,9 @@
 use std::path::Path;
 use std::time::Instant;
 
+use profile_export::export::UnknownSegment;
 use profile_export::jobs::{FinishedJob, JobTime, LargeProfiles};
-use profile_export::platform::Error;
+use profile_export::platform::{Error, check_out};
 use profile_export::request::ExportRequest;
 use serde_json::json;
 
@@ -38,22 +39,34 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
         request.destination.dataset_id.clone_from(dataset);
     }
     if export.print_request {
+        if request.destination.dataset_id.is_empty() {
+            say(
+                arguments,
+                "the platform's API wants a destination.datasetId, too: --dataset ID",
+            );
+        }
         return print_json(&request);
     }
     let origin = Origin::of(&export.origin)?;
     let out = export.out.as_deref();
+    let file = out.filter(|out| is_file(out));
+    if let Some(file) = file {
+        check_file(file, &origin, &request)?;
+    }
     let work = Work {
         loading: &export.loading,
         max_rows_per_file: export.max_rows_per_file,
         max_identities: export.audience.max_identities,
         origin,
-        out,
+        out: out.filter(|_| !export.dry_run),
     };
     if export.dry_run {
-        return plan::tell(arguments, &work, &request);
+        work.check_target(arguments, &request)?;
+        let (rows, rejected) = plan::tell(arguments, &work, &request)?;
+        return check_demands(&export.demands, &rows, rejected);
     }
     let started = Instant::now();
-    if let Some(file) = out.filter(|out| is_file(out)) {
+    if let Some(file) = file {
         if export.dataset.is_some() || export.max_rows_per_file.is_some() {
             return Err(Failure::usage(
                 "a file is part of no dataset and has all rows: give a folder with --dataset and --max-rows-per-file",
@@ -67,10 +80,7 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
         })?;
         let (outcome, unknown) = done;
         for segment in &unknown {
-            say(
-                arguments,
-                &unknown_segment(&segment.id, segment.near.as_deref()),
-            );
+            say(arguments, &unknown_segment(segment));
         }
         if arguments.json {
             print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
@@ -106,8 +116,34 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
     check_demands(&export.demands, &rows(&finished), rejected)
 }
 
-/// Whether an export's goal is one file.
+/// Refuses what can't become the file of an export, before anything is read.
+fn check_file(file: &Path, origin: &Origin, request: &ExportRequest) -> Result<(), Failure> {
+    let refused = |problem: &str| Err(Failure::usage(format!("{}: {problem}", file.display())));
+    if request.destination.segment_per_batch == Some(true) {
+        return refused("one file, where each segment has a batch; give a folder");
+    }
+    if file.symlink_metadata().is_ok() {
+        return refused("it exists; give another name");
+    }
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return refused("there is no such folder");
+    }
+    let store = match origin {
+        Origin::Store(store) => Some(store.as_path()),
+        Origin::Source(_) => None,
+    };
+    Ok(check_out(folder, store)?)
+}
+
+/// Whether an export's goal is one file. What ends in a slash is a folder, whatever it is called.
 fn is_file(out: &Path) -> bool {
+    if out.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return false;
+    }
     out.extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
 }
@@ -245,11 +281,13 @@ fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
     if let Some(large) = &metrics.large_profiles {
         lines.push(large_profiles(large));
     }
-    let unknown = metrics.unknown_segments.iter();
-    lines.extend(
-        unknown
-            .map(|segment| unknown_segment(&segment.segment_id, segment.did_you_mean.as_deref())),
-    );
+    for segment in &metrics.unknown_segments {
+        let (namespace, near) = (
+            segment.segment_ns.as_deref(),
+            segment.did_you_mean.as_deref(),
+        );
+        lines.push(unknown(&segment.segment_id, namespace, near));
+    }
     let took = |step: Option<&JobTime>| step.and_then(|step| step.total_time_in_ms).unwrap_or(0);
     let whole = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     lines.push(format!(
@@ -265,9 +303,20 @@ fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
 }
 
 /// That no record names a segment.
-pub fn unknown_segment(id: &str, near: Option<&str>) -> String {
+pub fn unknown_segment(segment: &UnknownSegment) -> String {
+    let near = segment
+        .near
+        .as_ref()
+        .map(|(namespace, id)| format!("{namespace}:{id}"));
+    unknown(&segment.id, segment.namespace.as_deref(), near.as_deref())
+}
+
+fn unknown(id: &str, namespace: Option<&str>, near: Option<&str>) -> String {
+    let namespace = namespace.map_or_else(String::new, |namespace| {
+        format!(" of the namespace {namespace:?}")
+    });
     let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-    format!("warning: no record has a membership of the segment {id:?}{near}")
+    format!("warning: no record has a membership of the segment {id:?}{namespace}{near}")
 }
 
 /// That profiles have very many identities, which is mostly a mistake in the data.

@@ -52,6 +52,14 @@ impl Failure {
         }
     }
 
+    /// Interrupted behind what is done.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self {
+            code: INTERRUPTED,
+            message: message.into(),
+        }
+    }
+
     pub fn is_interrupt(&self) -> bool {
         self.code == INTERRUPTED
     }

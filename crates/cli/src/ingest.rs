@@ -20,12 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let options = load_options(&ingest.loading);
+    let stopped;
     let report = match (&ingest.from, &ingest.dataset) {
         (Some(from), _) => {
             let source = open_source(arguments, from)?;
             let store = open_or_make(arguments, &ingest.store)?;
             let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
-            source.load(&store, &options, &watch.progress)?
+            let report = source.load(&store, &options, &watch.progress)?;
+            stopped = watch.progress.is_cancelled();
+            report
         }
         (None, Some(name)) => {
             let inputs = inputs(&ingest.files)?;
@@ -42,12 +45,14 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
                 ..DatasetInputs::new(&dataset.id, inputs)
             };
             let loads = [load];
-            store.ingest_with(&loads, &options, &watch.progress, |catalog| {
+            let report = store.ingest_with(&loads, &options, &watch.progress, |catalog| {
                 if catalog.dataset(&dataset.id)?.is_none() {
                     catalog.create_dataset(dataset.clone())?;
                 }
                 Ok::<_, Failure>(())
-            })?
+            })?;
+            stopped = watch.progress.is_cancelled();
+            report
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -67,8 +72,14 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
             "dropped": report.dropped,
             "bad": report.bad,
             "mergedRuns": report.merged,
+            "notMerged": report.not_merged,
             "peakMemoryBytes": peak_memory(),
         }))?;
+    }
+    if stopped && report.not_merged.is_some() {
+        return Err(Failure::interrupted(
+            "the records are in; merging runs was stopped",
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use profile_export::jobs::{FinishedJob, FolderExport, RunOptions, export_folder, run_request};
 use profile_export::platform::{
-    Error, Prepared, SourceOptions, check_out, with_ids, with_source, with_target,
+    Error, Prepared, SourceOptions, check_out, check_target, with_ids, with_source, with_target,
 };
 use profile_export::request::ExportRequest;
 
@@ -97,6 +97,22 @@ impl Work<'_> {
                 })
             }
         }
+    }
+
+    /// Refuses a target dataset that a job would refuse.
+    pub fn check_target(
+        &self,
+        arguments: &Arguments,
+        request: &ExportRequest,
+    ) -> Result<(), Failure> {
+        if let Origin::Store(store) = &self.origin
+            && !request.destination.dataset_id.is_empty()
+        {
+            let store = open(arguments, store)?;
+            let request = with_ids(store.catalog(), request)?;
+            check_target(store.catalog(), &request.destination.dataset_id)?;
+        }
+        Ok(())
     }
 
     /// Prepares it without a job and does `f` with it; returns that, and how many records were rejected.

@@ -1,6 +1,11 @@
 //! What an export would give, and its first rows.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::error::ArrowError;
 use arrow::json::ArrayWriter;
 use platform::Outcome;
 use profile_export::arrow;
@@ -11,6 +16,7 @@ use crate::args::{Arguments, PlanArgs, PreviewArgs};
 use crate::audience;
 use crate::export::{Written, segments, unknown_segment, written};
 use crate::failure::Failure;
+use crate::message::say;
 use crate::origin::{Origin, Work};
 use crate::output::{print, print_json, print_rows};
 
@@ -22,16 +28,17 @@ pub fn plan(arguments: &Arguments, plan: &PlanArgs) -> Result<(), Failure> {
         max_rows_per_file: None,
         max_identities: plan.audience.max_identities,
     };
-    tell(arguments, &work, &audience::request(&plan.audience)?)
+    tell(arguments, &work, &audience::request(&plan.audience)?).map(drop)
 }
 
-/// Says what an export would give: all rows are made, and none is kept.
+/// Says what an export would give: all rows are made, and none is kept. Returns the rows of each batch, and how many
+/// records were rejected.
 pub fn tell(
     arguments: &Arguments,
     work: &Work<'_>,
     request: &ExportRequest,
-) -> Result<(), Failure> {
-    let (found, _) = work.prepared(arguments, request, |prepared| {
+) -> Result<(Vec<u64>, u64), Failure> {
+    let (found, rejected) = work.prepared(arguments, request, |prepared| {
         let schema = prepared.export.schema();
         let fields: Vec<String> = schema
             .fields()
@@ -52,6 +59,7 @@ pub fn tell(
     let lines: Vec<Written> = (outcomes.iter())
         .map(|outcome| line(outcome, &request))
         .collect();
+    let rows = lines.iter().map(|line| line.profiles).collect();
     if arguments.json {
         let batches: Vec<Value> = (lines.iter())
             .map(|line| {
@@ -59,11 +67,12 @@ pub fn tell(
                                "events": line.events, "bytes": line.bytes})
             })
             .collect();
-        return print_json(
+        print_json(
             &json!({"request": request, "mergePolicy": policy, "fields": fields,
                                   "unknownSegments": unknown.iter().map(|one| &one.id).collect::<Vec<_>>(),
                                   "batches": batches}),
-        );
+        )?;
+        return Ok((rows, rejected));
     }
     let why = match request.merge_policy {
         Some(_) => "as asked",
@@ -84,10 +93,10 @@ pub fn tell(
         ));
     }
     for segment in &unknown {
-        let told = unknown_segment(&segment.id, segment.near.as_deref());
-        text.push_str(&format!("{told}\n"));
+        text.push_str(&format!("{}\n", unknown_segment(segment)));
     }
-    print(&text)
+    print(&text)?;
+    Ok((rows, rejected))
 }
 
 fn line(outcome: &Outcome, request: &ExportRequest) -> Written {
@@ -111,7 +120,8 @@ pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failu
         max_identities: preview.audience.max_identities,
     };
     let request = audience::request(&preview.audience)?;
-    let (batches, _) = work.prepared(arguments, &request, |prepared| {
+    let (found, _) = work.prepared(arguments, &request, |prepared| {
+        let unknown = prepared.export.unknown_segments()?;
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut left = preview.limit;
         for batch in prepared.export.batches() {
@@ -121,15 +131,22 @@ pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failu
                 left -= rows.num_rows();
                 batches.push(rows);
                 if left == 0 {
-                    return Ok(batches);
+                    return Ok((batches, unknown));
                 }
             }
         }
-        Ok(batches)
+        Ok((batches, unknown))
     })?;
+    let (batches, unknown) = found;
+    for segment in &unknown {
+        say(arguments, &unknown_segment(segment));
+    }
     let rows = rows_of(&batches)?;
     if arguments.json {
         return print_json(&rows);
+    }
+    if rows.is_empty() {
+        return print("no profile");
     }
     let mut columns: Vec<String> = Vec::new();
     let flat: Vec<Map<String, Value>> = rows.iter().map(flattened).collect();
@@ -148,18 +165,47 @@ pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failu
 
 /// The rows as JSON: null fields are left out.
 fn rows_of(batches: &[RecordBatch]) -> Result<Vec<Value>, Failure> {
-    let failed = |error: String| Failure::failed(error);
+    let failed = |error: ArrowError| Failure::failed(error.to_string());
+    let batches: Vec<RecordBatch> = (batches.iter())
+        .map(with_offsets)
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     let mut writer = ArrayWriter::new(Vec::new());
     let batches: Vec<&RecordBatch> = batches.iter().collect();
-    writer
-        .write_batches(&batches)
-        .map_err(|e| failed(e.to_string()))?;
-    writer.finish().map_err(|e| failed(e.to_string()))?;
+    writer.write_batches(&batches).map_err(failed)?;
+    writer.finish().map_err(failed)?;
     let text = writer.into_inner();
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    serde_json::from_slice(&text).map_err(|e| failed(e.to_string()))
+    serde_json::from_slice(&text).map_err(|e| Failure::failed(e.to_string()))
+}
+
+/// Rows whose moments have an offset for the zone: names of zones can't be written without a table of all.
+fn with_offsets(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns: Vec<ArrayRef> = (rows.columns().iter())
+        .map(|column| cast(column, &with_offset(column.data_type())))
+        .collect::<Result<_, _>>()?;
+    let fields = rows.schema_ref().fields().iter().zip(&columns);
+    let fields = fields
+        .map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone()));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
+}
+
+fn with_offset(ty: &DataType) -> DataType {
+    let field = |field: &FieldRef| {
+        let ty = with_offset(field.data_type());
+        Arc::new(Field::clone(field).with_data_type(ty))
+    };
+    match ty {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::List(item) => DataType::List(field(item)),
+        DataType::Map(entry, is_sorted) => DataType::Map(field(entry), *is_sorted),
+        other => other.clone(),
+    }
 }
 
 /// The leaves of a row by their paths. A list or a map is a leaf.

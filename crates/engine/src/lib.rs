@@ -130,9 +130,9 @@ pub mod platform {
     pub use ::platform::{
         DatasetBody, Error, ErrorKind, FileDescription, Incoming, IncomingBody, IncomingFile,
         Outcome, Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming,
-        check_local, check_out, complete_incoming, delete_merge_policy, delete_segment,
-        load_incoming, merge_policies, merge_policy, put_merge_policy, put_segment, segment,
-        segments, sweep_incoming, with_ids, with_source, with_target,
+        check_local, check_out, check_target, complete_incoming, delete_merge_policy,
+        delete_segment, load_incoming, merge_policies, merge_policy, put_merge_policy, put_segment,
+        segment, segments, sweep_incoming, with_ids, with_source, with_target,
     };
 }
 

@@ -24,8 +24,10 @@ const MOST_COMPARED: usize = 10;
 pub struct UnknownSegment {
     /// Its ID.
     pub id: String,
-    /// What may be meant.
-    pub near: Option<String>,
+    /// Its namespace, where the request says one.
+    pub namespace: Option<String>,
+    /// What may be meant: the namespace, in lower case, and ID of a segment that records name.
+    pub near: Option<(String, String)>,
 }
 
 /// A plan over a snapshot, ready to stream rows. Cheap to clone, and shared between threads.
@@ -119,24 +121,34 @@ impl Export {
             }
         }
         let batches = &self.shared.pipeline.plan().batches;
-        let unknown = batches
-            .iter()
-            .flat_map(|batch| &batch.segments)
-            .filter(|segment| {
-                let mut namespaces = known.get(&segment.id[..]).into_iter().flatten();
-                !namespaces.any(|namespace| segment.names(namespace, &segment.id))
-            });
-        let unknown = unknown.enumerate().map(|(number, segment)| {
-            // Where there are many they are hardly all mistyped, and each is compared with all.
-            let near = (number < MOST_COMPARED)
-                .then(|| nearest(&segment.id, known.keys().copied()))
-                .and_then(|near| near.first().map(|near| (*near).to_owned()));
-            UnknownSegment {
-                id: segment.id.clone(),
-                near,
+        let mut told = BTreeSet::new();
+        let mut unknown = Vec::new();
+        for segment in batches.iter().flat_map(|batch| &batch.segments) {
+            let namespaces = known.get(&segment.id[..]);
+            let mut others = namespaces.into_iter().flatten();
+            let is_known = others.any(|namespace| segment.names(namespace, &segment.id));
+            if is_known || !told.insert((&segment.id, &segment.namespace)) {
+                continue;
             }
-        });
-        Ok(unknown.collect())
+            let near = match namespaces {
+                Some(others) => others.first().map(|other| (*other, &segment.id[..])),
+                // Where there are many they are hardly all mistyped, and each is compared with all.
+                None if unknown.len() >= MOST_COMPARED => None,
+                None => {
+                    let near = nearest(&segment.id, known.keys().copied());
+                    let near = near
+                        .first()
+                        .and_then(|near| Some((known.get(near)?, *near)));
+                    near.and_then(|(namespaces, near)| Some((*namespaces.first()?, near)))
+                }
+            };
+            unknown.push(UnknownSegment {
+                id: segment.id.clone(),
+                namespace: segment.namespace.clone(),
+                near: near.map(|(namespace, id)| (namespace.to_owned(), id.to_owned())),
+            });
+        }
+        Ok(unknown)
     }
 
     /// How many batches there are: one, or one for each segment.

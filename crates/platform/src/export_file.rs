@@ -14,6 +14,8 @@ use tempfile::Builder;
 use writer::WriterOptions;
 
 use crate::error::{Error, Result};
+use crate::export_folder::Temporary;
+use crate::jobs::sweep_goal;
 use crate::names::with_ids;
 use crate::resolve::resolve_policy;
 
@@ -105,11 +107,13 @@ impl Prepared {
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
+        // What one leaves that is killed, the next one clears.
+        sweep_goal(folder);
+        let temporary = Temporary::create_in(folder)?;
         // With the rights that all exports get, not with those of a temporary file.
         let file = Builder::new()
-            .prefix(".profile-export-")
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
+            .tempfile_in(&temporary.folder)
             .map_err(StoreError::io(folder))?;
         let (sink, written, counts) = (self.export.clone().with_dictionaries().batch(0))
             .write_parquet(file.as_file(), &self.options()?)?;

@@ -45,7 +45,6 @@ pub fn export_folder(
     let out = options.out;
     check_out(out, None)?;
     make_folder(out)?;
-    sweep_goal(out);
     let with = SourceOptions {
         request: options.request,
         beside: out,
@@ -85,6 +84,7 @@ pub fn with_source<T>(
     progress: &Arc<Progress>,
     f: impl FnOnce(&Store) -> Result<T>,
 ) -> Result<(LoadReport, T)> {
+    sweep_goal(options.beside);
     let temporary = Temporary::create_in(options.beside)?;
     let store = Store::open_temporary(&temporary.folder, Scope::default())?;
     let wanted = |class| wanted_fields(options.request, class);
@@ -126,14 +126,14 @@ fn wanted_fields(request: &ExportRequest, class: Class) -> Option<Vec<String>> {
     (!paths.is_empty()).then(|| firsts.chain(looked_at.map(str::to_owned)).collect())
 }
 
-/// The folder of a store that is thrown away, with its lock; it goes when this is dropped.
-struct Temporary {
-    folder: PathBuf,
+/// A folder that is thrown away, with its lock; it goes when this is dropped.
+pub(crate) struct Temporary {
+    pub(crate) folder: PathBuf,
     _lock: FileLock,
 }
 
 impl Temporary {
-    fn create_in(out: &Path) -> Result<Self> {
+    pub(crate) fn create_in(out: &Path) -> Result<Self> {
         // An absolute path: a process may change its folder meanwhile.
         let out = fs::canonicalize(out).map_err(StoreError::io(out))?;
         let folder = out.join(format!("{PREFIX}{}", new_id()));

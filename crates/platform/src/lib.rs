@@ -28,8 +28,8 @@ pub use incoming::{
 pub use jobs::{
     CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError, JobGateway,
     JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobSegment, JobTime,
-    LargeProfile, LargeProfiles, RunOptions, cancel_job, create_job, get_job, job_progress,
-    list_jobs, run_job, run_request, sweep,
+    LargeProfile, LargeProfiles, RunOptions, cancel_job, check_target, create_job, get_job,
+    job_progress, list_jobs, run_job, run_request, sweep,
 };
 pub use memory::peak_memory;
 pub use names::{with_ids, with_target};

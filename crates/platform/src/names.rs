@@ -1,13 +1,14 @@
 //! A request as people write it: names in the places of IDs, and no target dataset.
 
 use catalog::{Catalog, new_id};
-use export::{ExportRequest, RequestError};
+use export::{ExportRequest, Plan, RequestError, UnionSchemas};
 use serde_json::Value;
 use store::Store;
-use xdm::Dataset;
+use xdm::{Class, Dataset};
 
 use crate::error::Result;
 use crate::policies::merge_policies;
+use crate::resolve::resolve_policy;
 use crate::segments::segments;
 
 /// The dataset that exports go to where a request names none.
@@ -47,24 +48,47 @@ pub fn with_ids(catalog: &Catalog, request: &ExportRequest) -> Result<ExportRequ
 }
 
 /// The request with a target dataset: where it names none, the one called "Profile exports", which is made where it is
-/// missing.
+/// missing, unless the request can't be done as asked.
 ///
 /// # Errors
-/// The catalog can't be written.
+/// Such a request; a dataset of that name that is no target; the catalog can't be written.
 pub fn with_target(store: &Store, request: &ExportRequest) -> Result<ExportRequest> {
     let mut request = request.clone();
-    if request.destination.dataset_id.is_empty() {
-        let known = store.catalog().dataset(DEFAULT_TARGET)?;
-        let target = match known.filter(|dataset| dataset.why_no_target().is_none()) {
-            Some(dataset) => dataset,
-            None => {
-                let target = Dataset::target(&new_id(), DEFAULT_TARGET);
-                store.catalog().create_dataset(target)?
-            }
-        };
-        request.destination.dataset_id = target.id;
+    if !request.destination.dataset_id.is_empty() {
+        return Ok(request);
     }
+    let catalog = store.catalog();
+    request.destination.dataset_id = match default_target(catalog)? {
+        Some(id) => id,
+        None => {
+            let unions = UnionSchemas {
+                profile: catalog.union(Class::Profile, None)?,
+                event: catalog.union(Class::Event, None)?,
+            };
+            Plan::new(&request, resolve_policy(catalog, &request)?, &unions)?;
+            match catalog.create_dataset(Dataset::target(&new_id(), DEFAULT_TARGET)) {
+                Ok(made) => made.id,
+                // Somebody else may have made it meanwhile.
+                Err(error) => default_target(catalog)?.ok_or(error)?,
+            }
+        }
+    };
     Ok(request)
+}
+
+fn default_target(catalog: &Catalog) -> Result<Option<String>> {
+    let Some(dataset) = catalog.dataset(DEFAULT_TARGET)? else {
+        return Ok(None);
+    };
+    match dataset.why_no_target() {
+        None => Ok(Some(dataset.id)),
+        Some(problem) => {
+            let problem = format!(
+                "missing, and the usual one can't be it: {problem}; name another (--dataset)"
+            );
+            Err(RequestError::new("destination.datasetId", problem).into())
+        }
+    }
 }
 
 /// The ID of what is called so; the word itself where it is an ID, or nobody's name.

@@ -76,6 +76,7 @@ schemas! {
                 .property("largest", list(object(["namespace", "id", "identities"]))))
             .property("unknownSegments", list(object(["segmentId"])
                 .property("segmentId", string())
+                .property("segmentNs", string())
                 .property("didYouMean", string()))))
         .property("errors", list(object(["code", "msg", "callStack"])))
         .property("imsOrgId", string())

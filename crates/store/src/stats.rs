@@ -68,7 +68,10 @@ impl Store {
     /// # Errors
     /// The catalog can't be read.
     pub fn stats(&self) -> Result<Stats> {
-        let generation = self.catalog().generation()?;
+        self.undisturbed(|generation| self.stats_at(generation))
+    }
+
+    fn stats_at(&self, generation: i64) -> Result<Stats> {
         let mut by_dataset = self.runs_by_dataset(generation)?;
         let mut stats = Stats {
             generation,
@@ -102,8 +105,10 @@ impl Store {
     /// # Errors
     /// The catalog can't be read, a run is damaged.
     pub fn stats_in_full(&self) -> Result<Stats> {
-        let mut stats = self.stats()?;
-        let snapshot = self.snapshot(Some(stats.generation))?;
+        let (mut stats, snapshot) = self.undisturbed(|generation| {
+            let snapshot = self.snapshot(Some(generation))?;
+            Ok((self.stats_at(generation)?, snapshot))
+        })?;
         for dataset in &mut stats.datasets {
             let runs: Vec<&Arc<Run>> = (snapshot.runs.iter())
                 .filter(|run| run.dataset == dataset.id)

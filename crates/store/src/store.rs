@@ -171,10 +171,25 @@ impl Store {
     /// A run that is missing or damaged.
     pub fn snapshot(&self, generation: Option<i64>) -> Result<Snapshot> {
         self.catalog.check_records()?;
-        let generation = match generation {
-            Some(generation) => generation,
-            None => self.catalog.generation()?,
-        };
+        if let Some(generation) = generation {
+            return self.snapshot_at(generation);
+        }
+        self.undisturbed(|generation| self.snapshot_at(generation))
+    }
+
+    /// Reads the store as it is: once more where it has changed meanwhile. Nothing holds a generation that no job
+    /// has, so a merge may take away what was to be read.
+    pub(crate) fn undisturbed<T>(&self, read: impl Fn(i64) -> Result<T>) -> Result<T> {
+        loop {
+            let generation = self.catalog.generation()?;
+            let found = read(generation);
+            if self.catalog.generation()? == generation {
+                return found;
+            }
+        }
+    }
+
+    fn snapshot_at(&self, generation: i64) -> Result<Snapshot> {
         let runs = self
             .catalog
             .runs(generation)?

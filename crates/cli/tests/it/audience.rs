@@ -204,10 +204,7 @@ fn a_plan_tells_what_an_export_gives_and_writes_nothing() {
     let mistyped = run(&["export", "--segment", "holiday-shopers", "--store", &store]);
     assert!(mistyped.status.success());
     let said = stderr(&mistyped);
-    assert!(
-        said.contains("did you mean \"holiday-shoppers\"?"),
-        "{said}"
-    );
+    assert!(said.contains(":holiday-shoppers\"?"), "{said}");
     assert!(planned["mergePolicy"]["id"].is_string(), "{planned}");
     let shown = stdout(&run(&[&["plan"], &audience[..9]].concat()));
     assert!(shown.contains("1 of 2 batches have no profile"), "{shown}");
@@ -237,6 +234,104 @@ fn a_preview_shows_the_first_profiles() {
     ));
     assert_eq!(table.lines().count(), 4, "{table}");
     assert!(table.starts_with("person.name."), "{table}");
+}
+
+/// All fields, maps and moments among them, and events; nobody; a segment that is mistyped.
+#[test]
+fn a_preview_shows_whatever_there_is() {
+    let rows = parsed(&from_fixtures("preview", &["--events", "--json"]));
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 10);
+    let text = serde_json::to_string(rows).unwrap();
+    assert!(
+        text.contains("lastQualificationTime") && text.contains("timestamp"),
+        "{text}"
+    );
+    assert!(
+        stdout(&from_fixtures("preview", &["--events"]))
+            .lines()
+            .count()
+            == 11
+    );
+    let nobody = from_fixtures("preview", &["--segment", "holiday-shopers"]);
+    assert_eq!(stdout(&nobody), "no profile\n");
+    assert!(
+        stderr(&nobody).contains("did you mean"),
+        "{}",
+        stderr(&nobody)
+    );
+    // In another namespace it is another segment.
+    let elsewhere = from_fixtures("preview", &["--segment", SEGMENT, "--segment-ns", "none"]);
+    let said = stderr(&elsewhere);
+    assert!(
+        said.contains("of the namespace \"none\"; did you mean"),
+        "{said}"
+    );
+}
+
+/// What is refused is refused before anything is read or made, and by a dry run, too.
+#[test]
+fn a_refused_export_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let names = || {
+        let datasets = parsed(&run(&["datasets", "list", "--store", &store, "--json"]));
+        datasets
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|dataset| dataset["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    let before = names();
+    let inside = Path::new(&store).join("runs/a.parquet");
+    let nowhere = folder.path().join("nowhere/a.parquet");
+    for wrong in [
+        &["--segment", ""][..],
+        &["--merge-policy", "nope"],
+        &["--fields", "nope"],
+        &["--dataset", "nope"],
+        &["--dataset", "crm"],
+        &["--out", text(&inside)],
+        &["--out", text(&nowhere)],
+    ] {
+        for command in [&["export"][..], &["export", "--dry-run"]] {
+            let output = run(&[command, &["--store", &store], wrong].concat());
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{command:?} {wrong:?}: {}",
+                stderr(&output)
+            );
+        }
+    }
+    assert_eq!(names(), before);
+    assert!(!inside.exists());
+}
+
+/// Several at once make one dataset.
+#[test]
+fn first_exports_at_the_same_moment_share_their_dataset() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let export = || {
+        program()
+            .args(["export", "--fields", "_id", "--quiet", "--store", &store])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..6).map(|_| export()).collect();
+    for mut child in children {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    let datasets = parsed(&run(&["datasets", "list", "--store", &store, "--json"]));
+    let targets = datasets
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|dataset| dataset["name"] == "Profile exports");
+    assert_eq!(targets.count(), 1);
 }
 
 /// Into a store without a word on a dataset: there is one for that.

@@ -1,13 +1,14 @@
 //! Runs that are merged by themselves, and what exports find before, meanwhile and after.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use profile_export::export::{Export, Plan, UnionSchemas};
 use profile_export::request::{ExportRequest, MergePolicy};
-use profile_export::store::{DatasetInputs, Input, LoadOptions, RunLimit, Stats, Store};
+use profile_export::store::{DatasetInputs, Input, LoadOptions, RunLimit, Scope, Stats, Store};
 use profile_export::xdm::{Class, Timestamp};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -215,4 +216,33 @@ fn a_reader_from_before_a_merge_reads_on() {
         (0..column.len()).map(move |i| column.value(i).to_owned())
     });
     assert_eq!(cities.collect::<Vec<_>>(), ["Oslo"; 7]);
+}
+
+/// Whoever reads the store while runs merge finds all that was loaded before.
+#[test]
+fn a_snapshot_beside_merges_lacks_nothing() {
+    let scratch = with_limit(1 << 19, 1 << 22);
+    let root = scratch.store.layout().root().to_owned();
+    let loaded = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let store = Store::open(&root, Scope::default()).unwrap();
+            loop {
+                let before = loaded.load(Ordering::SeqCst);
+                let snapshot = store.snapshot(None).unwrap();
+                let rows: usize = snapshot.runs.iter().map(|run| run.rows()).sum();
+                assert!(rows >= before, "{rows} of {before}");
+                let stats = store.stats_in_full().unwrap();
+                let figures = stats.datasets.iter().find(|found| found.id == CRM).unwrap();
+                assert!(figures.records >= before as u64, "{figures:?}");
+                if before == 120 {
+                    break;
+                }
+            }
+        });
+        for n in 0..120 {
+            scratch.load(CRM, &[person(n, "Oslo")]).unwrap();
+            loaded.store(n + 1, Ordering::SeqCst);
+        }
+    });
 }

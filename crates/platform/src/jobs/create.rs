@@ -1,4 +1,4 @@
-use catalog::{Document, JobRecord, JobStatus, NewJob, new_id};
+use catalog::{Catalog, Document, JobRecord, JobStatus, NewJob, new_id};
 use export::{ExportRequest, Plan, RequestError, UnionSchemas};
 use store::Store;
 use xdm::{Class, Dataset, Timestamp};
@@ -23,19 +23,7 @@ pub(super) fn create_in(
     claim: impl FnOnce(i64) -> Result<()>,
 ) -> Result<JobRecord> {
     let catalog = store.catalog();
-    let target = &request.destination.dataset_id;
-    if target.is_empty() {
-        let problem = "missing: the dataset that the batches are written to";
-        return Err(RequestError::new("destination.datasetId", problem).into());
-    }
-    let dataset = catalog.dataset(target)?.filter(|d| d.id == *target);
-    let problem = match dataset {
-        None => Some(format!("no dataset {target:?}; create it first")),
-        Some(dataset) => dataset.why_no_target(),
-    };
-    if let Some(problem) = problem {
-        return Err(RequestError::new("destination.datasetId", problem).into());
-    }
+    check_target(catalog, &request.destination.dataset_id)?;
     let unions = UnionSchemas {
         profile: catalog.union(Class::Profile, None)?,
         event: catalog.union(Class::Event, None)?,
@@ -55,6 +43,25 @@ pub(super) fn create_in(
         job.status = status;
         job.document()
     })
+}
+
+/// Refuses a dataset, by its ID, that exports can't be written to.
+///
+/// # Errors
+/// There is none, or it is none of the profile union schema.
+pub fn check_target(catalog: &Catalog, id: &str) -> Result<()> {
+    let dataset = catalog.dataset(id)?.filter(|dataset| dataset.id == id);
+    let problem = match dataset {
+        _ if id.is_empty() => {
+            Some("missing: the dataset that the batches are written to".to_owned())
+        }
+        None => Some(format!("no dataset {id:?}; create it first")),
+        Some(dataset) => dataset.why_no_target(),
+    };
+    match problem {
+        None => Ok(()),
+        Some(problem) => Err(RequestError::new("destination.datasetId", problem).into()),
+    }
 }
 
 /// Makes the target dataset of a request, where a source folder that is exported without a store

@@ -10,8 +10,8 @@ mod staging;
 mod watch;
 
 pub use cancel::{CancelOutcome, cancel_job};
-pub use create::create_job;
 pub(crate) use create::ensure_target;
+pub use create::{check_target, create_job};
 pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
 pub use object::{

@@ -144,7 +144,10 @@ pub struct JobMetrics {
 pub struct JobSegment {
     /// Its ID, as the request has it.
     pub segment_id: String,
-    /// The nearest ID that records name.
+    /// Its namespace, where the request says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_ns: Option<String>,
+    /// The namespace and ID, with a colon between them, of the nearest that records name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
 }

@@ -55,7 +55,10 @@ impl RunningJob<'_> {
     pub(super) fn tell_unknown_segments(&mut self, unknown: Vec<UnknownSegment>) {
         let told = unknown.into_iter().map(|segment| JobSegment {
             segment_id: segment.id,
-            did_you_mean: segment.near,
+            segment_ns: segment.namespace,
+            did_you_mean: segment
+                .near
+                .map(|(namespace, id)| format!("{namespace}:{id}")),
         });
         self.job.metrics.unknown_segments = told.collect();
     }
