@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
+use run::partition_point_near;
 use xdm::PersonKey;
 
 use crate::error::Result;
@@ -17,7 +18,6 @@ use crate::times::Times;
 use crate::union_find::UnionFind;
 
 /// Persons that are one profile, and profiles that are left out.
-#[derive(Default)]
 pub(crate) struct Components {
     /// The persons of components of several, with the number of their component, by key.
     numbers: Vec<(PersonKey, u32)>,
@@ -274,7 +274,7 @@ fn persons_among(sources: &Sources, keys: &[PersonKey]) -> Vec<PersonKey> {
             let mut rest = keys;
             for person in 0..run.persons() {
                 let key = run.person(person);
-                rest = &rest[lower_bound_near(rest, key)..];
+                rest = &rest[partition_point_near(rest, |found| *found < key)..];
                 if rest.first() == Some(&key) {
                     found.push(key);
                 }
@@ -286,29 +286,4 @@ fn persons_among(sources: &Sources, keys: &[PersonKey]) -> Vec<PersonKey> {
     found.par_sort_unstable();
     found.dedup();
     found
-}
-
-/// The first of sorted keys that is not below another, which is near the first.
-fn lower_bound_near(keys: &[PersonKey], key: PersonKey) -> usize {
-    let mut end = 1;
-    while keys.get(end - 1).is_some_and(|found| *found < key) {
-        end *= 2;
-    }
-    let end = end.min(keys.len());
-    keys[..end].partition_point(|found| *found < key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bound_is_found_from_the_front() {
-        let keys = [2, 4, 4, 6, 8, 10, 12].map(PersonKey);
-        for key in (0..14).map(PersonKey) {
-            let right = keys.partition_point(|found| *found < key);
-            assert_eq!(lower_bound_near(&keys, key), right, "{key:?}");
-        }
-        assert_eq!(lower_bound_near(&[], PersonKey(3)), 0);
-    }
 }

@@ -114,13 +114,16 @@ impl Export {
     /// # Errors
     /// A damaged run.
     pub fn unknown_segments(&self) -> Result<Vec<UnknownSegment>> {
+        let batches = &self.shared.pipeline.plan().batches;
+        if batches.iter().all(|batch| batch.segments.is_empty()) {
+            return Ok(Vec::new());
+        }
         let mut known: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for source in &self.shared.pipeline.sources().all {
             for (namespace, id) in source.run.segments()? {
                 known.entry(id).or_default().insert(namespace);
             }
         }
-        let batches = &self.shared.pipeline.plan().batches;
         let mut told = BTreeSet::new();
         let mut unknown = Vec::new();
         for segment in batches.iter().flat_map(|batch| &batch.segments) {

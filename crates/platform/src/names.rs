@@ -1,14 +1,14 @@
 //! A request as people write it: names in the places of IDs, and no target dataset.
 
 use catalog::{Catalog, new_id};
-use export::{ExportRequest, Plan, RequestError, UnionSchemas};
+use export::{ExportRequest, RequestError};
 use serde_json::Value;
 use store::Store;
-use xdm::{Class, Dataset};
+use xdm::Dataset;
 
 use crate::error::Result;
 use crate::policies::merge_policies;
-use crate::resolve::resolve_policy;
+use crate::resolve::plan_of;
 use crate::segments::segments;
 
 /// The dataset that exports go to where a request names none.
@@ -61,11 +61,7 @@ pub fn with_target(store: &Store, request: &ExportRequest) -> Result<ExportReque
     request.destination.dataset_id = match default_target(catalog)? {
         Some(id) => id,
         None => {
-            let unions = UnionSchemas {
-                profile: catalog.union(Class::Profile, None)?,
-                event: catalog.union(Class::Event, None)?,
-            };
-            Plan::new(&request, resolve_policy(catalog, &request)?, &unions)?;
+            plan_of(catalog, &request)?;
             match catalog.create_dataset(Dataset::target(&new_id(), DEFAULT_TARGET)) {
                 Ok(made) => made.id,
                 // Somebody else may have made it meanwhile.

@@ -1,10 +1,27 @@
 use catalog::{Catalog, DocumentKind};
-use export::{ExportRequest, RequestError};
+use export::{ExportRequest, Plan, RequestError, UnionSchemas};
 use merge::MergePolicy;
+use xdm::Class;
 
 use crate::error::Result;
 use crate::policies::{merge_policies, named_policy};
 use crate::segments::policy_of;
+
+/// What a request asks for, by the merge policies and union schemas as they stand now.
+///
+/// # Errors
+/// It can't be done as asked.
+pub(crate) fn plan_of(catalog: &Catalog, request: &ExportRequest) -> Result<Plan> {
+    let unions = UnionSchemas {
+        profile: catalog.union(Class::Profile, None)?,
+        event: catalog.union(Class::Event, None)?,
+    };
+    Ok(Plan::new(
+        request,
+        resolve_policy(catalog, request)?,
+        &unions,
+    )?)
+}
 
 /// The merge policy that a request uses: the one that it names; else the one that its segments'
 /// definitions name; else the default.

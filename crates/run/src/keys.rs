@@ -52,19 +52,34 @@ pub(crate) fn lower_bound(keys: &FixedSizeBinaryArray, key: u128) -> usize {
 /// The same from a row on, where it is not far from that.
 pub(crate) fn lower_bound_from(keys: &FixedSizeBinaryArray, start: usize, key: u128) -> usize {
     let (keys, _) = keys.value_data().as_chunks::<16>();
-    let keys = keys.get(start..).unwrap_or_default();
-    let is_below = |bytes: &[u8; 16]| u128::from_be_bytes(*bytes) < key;
+    let (_, keys) = keys.split_at(start);
+    start + partition_point_near(keys, |bytes| u128::from_be_bytes(*bytes) < key)
+}
+
+/// As `partition_point` of a slice, where the point is near the front.
+pub fn partition_point_near<T>(sorted: &[T], is_before: impl Fn(&T) -> bool) -> usize {
     let mut end = 1;
-    while keys.get(end - 1).is_some_and(is_below) {
+    while sorted.get(end - 1).is_some_and(&is_before) {
         end *= 2;
     }
-    let (near, _) = keys.split_at(end.min(keys.len()));
-    start + near.partition_point(is_below)
+    let (near, _) = sorted.split_at(end.min(sorted.len()));
+    near.partition_point(is_before)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_point_is_found_from_the_front() {
+        let sorted = [2, 4, 4, 6, 8, 10, 12];
+        for key in 0..14 {
+            let right = sorted.partition_point(|found| *found < key);
+            let near = partition_point_near(&sorted, |found| *found < key);
+            assert_eq!(near, right, "{key}");
+        }
+        assert_eq!(partition_point_near(&[], |found: &i32| *found < 3), 0);
+    }
 
     #[test]
     fn a_search_from_a_row_finds_what_one_from_the_start_finds() {

@@ -46,6 +46,7 @@ pub use builder::RunBuilder;
 pub use error::{Error, Result};
 pub use files::{FORMAT, RunFiles};
 pub use fold::{RunLimit, fold};
+pub use keys::partition_point_near;
 pub use pages::FileChecksum;
 pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;

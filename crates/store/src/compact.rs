@@ -34,11 +34,7 @@ impl Store {
                 sets.push(runs);
             }
         }
-        let folded = self.fold_sets(&sets, progress);
-        let folded = folded.inspect_err(|_| {
-            // What was written is swept now, or at the next load where even that fails.
-            let _ = self.sweep_runs(&lock);
-        })?;
+        let folded = self.fold_sets(&sets, progress, &lock)?;
         let unions = self.narrower_unions()?;
         if !folded.is_empty() || !unions.is_empty() {
             self.replace(&sets, &folded, &unions, &lock)?;
@@ -59,18 +55,26 @@ impl Store {
             if sets.is_empty() {
                 return Ok(merged);
             }
-            let folded = self.fold_sets(&sets, progress);
-            let folded = folded.inspect_err(|_| {
-                // As above.
-                let _ = self.sweep_runs(lock);
-            })?;
+            let folded = self.fold_sets(&sets, progress, lock)?;
             self.replace(&sets, &folded, &[], lock)?;
             merged += sets.iter().map(Vec::len).sum::<usize>() as u64;
         }
     }
 
-    /// Writes the runs that take the places of each set of runs of one dataset.
-    fn fold_sets(&self, sets: &[Vec<RunRecord>], progress: &Progress) -> Result<Vec<NewRun>> {
+    /// Writes the runs that take the places of each set of runs of one dataset, all or none.
+    fn fold_sets(
+        &self,
+        sets: &[Vec<RunRecord>],
+        progress: &Progress,
+        lock: &RunsLock,
+    ) -> Result<Vec<NewRun>> {
+        self.write_folded(sets, progress).inspect_err(|_| {
+            // What was written is swept now, or at the next load where even that fails.
+            let _ = self.sweep_runs(lock);
+        })
+    }
+
+    fn write_folded(&self, sets: &[Vec<RunRecord>], progress: &Progress) -> Result<Vec<NewRun>> {
         let generation = self.catalog().generation()? + 1;
         let mut added = Vec::new();
         for (number, records) in sets.iter().enumerate() {

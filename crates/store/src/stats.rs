@@ -8,7 +8,7 @@ use xdm::{Class, PersonKey};
 
 use crate::Store;
 use crate::error::Result;
-use crate::tiers::{layers, tier};
+use crate::tiers::{length, tiers};
 
 /// Figures of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -89,7 +89,7 @@ impl Store {
                 records: sum(|run| run.files.records),
                 bytes: sum(|run| run.files.length()),
                 unpacked_bytes: runs.iter().map(|run| run.files.unpacked()).sum(),
-                tiers: tiers(&runs),
+                tiers: tier_stats(&runs),
                 replaced: None,
                 savings: None,
             };
@@ -116,10 +116,8 @@ impl Store {
             let replaced = replaced(&runs);
             let share = u128::from(dataset.bytes) * u128::from(replaced);
             dataset.replaced = Some(replaced);
-            dataset.savings = share
-                .checked_div(u128::from(dataset.records))
-                .or(Some(0))
-                .map(|bytes| bytes as u64);
+            // Without records nothing is replaced.
+            dataset.savings = Some((share / u128::from(dataset.records.max(1))) as u64);
         }
         Ok(stats)
     }
@@ -138,17 +136,15 @@ impl Store {
     }
 }
 
-fn tiers(runs: &[RunRecord]) -> Vec<TierStats> {
-    let mut tiers: BTreeMap<u32, TierStats> = BTreeMap::new();
-    for layer in layers(runs) {
-        let bytes = layer.iter().map(|run| run.files.length()).sum();
-        let number = tier(bytes);
-        let entry = tiers.entry(number).or_default();
-        entry.tier = number;
-        entry.layers += 1;
-        entry.bytes += bytes;
-    }
-    tiers.into_values().collect()
+fn tier_stats(runs: &[RunRecord]) -> Vec<TierStats> {
+    let tiers = tiers(runs).into_iter();
+    tiers
+        .map(|(tier, layers)| TierStats {
+            tier,
+            layers: layers.len() as u64,
+            bytes: layers.iter().map(|layer| length(layer)).sum(),
+        })
+        .collect()
 }
 
 /// How many fragments of a dataset have a later one of the same person in another run: all but one of each person's.

@@ -6,6 +6,7 @@
 //! passes.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use catalog::RunRecord;
 
@@ -19,7 +20,7 @@ const LOADED_TIER: u32 = 4;
 const MOST_LOADED: usize = 32;
 
 /// The part of a run's folder name that tells its layer.
-pub(crate) fn layer_of(folder: &str) -> &str {
+fn layer_of(folder: &str) -> &str {
     match folder
         .split_once("-c")
         .and_then(|(_, name)| name.split_once('-'))
@@ -44,32 +45,33 @@ pub(crate) fn layers(runs: &[RunRecord]) -> Vec<Vec<&RunRecord>> {
 }
 
 /// The tier of a layer of so many bytes.
-pub(crate) fn tier(bytes: u64) -> u32 {
-    let mut tier = 0;
-    let mut end = FIRST_TIER;
-    while bytes >= end {
-        tier += 1;
-        end = end.saturating_mul(GROWTH);
-        if end == u64::MAX {
-            break;
-        }
+fn tier(bytes: u64) -> u32 {
+    let ends = iter::successors(Some(FIRST_TIER), |end| end.checked_mul(GROWTH));
+    ends.take_while(|end| bytes >= *end).count() as u32
+}
+
+/// The length of a layer's files together, in bytes.
+pub(crate) fn length(layer: &[&RunRecord]) -> u64 {
+    layer.iter().map(|run| run.files.length()).sum()
+}
+
+/// The layers of a dataset's runs by their tiers.
+pub(crate) fn tiers(runs: &[RunRecord]) -> BTreeMap<u32, Vec<Vec<&RunRecord>>> {
+    let mut tiers: BTreeMap<u32, Vec<Vec<&RunRecord>>> = BTreeMap::new();
+    for layer in layers(runs) {
+        tiers.entry(tier(length(&layer))).or_default().push(layer);
     }
-    tier
+    tiers
 }
 
 /// The runs of a dataset that are to become one layer now, those of the smallest full tier; `None` where no tier is
 /// full.
 pub(crate) fn due(runs: &[RunRecord]) -> Option<Vec<RunRecord>> {
-    let mut tiers: BTreeMap<u32, Vec<Vec<&RunRecord>>> = BTreeMap::new();
-    for layer in layers(runs) {
-        let bytes = layer.iter().map(|run| run.files.length()).sum();
-        tiers.entry(tier(bytes)).or_default().push(layer);
-    }
     let is_full = |tier: u32, layers: &[Vec<&RunRecord>]| match tier {
         LOADED_TIER => layers.len() >= MOST_LOADED,
         _ => layers.len() >= GROWTH as usize,
     };
-    let (_, full) = tiers
+    let (_, full) = tiers(runs)
         .into_iter()
         .find(|(tier, layers)| is_full(*tier, layers))?;
     // A merge has some batches of each run at hand, so not of any number.

@@ -1,11 +1,11 @@
 use catalog::{Catalog, Document, JobRecord, JobStatus, NewJob, new_id};
-use export::{ExportRequest, Plan, RequestError, UnionSchemas};
+use export::{ExportRequest, RequestError};
 use store::Store;
-use xdm::{Class, Dataset, Timestamp};
+use xdm::{Dataset, Timestamp};
 
 use super::object::{Job, damaged};
 use crate::error::{Error, Result};
-use crate::resolve::resolve_policy;
+use crate::resolve::plan_of;
 
 /// Creates a job from a request; it reads the store, and uses the merge policy, as they stand now.
 ///
@@ -24,11 +24,7 @@ pub(super) fn create_in(
 ) -> Result<JobRecord> {
     let catalog = store.catalog();
     check_target(catalog, &request.destination.dataset_id)?;
-    let unions = UnionSchemas {
-        profile: catalog.union(Class::Profile, None)?,
-        event: catalog.union(Class::Event, None)?,
-    };
-    let plan = Plan::new(request, resolve_policy(catalog, request)?, &unions)?;
+    let plan = plan_of(catalog, request)?;
     let ids: Vec<String> = plan.batches.iter().map(|_| new_id()).collect();
     let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));
     let new = NewJob {
