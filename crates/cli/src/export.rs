@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use profile_export::export::UnknownSegment;
+use profile_export::export::{BatchCounts, UnknownSegment};
 use profile_export::jobs::{FinishedJob, JobTime, LargeProfiles};
 use profile_export::platform::{Error, check_out};
 use profile_export::request::ExportRequest;
@@ -86,13 +86,9 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
             print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
                                "events": outcome.counts.events, "bytes": outcome.bytes}))?;
         } else {
-            print(&written(&[Written {
-                segment: segments(&request),
-                profiles: outcome.counts.profiles,
-                events: outcome.counts.events,
-                bytes: outcome.bytes,
-                place: file.display().to_string(),
-            }]))?;
+            let place = file.display().to_string();
+            let line = Written::new(&request, 0, &outcome.counts, outcome.bytes, place);
+            print(&written(&[line]))?;
         }
         say(
             arguments,
@@ -186,30 +182,38 @@ pub struct Written {
     pub place: String,
 }
 
+impl Written {
+    /// The line of the batch with this number.
+    pub fn new(
+        request: &ExportRequest,
+        number: usize,
+        counts: &BatchCounts,
+        bytes: u64,
+        place: String,
+    ) -> Self {
+        let own = request.batch_segment(number);
+        Self {
+            segment: own.map_or_else(|| segments(request), |own| own.segment_id.clone()),
+            profiles: counts.profiles,
+            events: counts.events,
+            bytes,
+            place,
+        }
+    }
+}
+
 /// The batches of a job, with their segments.
 fn of_job(finished: &FinishedJob, request: &ExportRequest) -> Vec<Written> {
-    let each = request.destination.segment_per_batch == Some(true);
-    let wanted = request
-        .filter
-        .as_ref()
-        .and_then(|filter| filter.segments.as_ref());
     let lines = finished.batches.iter().enumerate().map(|(number, batch)| {
-        let own = wanted
-            .filter(|_| each)
-            .and_then(|wanted| wanted.get(number));
-        Written {
-            segment: own.map_or_else(|| segments(request), |own| own.segment_id.clone()),
-            profiles: batch.counts.profiles,
-            events: batch.counts.events,
-            bytes: batch.files.iter().map(|file| file.length).sum(),
-            place: batch.folder.display().to_string(),
-        }
+        let bytes = batch.files.iter().map(|file| file.length).sum();
+        let place = batch.folder.display().to_string();
+        Written::new(request, number, &batch.counts, bytes, place)
     });
     lines.collect()
 }
 
 /// The segments of a request in few words.
-pub fn segments(request: &ExportRequest) -> String {
+fn segments(request: &ExportRequest) -> String {
     let wanted = request
         .filter
         .as_ref()

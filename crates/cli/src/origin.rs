@@ -9,7 +9,7 @@ use profile_export::platform::{
 };
 use profile_export::request::ExportRequest;
 
-use crate::args::{Arguments, LoadArgs, OriginArgs};
+use crate::args::{Arguments, AudienceArgs, LoadArgs, OriginArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
 use crate::progress::Watch;
@@ -51,7 +51,22 @@ pub struct Work<'a> {
     pub max_identities: Option<u32>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// One that is looked at and not done.
+    pub fn to_look(
+        origin: &OriginArgs,
+        audience: &AudienceArgs,
+        loading: &'a LoadArgs,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            origin: Origin::of(origin)?,
+            loading,
+            out: None,
+            max_rows_per_file: None,
+            max_identities: audience.max_identities,
+        })
+    }
+
     /// Does it as a job; returns how that ended, and how many records were rejected.
     pub fn job(
         &self,

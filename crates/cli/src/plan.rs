@@ -7,27 +7,20 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::error::ArrowError;
 use arrow::json::ArrayWriter;
-use platform::Outcome;
 use profile_export::arrow;
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Arguments, PlanArgs, PreviewArgs};
 use crate::audience;
-use crate::export::{Written, segments, unknown_segment, written};
+use crate::export::{Written, unknown_segment, written};
 use crate::failure::Failure;
 use crate::message::say;
-use crate::origin::{Origin, Work};
+use crate::origin::Work;
 use crate::output::{print, print_json, print_rows};
 
 pub fn plan(arguments: &Arguments, plan: &PlanArgs) -> Result<(), Failure> {
-    let work = Work {
-        origin: Origin::of(&plan.origin)?,
-        loading: &plan.loading,
-        out: None,
-        max_rows_per_file: None,
-        max_identities: plan.audience.max_identities,
-    };
+    let work = Work::to_look(&plan.origin, &plan.audience, &plan.loading)?;
     tell(arguments, &work, &audience::request(&plan.audience)?).map(drop)
 }
 
@@ -45,20 +38,20 @@ pub fn tell(
             .iter()
             .map(|field| field.name().clone())
             .collect();
-        let policy = json!({"id": prepared.policy.id, "name": prepared.policy.name,
-                            "version": prepared.policy.version});
         Ok((
             prepared.export.unknown_segments()?,
             prepared.outcomes()?,
             fields,
-            policy,
+            prepared.policy.clone(),
             prepared.request.clone(),
         ))
     })?;
     let (unknown, outcomes, fields, policy, request) = found;
-    let lines: Vec<Written> = (outcomes.iter())
-        .map(|outcome| line(outcome, &request))
-        .collect();
+    let lines = outcomes.iter().enumerate().map(|(number, outcome)| {
+        let place = "(nothing is written)".to_owned();
+        Written::new(&request, number, &outcome.counts, outcome.bytes, place)
+    });
+    let lines: Vec<Written> = lines.collect();
     let rows = lines.iter().map(|line| line.profiles).collect();
     if arguments.json {
         let batches: Vec<Value> = (lines.iter())
@@ -67,6 +60,7 @@ pub fn tell(
                                "events": line.events, "bytes": line.bytes})
             })
             .collect();
+        let policy = json!({"id": policy.id, "name": policy.name, "version": policy.version});
         print_json(
             &json!({"request": request, "mergePolicy": policy, "fields": fields,
                                   "unknownSegments": unknown.iter().map(|one| &one.id).collect::<Vec<_>>(),
@@ -79,11 +73,10 @@ pub fn tell(
         None => "that of the segments' definitions, or the default",
     };
     let empty = lines.iter().filter(|line| line.profiles == 0).count();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut text = format!(
         "{}merge policy: {} ({why})\nfields: {}\n",
         written(&lines),
-        text(&policy["id"]),
+        policy.id,
         fields.join(", "),
     );
     if empty > 0 {
@@ -99,26 +92,9 @@ pub fn tell(
     Ok((rows, rejected))
 }
 
-fn line(outcome: &Outcome, request: &ExportRequest) -> Written {
-    let own = outcome.segment.as_ref();
-    Written {
-        segment: own.map_or_else(|| segments(request), |own| own.segment_id.clone()),
-        profiles: outcome.counts.profiles,
-        events: outcome.counts.events,
-        bytes: outcome.bytes,
-        place: "(nothing is written)".to_owned(),
-    }
-}
-
 /// Shows the first profiles.
 pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failure> {
-    let work = Work {
-        origin: Origin::of(&preview.origin)?,
-        loading: &preview.loading,
-        out: None,
-        max_rows_per_file: None,
-        max_identities: preview.audience.max_identities,
-    };
+    let work = Work::to_look(&preview.origin, &preview.audience, &preview.loading)?;
     let request = audience::request(&preview.audience)?;
     let (found, _) = work.prepared(arguments, &request, |prepared| {
         let unknown = prepared.export.unknown_segments()?;
@@ -151,13 +127,10 @@ pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failu
     let mut columns: Vec<String> = Vec::new();
     let flat: Vec<Map<String, Value>> = rows.iter().map(flattened).collect();
     for row in &flat {
-        for name in row
-            .keys()
-            .filter(|name| !columns.contains(name))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            columns.push(name);
+        for name in row.keys() {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
         }
     }
     print_rows(&columns, &flat)

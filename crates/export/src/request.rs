@@ -226,6 +226,14 @@ impl ExportRequest {
     pub fn from_json(text: &[u8]) -> Result<Self, RequestError> {
         read_json(text)
     }
+
+    /// The segment of the batch with this number, where each has a batch.
+    #[must_use]
+    pub fn batch_segment(&self, number: usize) -> Option<&SegmentRequest> {
+        let segments = self.filter.as_ref()?.segments.as_ref()?;
+        let has_own = self.destination.segment_per_batch == Some(true);
+        segments.get(number).filter(|_| has_own)
+    }
 }
 
 /// Reads a JSON body, with errors as users want them. Where an object is expected a list is refused, and

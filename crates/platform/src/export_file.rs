@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use decode::Progress;
-use export::{BatchCounts, Export, ExportRequest, Plan, SegmentRequest, UnionSchemas};
+use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
 use store::{Store, StoreError};
 use tempfile::Builder;
@@ -34,8 +34,6 @@ pub struct Prepared {
 /// What a batch has, or would have.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Its segment, where each has a batch.
-    pub segment: Option<SegmentRequest>,
     /// Its rows and events.
     pub counts: BatchCounts,
     /// The length of its file in bytes.
@@ -75,12 +73,11 @@ impl Prepared {
     /// A damaged store; `progress` was cancelled.
     pub fn outcomes(&self) -> Result<Vec<Outcome>> {
         let export = self.export.clone().with_dictionaries();
-        let batches = export.batches().enumerate();
+        let batches = export.batches();
         batches
-            .map(|(number, batch)| {
+            .map(|batch| {
                 let (sink, _, counts) = batch.write_parquet(Length(0), &self.options()?)?;
                 Ok(Outcome {
-                    segment: self.segment(number),
                     counts,
                     bytes: sink.0,
                 })
@@ -122,16 +119,9 @@ impl Prepared {
             .map_err(|e| StoreError::io(path)(e.error))?;
         run::sync_folder(folder).map_err(StoreError::from)?;
         Ok(Outcome {
-            segment: self.segment(0),
             counts,
             bytes: written.length,
         })
-    }
-
-    fn segment(&self, number: usize) -> Option<SegmentRequest> {
-        let is_own = self.request.destination.segment_per_batch == Some(true);
-        let segments = self.request.filter.as_ref()?.segments.as_ref()?;
-        segments.get(number).filter(|_| is_own).cloned()
     }
 
     /// How files are written, with what they say of themselves, as those of jobs do.

@@ -36,6 +36,14 @@ fn store(folder: &TempDir) -> String {
     store
 }
 
+/// The datasets of a store that are called so.
+fn called(store: &str, name: &str) -> Vec<Value> {
+    let datasets = parsed(&run(&["datasets", "list", "--store", store, "--json"]));
+    let datasets = datasets.as_array().unwrap().iter();
+    let named = datasets.filter(|dataset| dataset["name"] == name);
+    named.cloned().collect()
+}
+
 #[test]
 fn an_audience_is_exported_to_a_file_in_one_line() {
     let folder = TempDir::new().unwrap();
@@ -325,13 +333,7 @@ fn first_exports_at_the_same_moment_share_their_dataset() {
     for mut child in children {
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
-    let datasets = parsed(&run(&["datasets", "list", "--store", &store, "--json"]));
-    let targets = datasets
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|dataset| dataset["name"] == "Profile exports");
-    assert_eq!(targets.count(), 1);
+    assert_eq!(called(&store, "Profile exports").len(), 1);
 }
 
 /// Into a store without a word on a dataset: there is one for that.
@@ -363,14 +365,8 @@ fn exports_go_to_a_dataset_of_their_own_where_none_is_named() {
         "--json",
     ]);
     assert_eq!(parsed(&named)["status"], "SUCCEEDED");
-    let datasets = parsed(&run(&["datasets", "list", "--store", &store, "--json"]));
-    let targets = datasets
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|dataset| dataset["name"] == "Profile exports");
-    let targets: Vec<&Value> = targets.collect();
-    assert_eq!(targets.len(), 1, "{datasets}");
+    let targets = called(&store, "Profile exports");
+    assert_eq!(targets.len(), 1, "{targets:?}");
     let batches = parsed(&run(&[
         "batches",
         "list",
