@@ -72,8 +72,7 @@ fn exports(criterion: &mut Criterion) {
                             request: &request,
                             out: out.path(),
                             load: LoadOptions::default(),
-                            max_rows_per_file: None,
-                            max_identities: None,
+                            run: RunOptions::default(),
                         };
                         export_folder(&source, &options, &Arc::default()).expect("done")
                     })

@@ -367,6 +367,21 @@ impl Catalog {
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
+    /// Deletes a job that is finished and has no batch; says whether there was one.
+    ///
+    /// # Errors
+    /// The catalog can't be written; a batch of it is there.
+    pub fn delete_job(&self, id: i64) -> Result<bool> {
+        self.write(|t| {
+            let deleted = t.execute(
+                "DELETE FROM jobs WHERE org = ?1 AND sandbox = ?2 AND id = ?3
+                     AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')",
+                params![self.scope.org, self.scope.sandbox, id],
+            )?;
+            Ok(deleted > 0)
+        })
+    }
+
     /// Asks for a running job to be cancelled; whoever runs it looks for that.
     ///
     /// # Errors

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use profile_export::store::BadRecordLimit;
+use profile_export::xdm::Identity;
 
-use crate::values::{bad_record_limit, local_file, local_folder, socket_address, umask};
+use crate::values::{
+    bad_record_limit, delimiter, identity, local_file, local_folder, pair, socket_address, umask,
+};
 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
 ///
@@ -25,6 +28,14 @@ pub struct Arguments {
     /// Print results as JSON, and no messages
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Print lists as JSON, an entry a line, and no messages
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub jsonl: bool,
+
+    /// Print tables with tabs between their cells
+    #[arg(long, global = true, conflicts_with_all = ["json", "jsonl"])]
+    pub tsv: bool,
 
     /// Print no progress and no messages
     #[arg(long, short, global = true)]
@@ -61,6 +72,13 @@ pub struct Arguments {
     pub sandbox: String,
 }
 
+impl Arguments {
+    /// Whether results are for programs, and nothing else is to be said.
+    pub fn is_for_machines(&self) -> bool {
+        self.json || self.jsonl
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Export an audience: to a file, to a folder, or into the store
@@ -69,6 +87,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show the first profiles of an export
     Preview(PreviewArgs),
+    /// Say why a profile is in an export or not: filters, fragments, the winner of each field, memberships, events
+    Explain(ExplainArgs),
     /// Create an export job from a request, run it, print it when it is finished
     Run(RunArgs),
     /// Load records into a store
@@ -96,6 +116,15 @@ pub enum Command {
     /// Make tokens for those who may use the server
     #[command(subcommand)]
     Tokens(TokensCommand),
+    /// Compare a folder of exports with its manifest, every byte: a copy of it too, without a store
+    VerifyManifest {
+        /// The folder with _manifest.json
+        #[arg(value_parser = local_folder())]
+        folder: PathBuf,
+    },
+    /// Show the settings, and where each is from
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print a script that completes this program's arguments in a shell
     Completions {
         /// Which shell
@@ -112,9 +141,8 @@ pub struct RunArgs {
     /// Publish the batches in this folder, which may be on another disk, instead of the store's own
     #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub out: Option<PathBuf>,
-    /// Begin a new file of a batch after this many rows
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    pub max_rows_per_file: Option<usize>,
+    #[command(flatten)]
+    pub files: FileArgs,
     /// Leave out profiles of more identities than this, by the identity graph of the merge policy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_identities: Option<u32>,
@@ -206,15 +234,18 @@ pub struct ExportArgs {
     pub audience: AudienceArgs,
     #[command(flatten)]
     pub origin: OriginArgs,
-    /// Where to: a file that ends in .parquet, or a folder for the batches' folders [default: the store]
-    #[arg(long, short, value_name = "FILE|DIR", value_parser = local_folder())]
+    /// Where to: a file that ends in .parquet, .ndjson, .json, .jsonl or .csv (or those with .gz or .zst), - for
+    /// standard output, or a folder for the batches' folders [default: the store]
+    #[arg(long, short, value_name = "FILE|DIR|-", value_parser = local_file())]
     pub out: Option<PathBuf>,
+    /// What becomes of exports that are there already
+    #[arg(long, value_enum, default_value = "fail")]
+    pub if_exists: IfExistsArg,
     /// The dataset that the batches are part of, by ID or name [default: Profile exports]
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<String>,
-    /// Begin a new file of a batch after this many rows
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    pub max_rows_per_file: Option<usize>,
+    #[command(flatten)]
+    pub files: FileArgs,
     /// Print the body of POST /export/jobs for this export, and do nothing
     #[arg(long)]
     pub print_request: bool,
@@ -225,6 +256,86 @@ pub struct ExportArgs {
     pub loading: LoadArgs,
     #[command(flatten)]
     pub demands: DemandArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IfExistsArg {
+    /// They stay, and nothing is exported
+    Fail,
+    /// They go when the new one is there
+    Replace,
+    /// They stay beside the new one, in a folder
+    Append,
+}
+
+/// What the files of an export are.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The format of the files [default: as the name of --out ends, else parquet; ndjson on standard output]
+    #[arg(long, value_enum)]
+    pub format: Option<FormatArg>,
+    /// How they are compressed [default: as the name ends; Parquet's pages with zstd, text not at all]
+    #[arg(long, value_enum)]
+    pub compression: Option<CompressionArg>,
+    /// Which readers Parquet files are for
+    #[arg(long, value_enum, value_name = "PROFILE", default_value = "modern")]
+    pub parquet_profile: ParquetProfile,
+    /// What stands between the values of a CSV file: one character, or tab [default: a comma]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub csv_delimiter: Option<u8>,
+    /// What stands for null in a CSV file [default: null]
+    #[arg(long, value_name = "TEXT")]
+    pub csv_null: Option<String>,
+    /// What stands before a quote in a quoted value of a CSV file [default: quote]
+    #[arg(long, value_enum)]
+    pub csv_escape: Option<CsvEscape>,
+    /// Call a column of a CSV file otherwise: person.name.firstName=first_name
+    #[arg(long, value_name = "PATH=NAME", value_delimiter = ',', value_parser = pair)]
+    pub csv_header: Vec<(String, String)>,
+    /// Begin a new file of a batch after this many rows
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_rows_per_file: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// Parquet
+    Parquet,
+    /// A JSON object a line
+    #[value(alias = "json", alias = "jsonl")]
+    Ndjson,
+    /// A line a row, a column a leaf; lists and maps as JSON
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompressionArg {
+    /// Not at all
+    None,
+    /// With Snappy: Parquet alone
+    Snappy,
+    /// With gzip
+    #[value(alias = "gz")]
+    Gzip,
+    /// With zstd
+    #[value(alias = "zst")]
+    Zstd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ParquetProfile {
+    /// Those that know zstd and delta encodings: DuckDB, pyarrow, Polars, Spark 3 and later
+    Modern,
+    /// All: Snappy, plain values and dictionaries, pages of version 1
+    Compatible,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CsvEscape {
+    /// Another quote, as pandas, DuckDB, Polars and Excel read it
+    Quote,
+    /// A backslash, as Spark writes it
+    Backslash,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +357,19 @@ pub struct PreviewArgs {
     /// How many profiles
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: usize,
+    #[command(flatten)]
+    pub loading: LoadArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Whose profile: a primary identity, such as Email:ann@example.com
+    #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
+    pub identity: Identity,
+    #[command(flatten)]
+    pub audience: AudienceArgs,
+    #[command(flatten)]
+    pub origin: OriginArgs,
     #[command(flatten)]
     pub loading: LoadArgs,
 }
@@ -391,6 +515,17 @@ pub struct StoreArg {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show each setting as it counts here: flags come before the environment, that before profile-export.toml of
+    /// this folder or one above, that before the user's profile-export/config.toml
+    Show {
+        /// Say where each is from, too
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum DatasetsCommand {
     /// Create a dataset from the body of the platform's POST /dataSets; - is standard input
     Create {
@@ -413,7 +548,7 @@ pub enum DatasetsCommand {
     },
     /// Delete one with its records
     Delete {
-        /// Its ID
+        /// Its ID or name
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -431,7 +566,7 @@ pub enum DocumentsCommand {
     },
     /// Replace one; a merge policy gets a new version
     Update {
-        /// Its ID
+        /// Its ID or name
         id: String,
         /// An object
         body: String,
@@ -445,14 +580,14 @@ pub enum DocumentsCommand {
     },
     /// Show one
     Get {
-        /// Its ID
+        /// Its ID or name
         id: String,
         #[command(flatten)]
         store: StoreArg,
     },
     /// Delete one
     Delete {
-        /// Its ID
+        /// Its ID or name
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -513,6 +648,20 @@ pub enum JobsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
+    /// Run the request of a finished job again, as a new job
+    Retry {
+        /// The job's ID
+        id: i64,
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Delete one that is finished, with its batches and their files
+    Delete {
+        /// The job's ID
+        id: i64,
+        #[command(flatten)]
+        store: StoreArg,
+    },
     /// Cancel one that waits or runs
     Cancel {
         /// The job's ID
@@ -527,7 +676,7 @@ pub enum BatchesCommand {
     /// List all, newest first
     List {
         /// Only those of this dataset
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID|NAME")]
         dataset: Option<String>,
         #[command(flatten)]
         store: StoreArg,
@@ -564,6 +713,32 @@ pub enum StoreCommand {
     },
     /// Merge all runs of each dataset, without the fragments that later ones replaced
     Compact {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Make an empty store
+    Init {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// Delete finished jobs of which newer ones of the same segments and dataset are kept, with their batches
+    ///
+    /// Batches in folders outside of the store (--out) stay where they are, and only the store forgets them.
+    Forget {
+        /// Keep so many of each, the newest
+        #[arg(
+            long,
+            value_name = "N",
+            required_unless_present = "keep_daily",
+            default_value = "0"
+        )]
+        keep_last: usize,
+        /// And the newest of each of so many days (UTC) that have one
+        #[arg(long, value_name = "N", default_value = "0")]
+        keep_daily: usize,
+        /// Say what would go, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         store: StoreArg,
     },

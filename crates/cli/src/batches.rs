@@ -1,38 +1,27 @@
+use std::path::Path;
+
+use profile_export::platform::dataset_id;
 use profile_export::store::{Batch, BatchQuery, Kind, Store};
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, BatchesCommand};
 use crate::failure::Failure;
+use crate::listing::{Cell, Table, print_list, wants_table};
 use crate::message::say;
-use crate::output::{print, print_json, table};
+use crate::output::print_json;
 use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failure> {
     match command {
         BatchesCommand::List { dataset, store } => {
             let store = open(arguments, &store.store)?;
-            let batches = store.catalog().batches(&BatchQuery {
-                dataset: dataset.clone(),
+            let catalog = store.catalog();
+            let dataset = dataset.as_ref().map(|word| dataset_id(catalog, word));
+            let batches = catalog.batches(&BatchQuery {
+                dataset: dataset.transpose()?,
                 ..BatchQuery::default()
             })?;
-            if arguments.json {
-                return print_json(&batches);
-            }
-            let number = |n: Option<String>| n.unwrap_or_default();
-            let cells: Vec<[String; 5]> = batches
-                .iter()
-                .map(|b| {
-                    [
-                        b.id.clone(),
-                        b.dataset().to_owned(),
-                        b.status.to_string(),
-                        number(b.job_id.map(|id| id.to_string())),
-                        number(b.metrics.records_written.map(|n| n.to_string())),
-                    ]
-                })
-                .collect();
-            let rows = cells.iter().map(|row| row.each_ref().map(String::as_str));
-            print(&table(["ID", "DATASET", "STATUS", "JOB", "RECORDS"], rows))
+            print_list(arguments, &batches, &batches, || table(&batches))
         }
         BatchesCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
@@ -42,6 +31,11 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
             let store = open(arguments, &store.store)?;
             let batch = find(&store, id)?;
             let folder = store.batch_folder(&batch);
+            if wants_table(arguments) {
+                return print_list(arguments, &batch.files, &batch.files, || {
+                    files(&folder, &batch)
+                });
+            }
             let data: Vec<Value> = batch
                 .files
                 .iter()
@@ -59,6 +53,48 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
             say(arguments, &format!("deleted batch {id}"));
             Ok(())
         }
+    }
+}
+
+fn table(batches: &[Batch]) -> Table<8> {
+    let rows = batches.iter().map(|batch| {
+        let size: u64 = batch.files.iter().map(|file| file.length).sum();
+        [
+            Cell::Text(batch.id.clone()),
+            Cell::Text(batch.dataset().to_owned()),
+            Cell::Text(batch.status.to_string()),
+            Cell::of(batch.job_id.map(|id| id.to_string())),
+            Cell::count(batch.metrics.records_written),
+            Cell::Bytes(size),
+            Cell::Time(batch.created),
+            Cell::of(
+                batch
+                    .folder
+                    .as_ref()
+                    .map(|folder| folder.display().to_string()),
+            ),
+        ]
+    });
+    Table {
+        head: [
+            "ID", "DATASET", "STATUS", "JOB", "RECORDS", "SIZE", "CREATED", "FOLDER",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn files(folder: &Path, batch: &Batch) -> Table<4> {
+    let rows = batch.files.iter().map(|file| {
+        [
+            Cell::Text(folder.join(&file.name).display().to_string()),
+            Cell::count(file.rows),
+            Cell::Bytes(file.length),
+            Cell::of(file.digest.clone()),
+        ]
+    });
+    Table {
+        head: ["FILE", "ROWS", "SIZE", "XXH3-128"],
+        rows: rows.collect(),
     }
 }
 

@@ -1,8 +1,9 @@
 use export::read_json;
 use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
-    DatasetBody, delete_merge_policy, delete_segment, merge_policies as list_policies,
-    merge_policy, put_merge_policy, put_segment, segment, segments as list_segments,
+    DatasetBody, dataset_id, delete_merge_policy, delete_segment, merge_policies as list_policies,
+    merge_policy, policy_id, put_merge_policy, put_segment, segment, segment_id,
+    segments as list_segments,
 };
 use profile_export::request::MergePolicy;
 use profile_export::store::Kind;
@@ -12,9 +13,13 @@ use serde_json::{Value, json};
 
 use crate::args::{Arguments, DatasetsCommand, DocumentsCommand};
 use crate::failure::Failure;
+use crate::listing::{Cell, Table, print_list};
 use crate::message::say;
-use crate::output::{print, print_json, read, table};
+use crate::output::{print_json, read};
 use crate::stores::{open, open_or_make};
+
+/// What errors call the argument that is an ID or a name.
+const ID: &str = "ID";
 
 pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), Failure> {
     match command {
@@ -31,13 +36,20 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
         }
         DatasetsCommand::List { store: at } => {
             let datasets = open(arguments, &at.store)?.catalog().datasets()?;
-            if arguments.json {
-                return print_json(&datasets);
-            }
-            let rows = datasets
-                .iter()
-                .map(|d| [d.id.as_str(), d.class.word(), &d.name]);
-            print(&table(["ID", "CLASS", "NAME"], rows))
+            print_list(arguments, &datasets, &datasets, || {
+                let rows = datasets.iter().map(|dataset| {
+                    [
+                        Cell::Text(dataset.id.clone()),
+                        Cell::Text(dataset.class.word().to_owned()),
+                        Cell::Time(dataset.created),
+                        Cell::Text(dataset.name.clone()),
+                    ]
+                });
+                Table {
+                    head: ["ID", "CLASS", "CREATED", "NAME"],
+                    rows: rows.collect(),
+                }
+            })
         }
         DatasetsCommand::Get { id, store: at } => {
             let dataset = open(arguments, &at.store)?.catalog().dataset(id)?;
@@ -45,7 +57,8 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
             print_json(&dataset)
         }
         DatasetsCommand::Delete { id, store: at } => {
-            open(arguments, &at.store)?.delete_dataset(id)?;
+            let store = open(arguments, &at.store)?;
+            store.delete_dataset(&dataset_id(store.catalog(), id)?)?;
             say(arguments, &format!("deleted dataset {id}"));
             Ok(())
         }
@@ -68,32 +81,40 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
             store: at,
         } => {
             let store = open(arguments, &at.store)?;
-            merge_policy(store.catalog(), id, None)?;
+            let id = policy_id(store.catalog(), id, ID)?;
+            merge_policy(store.catalog(), &id, None)?;
             let mut policy: MergePolicy = read_json(&read(body)?)?;
-            policy.id.clone_from(id);
+            policy.id = id;
             let made = put_merge_policy(store.catalog(), policy, Timestamp::now())?;
             print_json(&made)
         }
         DocumentsCommand::Get { id, store: at } => {
             let store = open(arguments, &at.store)?;
-            print_json(&merge_policy(store.catalog(), id, None)?)
+            let id = policy_id(store.catalog(), id, ID)?;
+            print_json(&merge_policy(store.catalog(), &id, None)?)
         }
         DocumentsCommand::Delete { id, store: at } => {
-            delete_merge_policy(open(arguments, &at.store)?.catalog(), id)?;
+            let store = open(arguments, &at.store)?;
+            delete_merge_policy(store.catalog(), &policy_id(store.catalog(), id, ID)?)?;
             say(arguments, &format!("deleted merge policy {id}"));
             Ok(())
         }
         DocumentsCommand::List { store: at } => {
             let policies = list_policies(open(arguments, &at.store)?.catalog())?;
-            if arguments.json {
-                return print_json(&policies);
-            }
-            let versions: Vec<String> = policies.iter().map(|p| p.version.to_string()).collect();
-            let rows = policies.iter().zip(&versions).map(|(p, version)| {
-                let default = if p.default { "default" } else { "" };
-                [p.id.as_str(), version, default, &p.name]
-            });
-            print(&table(["ID", "VERSION", "", "NAME"], rows))
+            print_list(arguments, &policies, &policies, || {
+                let rows = policies.iter().map(|policy| {
+                    [
+                        Cell::Text(policy.id.clone()),
+                        Cell::Text(policy.version.to_string()),
+                        Cell::of(policy.default.then_some("default")),
+                        Cell::Text(policy.name.clone()),
+                    ]
+                });
+                Table {
+                    head: ["ID", "VERSION", "", "NAME"],
+                    rows: rows.collect(),
+                }
+            })
         }
     }
 }
@@ -114,7 +135,8 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             store: at,
         } => {
             let store = open(arguments, &at.store)?;
-            segment(store.catalog(), id)?;
+            let id = segment_id(store.catalog(), id, ID)?;
+            segment(store.catalog(), &id)?;
             let mut body: Value = read_json(&read(body)?)?;
             if let Some(body) = body.as_object_mut() {
                 body.insert("id".to_owned(), json!(id));
@@ -122,33 +144,29 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             print_json(&put_segment(store.catalog(), body)?)
         }
         DocumentsCommand::Get { id, store: at } => {
-            print_json(&segment(open(arguments, &at.store)?.catalog(), id)?)
+            let store = open(arguments, &at.store)?;
+            let id = segment_id(store.catalog(), id, ID)?;
+            print_json(&segment(store.catalog(), &id)?)
         }
         DocumentsCommand::Delete { id, store: at } => {
-            delete_segment(open(arguments, &at.store)?.catalog(), id)?;
+            let store = open(arguments, &at.store)?;
+            delete_segment(store.catalog(), &segment_id(store.catalog(), id, ID)?)?;
             say(arguments, &format!("deleted segment {id}"));
             Ok(())
         }
         DocumentsCommand::List { store: at } => {
             let segments = list_segments(open(arguments, &at.store)?.catalog())?;
-            if arguments.json {
-                return print_json(&segments);
-            }
-            let text = |segment: &Value, name: &str| {
-                segment
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            let texts: Vec<[String; 3]> = segments
-                .iter()
-                .map(|s| [text(s, "id"), text(s, "mergePolicyId"), text(s, "name")])
-                .collect();
-            let rows = texts
-                .iter()
-                .map(|[id, policy, name]| [id.as_str(), policy, name]);
-            print(&table(["ID", "MERGE POLICY", "NAME"], rows))
+            print_list(arguments, &segments, &segments, || {
+                let text = |segment: &Value, name: &str| {
+                    Cell::of(segment.get(name).and_then(Value::as_str))
+                };
+                let rows = segments.iter();
+                let rows = rows.map(|s| [text(s, "id"), text(s, "mergePolicyId"), text(s, "name")]);
+                Table {
+                    head: ["ID", "MERGE POLICY", "NAME"],
+                    rows: rows.collect(),
+                }
+            })
         }
     }
 }

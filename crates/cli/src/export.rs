@@ -1,31 +1,45 @@
+//! Exports: as jobs into the store or a folder, or into one file.
+
+use std::io::BufWriter;
 use std::path::Path;
 use std::time::Instant;
 
-use profile_export::export::{BatchCounts, UnknownSegment};
-use profile_export::jobs::{FinishedJob, JobTime, LargeProfiles};
-use profile_export::platform::{Error, check_out};
+use profile_export::jobs::{BatchFolders, FinishedJob, RunOptions};
+use profile_export::platform::{Error, IfExists, Outcome, OutputFolder, Prepared, check_out};
 use profile_export::request::ExportRequest;
 use serde_json::json;
 
-use crate::args::{Arguments, DemandArgs, ExportArgs, RunArgs};
+use crate::args::{Arguments, DemandArgs, ExportArgs, IfExistsArg, RunArgs};
 use crate::audience;
 use crate::failure::Failure;
+use crate::goal::Goal;
 use crate::message::say;
 use crate::origin::{Origin, Work};
-use crate::output::{bytes, count, print, print_json, read, table};
+use crate::output::{bytes, count, print, print_json, read};
 use crate::plan;
+use crate::settings::Settings;
+use crate::stores::open;
+use crate::told::{Written, of_job, summary, tell_end, unknown_segment, written};
 
 /// Runs a request's job and prints it.
-pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
-    let origin = Origin::of(&run.origin)?;
+pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<(), Failure> {
+    let origin = Origin::of(settings, &run.origin)?;
     let request = ExportRequest::from_json(&read(&run.request)?)?;
     let started = Instant::now();
     let work = Work {
         origin,
         loading: &run.loading,
-        out: run.out.as_deref(),
-        max_rows_per_file: run.max_rows_per_file,
-        max_identities: run.max_identities,
+        run: RunOptions {
+            out: run.out.clone(),
+            folders: BatchFolders::Ids,
+            max_rows_per_file: run.files.max_rows_per_file,
+            max_identities: run.max_identities,
+            writer: run
+                .out
+                .as_deref()
+                .map_or(Goal::Store, Goal::Folder)
+                .writer(&run.files)?,
+        },
     };
     let (ended, rejected) = work.job(arguments, &request)?;
     let finished = tell_end(arguments, ended, started)?;
@@ -33,7 +47,11 @@ pub fn run(arguments: &Arguments, run: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Exports what the options say, and prints what was written.
-pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure> {
+pub fn export(
+    arguments: &Arguments,
+    settings: &Settings,
+    export: &ExportArgs,
+) -> Result<(), Failure> {
     let mut request = audience::request(&export.audience)?;
     if let Some(dataset) = &export.dataset {
         request.destination.dataset_id.clone_from(dataset);
@@ -47,61 +65,76 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
         }
         return print_json(&request);
     }
-    let origin = Origin::of(&export.origin)?;
-    let out = export.out.as_deref();
-    let file = out.filter(|out| is_file(out));
-    if let Some(file) = file {
-        check_file(file, &origin, &request)?;
+    let origin = Origin::of(settings, &export.origin)?;
+    let goal = Goal::of(export.out.as_deref());
+    let writer = goal.writer(&export.files)?;
+    match goal {
+        Goal::File(file) => check_file(file, export.if_exists, &origin, &request)?,
+        Goal::Standard => check_stream(arguments, &request)?,
+        Goal::Store | Goal::Folder(_) => {}
     }
     let work = Work {
         loading: &export.loading,
-        max_rows_per_file: export.max_rows_per_file,
-        max_identities: export.audience.max_identities,
         origin,
-        out: out.filter(|_| !export.dry_run),
+        run: RunOptions {
+            out: (export.out.clone()).filter(|_| !export.dry_run && goal != Goal::Standard),
+            folders: BatchFolders::Partitions,
+            max_rows_per_file: export.files.max_rows_per_file,
+            max_identities: export.audience.max_identities,
+            writer,
+        },
     };
     if export.dry_run {
         work.check_target(arguments, &request)?;
         let (rows, rejected) = plan::tell(arguments, &work, &request)?;
         return check_demands(&export.demands, &rows, rejected);
     }
+    if let Goal::File(file) = goal {
+        return export_file(arguments, export, &work, (&request, file));
+    }
+    if goal == Goal::Standard {
+        return export_stream(arguments, export, &work, &request);
+    }
+    export_batches(arguments, export, &work, (&request, goal))
+}
+
+/// Exports as a job: into the store, or into a folder with a manifest.
+fn export_batches(
+    arguments: &Arguments,
+    export: &ExportArgs,
+    work: &Work<'_>,
+    (request, goal): (&ExportRequest, Goal<'_>),
+) -> Result<(), Failure> {
     let started = Instant::now();
-    if let Some(file) = file {
-        if export.dataset.is_some() || export.max_rows_per_file.is_some() {
+    let output = match goal {
+        Goal::Folder(folder) => Some(OutputFolder::open(
+            folder,
+            work.store(),
+            export.if_exists.into(),
+        )?),
+        _ if export.if_exists != IfExistsArg::Fail => {
             return Err(Failure::usage(
-                "a file is part of no dataset and has all rows: give a folder with --dataset and --max-rows-per-file",
+                "--if-exists is for --out: in the store nothing is written over",
             ));
         }
-        let (done, rejected) = work.prepared(arguments, &request, |prepared| {
-            Ok((
-                prepared.write_file(file)?,
-                prepared.export.unknown_segments()?,
-            ))
-        })?;
-        let (outcome, unknown) = done;
-        for segment in &unknown {
-            say(arguments, &unknown_segment(segment));
+        _ => None,
+    };
+    let (ended, rejected) = work.job(arguments, request)?;
+    if let (Ok(finished), Some(output)) = (&ended, output) {
+        let store = work.store().map(|store| open(arguments, store));
+        let store = store.transpose()?;
+        if !output.finish(finished, store.as_ref())? {
+            say(
+                arguments,
+                "warning: the exports in this folder have different columns; its manifest says which",
+            );
         }
-        if arguments.json {
-            print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
-                               "events": outcome.counts.events, "bytes": outcome.bytes}))?;
-        } else {
-            let place = file.display().to_string();
-            let line = Written::new(&request, 0, &outcome.counts, outcome.bytes, place);
-            print(&written(&[line]))?;
-        }
-        say(
-            arguments,
-            &format!("in {:.3} s", started.elapsed().as_secs_f64()),
-        );
-        return check_demands(&export.demands, &[outcome.counts.profiles], rejected);
     }
-    let (ended, rejected) = work.job(arguments, &request)?;
     let finished = if arguments.json {
         tell_end(arguments, ended, started)?
     } else {
         let finished = ended?;
-        print(&written(&of_job(&finished, &request)))?;
+        print(&written(&of_job(&finished, request)))?;
         // Where each file is stands in the table.
         let files: usize = finished.batches.iter().map(|batch| batch.files.len()).sum();
         for line in summary(&finished, started).iter().skip(files) {
@@ -112,14 +145,123 @@ pub fn export(arguments: &Arguments, export: &ExportArgs) -> Result<(), Failure>
     check_demands(&export.demands, &rows(&finished), rejected)
 }
 
+impl From<IfExistsArg> for IfExists {
+    fn from(argument: IfExistsArg) -> Self {
+        match argument {
+            IfExistsArg::Fail => Self::Fail,
+            IfExistsArg::Replace => Self::Replace,
+            IfExistsArg::Append => Self::Append,
+        }
+    }
+}
+
+fn export_file(
+    arguments: &Arguments,
+    export: &ExportArgs,
+    work: &Work<'_>,
+    (request, file): (&ExportRequest, &Path),
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let (outcome, rejected) = export_one(arguments, export, work, request, |prepared| {
+        prepared.write_file(
+            file,
+            export.if_exists == IfExistsArg::Replace,
+            &work.run.writer,
+        )
+    })?;
+    if arguments.json {
+        print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
+                           "events": outcome.counts.events, "bytes": outcome.bytes}))?;
+    } else {
+        let place = file.display().to_string();
+        let line = Written::new(request, 0, &outcome.counts, outcome.bytes, place);
+        print(&written(&[line]))?;
+    }
+    say(
+        arguments,
+        &format!("in {:.3} s", started.elapsed().as_secs_f64()),
+    );
+    check_demands(&export.demands, &[outcome.counts.profiles], rejected)
+}
+
+/// Exports to standard output: what is told goes to standard error.
+fn export_stream(
+    arguments: &Arguments,
+    export: &ExportArgs,
+    work: &Work<'_>,
+    request: &ExportRequest,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let (outcome, rejected) = export_one(arguments, export, work, request, |prepared| {
+        let sink = BufWriter::with_capacity(1 << 16, std::io::stdout());
+        prepared.write_to(sink, Path::new("standard output"), &work.run.writer)
+    })?;
+    let line = format!(
+        "{} profiles and {} events, {}, in {:.3} s",
+        count(outcome.counts.profiles),
+        count(outcome.counts.events),
+        bytes(outcome.bytes),
+        started.elapsed().as_secs_f64()
+    );
+    say(arguments, &line);
+    check_demands(&export.demands, &[outcome.counts.profiles], rejected)
+}
+
+/// Writes the only batch of an export; returns what it has, and how many records were rejected.
+fn export_one(
+    arguments: &Arguments,
+    export: &ExportArgs,
+    work: &Work<'_>,
+    request: &ExportRequest,
+    write: impl FnOnce(&Prepared) -> Result<Outcome, Error>,
+) -> Result<(Outcome, u64), Failure> {
+    if export.dataset.is_some() || export.files.max_rows_per_file.is_some() {
+        return Err(Failure::usage(
+            "a file is part of no dataset and has all rows: give a folder with --dataset and --max-rows-per-file",
+        ));
+    }
+    let (done, rejected) = work.prepared(arguments, request, |prepared| {
+        Ok((write(prepared)?, prepared.export.unknown_segments()?))
+    })?;
+    let (outcome, unknown) = done;
+    for segment in &unknown {
+        say(arguments, &unknown_segment(segment));
+    }
+    Ok((outcome, rejected))
+}
+
+/// Refuses what can't go to standard output, before anything is read.
+fn check_stream(arguments: &Arguments, request: &ExportRequest) -> Result<(), Failure> {
+    let refused = |problem: &str| Err(Failure::usage(format!("--out -: {problem}")));
+    if request.destination.segment_per_batch == Some(true) {
+        return refused("one stream, where each segment has a batch; give a folder");
+    }
+    if arguments.json {
+        return refused("standard output takes the rows, and not what --json prints of them");
+    }
+    Ok(())
+}
+
 /// Refuses what can't become the file of an export, before anything is read.
-fn check_file(file: &Path, origin: &Origin, request: &ExportRequest) -> Result<(), Failure> {
+fn check_file(
+    file: &Path,
+    if_exists: IfExistsArg,
+    origin: &Origin,
+    request: &ExportRequest,
+) -> Result<(), Failure> {
     let refused = |problem: &str| Err(Failure::usage(format!("{}: {problem}", file.display())));
     if request.destination.segment_per_batch == Some(true) {
         return refused("one file, where each segment has a batch; give a folder");
     }
-    if file.symlink_metadata().is_ok() {
-        return refused("it exists; give another name");
+    if if_exists == IfExistsArg::Append {
+        return refused("nothing is added to a file; --if-exists replace, or give a folder");
+    }
+    match file.symlink_metadata() {
+        Ok(_) if if_exists == IfExistsArg::Fail => {
+            return refused("it exists; give another name, or --if-exists replace");
+        }
+        Ok(found) if !found.is_file() => return refused("it is no file that could be replaced"),
+        _ => {}
     }
     let folder = file
         .parent()
@@ -133,15 +275,6 @@ fn check_file(file: &Path, origin: &Origin, request: &ExportRequest) -> Result<(
         Origin::Source(_) => None,
     };
     Ok(check_out(folder, store)?)
-}
-
-/// Whether an export's goal is one file. What ends in a slash is a folder, whatever it is called.
-fn is_file(out: &Path) -> bool {
-    if out.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return false;
-    }
-    out.extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
 }
 
 /// Rows of each batch.
@@ -171,175 +304,4 @@ fn check_demands(demands: &DemandArgs, rows: &[u64], rejected: u64) -> Result<()
         return Err(Failure::incomplete(text));
     }
     Ok(())
-}
-
-/// A line of what was written.
-pub struct Written {
-    pub segment: String,
-    pub profiles: u64,
-    pub events: u64,
-    pub bytes: u64,
-    pub place: String,
-}
-
-impl Written {
-    /// The line of the batch with this number.
-    pub fn new(
-        request: &ExportRequest,
-        number: usize,
-        counts: &BatchCounts,
-        bytes: u64,
-        place: String,
-    ) -> Self {
-        let own = request.batch_segment(number);
-        Self {
-            segment: own.map_or_else(|| segments(request), |own| own.segment_id.clone()),
-            profiles: counts.profiles,
-            events: counts.events,
-            bytes,
-            place,
-        }
-    }
-}
-
-/// The batches of a job, with their segments.
-fn of_job(finished: &FinishedJob, request: &ExportRequest) -> Vec<Written> {
-    let lines = finished.batches.iter().enumerate().map(|(number, batch)| {
-        let bytes = batch.files.iter().map(|file| file.length).sum();
-        let place = batch.folder.display().to_string();
-        Written::new(request, number, &batch.counts, bytes, place)
-    });
-    lines.collect()
-}
-
-/// The segments of a request in few words.
-fn segments(request: &ExportRequest) -> String {
-    let wanted = request
-        .filter
-        .as_ref()
-        .and_then(|filter| filter.segments.as_deref());
-    match wanted {
-        None | Some([]) => "everybody".to_owned(),
-        Some([one]) => one.segment_id.clone(),
-        Some([first, rest @ ..]) => format!("{} or {} more", first.segment_id, rest.len()),
-    }
-}
-
-/// What was written, or would be, as a table.
-pub fn written(lines: &[Written]) -> String {
-    let cells: Vec<[String; 5]> = (lines.iter())
-        .map(|line| {
-            [
-                line.segment.clone(),
-                count(line.profiles),
-                count(line.events),
-                bytes(line.bytes),
-                line.place.clone(),
-            ]
-        })
-        .collect();
-    let rows = cells
-        .iter()
-        .map(|cells| cells.each_ref().map(String::as_str));
-    table(["SEGMENT", "PROFILES", "EVENTS", "SIZE", "WHERE"], rows)
-}
-
-/// Prints a job that ended, however it did.
-pub fn tell_end(
-    arguments: &Arguments,
-    ended: Result<FinishedJob, Error>,
-    started: Instant,
-) -> Result<FinishedJob, Failure> {
-    match ended {
-        Ok(finished) => {
-            print_json(&finished.job)?;
-            for line in summary(&finished, started) {
-                say(arguments, &line);
-            }
-            Ok(finished)
-        }
-        Err(error) => {
-            if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {
-                // How it ended is what the exit code has to say, not that this could not be printed.
-                let _ = print_json(job);
-            }
-            Err(error.into())
-        }
-    }
-}
-
-/// What was written where, and how long each stage took, a line each.
-fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
-    let mut lines = Vec::new();
-    for batch in &finished.batches {
-        for file in &batch.files {
-            lines.push(format!(
-                "{}: {} profiles, {}",
-                batch.folder.join(&file.name).display(),
-                count(file.rows),
-                bytes(file.length)
-            ));
-        }
-    }
-    let metrics = &finished.job.metrics;
-    if let Some(large) = &metrics.large_profiles {
-        lines.push(large_profiles(large));
-    }
-    for segment in &metrics.unknown_segments {
-        let (namespace, near) = (
-            segment.segment_ns.as_deref(),
-            segment.did_you_mean.as_deref(),
-        );
-        lines.push(unknown(&segment.segment_id, namespace, near));
-    }
-    let took = |step: Option<&JobTime>| step.and_then(|step| step.total_time_in_ms).unwrap_or(0);
-    let whole = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-    lines.push(format!(
-        "{} profiles and {} events in {:.3} s (load and plan {} ms, export {} ms, publish {} ms)",
-        count(finished.profiles),
-        count(finished.events),
-        started.elapsed().as_secs_f64(),
-        whole.saturating_sub(took(Some(&metrics.total_time))),
-        took(metrics.profile_export_time.as_ref()),
-        took(metrics.acp_dataset_write_time.as_ref()),
-    ));
-    lines
-}
-
-/// That no record names a segment.
-pub fn unknown_segment(segment: &UnknownSegment) -> String {
-    let near = segment
-        .near
-        .as_ref()
-        .map(|(namespace, id)| format!("{namespace}:{id}"));
-    unknown(&segment.id, segment.namespace.as_deref(), near.as_deref())
-}
-
-fn unknown(id: &str, namespace: Option<&str>, near: Option<&str>) -> String {
-    let namespace = namespace.map_or_else(String::new, |namespace| {
-        format!(" of the namespace {namespace:?}")
-    });
-    let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-    format!("warning: no record has a membership of the segment {id:?}{namespace}{near}")
-}
-
-/// That profiles have very many identities, which is mostly a mistake in the data.
-fn large_profiles(large: &LargeProfiles) -> String {
-    let mut line = format!(
-        "{} profiles have more than 50 identities",
-        count(large.profiles)
-    );
-    if let Some(largest) = large.largest.first() {
-        line.push_str(&format!(
-            ", that of {}:{} has {}",
-            largest.namespace,
-            largest.id,
-            count(largest.identities.into())
-        ));
-    }
-    match large.left_out {
-        0 => line.push_str("; --max-identities leaves such out"),
-        n => line.push_str(&format!("; {} profiles are left out", count(n))),
-    }
-    line
 }

@@ -37,6 +37,14 @@ impl Failure {
         CatalogError::not_found(kind, id).into()
     }
 
+    /// There is no such thing, and the message says what would be right.
+    pub fn missing(message: impl Into<String>) -> Self {
+        Self {
+            code: NOT_FOUND,
+            message: message.into(),
+        }
+    }
+
     pub fn failed(message: impl Into<String>) -> Self {
         Self {
             code: FAILED,

@@ -1,19 +1,20 @@
 use std::time::Duration;
 
 use profile_export::jobs::{
-    CancelOutcome, JobPage, JobStatus, RunOptions, cancel_job, create_job, get_job, job_progress,
-    list_jobs, run_job, sweep,
+    CancelOutcome, Job, JobPage, JobStatus, RunOptions, cancel_job, create_job, delete_job,
+    get_job, job_progress, list_jobs, request_of_job, run_job, run_request, sweep,
 };
 use profile_export::request::ExportRequest;
 use profile_export::store::Store;
 
 use crate::args::{Arguments, JobsCommand};
-use crate::export::tell_end;
 use crate::failure::Failure;
+use crate::listing::{Cell, Table, print_list, wants_table};
 use crate::message::say;
-use crate::output::{count, print_json, read};
+use crate::output::{count, print_json, read, short};
 use crate::progress::Watch;
 use crate::stores::open;
+use crate::told::tell_end;
 
 pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> {
     match command {
@@ -43,7 +44,7 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
         } => {
             let store = open(arguments, &store.store)?;
             sweep(&store)?;
-            print_json(&list_jobs(
+            let list = list_jobs(
                 &store,
                 &JobPage {
                     limit: *limit,
@@ -51,7 +52,11 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
                     status: status.clone(),
                     sort: sort.clone(),
                 },
-            )?)
+            )?;
+            if !arguments.jsonl && !wants_table(arguments) {
+                return print_json(&list);
+            }
+            print_list(arguments, &list, &list.records, || table(&list.records))
         }
         JobsCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
@@ -59,6 +64,20 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             print_json(&get_job(&store, *id)?)
         }
         JobsCommand::Watch { id, store } => watch(arguments, &open(arguments, &store.store)?, *id),
+        JobsCommand::Retry { id, store } => {
+            let store = open(arguments, &store.store)?;
+            let request = request_of_job(&store, *id)?;
+            let started = std::time::Instant::now();
+            let watch = Watch::start(arguments, 0);
+            let ended = run_request(&store, &request, &RunOptions::default(), &watch.progress);
+            drop(watch);
+            tell_end(arguments, ended, started).map(drop)
+        }
+        JobsCommand::Delete { id, store } => {
+            delete_job(&open(arguments, &store.store)?, *id)?;
+            say(arguments, &format!("deleted job {id}"));
+            Ok(())
+        }
         JobsCommand::Cancel { id, store } => {
             let store = open(arguments, &store.store)?;
             if cancel_job(&store, *id)? == CancelOutcome::Requested {
@@ -74,6 +93,41 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             say(arguments, &format!("job {id} is {}", job.status));
             print_json(&job)
         }
+    }
+}
+
+/// A table of jobs.
+pub fn table(jobs: &[Job]) -> Table<8> {
+    let rows = jobs.iter().map(|job| {
+        let segments = job
+            .filter
+            .as_ref()
+            .and_then(|filter| filter.segments.as_ref());
+        let segments = segments
+            .into_iter()
+            .flatten()
+            .map(|one| one.segment_id.as_str());
+        let took = &job.metrics.total_time.total_time_in_ms;
+        [
+            Cell::Text(job.id.to_string()),
+            Cell::Text(job.status.to_string()),
+            Cell::Time(job.creation_time),
+            Cell::of(took.map(|took| format!("{took} ms"))),
+            Cell::count(job.metrics.total_exported_profile_counter),
+            Cell::count(job.metrics.total_exported_event_counter),
+            Cell::Text(short(&segments.collect::<Vec<_>>().join(", "))),
+            Cell::of(
+                job.errors
+                    .first()
+                    .map(|error| format!("{}: {}", error.code, short(&error.msg))),
+            ),
+        ]
+    });
+    Table {
+        head: [
+            "ID", "STATUS", "CREATED", "TOOK", "PROFILES", "EVENTS", "SEGMENTS", "ERROR",
+        ],
+        rows: rows.collect(),
     }
 }
 

@@ -4,12 +4,16 @@ mod args;
 mod audience;
 mod batches;
 mod catalog;
+mod explain;
 mod export;
 mod failure;
+mod goal;
 mod ingest;
 mod interrupt;
 mod jobs;
+mod listing;
 mod loading;
+mod manifest;
 mod message;
 mod origin;
 mod output;
@@ -17,20 +21,29 @@ mod panics;
 mod plan;
 mod progress;
 mod serve;
+mod settings;
 mod store_command;
 mod stores;
+mod told;
 mod values;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, ConfigCommand};
 use failure::Failure;
+use settings::Settings;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let settings = match Settings::load() {
+        Ok(settings) => settings,
+        Err(failure) => return failure.report(),
+    };
+    let parsed = settings.command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
+    let (arguments, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help goes to standard output and is no mistake; anything else is wrong usage.
             let printed = message::of_arguments(&error);
@@ -41,13 +54,19 @@ fn main() -> ExitCode {
             };
         }
     };
-    match run(&arguments) {
+    let done = match &arguments.command {
+        Command::Config(ConfigCommand::Show { origin }) => {
+            settings::show(&arguments, &settings, &matches, *origin)
+        }
+        _ => run(&arguments, &settings),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     panics::hush_readers();
     // Before anything is written: all of it is customers' data.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(arguments.umask));
@@ -61,10 +80,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         interrupt::listen().map_err(|e| Failure::failed(format!("signals: {e}")))?;
     }
     match &arguments.command {
-        Command::Export(export) => export::export(arguments, export),
-        Command::Plan(plan) => plan::plan(arguments, plan),
-        Command::Preview(preview) => plan::preview(arguments, preview),
-        Command::Run(run) => export::run(arguments, run),
+        Command::Export(export) => export::export(arguments, settings, export),
+        Command::Plan(plan) => plan::plan(arguments, settings, plan),
+        Command::Preview(preview) => plan::preview(arguments, settings, preview),
+        Command::Explain(explain) => explain::explain(arguments, settings, explain),
+        Command::Run(run) => export::run(arguments, settings, run),
         Command::Ingest(ingest) => ingest::run(arguments, ingest),
         Command::Datasets(command) => catalog::datasets(arguments, command),
         Command::MergePolicies(command) => catalog::merge_policies(arguments, command),
@@ -74,6 +94,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Store(command) => store_command::run(arguments, command),
         Command::Serve(command) => serve::run(arguments, command),
         Command::Tokens(command) => serve::tokens(arguments, command),
+        Command::VerifyManifest { folder } => manifest::verify(arguments, folder),
+        Command::Config(_) => unreachable!("it was shown"),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut script = Vec::new();

@@ -43,7 +43,7 @@ pub fn tell(line: &str) {
 
 /// Says one line to the user, unless they want silence.
 pub fn say(arguments: &Arguments, line: &str) {
-    if !arguments.quiet && !arguments.json {
+    if !arguments.quiet && !arguments.is_for_machines() {
         tell(line);
     }
 }

@@ -13,6 +13,7 @@ use crate::args::{Arguments, AudienceArgs, LoadArgs, OriginArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
 use crate::progress::Watch;
+use crate::settings::Settings;
 use crate::stores::open;
 
 /// How long an export that reads its source itself may take to stop. What one leaves that is killed, the next
@@ -26,14 +27,13 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// What the arguments say; without any the store that the environment names.
-    pub fn of(arguments: &OriginArgs) -> Result<Self, Failure> {
-        let named = std::env::var_os("PROFILE_EXPORT_STORE").filter(|store| !store.is_empty());
+    /// What the arguments say; without any the store that the environment or the settings name.
+    pub fn of(settings: &Settings, arguments: &OriginArgs) -> Result<Self, Failure> {
         match (&arguments.store, &arguments.from) {
             (Some(store), _) => Ok(Self::Store(store.clone())),
             (None, Some(from)) => Ok(Self::Source(from.clone())),
-            (None, None) => match named {
-                Some(store) => Ok(Self::Store(store.into())),
+            (None, None) => match settings.store() {
+                Some(store) => Ok(Self::Store(store)),
                 None => Err(Failure::usage(
                     "where from? give --store DIR (or PROFILE_EXPORT_STORE), or --from DIR",
                 )),
@@ -46,24 +46,25 @@ impl Origin {
 pub struct Work<'a> {
     pub origin: Origin,
     pub loading: &'a LoadArgs,
-    pub out: Option<&'a Path>,
-    pub max_rows_per_file: Option<usize>,
-    pub max_identities: Option<u32>,
+    /// How it is done; `out` is where, if not in the store.
+    pub run: RunOptions,
 }
 
 impl<'a> Work<'a> {
     /// One that is looked at and not done.
     pub fn to_look(
+        settings: &Settings,
         origin: &OriginArgs,
         audience: &AudienceArgs,
         loading: &'a LoadArgs,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            origin: Origin::of(origin)?,
+            origin: Origin::of(settings, origin)?,
             loading,
-            out: None,
-            max_rows_per_file: None,
-            max_identities: audience.max_identities,
+            run: RunOptions {
+                max_identities: audience.max_identities,
+                ..RunOptions::default()
+            },
         })
     }
 
@@ -73,21 +74,15 @@ impl<'a> Work<'a> {
         arguments: &Arguments,
         request: &ExportRequest,
     ) -> Result<(Result<FinishedJob, Error>, u64), Failure> {
-        match (&self.origin, self.out) {
+        match (&self.origin, self.run.out.as_deref()) {
             (Origin::Store(store), out) => {
                 if let Some(out) = out {
                     check_out(out, Some(store))?;
                 }
                 let store = open(arguments, store)?;
                 let request = with_target(&store, &with_ids(store.catalog(), request)?)?;
-                let options = RunOptions {
-                    out: out.map(Path::to_owned),
-                    max_rows_per_file: self.max_rows_per_file,
-                    max_identities: self.max_identities,
-                    ..RunOptions::default()
-                };
                 let watch = Watch::start(arguments, 0);
-                Ok((run_request(&store, &request, &options, &watch.progress), 0))
+                Ok((run_request(&store, &request, &self.run, &watch.progress), 0))
             }
             (Origin::Source(_), None) => Err(Failure::usage("where to? give --out with --from")),
             (Origin::Source(from), Some(out)) => {
@@ -98,8 +93,7 @@ impl<'a> Work<'a> {
                     request,
                     out,
                     load: load_options(self.loading),
-                    max_rows_per_file: self.max_rows_per_file,
-                    max_identities: self.max_identities,
+                    run: self.run.clone(),
                 };
                 let exported = export_folder(&source, &options, &watch.progress);
                 drop(watch);
@@ -111,6 +105,14 @@ impl<'a> Work<'a> {
                     Err(error) => (Err(error), 0),
                 })
             }
+        }
+    }
+
+    /// The store, if it comes from one.
+    pub fn store(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Store(store) => Some(store),
+            Origin::Source(_) => None,
         }
     }
 
@@ -142,18 +144,18 @@ impl<'a> Work<'a> {
                 let store = open(arguments, store)?;
                 let watch = Watch::start(arguments, 0);
                 let prepared =
-                    Prepared::new(&store, request, self.max_identities, &watch.progress)?;
+                    Prepared::new(&store, request, self.run.max_identities, &watch.progress)?;
                 Ok((f(&prepared)?, 0))
             }
             Origin::Source(from) => {
                 let source = open_source(arguments, from)?;
                 let watch = Watch::start(arguments, source.length()).ending_within(PATIENCE);
-                let beside = self.out.and_then(Path::parent);
+                let beside = self.run.out.as_deref().and_then(Path::parent);
                 let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
                 let temporary = std::env::temp_dir();
                 let options = SourceOptions {
                     request,
-                    beside: match self.out {
+                    beside: match self.run.out {
                         Some(_) => beside.unwrap_or(Path::new(".")),
                         None => &temporary,
                     },
@@ -163,7 +165,7 @@ impl<'a> Work<'a> {
                     f(&Prepared::new(
                         store,
                         request,
-                        self.max_identities,
+                        self.run.max_identities,
                         &watch.progress,
                     )?)
                 });

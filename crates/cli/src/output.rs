@@ -37,8 +37,12 @@ pub fn whether_printed(written: io::Result<()>) -> Result<(), Failure> {
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| Failure::failed(format!("standard output: {error}")))?;
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
+    print(&escaped(&text))
+}
+
+fn escaped(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
         // Outside of strings JSON has no such characters but the ends of its lines.
         if c != '\n' && acts(c) {
             let mut units = [0; 2];
@@ -49,7 +53,22 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
             shown.push(c);
         }
     }
-    print(&shown)
+    shown
+}
+
+/// Prints values as JSON, a line each.
+pub fn print_json_lines(values: &[impl Serialize]) -> Result<(), Failure> {
+    let mut text = String::new();
+    for value in values {
+        let line = serde_json::to_string(value);
+        let line = line.map_err(|error| Failure::failed(format!("standard output: {error}")))?;
+        text.push_str(&escaped(&line));
+        text.push('\n');
+    }
+    match text.is_empty() {
+        true => Ok(()),
+        false => print(&text),
+    }
 }
 
 /// The text of a file, or of standard input.
@@ -86,6 +105,15 @@ pub fn table<'a, const N: usize>(
     aligned(lines.map(|cells| cells.map(shown).to_vec()).collect())
 }
 
+/// The beginning of a value, as much as is shown of one.
+pub fn short(text: &str) -> String {
+    let short: String = text.chars().take(LONGEST_CELL).collect();
+    match short.len() < text.len() {
+        true => format!("{short}…"),
+        false => short,
+    }
+}
+
 /// JSON objects as a table of these columns; long values are cut.
 pub fn print_rows(columns: &[String], rows: &[Map<String, Value>]) -> Result<(), Failure> {
     let cell = |row: &Map<String, Value>, column: &String| {
@@ -94,11 +122,7 @@ pub fn print_rows(columns: &[String], rows: &[Map<String, Value>]) -> Result<(),
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
-        let short: String = text.chars().take(LONGEST_CELL).collect();
-        match short.len() < text.len() {
-            true => format!("{short}…"),
-            false => short,
-        }
+        short(&text)
     };
     let head: Vec<Cow<'_, str>> = columns.iter().map(|name| shown(name)).collect();
     let cells: Vec<Vec<String>> = (rows.iter())
@@ -110,7 +134,8 @@ pub fn print_rows(columns: &[String], rows: &[Map<String, Value>]) -> Result<(),
     print(&aligned(std::iter::once(head).chain(rows).collect()))
 }
 
-fn aligned(lines: Vec<Vec<Cow<'_, str>>>) -> String {
+/// Lines of cells, each column as wide as its widest cell.
+pub fn aligned(lines: Vec<Vec<Cow<'_, str>>>) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for line in &lines {
         widths.resize(widths.len().max(line.len()), 0);

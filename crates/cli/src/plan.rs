@@ -1,26 +1,21 @@
 //! What an export would give, and its first rows.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use arrow::error::ArrowError;
-use arrow::json::ArrayWriter;
-use profile_export::arrow;
+use profile_export::arrow::array::RecordBatch;
+use profile_export::export::json_rows;
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Arguments, PlanArgs, PreviewArgs};
 use crate::audience;
-use crate::export::{Written, unknown_segment, written};
 use crate::failure::Failure;
 use crate::message::say;
 use crate::origin::Work;
 use crate::output::{print, print_json, print_rows};
+use crate::settings::Settings;
+use crate::told::{Written, unknown_segment, written};
 
-pub fn plan(arguments: &Arguments, plan: &PlanArgs) -> Result<(), Failure> {
-    let work = Work::to_look(&plan.origin, &plan.audience, &plan.loading)?;
+pub fn plan(arguments: &Arguments, settings: &Settings, plan: &PlanArgs) -> Result<(), Failure> {
+    let work = Work::to_look(settings, &plan.origin, &plan.audience, &plan.loading)?;
     tell(arguments, &work, &audience::request(&plan.audience)?).map(drop)
 }
 
@@ -40,7 +35,7 @@ pub fn tell(
             .collect();
         Ok((
             prepared.export.unknown_segments()?,
-            prepared.outcomes()?,
+            prepared.outcomes(&work.run.writer)?,
             fields,
             prepared.policy.clone(),
             prepared.request.clone(),
@@ -93,8 +88,17 @@ pub fn tell(
 }
 
 /// Shows the first profiles.
-pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failure> {
-    let work = Work::to_look(&preview.origin, &preview.audience, &preview.loading)?;
+pub fn preview(
+    arguments: &Arguments,
+    settings: &Settings,
+    preview: &PreviewArgs,
+) -> Result<(), Failure> {
+    let work = Work::to_look(
+        settings,
+        &preview.origin,
+        &preview.audience,
+        &preview.loading,
+    )?;
     let request = audience::request(&preview.audience)?;
     let (found, _) = work.prepared(arguments, &request, |prepared| {
         let unknown = prepared.export.unknown_segments()?;
@@ -138,47 +142,14 @@ pub fn preview(arguments: &Arguments, preview: &PreviewArgs) -> Result<(), Failu
 
 /// The rows as JSON: null fields are left out.
 fn rows_of(batches: &[RecordBatch]) -> Result<Vec<Value>, Failure> {
-    let failed = |error: ArrowError| Failure::failed(error.to_string());
-    let batches: Vec<RecordBatch> = (batches.iter())
-        .map(with_offsets)
-        .collect::<Result<_, _>>()
-        .map_err(failed)?;
-    let mut writer = ArrayWriter::new(Vec::new());
-    let batches: Vec<&RecordBatch> = batches.iter().collect();
-    writer.write_batches(&batches).map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    let text = writer.into_inner();
-    if text.is_empty() {
-        return Ok(Vec::new());
+    let mut rows = Vec::new();
+    for batch in batches {
+        let lines = json_rows(batch).map_err(|e| Failure::failed(e.to_string()))?;
+        for row in serde_json::Deserializer::from_slice(&lines).into_iter() {
+            rows.push(row.map_err(|e| Failure::failed(e.to_string()))?);
+        }
     }
-    serde_json::from_slice(&text).map_err(|e| Failure::failed(e.to_string()))
-}
-
-/// Rows whose moments have an offset for the zone: names of zones can't be written without a table of all.
-fn with_offsets(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns: Vec<ArrayRef> = (rows.columns().iter())
-        .map(|column| cast(column, &with_offset(column.data_type())))
-        .collect::<Result<_, _>>()?;
-    let fields = rows.schema_ref().fields().iter().zip(&columns);
-    let fields = fields
-        .map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone()));
-    let schema = Schema::new(fields.collect::<Vec<_>>());
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
-}
-
-fn with_offset(ty: &DataType) -> DataType {
-    let field = |field: &FieldRef| {
-        let ty = with_offset(field.data_type());
-        Arc::new(Field::clone(field).with_data_type(ty))
-    };
-    match ty {
-        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
-        DataType::List(item) => DataType::List(field(item)),
-        DataType::Map(entry, is_sorted) => DataType::Map(field(entry), *is_sorted),
-        other => other.clone(),
-    }
+    Ok(rows)
 }
 
 /// The leaves of a row by their paths. A list or a map is a leaf.

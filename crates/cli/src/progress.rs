@@ -26,7 +26,7 @@ impl Watch {
             patience: None,
         }));
         let done = Arc::new(AtomicBool::new(false));
-        let shown = stderr().is_terminal() && !arguments.quiet && !arguments.json;
+        let shown = stderr().is_terminal() && !arguments.quiet && !arguments.is_for_machines();
         let watcher = shown.then(|| {
             let (progress, done) = (progress.clone(), done.clone());
             std::thread::spawn(move || show(&progress, &done, total))

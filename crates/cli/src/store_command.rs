@@ -1,14 +1,17 @@
 use std::path::Path;
 
+use profile_export::jobs::{Keep, forget_job, jobs_to_forget, sweep};
 use profile_export::store::{DatasetStats, Stats, Store, Verified};
 use serde_json::json;
 
 use crate::args::{Arguments, StoreCommand};
 use crate::failure::Failure;
-use crate::message::shown;
+use crate::jobs;
+use crate::listing::print_list;
+use crate::message::{say, shown};
 use crate::output::{bytes, count, print, print_json, table};
 use crate::progress::Watch;
-use crate::stores::open;
+use crate::stores::{open, open_or_make};
 
 pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure> {
     let stats = match command {
@@ -48,9 +51,48 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
                 n => Err(Failure::failed(format!("{n} problems"))),
             };
         }
+        StoreCommand::Init { store } => {
+            open_or_make(arguments, &store.store)?;
+            say(arguments, &format!("{} is a store", store.store.display()));
+            return Ok(());
+        }
+        StoreCommand::Forget {
+            keep_last,
+            keep_daily,
+            dry_run,
+            store,
+        } => {
+            let store = open(arguments, &store.store)?;
+            let keep = Keep {
+                last: *keep_last,
+                daily: *keep_daily,
+            };
+            return forget(arguments, &store, &keep, *dry_run);
+        }
         StoreCommand::Restore { store } => return restore(arguments, &store.store),
     };
     print_stats(arguments, &stats)
+}
+
+fn forget(arguments: &Arguments, store: &Store, keep: &Keep, dry_run: bool) -> Result<(), Failure> {
+    sweep(store)?;
+    let jobs = jobs_to_forget(store, keep)?;
+    if !dry_run {
+        for job in &jobs {
+            forget_job(store, job)?;
+        }
+    }
+    print_list(arguments, &jobs, &jobs, || jobs::table(&jobs))?;
+    let done = if dry_run {
+        "would be forgotten"
+    } else {
+        "forgotten"
+    };
+    say(
+        arguments,
+        &format!("{} jobs {done}", count(jobs.len() as u64)),
+    );
+    Ok(())
 }
 
 fn restore(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub fn open(arguments: &Arguments, folder: &Path) -> Result<Store, Failure> {
 /// Opens a store, making it where it is missing.
 pub fn open_or_make(arguments: &Arguments, folder: &Path) -> Result<Store, Failure> {
     let store = Store::open(folder, scope(arguments))?;
-    if arguments.quiet || arguments.json {
+    if arguments.quiet || arguments.is_for_machines() {
         return Ok(store);
     }
     Ok(store.telling_waits(tell))

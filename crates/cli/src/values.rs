@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use profile_export::platform::check_local;
 use profile_export::store::BadRecordLimit;
+use profile_export::xdm::Identity;
 
 /// A folder of this machine, not an address that only looks like one.
 pub fn local_folder() -> impl TypedValueParser<Value = PathBuf> {
@@ -31,6 +32,38 @@ pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
     first
         .copied()
         .ok_or_else(|| "no address of that name".to_owned())
+}
+
+/// A character of one byte, or the word for one that shells don't pass on easily.
+pub fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [one] if one.is_ascii() && !b"\"\r\n".contains(one) => Ok(*one),
+        _ => Err(
+            "expected one ASCII character that is no quote and no end of a line, or tab".to_owned(),
+        ),
+    }
+}
+
+/// A namespace and an id, which may have colons.
+pub fn identity(text: &str) -> Result<Identity, String> {
+    match text.split_once(':') {
+        Some((namespace, id)) if !namespace.is_empty() && !id.is_empty() => Ok(Identity {
+            namespace: namespace.to_owned(),
+            id: id.to_owned(),
+        }),
+        _ => Err("expected NAMESPACE:ID, such as Email:ann@example.com".to_owned()),
+    }
+}
+
+/// Two words with = between.
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, name)) if !path.is_empty() && !name.is_empty() => {
+            Ok((path.to_owned(), name.to_owned()))
+        }
+        _ => Err("expected PATH=NAME".to_owned()),
+    }
 }
 
 /// A number of records, or a percentage.

@@ -8,6 +8,7 @@ import sys
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.parquet as pq
 
 [exports] = sys.argv[1:]
@@ -45,7 +46,7 @@ assert {b"profile-export.request", b"profile-export.jobId", b"profile-export.mer
         b"profile-export.generation"} <= set(metadata.metadata)
 
 # Values, and that the two readers agree on all of them.
-for path in glob.glob(f"{exports}/*/*/*.parquet"):
+for path in [path for path in glob.glob(f"{exports}/*/*/*.parquet") if "/formats/" not in path]:
     table = pq.read_table(path)
     rows = duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall()
     assert len(rows) == table.num_rows, path
@@ -89,5 +90,23 @@ assert kinds == {"crm-901": (True, True, None), "crm-902": (False, True, []),
 (path,) = files("one-identity")
 keys = duckdb.sql(f"SELECT DISTINCT unnest(map_keys(identityMap)) FROM read_parquet('{path}')").fetchall()
 assert {k for (k,) in keys} <= {"Email", "email"}, keys
+
+# Folders as one table, the other formats, and that all say the same.
+formats = f"{exports}/formats"
+parts = duckdb.sql(f"SELECT segmentId, count(*) FROM read_parquet('{formats}/partitions/**/*.parquet') GROUP BY 1")
+parts = dict(parts.fetchall())
+assert set(parts) <= {"holiday-shoppers", "gold members"} and parts["holiday-shoppers"] > 0, parts
+whole = pyarrow.dataset.dataset(f"{formats}/partitions", partitioning="hive").to_table()
+assert whole.num_rows == sum(parts.values()) and "batchId" in whole.schema.names, whole.schema
+(path,) = glob.glob(f"{formats}/compatible/*/*.parquet")
+column = pq.read_metadata(path).row_group(0).column(0)
+assert column.compression == "SNAPPY" and not any("DELTA" in e for e in column.encodings), column
+query = "SELECT _id, person.name.firstName, len(timeSeriesEvents) FROM {} ORDER BY ALL"
+expected = duckdb.sql(query.format(f"read_parquet('{path}')")).fetchall()
+for kind in ["ndjson/*/*.ndjson.gz", "zstd/*/*.ndjson.zst"]:
+    assert duckdb.sql(query.format(f"read_json('{formats}/{kind}')")).fetchall() == expected, kind
+rows = duckdb.sql(f"""SELECT _id, "person.name.firstName", json_array_length(timeSeriesEvents)
+    FROM read_csv('{formats}/csv/*/*.csv', nullstr='null', all_varchar=true) ORDER BY ALL""").fetchall()
+assert [(id, name, n and int(n)) for id, name, n in rows] == expected
 
 print("all exports read back")

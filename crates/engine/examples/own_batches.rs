@@ -4,6 +4,7 @@
 //!     cargo run --example own_batches
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use profile_export::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -61,8 +62,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let export = Export::new(&snapshot_of(&[records], &unions)?, &plan)?;
         assert_eq!(export.schema(), plan.schema());
         let batch = export.batch(0);
-        let (sink, written, _) =
-            batch.write_parquet(Counting::default(), &WriterOptions::default())?;
+        let (sink, written, _) = batch.write_to(
+            Counting::default(),
+            Path::new("a counter"),
+            &WriterOptions::default(),
+        )?;
         assert_eq!(written.rows, 1000);
         println!(
             "partition {number}: {} rows, {} bytes",

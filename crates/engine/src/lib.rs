@@ -83,16 +83,20 @@ pub mod request {
 /// Exports as streams of record batches: plans, shards, rows, and Parquet into any sink.
 pub mod export {
     pub use ::export::{
-        BatchCounts, Chunks, DatasetBatches, Error, EventPlan, Export, ExportBatch, GraphReport,
-        LargeComponent, Plan, Result, Shard, UnionSchemas, UnknownSegment, export_rows,
-        snapshot_of,
+        BatchCounts, BatchMemberships, Chunks, Condition, DatasetBatches, Error, EventPart,
+        EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FragmentPart, GraphReport,
+        LargeComponent, LostValue, MembershipSeen, Plan, RecordWithoutPart, Result, Shard,
+        UnionSchemas, UnknownSegment, export_rows, snapshot_of,
     };
     pub use decode::{Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
     pub use membership::Status;
     pub use projection::Projection;
     pub use run::{Run, Snapshot};
-    pub use writer::{Codec, Encodings, FileInfo, WriteError, WriterOptions, Written};
+    pub use writer::{
+        Codec, Compression, CsvOptions, Encodings, FileInfo, Format, WriteError, WriterOptions,
+        Written, json_rows,
+    };
 }
 
 /// Stores: loading records, keeping them, and the catalog of all that is part of them.
@@ -116,10 +120,11 @@ pub mod store {
 #[cfg(feature = "platform")]
 pub mod jobs {
     pub use ::platform::{
-        CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch, JobDestination,
-        JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
-        JobSegment, JobTime, LargeProfile, LargeProfiles, RunOptions, cancel_job, create_job,
-        export_folder, get_job, job_progress, list_jobs, run_job, run_request, sweep,
+        BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
+        JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
+        JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions,
+        cancel_job, create_job, delete_job, export_folder, forget_job, get_job, job_progress,
+        jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
     };
     pub use catalog::JobStatus;
 }
@@ -128,11 +133,13 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod platform {
     pub use ::platform::{
-        DatasetBody, Error, ErrorKind, FileDescription, Incoming, IncomingBody, IncomingFile,
-        Outcome, Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming,
-        check_local, check_out, check_target, complete_incoming, delete_merge_policy,
-        delete_segment, load_incoming, merge_policies, merge_policy, put_merge_policy, put_segment,
-        segment, segments, sweep_incoming, with_ids, with_source, with_target,
+        DatasetBody, Error, ErrorKind, FileDescription, IfExists, Incoming, IncomingBody,
+        IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome, OutputFolder,
+        Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming, check_local,
+        check_out, check_target, complete_incoming, dataset_id, delete_merge_policy,
+        delete_segment, load_incoming, merge_policies, merge_policy, policy_id, put_merge_policy,
+        put_segment, segment, segment_id, segments, sweep_incoming, with_ids, with_source,
+        with_target,
     };
 }
 

@@ -154,6 +154,14 @@ impl Export {
         Ok(unknown)
     }
 
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.shared.pipeline
+    }
+
+    pub(crate) fn graph(&self) -> Option<&Graph> {
+        self.shared.graph.as_ref()
+    }
+
     /// How many batches there are: one, or one for each segment.
     #[must_use]
     pub fn batch_count(&self) -> usize {

@@ -68,6 +68,11 @@ impl Graph {
         &self.report
     }
 
+    /// The profile that a person belongs to.
+    pub(crate) fn profile(&self, key: PersonKey) -> Profile<'_> {
+        self.components.profile(key)
+    }
+
     /// All profiles of a shard.
     pub(crate) fn everybody(&self, sources: &Sources, shard: Shard) -> People {
         People::everybody(sources, shard).joined(&self.components)

@@ -43,10 +43,11 @@ mod columns;
 mod components;
 mod counts;
 mod error;
+mod explain;
 mod export;
+mod files;
 mod graph;
 mod links;
-mod parquet;
 mod people;
 mod pipeline;
 mod plan;
@@ -62,6 +63,10 @@ mod unions;
 pub use chunks::Chunks;
 pub use counts::BatchCounts;
 pub use error::{Error, Result};
+pub use explain::{
+    BatchMemberships, Condition, EventPart, Explanation, FieldOrigin, FragmentPart, LostValue,
+    MembershipSeen, RecordWithoutPart,
+};
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
 pub use plan::{EventPlan, Plan};

@@ -164,6 +164,50 @@ impl Pipeline {
         Ok(MergedRows { rows, counts })
     }
 
+    /// What each of a profile's fragments would be alone, a row each, and behind them the profile. Events are left
+    /// out.
+    pub(crate) fn each_alone(&self, profile: &PeopleRows) -> Result<RecordBatch> {
+        let mut groups = Groups::default();
+        for fragment in &profile.fragments {
+            groups.push([*fragment]);
+        }
+        groups.push(profile.fragments.iter().copied());
+        let gathered = self.gathered(&self.profile, groups)?;
+        let mut identities = None;
+        if let (true, Some(fields)) = (profile.fragments.is_empty(), &self.identity_map) {
+            let empty = self.select(profile, None)?.with_events();
+            identities = Some(self.gathered(fields, empty)?).filter(|one| one.groups.len() == 1);
+        }
+        let merged = Self::merged(&gathered, identities.as_ref(), &|| false)?;
+        let columns = self.plan.projection.apply(merged)?;
+        let fields = columns.iter();
+        let fields: Vec<Field> = fields
+            .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
+            .collect();
+        let arrays = columns.into_iter().map(|(_, array)| array).collect();
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+    }
+
+    /// The time and `_id` of each of these events.
+    pub(crate) fn times_and_ids(
+        &self,
+        events: &[RowRef],
+    ) -> Result<Vec<(Option<Timestamp>, String)>> {
+        let Some(order) = &self.event_order else {
+            return Ok(Vec::new());
+        };
+        let mut placed = events.to_vec();
+        let columns = order.gather(&self.sources, &mut placed)?;
+        let [(_, timestamp), (_, id)] = &columns[..] else {
+            unreachable!("two fields order events");
+        };
+        let of = |at: &RowRef| {
+            let time = timestamp.micros(*at).map(Timestamp::from_micros);
+            (time, id.text(*at).unwrap_or_default().to_owned())
+        };
+        Ok(placed.iter().map(of).collect())
+    }
+
     /// The columns that rows of sources are in.
     fn gathered(&self, fields: &FieldSet, mut groups: Groups) -> Result<Gathered> {
         Ok(Gathered {
@@ -179,17 +223,7 @@ impl Pipeline {
         (profile, identity_map, events): &(Gathered, Option<Gathered>, Option<Gathered>),
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Vec<(String, ArrayRef)>> {
-        let mut merged = merge_unless_stopped(profile, is_to_stop)?;
-        if let Some(gathered) = identity_map {
-            let mut united = merge_unless_stopped(gathered, is_to_stop)?;
-            for (name, array) in &mut merged {
-                if name == "identityMap"
-                    && let Some((_, own)) = united.pop()
-                {
-                    *array = own;
-                }
-            }
-        }
+        let merged = Self::merged(profile, identity_map.as_ref(), is_to_stop)?;
         let mut columns = self.plan.projection.apply(merged)?;
         if let (Some(plan), Some(events)) = (&self.plan.events, events) {
             let rows = events.groups.rows();
@@ -202,6 +236,26 @@ impl Pipeline {
             columns.push((EVENTS.to_owned(), list));
         }
         Ok(columns)
+    }
+
+    /// Merged profiles, with identity maps that are made of something else, if they are.
+    fn merged(
+        profile: &Gathered,
+        identity_map: Option<&Gathered>,
+        is_to_stop: &dyn Fn() -> bool,
+    ) -> Result<MergedFields> {
+        let mut merged = merge_unless_stopped(profile, is_to_stop)?;
+        if let Some(gathered) = identity_map {
+            let mut united = merge_unless_stopped(gathered, is_to_stop)?;
+            for (name, array) in &mut merged {
+                if name == "identityMap"
+                    && let Some((_, own)) = united.pop()
+                {
+                    *array = own;
+                }
+            }
+        }
+        Ok(merged)
     }
 
     fn select(&self, people: &PeopleRows, matches: Option<&MembershipMatches>) -> Result<Selected> {
@@ -375,7 +429,7 @@ fn merge_unless_stopped(
     })
 }
 
-fn rows_of(range: &EventRange) -> impl Iterator<Item = RowRef> + use<> {
+pub(crate) fn rows_of(range: &EventRange) -> impl Iterator<Item = RowRef> + use<> {
     let source = range.source;
     (range.start..range.end).map(move |row| RowRef::new(source, row))
 }

@@ -33,6 +33,8 @@ pub(crate) struct Sources {
 
 pub(crate) struct Source {
     pub(crate) run: Arc<Run>,
+    /// What its dataset is called.
+    pub(crate) dataset: String,
     /// The dataset's place in the policy; `None` where its fragments take no part.
     pub(crate) rank: Option<u32>,
     /// Whether its events are collected.
@@ -67,6 +69,9 @@ impl Sources {
                     Class::Profile => precedence.rank(&run.dataset),
                     Class::Event => None,
                 },
+                dataset: (snapshot.datasets.iter())
+                    .find(|dataset| dataset.id == run.dataset)
+                    .map_or_else(|| run.dataset.clone(), |dataset| dataset.name.clone()),
                 takes_events: run.class == Class::Event && precedence.takes_events(&run.dataset),
                 run: Arc::clone(run),
             })

@@ -38,5 +38,5 @@ mod membership;
 mod profiles;
 
 pub use events::EventFilter;
-pub use membership::{MembershipFilter, MembershipMatches, SegmentFilter};
+pub use membership::{MembershipFilter, MembershipMatches, MembershipVerdict, SegmentFilter};
 pub use profiles::ProfileFilter;

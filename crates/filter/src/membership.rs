@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use gather::RowRef;
@@ -24,6 +25,21 @@ pub struct MembershipFilter {
     pub qualified_from: Option<Timestamp>,
     /// And not after this.
     pub qualified_to: Option<Timestamp>,
+}
+
+/// Whether a membership counts, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MembershipVerdict {
+    /// It counts.
+    Counts,
+    /// Its status is not asked for.
+    Status,
+    /// It has no qualification time, and one is asked for.
+    NoTime,
+    /// Its qualification time is before the window.
+    Before,
+    /// Its qualification time is behind the window.
+    After,
 }
 
 /// The memberships that match a filter, by source.
@@ -53,35 +69,55 @@ impl MembershipFilter {
     }
 
     fn takes(&self, statuses: &[Status], posting: Posting) -> bool {
+        self.verdict(statuses, posting) == MembershipVerdict::Counts
+    }
+
+    /// Why a membership counts where these statuses do, or not.
+    #[must_use]
+    pub fn verdict(&self, statuses: &[Status], posting: Posting) -> MembershipVerdict {
         if !statuses.contains(&posting.status) {
-            return false;
+            return MembershipVerdict::Status;
         }
         match (self.qualified_from, self.qualified_to, posting.qualified) {
-            (None, None, _) => true,
-            (_, _, None) => false,
-            (from, to, Some(time)) => {
-                from.is_none_or(|from| time >= from) && to.is_none_or(|to| time <= to)
-            }
+            (None, None, _) => MembershipVerdict::Counts,
+            (_, _, None) => MembershipVerdict::NoTime,
+            (Some(from), _, Some(time)) if time < from => MembershipVerdict::Before,
+            (_, Some(to), Some(time)) if time > to => MembershipVerdict::After,
+            (_, _, Some(_)) => MembershipVerdict::Counts,
         }
+    }
+
+    /// The segments that it looks at, each by itself; one of any ID and namespace where it names none.
+    fn wanted(&self) -> Cow<'_, [SegmentFilter]> {
+        match self.segments.is_empty() {
+            false => Cow::Borrowed(&self.segments),
+            true => Cow::Owned(vec![SegmentFilter {
+                id: String::new(),
+                namespace: None,
+                statuses: vec![Status::Realized, Status::Existing],
+            }]),
+        }
+    }
+
+    /// The statuses that count of a segment, of a namespace in lower case; none where it is not looked at.
+    #[must_use]
+    pub fn statuses_of(&self, namespace: &str, id: &str) -> Vec<Status> {
+        let wanted = self.wanted();
+        let own = wanted
+            .iter()
+            .filter(|wanted| self.segments.is_empty() || wanted.names(namespace, id));
+        own.flat_map(|wanted| wanted.statuses.iter().copied())
+            .collect()
     }
 
     /// Finds the matching memberships in the indexes of some sources; `None` is a source without.
     #[must_use]
     pub fn scan(&self, indexes: Vec<Option<MembershipIndex>>) -> MembershipMatches {
-        let any = [SegmentFilter {
-            id: String::new(),
-            namespace: None,
-            statuses: vec![Status::Realized, Status::Existing],
-        }];
-        let wanted: &[SegmentFilter] = if self.segments.is_empty() {
-            &any
-        } else {
-            &self.segments
-        };
+        let wanted = self.wanted();
         let mut rows = vec![Vec::new(); indexes.len()];
         let mut places: Vec<Vec<Option<usize>>> = Vec::new();
         let mut numbers: HashMap<(&str, &str), usize> = HashMap::new();
-        for wanted in wanted {
+        for wanted in &*wanted {
             for (source, (index, rows)) in indexes.iter().zip(&mut rows).enumerate() {
                 let segments = index.iter().flat_map(|index| index.segments().enumerate());
                 for (place, segment) in segments {

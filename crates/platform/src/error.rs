@@ -219,6 +219,7 @@ impl ErrorKind {
 fn of_store(error: &StoreError) -> ErrorKind {
     match error {
         StoreError::Io { .. } | StoreError::Left { .. } => ErrorKind::Io,
+        StoreError::NotEmpty { .. } => ErrorKind::Conflict,
         StoreError::Catalog(error) => of_catalog(error),
         StoreError::Run(error) => of_run(error),
         StoreError::Decode(error) => of_decode(error),

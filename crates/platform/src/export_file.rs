@@ -71,12 +71,13 @@ impl Prepared {
     ///
     /// # Errors
     /// A damaged store; `progress` was cancelled.
-    pub fn outcomes(&self) -> Result<Vec<Outcome>> {
+    pub fn outcomes(&self, options: &WriterOptions) -> Result<Vec<Outcome>> {
         let export = self.export.clone().with_dictionaries();
         let batches = export.batches();
         batches
             .map(|batch| {
-                let (sink, _, counts) = batch.write_parquet(Length(0), &self.options()?)?;
+                let (sink, _, counts) =
+                    batch.write_to(Length(0), Path::new("nowhere"), &self.options(options)?)?;
                 Ok(Outcome {
                     counts,
                     bytes: sink.0,
@@ -85,22 +86,20 @@ impl Prepared {
             .collect()
     }
 
-    /// Writes the only batch as a Parquet file, which must not be there yet. It is there whole or not at all.
+    /// Writes the only batch as a file, which must not be there yet unless it is replaced. It is there whole or not
+    /// at all.
     ///
     /// # Errors
     /// Several batches, a file that exists, a full disk, a damaged store; `progress` was cancelled.
-    pub fn write_file(&self, path: &Path) -> Result<Outcome> {
-        let refused = |problem: &str| Error::Out {
-            path: path.to_owned(),
-            problem: problem.to_owned(),
-        };
-        if self.export.batch_count() != 1 {
-            return Err(refused(
-                "one file, where each segment has a batch; give a folder",
-            ));
-        }
-        if path.symlink_metadata().is_ok() {
-            return Err(refused("it exists; give another name"));
+    pub fn write_file(
+        &self,
+        path: &Path,
+        replaces: bool,
+        options: &WriterOptions,
+    ) -> Result<Outcome> {
+        self.check_single(path)?;
+        if !replaces && path.symlink_metadata().is_ok() {
+            return Err(refused(path, "it exists; give another name"));
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -112,20 +111,59 @@ impl Prepared {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(&temporary.folder)
             .map_err(StoreError::io(folder))?;
-        let (sink, written, counts) = (self.export.clone().with_dictionaries().batch(0))
-            .write_parquet(file.as_file(), &self.options()?)?;
+        let (sink, outcome) = self.write_only(file.as_file(), path, options)?;
         sink.sync_all().map_err(StoreError::io(path))?;
-        file.persist_noclobber(path)
-            .map_err(|e| StoreError::io(path)(e.error))?;
+        match replaces {
+            true => file.persist(path),
+            false => file.persist_noclobber(path),
+        }
+        .map_err(|e| StoreError::io(path)(e.error))?;
         run::sync_folder(folder).map_err(StoreError::from)?;
-        Ok(Outcome {
+        Ok(outcome)
+    }
+
+    /// Writes the only batch into anything that takes bytes, which is called so in errors. What it took of an
+    /// export that fails is no file.
+    ///
+    /// # Errors
+    /// Several batches, a sink that takes no more, a damaged store; `progress` was cancelled.
+    pub fn write_to(
+        &self,
+        sink: impl Write + Send,
+        name: &Path,
+        options: &WriterOptions,
+    ) -> Result<Outcome> {
+        self.check_single(name)?;
+        Ok(self.write_only(sink, name, options)?.1)
+    }
+
+    fn write_only<W: Write + Send>(
+        &self,
+        sink: W,
+        name: &Path,
+        options: &WriterOptions,
+    ) -> Result<(W, Outcome)> {
+        let batch = self.export.clone().with_dictionaries().batch(0);
+        let (sink, written, counts) = batch.write_to(sink, name, &self.options(options)?)?;
+        let outcome = Outcome {
             counts,
             bytes: written.length,
-        })
+        };
+        Ok((sink, outcome))
+    }
+
+    fn check_single(&self, path: &Path) -> Result<()> {
+        match self.export.batch_count() {
+            1 => Ok(()),
+            _ => {
+                let problem = "one file, where each segment has a batch; give a folder";
+                Err(refused(path, problem))
+            }
+        }
     }
 
     /// How files are written, with what they say of themselves, as those of jobs do.
-    fn options(&self) -> Result<WriterOptions> {
+    fn options(&self, options: &WriterOptions) -> Result<WriterOptions> {
         let text = |text: serde_json::Result<String>| text.map_err(|e| Error::Panic(e.to_string()));
         let metadata = [
             ("request", text(serde_json::to_string(&self.request))?),
@@ -135,8 +173,15 @@ impl Prepared {
         let metadata = metadata.map(|(name, value)| (format!("profile-export.{name}"), value));
         Ok(WriterOptions {
             metadata: metadata.to_vec(),
-            ..WriterOptions::default()
+            ..options.clone()
         })
+    }
+}
+
+fn refused(path: &Path, problem: &str) -> Error {
+    Error::Out {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
     }
 }
 

@@ -27,10 +27,8 @@ pub struct FolderExport<'a> {
     pub out: &'a Path,
     /// How its records are loaded.
     pub load: LoadOptions,
-    /// Rows after which a batch's next file begins.
-    pub max_rows_per_file: Option<usize>,
-    /// Profiles of more identities are left out, where the merge policy has an identity graph.
-    pub max_identities: Option<u32>,
+    /// How the job is run; it publishes in `out`.
+    pub run: RunOptions,
 }
 
 /// Loads a source folder into a temporary store, exports from it, and throws it away.
@@ -55,9 +53,7 @@ pub fn export_folder(
         ensure_target(store, &request)?;
         let run = RunOptions {
             out: Some(out.to_owned()),
-            max_rows_per_file: options.max_rows_per_file,
-            max_identities: options.max_identities,
-            ..RunOptions::default()
+            ..options.run.clone()
         };
         run_request(store, &request, &run, progress)
     })

@@ -9,8 +9,10 @@ mod export_folder;
 mod folder;
 mod incoming;
 mod jobs;
+mod manifest;
 mod memory;
 mod names;
+mod output;
 mod policies;
 mod resolve;
 mod segments;
@@ -26,13 +28,16 @@ pub use incoming::{
     sweep_incoming,
 };
 pub use jobs::{
-    CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError, JobGateway,
-    JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobSegment, JobTime,
-    LargeProfile, LargeProfiles, RunOptions, cancel_job, check_target, create_job, get_job,
-    job_progress, list_jobs, run_job, run_request, sweep,
+    BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination,
+    JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
+    JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions, cancel_job, check_target,
+    create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget, list_jobs,
+    request_of_job, run_job, run_request, sweep,
 };
+pub use manifest::{Manifest, ManifestBatch, ManifestExport, ManifestFile};
 pub use memory::peak_memory;
-pub use names::{with_ids, with_target};
+pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
+pub use output::{IfExists, OutputFolder};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };

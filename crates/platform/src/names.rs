@@ -34,17 +34,44 @@ pub fn with_ids(catalog: &Catalog, request: &ExportRequest) -> Result<ExportRequ
         }
     }
     if let Some(policy) = &mut request.merge_policy {
-        let known = merge_policies(catalog)?;
-        let known: Vec<(&str, &str)> = known
-            .iter()
-            .map(|p| (p.id.as_str(), p.name.as_str()))
-            .collect();
-        policy.id = id_of(&policy.id, &known, "mergePolicy.id")?;
+        policy.id = policy_id(catalog, &policy.id, "mergePolicy.id")?;
     }
-    if let Some(dataset) = catalog.dataset(&request.destination.dataset_id)? {
-        request.destination.dataset_id = dataset.id;
-    }
+    request.destination.dataset_id = dataset_id(catalog, &request.destination.dataset_id)?;
     Ok(request)
+}
+
+/// The ID of the merge policy that is called so, or has this ID; the word itself where there is none. `path` is where
+/// the word stands, for errors.
+///
+/// # Errors
+/// A name that several have.
+pub fn policy_id(catalog: &Catalog, word: &str, path: &str) -> Result<String> {
+    let known = merge_policies(catalog)?;
+    let known: Vec<(&str, &str)> = (known.iter())
+        .map(|p| (p.id.as_str(), p.name.as_str()))
+        .collect();
+    Ok(id_of(word, &known, path)?)
+}
+
+/// The same of a segment definition.
+///
+/// # Errors
+/// A name that several have.
+pub fn segment_id(catalog: &Catalog, word: &str, path: &str) -> Result<String> {
+    let known = segments(catalog)?;
+    let known: Vec<(&str, &str)> = (known.iter())
+        .map(|segment| (text(segment, "id"), text(segment, "name")))
+        .collect();
+    Ok(id_of(word, &known, path)?)
+}
+
+/// The ID of the dataset that is called so, or has this ID; the word itself where there is none.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn dataset_id(catalog: &Catalog, word: &str) -> Result<String> {
+    let found = catalog.dataset(word)?;
+    Ok(found.map_or_else(|| word.to_owned(), |dataset| dataset.id))
 }
 
 /// The request with a target dataset: where it names none, the one called "Profile exports", which is made where it is

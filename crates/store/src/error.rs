@@ -41,6 +41,16 @@ pub enum StoreError {
         /// The operating system's reason.
         reason: std::io::Error,
     },
+    /// A store can't be made where something else is.
+    #[error(
+        "{path}: it has {name:?}, which is no store's; a store is made in a new folder, or an empty one"
+    )]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        name: String,
+    },
     /// A thread of a load is gone without saying why.
     #[error("{0} gave up; this is a mistake of the program")]
     Internal(&'static str),

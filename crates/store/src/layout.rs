@@ -1,7 +1,8 @@
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::error::{AtPath, Result};
+use crate::error::{AtPath, Result, StoreError};
 use crate::publish::make_folder;
 
 /// Where everything in a store's folder is.
@@ -126,6 +127,43 @@ impl Layout {
     #[must_use]
     pub fn serve_lock(&self) -> PathBuf {
         self.root.join("serve.lock")
+    }
+
+    /// Refuses a folder that is no store and has what no store has: a store in it would be in among others' files.
+    pub(crate) fn check_ours(&self) -> Result<()> {
+        const OWN: [&str; 11] = [
+            "catalog.sqlite",
+            "store.json",
+            "backups",
+            "set-aside",
+            "reserve",
+            "runs",
+            "batches",
+            "staging",
+            "incoming",
+            "load.lock",
+            "serve.lock",
+        ];
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.at(&self.root)?,
+        };
+        if self.catalog().try_exists().at(self.catalog())? {
+            return Ok(());
+        }
+        for entry in entries {
+            let name = entry.at(&self.root)?.file_name();
+            let name = name.to_string_lossy();
+            // What systems put anywhere is nobody's.
+            let is_system = name.starts_with('.') || name == "lost+found";
+            if !is_system && !OWN.iter().any(|own| name.starts_with(own)) {
+                return Err(StoreError::NotEmpty {
+                    path: self.root.clone(),
+                    name: name.into_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folders that are missing.

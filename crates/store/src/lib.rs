@@ -54,4 +54,4 @@ pub use run::RunLimit;
 pub use stats::{DatasetStats, Stats, TierStats};
 pub use store::Store;
 pub use sweep::{remove_folder, sweep_folder};
-pub use verify::Verified;
+pub use verify::{Verified, verify_file};

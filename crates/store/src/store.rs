@@ -53,6 +53,9 @@ impl Store {
 
     fn open_with(folder: PathBuf, scope: Scope, durable: bool) -> Result<Self> {
         let layout = Layout::new(folder);
+        if durable {
+            layout.check_ours()?;
+        }
         let made = layout.create(durable);
         let catalog = Catalog::open(&layout.catalog(), scope, durable, || {
             Ok(is_empty(&layout.runs())?

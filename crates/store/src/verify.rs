@@ -96,7 +96,9 @@ impl Store {
     }
 }
 
-fn verify_file(path: &Path, known: &BatchFile, progress: &Progress) -> Option<String> {
+/// What is wrong with a file whose digest is known: nothing, where it is as it was written.
+#[must_use]
+pub fn verify_file(path: &Path, known: &BatchFile, progress: &Progress) -> Option<String> {
     let Some(expected) = &known.digest else {
         return Some(format!(
             "{}: the catalog has no digest of it",

@@ -8,8 +8,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{AtPath, Result};
+use crate::file_writer::FileWriter;
 use crate::options::WriterOptions;
-use crate::parquet_writer::ParquetWriter;
 use crate::syncs::{Syncs, sync_path};
 
 /// How a batch is written.
@@ -19,6 +19,8 @@ pub struct BatchOptions {
     pub writer: WriterOptions,
     /// Rows after which a next file begins; one file where it is missing.
     pub max_rows_per_file: Option<usize>,
+    /// A folder within the batch that its files are in; none where it is missing.
+    pub subfolder: Option<String>,
     /// What its files and its folder are handed to when they are written. They are on the disk when that was waited
     /// for, which must be before the batch is published; where it is missing, nothing is synced.
     pub syncs: Option<Arc<Syncs>>,
@@ -27,7 +29,7 @@ pub struct BatchOptions {
 /// A finished file of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Its name within the batch.
+    /// Its name within the batch; behind its folder's and a slash where it is in one.
     pub name: String,
     /// Its length in bytes.
     pub length: u64,
@@ -41,7 +43,7 @@ pub struct FileInfo {
 pub struct BatchWriter {
     schema: SchemaRef,
     options: BatchOptions,
-    file: Option<ParquetWriter<File>>,
+    file: Option<FileWriter<File>>,
     files: Vec<FileInfo>,
     staging: Staging,
 }
@@ -64,7 +66,7 @@ impl BatchWriter {
     /// file system. The first file is made at once, so that a bad place fails before the work.
     ///
     /// # Errors
-    /// `staging` exists already or can't be made; the schema is none that Parquet can hold.
+    /// `staging` exists already or can't be made; the schema is none that the format can hold.
     pub fn create(
         staging: PathBuf,
         target: PathBuf,
@@ -72,6 +74,10 @@ impl BatchWriter {
         options: BatchOptions,
     ) -> Result<Self> {
         fs::create_dir(&staging).at(&staging)?;
+        if let Some(subfolder) = &options.subfolder {
+            let subfolder = staging.join(subfolder);
+            fs::create_dir(&subfolder).at(&subfolder)?;
+        }
         let mut writer = Self {
             staging: Staging {
                 hidden: staging,
@@ -120,6 +126,9 @@ impl BatchWriter {
     pub fn finish(mut self) -> Result<StagedBatch> {
         self.close_file()?;
         if let Some(syncs) = &self.options.syncs {
+            if let Some(subfolder) = &self.options.subfolder {
+                syncs.path(self.staging.hidden.join(subfolder));
+            }
             syncs.path(&self.staging.hidden);
         }
         Ok(StagedBatch {
@@ -129,7 +138,12 @@ impl BatchWriter {
     }
 
     fn name(&self) -> String {
-        format!("part-{:05}.parquet", self.files.len())
+        let ending = self.options.writer.format.ending();
+        let name = format!("part-{:05}.{ending}", self.files.len());
+        match &self.options.subfolder {
+            Some(subfolder) => format!("{subfolder}/{name}"),
+            None => name,
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -139,7 +153,7 @@ impl BatchWriter {
     fn open_file(&mut self) -> Result<()> {
         let path = self.path();
         let file = File::create_new(&path).at(&path)?;
-        let writer = ParquetWriter::new(file, &self.schema, &self.options.writer).at(&path)?;
+        let writer = FileWriter::new(file, &self.schema, &self.options.writer).at(&path)?;
         self.file = Some(writer);
         Ok(())
     }

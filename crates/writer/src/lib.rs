@@ -1,6 +1,6 @@
-//! Parquet batches, published all at once.
+//! Files of rows, and batches of them that are published all at once.
 //!
-//! A [`ParquetWriter`] writes one file into any sink. A [`BatchWriter`] writes the files of one batch into a hidden
+//! A [`FileWriter`] writes one file of any [`Format`] into any sink, a [`ParquetWriter`] one of Parquet. A [`BatchWriter`] writes the files of one batch into a hidden
 //! folder, [`Syncs`] brings those of many to the disk, and [`publish`] makes them visible by one rename each. Columns of a row group are encoded in parallel on rayon's
 //! threads into the one file; what comes out depends on the rows alone.
 
@@ -8,13 +8,19 @@ mod batch;
 mod digest;
 mod encoding;
 mod error;
+mod file_writer;
+mod format;
 mod options;
 mod parquet_writer;
 mod syncs;
+mod text;
 
 pub use batch::{BatchOptions, BatchWriter, FileInfo, StagedBatch, publish};
 pub use error::{Result, WriteError};
+pub use file_writer::{FileWriter, Written};
+pub use format::{Compression, CsvOptions, Format};
 pub use options::{Codec, Encodings, WriterOptions};
 pub use parquet::errors::ParquetError as EncodeError;
-pub use parquet_writer::{ParquetWriter, Written};
+pub use parquet_writer::ParquetWriter;
 pub use syncs::Syncs;
+pub use text::json_rows;

@@ -1,8 +1,12 @@
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 
-/// How Parquet files are written.
+use crate::format::Format;
+
+/// How files are written. All but the format is about Parquet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriterOptions {
+    /// What they are.
+    pub format: Format,
     /// How pages are compressed.
     pub codec: Codec,
     /// A row group ends after this many rows …
@@ -22,6 +26,8 @@ pub enum Codec {
     Uncompressed,
     /// With Snappy, which every reader knows.
     Snappy,
+    /// With gzip.
+    Gzip,
     /// With zstd at a level from 1 to 22.
     Zstd(i32),
 }
@@ -41,6 +47,7 @@ pub enum Encodings {
 impl Default for WriterOptions {
     fn default() -> Self {
         Self {
+            format: Format::default(),
             // Level 1 takes about half the time of 3 for files a few percent larger.
             codec: Codec::Zstd(1),
             row_group_rows: 1 << 16,
@@ -56,6 +63,7 @@ impl Codec {
         Ok(match self {
             Self::Uncompressed => Compression::UNCOMPRESSED,
             Self::Snappy => Compression::SNAPPY,
+            Self::Gzip => Compression::GZIP(GzipLevel::default()),
             Self::Zstd(level) => Compression::ZSTD(ZstdLevel::try_new(level)?),
         })
     }

@@ -16,18 +16,8 @@ use rayon::prelude::*;
 
 use crate::digest::DigestWriter;
 use crate::encoding::encode_leaves;
+use crate::file_writer::Written;
 use crate::options::{Encodings, WriterOptions};
-
-/// What became of the rows that were written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// How many bytes they took.
-    pub length: u64,
-    /// How many rows there were.
-    pub rows: u64,
-    /// The XXH3-128 digest of the bytes.
-    pub digest: u128,
-}
 
 /// Writes rows as one Parquet file into anything that takes bytes.
 ///
@@ -205,7 +195,7 @@ impl<W: Write + Send> ParquetWriter<W> {
 }
 
 /// What the rows of a batch take, however large the buffers are that it shares with others.
-fn slice_bytes(batch: &RecordBatch) -> usize {
+pub(crate) fn slice_bytes(batch: &RecordBatch) -> usize {
     let columns = batch.columns().iter();
     columns
         // An array that can't tell is one whose buffers are its own.

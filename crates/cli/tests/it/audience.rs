@@ -442,10 +442,83 @@ fn the_exit_code_says_how_it_ended() {
             "skip",
             "--rejects",
             text(&rejects),
+            "--if-exists",
+            "append",
             more,
         ])
     };
     assert_eq!(skipping("--fail-on-rejects"), Some(4));
     assert_eq!(skipping("--fail-on-rejects=2"), Some(0));
-    assert_eq!(fs::read_dir(&out).unwrap().count(), 2);
+    // Two batches and the manifest.
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4);
+}
+
+#[test]
+fn an_explanation_is_for_people_and_for_machines() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let explain = |identity: &str, more: &[&str]| {
+        let arguments = [
+            "explain",
+            "--identity",
+            identity,
+            "--store",
+            &store,
+            "--segment",
+            SEGMENT,
+        ];
+        run(&[&arguments[..], more].concat())
+    };
+    let exported = run(&[
+        "export",
+        "--store",
+        &store,
+        "--segment",
+        SEGMENT,
+        "--fields",
+        "personalEmail.address",
+        "--out",
+        "-",
+        "--merge-policy",
+        "timestampOrdered-none-mp",
+    ]);
+    let row: Value = serde_json::from_str(stdout(&exported).lines().next().unwrap()).unwrap();
+    let identity = format!(
+        "email:{}",
+        row["personalEmail"]["address"].as_str().unwrap()
+    );
+    let policy = ["--merge-policy", "timestampOrdered-none-mp", "--events"];
+    let told = stdout(&explain(&identity, &policy));
+    assert!(
+        told.lines().next().unwrap().ends_with(" is in the export"),
+        "{told}"
+    );
+    for part in [
+        "merge policy: timestampOrdered-none-mp",
+        "What decides",
+        "Memberships that were looked at",
+        "Fragments, best first",
+        "personalEmail.address",
+        "are added",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let json = parsed(&explain(&identity, &[&policy[..], &["--json"]].concat()));
+    assert_eq!(json["explanation"]["isExported"], true);
+    assert_eq!(json["mergePolicy"]["id"], "timestampOrdered-none-mp");
+    let exited = stdout(&explain(
+        &identity,
+        &[&policy[..], &["--status", "exited"]].concat(),
+    ));
+    assert!(exited.contains("is not in the export"), "{exited}");
+    let nobody = explain("Email:nobody@example.com", &[]);
+    assert_eq!(nobody.status.code(), Some(3), "{}", stderr(&nobody));
+    assert_eq!(explain("nobody", &[]).status.code(), Some(2));
+    // Straight from a folder, too.
+    let of_folder = ["--identity", &identity, "--segment", SEGMENT];
+    let told = stdout(&from_fixtures(
+        "explain",
+        &[&of_folder[..], &policy].concat(),
+    ));
+    assert!(told.contains(" is in the export"), "{told}");
 }

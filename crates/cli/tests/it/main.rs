@@ -13,15 +13,18 @@ mod first;
 #[cfg(target_os = "linux")]
 mod ground;
 mod inputs;
+mod lists;
 mod lives;
 mod many_segments;
 mod out;
+mod outputs;
 mod program;
 mod readers;
 mod rights;
 #[cfg(target_os = "linux")]
 mod served;
 mod serving;
+mod settings;
 #[cfg(target_os = "linux")]
 mod shim;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,8 @@ pub fn fixtures() -> PathBuf {
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_profile-export"));
     command.stdin(Stdio::null());
+    // The settings of whoever runs the tests are theirs.
+    command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

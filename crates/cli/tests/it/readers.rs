@@ -36,6 +36,33 @@ fn pyarrow_and_duckdb_read_every_kind_of_output() {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
+    for (name, more) in [
+        (
+            "partitions",
+            &["--segment", "gold members", "--segment-per-batch"][..],
+        ),
+        ("compatible", &["--parquet-profile", "compatible"]),
+        ("csv", &["--format", "csv"]),
+        ("ndjson", &["--format", "ndjson", "--compression", "gzip"]),
+        ("zstd", &["--format", "ndjson", "--compression", "zstd"]),
+    ] {
+        let output = program()
+            .args([
+                "export",
+                "--segment",
+                "holiday-shoppers",
+                "--events",
+                "_id,timestamp",
+            ])
+            .arg("--from")
+            .arg(fixtures())
+            .arg("--out")
+            .arg(out.join("formats").join(name))
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
     let output = Command::new(python).arg(script).arg(&out).output().unwrap();
     assert!(

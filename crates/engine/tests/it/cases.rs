@@ -1001,8 +1001,7 @@ fn the_fixtures_export_as_the_reference_says() {
             request: &wanted,
             out: out.path(),
             load: LoadOptions::default(),
-            max_rows_per_file: None,
-            max_identities: None,
+            run: RunOptions::default(),
         };
         let (_, finished) = export_folder(&source, &options, &Arc::default()).unwrap();
         let policy = policies

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use profile_export::jobs::{FolderExport, export_folder};
+use profile_export::jobs::{FolderExport, RunOptions, export_folder};
 use profile_export::platform::{SourceFolder, put_merge_policy};
 use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{LoadOptions, RunLimit};
@@ -107,6 +107,10 @@ fn check(case: &Case) {
         .collect();
     assert_eq!(found, expected);
 
+    if case.steps.len().is_multiple_of(2) {
+        let policy = case.policy["id"].as_str().unwrap();
+        crate::explain::check(&scratch.store, &case.request, policy);
+    }
     if case.steps.len().is_multiple_of(3) {
         check_tiers(case, &scratch, &expected);
     }
@@ -123,8 +127,7 @@ fn check(case: &Case) {
         request: &request,
         out: &scratch.folder.path().join("out"),
         load: LoadOptions::default(),
-        max_rows_per_file: None,
-        max_identities: None,
+        run: RunOptions::default(),
     };
     let exported = export_folder(&source, &options, &Arc::default());
     let found: Vec<Vec<String>> = batches(&exported.unwrap().1)

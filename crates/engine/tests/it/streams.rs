@@ -1,5 +1,6 @@
 //! Exports as streams: partitions, shards, sinks, cancelling.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -203,15 +204,18 @@ fn a_batch_is_written_into_any_sink_and_into_a_file_that_is_not_there_yet() {
     let scratch = many(300);
     let (export, _) = export_of(&scratch, &wanted(json!({"fields": "x,city"})), 0);
     let options = WriterOptions::default();
-    let (bytes, written, counts) = export.batch(0).write_parquet(Vec::new(), &options).unwrap();
+    let (bytes, written, counts) = export
+        .batch(0)
+        .write_to(Vec::new(), Path::new("memory"), &options)
+        .unwrap();
     assert_eq!((written.rows, counts.profiles), (300, 300));
     assert_eq!(written.length, bytes.len() as u64);
     assert_eq!(counts.by_namespace["Email"], 300);
     let path = scratch.folder.path().join("out.parquet");
-    export.batch(0).write_parquet_file(&path, &options).unwrap();
+    export.batch(0).write_file(&path, &options).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     assert_eq!(readback::rows(&path).len(), 300);
-    let error = export.batch(0).write_parquet_file(&path, &options);
+    let error = export.batch(0).write_file(&path, &options);
     assert!(error.is_err_and(|e| e.to_string().contains("out.parquet")));
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "what was there stays");
 }

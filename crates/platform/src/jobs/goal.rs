@@ -22,6 +22,7 @@ use store::{
 use writer::Syncs;
 use xdm::Dataset;
 
+use super::folders::BatchFolders;
 use crate::error::{Error, Result};
 
 /// What all hidden folders beside exports are called.
@@ -172,7 +173,9 @@ fn clear(hidden: &Path, succeeded: impl FnOnce(&Unfinished) -> Result<bool>) -> 
         if !succeeded(&unfinished)? {
             // The names come from a file that others may have written: only IDs are ours.
             for batch in (unfinished.batches.iter()).filter(|batch| Dataset::is_id(batch)) {
-                remove_folder(&parent(hidden).join(batch))?;
+                for names in [BatchFolders::Ids, BatchFolders::Partitions] {
+                    remove_folder(&parent(hidden).join(names.of(batch)))?;
+                }
             }
         }
         remove_synced(hidden, UNFINISHED)?;

@@ -9,16 +9,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arrow::datatypes::SchemaRef;
 use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
 use decode::Progress;
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
 use store::Store;
-use writer::{FileInfo, Syncs, WriterOptions, publish};
+use writer::{FileInfo, Format, Syncs, WriterOptions, publish};
 
 use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
 use super::create::create_in;
+use super::folders::BatchFolders;
 use super::object::{Job, JobError, JobTime, damaged};
 use super::staging::{JobStaging, sweep};
 use super::watch::watched;
@@ -30,11 +32,13 @@ use crate::error::{Error, Result};
 pub struct RunOptions {
     /// Where batches are published; the store's own folder where it is missing.
     pub out: Option<PathBuf>,
+    /// What the batches' folders in `out` are called.
+    pub folders: BatchFolders,
     /// Rows after which a batch's next file begins.
     pub max_rows_per_file: Option<usize>,
     /// Profiles of more identities are left out, where the merge policy has an identity graph.
     pub max_identities: Option<u32>,
-    /// How Parquet files are written; their metadata is the job's.
+    /// How files are written; their metadata is the job's. The batches of a store are Parquet.
     pub writer: WriterOptions,
 }
 
@@ -49,6 +53,14 @@ pub struct FinishedJob {
     pub profiles: u64,
     /// Events in all rows.
     pub events: u64,
+    /// What was asked for.
+    pub request: ExportRequest,
+    /// The store's generation that they are from.
+    pub generation: i64,
+    /// The merge policy that made them.
+    pub policy: MergePolicy,
+    /// The columns of all files.
+    pub schema: SchemaRef,
 }
 
 /// A batch that a job wrote.
@@ -114,7 +126,15 @@ pub fn run_request(
 
 fn check(store: &Store, options: &RunOptions) -> Result<()> {
     let Some(out) = &options.out else {
-        return Ok(());
+        return match options.writer.format {
+            Format::Parquet => Ok(()),
+            _ => Err(Error::Out {
+                path: store.layout().batches(),
+                problem:
+                    "batches in a store are Parquet; other formats go to a folder outside (--out)"
+                        .to_owned(),
+            }),
+        };
     };
     // The exports of a store that is thrown away lie around it.
     check_out(
@@ -144,6 +164,16 @@ struct RunningJob<'a> {
     published: Vec<ExportedBatch>,
     /// Whether the catalog may hold that the job succeeded, even where it said that it could not be written.
     may_hold: bool,
+    /// What is exported, when that is known.
+    exported: Option<Exported>,
+}
+
+/// What all batches have in common.
+struct Exported {
+    request: ExportRequest,
+    generation: i64,
+    policy: MergePolicy,
+    schema: SchemaRef,
 }
 
 impl<'a> RunningJob<'a> {
@@ -162,6 +192,7 @@ impl<'a> RunningJob<'a> {
             syncs: Arc::default(),
             published: Vec::new(),
             may_hold: false,
+            exported: None,
         }
     }
 
@@ -180,9 +211,11 @@ impl<'a> RunningJob<'a> {
             let work = AssertUnwindSafe(|| self.export(record));
             catch_unwind(work).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))))
         });
-        match exported.and_then(|()| self.succeed()) {
-            Ok(()) => Ok(self.finished()),
-            Err(error) => Err(self.fail(error)),
+        let done = exported.and_then(|()| self.succeed());
+        match (done, self.exported.take()) {
+            (Ok(()), Some(exported)) => Ok(self.finished(exported)),
+            (Ok(()), None) => unreachable!("what succeeds was exported"),
+            (Err(error), _) => Err(self.fail(error)),
         }
     }
 
@@ -217,8 +250,14 @@ impl<'a> RunningJob<'a> {
         let snapshot = store.snapshot(Some(record.generation))?;
         let plan = Plan {
             max_identities: self.options.max_identities,
-            ..Plan::new(&request, policy, &UnionSchemas::from(&snapshot))?
+            ..Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?
         };
+        self.exported = Some(Exported {
+            request,
+            generation: record.generation,
+            policy,
+            schema: plan.schema(),
+        });
         let target = match &self.options.out {
             Some(out) => {
                 self.staging.open_goal(store, &self.job, out, &self.syncs)?;
@@ -284,13 +323,17 @@ impl<'a> RunningJob<'a> {
         }
     }
 
-    fn finished(self) -> FinishedJob {
+    fn finished(self, exported: Exported) -> FinishedJob {
         let totals = total(&self.published);
         FinishedJob {
             job: self.job,
             batches: self.published,
             profiles: totals.profiles,
             events: totals.events,
+            request: exported.request,
+            generation: exported.generation,
+            policy: exported.policy,
+            schema: exported.schema,
         }
     }
 

@@ -184,6 +184,7 @@ fn pages_are_compressed_as_asked_for() {
     for (codec, word) in [
         (Codec::Uncompressed, "UNCOMPRESSED"),
         (Codec::Snappy, "SNAPPY"),
+        (Codec::Gzip, "GZIP"),
         (Codec::Zstd(1), "ZSTD"),
         (Codec::Zstd(22), "ZSTD"),
     ] {

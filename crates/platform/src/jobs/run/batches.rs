@@ -19,6 +19,7 @@ use writer::{BatchOptions, BatchWriter, StagedBatch, Syncs, WriterOptions};
 use super::metadata::FileMetadata;
 use super::{RunOptions, RunningJob, what_it_said};
 use crate::error::{Error, Result};
+use crate::jobs::folders::BatchFolders;
 use crate::jobs::object::lacking;
 
 /// Each batch at work has a row group in memory.
@@ -35,6 +36,8 @@ pub(super) struct StagedJobBatch {
 struct Common<'a> {
     export: &'a Export,
     ids: Vec<String>,
+    /// The segment of each batch, where each has one.
+    segments: Option<Vec<String>>,
     metadata: FileMetadata,
     options: &'a RunOptions,
     progress: &'a Progress,
@@ -64,6 +67,10 @@ pub(super) fn stage_batches(
     let common = Common {
         export,
         ids,
+        segments: (job.job.destination.batches.as_ref()).map(|segments| {
+            let ids = segments.iter().map(|segment| segment.segment_id.clone());
+            ids.collect()
+        }),
         metadata: FileMetadata::new(
             record,
             job.job.destination.batches.is_some(),
@@ -132,15 +139,21 @@ impl Common<'_> {
             unreachable!("there are as many IDs as batches");
         };
         let batch = self.export.batch(number);
+        let folders = match self.options.out {
+            Some(_) => self.options.folders,
+            None => BatchFolders::Ids,
+        };
+        let segment = self.segments.as_ref().and_then(|all| all.get(number));
         let options = BatchOptions {
             writer: WriterOptions {
                 metadata: self.metadata.of_batch(number)?,
                 ..self.options.writer.clone()
             },
             max_rows_per_file: self.options.max_rows_per_file,
+            subfolder: segment.and_then(|segment| folders.of_segment(segment)),
             syncs: self.syncs.clone(),
         };
-        let (staging, target) = (self.staging.join(id), self.target.join(id));
+        let (staging, target) = (self.staging.join(id), self.target.join(folders.of(id)));
         let mut writer = BatchWriter::create(staging, target, batch.schema(), options)?;
         let counts = batch.write_into(&mut writer)?;
         let staged = writer.finish()?;

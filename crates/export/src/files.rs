@@ -2,23 +2,25 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use writer::{BatchWriter, ParquetWriter, WriteError, WriterOptions, Written};
+use writer::{BatchWriter, FileWriter, WriteError, WriterOptions, Written};
 
 use crate::counts::BatchCounts;
 use crate::error::Result;
 use crate::export::ExportBatch;
 
 impl ExportBatch {
-    /// Writes the rows as one Parquet file into anything that takes bytes; gives it back.
+    /// Writes the rows as one file into anything that takes bytes, which errors call so; gives it back.
     ///
     /// # Errors
     /// As for the rows, and a sink that takes no bytes.
-    pub fn write_parquet<W: Write + Send>(
+    pub fn write_to<W: Write + Send>(
         &self,
         sink: W,
+        name: &Path,
         options: &WriterOptions,
     ) -> Result<(W, Written, BatchCounts)> {
-        let mut writer = ParquetWriter::new(sink, &self.schema(), options).map_err(in_sink)?;
+        let in_sink = |source| WriteError::in_file(name, source);
+        let mut writer = FileWriter::new(sink, &self.schema(), options).map_err(in_sink)?;
         let mut chunks = self.chunks();
         for rows in &mut chunks {
             writer.push(rows?).map_err(in_sink)?;
@@ -27,11 +29,11 @@ impl ExportBatch {
         Ok((sink, written, chunks.counts().clone()))
     }
 
-    /// Writes the rows as one Parquet file, which must not be there yet, and syncs it to the disk.
+    /// Writes the rows as one file, which must not be there yet, and syncs it to the disk.
     ///
     /// # Errors
     /// As for the rows; the file exists, or the disk is full. Then no file is left.
-    pub fn write_parquet_file(
+    pub fn write_file(
         &self,
         path: &Path,
         options: &WriterOptions,
@@ -41,7 +43,7 @@ impl ExportBatch {
             source,
         };
         let file = File::create_new(path).map_err(io)?;
-        let written = self.write_parquet(file, options).and_then(|written| {
+        let written = self.write_to(file, path, options).and_then(|written| {
             let (file, written, counts) = written;
             file.sync_all().map_err(io)?;
             Ok((written, counts))
@@ -63,12 +65,5 @@ impl ExportBatch {
             writer.write(rows?)?;
         }
         Ok(chunks.counts().clone())
-    }
-}
-
-fn in_sink(source: writer::EncodeError) -> WriteError {
-    WriteError::Parquet {
-        path: "the sink".into(),
-        source,
     }
 }

@@ -1,0 +1,233 @@
+//! Lists in each form, names in the place of IDs, and tidying up.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{fixtures, run, stderr, stdout, text};
+
+struct Place {
+    folder: TempDir,
+    store: String,
+}
+
+fn place() -> Place {
+    let folder = TempDir::new().unwrap();
+    let store = text(&folder.path().join("store")).to_owned();
+    stdout(&run(&[
+        "ingest",
+        "--store",
+        &store,
+        "--from",
+        text(&fixtures()),
+    ]));
+    Place { folder, store }
+}
+
+impl Place {
+    fn run(&self, arguments: &[&str]) -> Output {
+        run(&[arguments, &["--store", &self.store]].concat())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&stdout(&output)).unwrap()
+    }
+
+    fn export(&self, segment: &str) {
+        stdout(&self.run(&["export", "--segment", segment, "--fields", "_id"]));
+    }
+
+    /// The IDs and states of all jobs, newest first.
+    fn jobs(&self) -> Vec<(i64, String)> {
+        let list = self.json(&["jobs", "list"]);
+        let jobs = list["records"].as_array().unwrap().iter();
+        jobs.map(|job| {
+            (
+                job["id"].as_i64().unwrap(),
+                job["status"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect()
+    }
+}
+
+#[test]
+fn a_list_has_a_form_for_each_who_reads_it() {
+    let place = place();
+    place.export("holiday-shoppers");
+    for list in ["jobs", "batches", "datasets", "segments", "merge-policies"] {
+        let tabs = stdout(&place.run(&[list, "list", "--tsv"]));
+        let rows: Vec<Vec<&str>> = tabs
+            .lines()
+            .map(|line| line.split('\t').collect())
+            .collect();
+        assert!(rows.len() > 1 && rows[0][0] == "ID", "{tabs}");
+        assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{tabs}");
+        let lines = stdout(&place.run(&[list, "list", "--jsonl"]));
+        let entries: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(entries.len() + 1, rows.len(), "{list}");
+        for (entry, row) in std::iter::zip(&entries, &rows[1..]) {
+            let id = entry["id"]
+                .as_str()
+                .map_or_else(|| entry["id"].to_string(), str::to_owned);
+            assert_eq!(id, row[0]);
+        }
+        let whole = place.json(&[list, "list"]);
+        let whole = whole.get("records").unwrap_or(&whole);
+        assert_eq!(whole.as_array().unwrap(), &entries);
+    }
+    // What scripts have read so far stays as it was.
+    let piped = stdout(&place.run(&["jobs", "list"]));
+    assert!(serde_json::from_str::<Value>(&piped).unwrap()["page"].is_object());
+    let piped = stdout(&place.run(&["datasets", "list"]));
+    assert!(piped.lines().any(|line| line.ends_with("  crm")), "{piped}");
+    let both = place.run(&["jobs", "list", "--json", "--tsv"]);
+    assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
+}
+
+#[test]
+fn names_stand_for_ids() {
+    let place = place();
+    place.export("holiday-shoppers");
+    let all = place.json(&["batches", "list"]);
+    let batches = place.json(&["batches", "list", "--dataset", "Profile exports"]);
+    assert_eq!((&batches, batches.as_array().unwrap().len()), (&all, 1));
+    let none = place.json(&["batches", "list", "--dataset", "crm"]);
+    assert_eq!(none.as_array().unwrap().len(), 0);
+    let segments = place.json(&["segments", "list"]);
+    let (id, name) = (
+        segments[0]["id"].as_str().unwrap(),
+        segments[0]["name"].as_str().unwrap(),
+    );
+    assert_ne!(id, name);
+    assert_eq!(place.json(&["segments", "get", name]), segments[0]);
+    stdout(&place.run(&["segments", "delete", name]));
+    assert_eq!(place.run(&["segments", "get", id]).status.code(), Some(3));
+    let policies = place.json(&["merge-policies", "list"]);
+    let (id, name) = (
+        policies[0]["id"].as_str().unwrap(),
+        policies[0]["name"].as_str().unwrap(),
+    );
+    assert_eq!(place.json(&["merge-policies", "get", name])["id"], id);
+    stdout(&place.run(&["datasets", "delete", "crm"]));
+    assert_eq!(
+        place.run(&["datasets", "get", "crm"]).status.code(),
+        Some(3)
+    );
+}
+
+#[test]
+fn a_finished_job_is_run_again_and_deleted_with_its_batches() {
+    let place = place();
+    place.export("holiday-shoppers");
+    let again = place.json(&["jobs", "retry", "1"]);
+    assert_eq!(
+        (&again["id"], &again["status"]),
+        (&2.into(), &"SUCCEEDED".into())
+    );
+    assert_eq!(again["fields"], "_id");
+    let waiting = place.folder.path().join("request.json");
+    let request =
+        stdout(&place.run(&["export", "--print-request", "--dataset", "Profile exports"]));
+    fs::write(&waiting, request).unwrap();
+    let dataset = place.json(&["datasets", "get", "Profile exports"])["id"].clone();
+    let body = fs::read_to_string(&waiting).unwrap();
+    fs::write(
+        &waiting,
+        body.replace("Profile exports", dataset.as_str().unwrap()),
+    )
+    .unwrap();
+    stdout(&place.run(&["jobs", "create", text(&waiting)]));
+    let refused = place.run(&["jobs", "delete", "3"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("cancel it first"),
+        "{}",
+        stderr(&refused)
+    );
+    let batch = place.json(&["jobs", "get", "1"])["destination"]["batchId"].clone();
+    let folder = place
+        .folder
+        .path()
+        .join("store/batches")
+        .join(batch.as_str().unwrap());
+    assert!(folder.is_dir());
+    stdout(&place.run(&["jobs", "delete", "1"]));
+    assert!(!folder.exists());
+    let states: Vec<(i64, String)> = place.jobs();
+    assert_eq!(states, [(3, "NEW".to_owned()), (2, "SUCCEEDED".to_owned())]);
+    for arguments in [
+        ["jobs", "delete", "1"],
+        ["jobs", "retry", "1"],
+        ["jobs", "get", "1"],
+    ] {
+        assert_eq!(place.run(&arguments).status.code(), Some(3));
+    }
+    stdout(&place.run(&["store", "verify"]));
+}
+
+#[test]
+fn forgetting_keeps_the_newest_of_each_audience() {
+    let place = place();
+    for segment in ["a", "b", "a", "a", "b"] {
+        place.export(segment);
+    }
+    // One that goes to a folder is forgotten, and its files are not ours to delete.
+    let out = place.folder.path().join("out");
+    stdout(&place.run(&["export", "--segment", "c", "--out", text(&out)]));
+    stdout(&place.run(&[
+        "export",
+        "--segment",
+        "c",
+        "--out",
+        text(&out),
+        "--if-exists",
+        "append",
+    ]));
+    let forget = |more: &[&str]| {
+        let arguments = [&["store", "forget"], more].concat();
+        let jobs = place.json(&arguments);
+        let ids = jobs.as_array().unwrap().iter();
+        ids.map(|job| job["id"].as_i64().unwrap())
+            .collect::<Vec<i64>>()
+    };
+    assert_eq!(place.run(&["store", "forget"]).status.code(), Some(2));
+    assert_eq!(forget(&["--keep-last", "2", "--dry-run"]), [1]);
+    assert_eq!(place.jobs().len(), 7);
+    assert_eq!(forget(&["--keep-last", "2"]), [1]);
+    // All are of today.
+    assert_eq!(forget(&["--keep-daily", "7"]), [2, 3, 6]);
+    let left: Vec<i64> = place.jobs().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(left, [7, 5, 4]);
+    assert_eq!(
+        place.json(&["batches", "list"]).as_array().unwrap().len(),
+        3
+    );
+    stdout(&run(&["verify-manifest", text(&out)]));
+    stdout(&place.run(&["store", "verify"]));
+    assert_eq!(forget(&["--keep-last", "1"]), [] as [i64; 0]);
+}
+
+#[test]
+fn a_store_is_made_by_init_or_ingest_alone() {
+    let folder = TempDir::new().unwrap();
+    let store = text(&folder.path().join("new")).to_owned();
+    let list = run(&["jobs", "list", "--store", &store]);
+    assert!(!list.status.success() && !folder.path().join("new").exists());
+    stdout(&run(&["store", "init", "--store", &store]));
+    stdout(&run(&["jobs", "list", "--store", &store]));
+    // Again it is what it was.
+    stdout(&run(&["store", "init", "--store", &store]));
+    let foreign = folder.path().join("foreign");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("photo.jpg"), "mine").unwrap();
+    let refused = run(&["store", "init", "--store", text(&foreign)]);
+    assert!(!refused.status.success(), "{}", stderr(&refused));
+    assert_eq!(fs::read_dir(&foreign).unwrap().count(), 1);
+}

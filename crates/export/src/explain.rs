@@ -1,0 +1,553 @@
+//! Why a profile is in an export, or is not: what was looked at, and what decided.
+
+use std::collections::BTreeMap;
+
+use filter::{EventFilter, MembershipFilter, MembershipVerdict};
+use gather::RowRef;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use writer::json_rows;
+use xdm::{Class, PersonKey, Timestamp};
+
+use crate::components::Profile;
+use crate::error::{Error, Result};
+use crate::export::Export;
+use crate::people::{EventRange, People, PeopleRows};
+use crate::pipeline::rows_of;
+use crate::shard::Shard;
+use crate::times::Times;
+
+/// Why a profile is in an export, or is not. Moments are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The primary identities that are this profile, `Email:ann@example.com`: several by an identity graph.
+    pub identities: Vec<String>,
+    /// Whether it is in a batch.
+    pub is_exported: bool,
+    /// What decides, in this order.
+    pub conditions: Vec<Condition>,
+    /// Its fragments, best first: numbers of fragments count from 0 here.
+    pub fragments: Vec<FragmentPart>,
+    /// Profile records that have no part in it.
+    pub records_without_part: Vec<RecordWithoutPart>,
+    /// Where the value of each leaf comes from.
+    pub fields: Vec<FieldOrigin>,
+    /// What each batch's filter finds among the memberships.
+    pub batches: Vec<BatchMemberships>,
+    /// Its events.
+    pub events: Vec<EventPart>,
+}
+
+/// Something that has to hold of a profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Whether it holds.
+    pub holds: bool,
+    /// What it is, and what was found.
+    pub text: String,
+}
+
+/// A fragment of a profile.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FragmentPart {
+    /// The dataset's name.
+    pub dataset: String,
+    /// Whose it is.
+    pub identity: String,
+    /// When it came in.
+    pub ingested: String,
+    /// By what time it competes with others.
+    pub updated: String,
+    /// What the profile would be by it alone.
+    pub values: Value,
+}
+
+/// A profile record that has no part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordWithoutPart {
+    /// The dataset's name.
+    pub dataset: String,
+    /// Whose it is.
+    pub identity: String,
+    /// When it came in.
+    pub ingested: String,
+    /// Why it has none.
+    pub reason: String,
+}
+
+/// Where a leaf's value comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldOrigin {
+    /// The leaf: names and map keys, with dots between.
+    pub path: String,
+    /// Its value.
+    pub value: Value,
+    /// The fragment that it is from; none where several make it together.
+    pub fragment: Option<usize>,
+    /// Other fragments' values, which lost.
+    pub lost: Vec<LostValue>,
+}
+
+/// A value that another fragment's stands before.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LostValue {
+    /// Whose it is.
+    pub fragment: usize,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a batch's filter finds among the memberships.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchMemberships {
+    /// The segments that are asked for; any, where there are none.
+    pub segments: Vec<String>,
+    /// Whether one of the memberships is enough.
+    pub takes: bool,
+    /// Those of the segments that are asked for.
+    pub memberships: Vec<MembershipSeen>,
+}
+
+/// A membership that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MembershipSeen {
+    /// The namespace's code, in lower case.
+    pub namespace: String,
+    /// The segment's ID.
+    pub segment_id: String,
+    /// What it says.
+    pub status: String,
+    /// When the person qualified.
+    pub qualified: Option<String>,
+    /// The fragment that it is from.
+    pub fragment: usize,
+    /// Whether it counts.
+    pub counts: bool,
+    /// Why, or why not.
+    pub reason: String,
+}
+
+/// An event of the profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPart {
+    /// The dataset's name.
+    pub dataset: String,
+    /// Its `_id`.
+    pub id: String,
+    /// When it happened.
+    pub timestamp: Option<String>,
+    /// When it came in.
+    pub ingested: String,
+    /// Whether it is added.
+    pub is_added: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+impl Export {
+    /// Why the profile of a primary identity is in the export, or is not; `None` where no record has that identity.
+    /// The namespace's case does not count.
+    ///
+    /// # Errors
+    /// A damaged run.
+    pub fn explain(&self, namespace: &str, id: &str) -> Result<Option<Explanation>> {
+        let key = PersonKey::of(namespace, id);
+        let sources = self.pipeline().sources();
+        let keys = match self.graph().map(|graph| graph.profile(key)) {
+            None | Some(Profile::Alone | Profile::LeftOut) => vec![key],
+            Some(Profile::Joined(members)) => members.to_vec(),
+        };
+        let is_left_out =
+            (self.graph()).is_some_and(|g| matches!(g.profile(key), Profile::LeftOut));
+        let runs = || sources.all.iter().map(|source| &source.run);
+        let mut identities = Vec::new();
+        for key in &keys {
+            if let Some((run, person)) = runs().find_map(|run| Some((run, run.find(*key)?))) {
+                let (namespace, id) = run.identity(person)?;
+                identities.push(format!("{namespace}:{id}"));
+            }
+        }
+        if identities.is_empty() {
+            return Ok(None);
+        }
+        let people = match self.graph() {
+            None => People::of_keys(vec![key], sources, Shard::ALL),
+            Some(graph) => graph.of_keys(&[key], sources, Shard::ALL),
+        };
+        let rows = match people.chunks() {
+            0 => PeopleRows::default(),
+            _ => people.rows(0, sources)?,
+        };
+        sources.check_whole()?;
+        Explainer {
+            export: self,
+            times: Times::new(sources),
+            rows,
+        }
+        .explained(identities, &keys, is_left_out)
+        .map(Some)
+    }
+}
+
+struct Explainer<'a> {
+    export: &'a Export,
+    times: Times<'a>,
+    /// Of the profile alone.
+    rows: PeopleRows,
+}
+
+impl Explainer<'_> {
+    fn explained(
+        mut self,
+        identities: Vec<String>,
+        keys: &[PersonKey],
+        is_left_out: bool,
+    ) -> Result<Explanation> {
+        let plan = self.export.pipeline().plan();
+        let mut conditions = vec![self.has_fragments(is_left_out)];
+        conditions.extend(self.is_new_enough()?);
+        let filters = plan.batches.iter();
+        let batches: Vec<BatchMemberships> = filters
+            .map(|filter| self.memberships(filter))
+            .collect::<Result<_>>()?;
+        conditions.extend(membership_condition(&plan.batches, &batches));
+        let (fragments, fields) = self.fields()?;
+        Ok(Explanation {
+            identities,
+            is_exported: conditions.iter().all(|condition| condition.holds),
+            conditions,
+            fragments,
+            records_without_part: self.without_part(keys)?,
+            fields,
+            batches,
+            events: self.events()?,
+        })
+    }
+
+    fn has_fragments(&self, is_left_out: bool) -> Condition {
+        let plan = self.export.pipeline().plan();
+        if is_left_out {
+            let most = plan.max_identities.unwrap_or_default();
+            return Condition {
+                holds: false,
+                text: format!("at most {most} identities (--max-identities): it has more"),
+            };
+        }
+        let fragments = self.rows.fragments.len();
+        let has_events = self.rows.events.iter().any(|range| range.start < range.end);
+        let (holds, text) = match (fragments, plan.profiles.empty_profiles) {
+            (1, _) => (true, "it has a fragment".to_owned()),
+            (2.., _) => (true, format!("it has {fragments} fragments")),
+            (0, true) if has_events => (
+                true,
+                "it has no fragment but events, and emptyProfiles asks for such".to_owned(),
+            ),
+            (0, false) => (
+                false,
+                "it has no fragment that takes part; emptyProfiles would take it".to_owned(),
+            ),
+            (0, true) => (
+                false,
+                "it has neither a fragment nor an event that takes part".to_owned(),
+            ),
+        };
+        Condition { holds, text }
+    }
+
+    fn is_new_enough(&mut self) -> Result<Option<Condition>> {
+        let filter = self.export.pipeline().plan().profiles;
+        let Some(from) = filter.from_ingest else {
+            return Ok(None);
+        };
+        let is_empty = self.rows.fragments.is_empty();
+        let events = self
+            .rows
+            .events
+            .iter()
+            .filter(|_| is_empty)
+            .flat_map(rows_of);
+        let all: Vec<RowRef> = self.rows.fragments.iter().copied().chain(events).collect();
+        let mut latest = None;
+        for at in all {
+            latest = latest.max(Some(self.times.ingested(at)?));
+        }
+        let (holds, found) = match latest {
+            None => (false, "nothing came in".to_owned()),
+            Some(latest) => (latest > from, format!("the latest record came in {latest}")),
+        };
+        Ok(Some(Condition {
+            holds,
+            text: format!("a record came in later than {from} (fromIngestTimestamp): {found}"),
+        }))
+    }
+
+    fn memberships(&self, filter: &MembershipFilter) -> Result<BatchMemberships> {
+        let mut seen: Vec<MembershipSeen> = Vec::new();
+        let sources = self.export.pipeline().sources();
+        let indexes = match filter.is_open() {
+            true => Vec::new(),
+            false => sources.indexes(filter)?,
+        };
+        for (number, at) in self.rows.fragments.iter().enumerate() {
+            let Some(Some(index)) = indexes.get(at.source as usize) else {
+                continue;
+            };
+            for segment in index.segments() {
+                let Some(posting) = segment.of_row(at.row) else {
+                    continue;
+                };
+                let better = seen.iter().find(|other| {
+                    other.namespace == segment.namespace && other.segment_id == segment.id
+                });
+                let statuses = filter.statuses_of(segment.namespace, segment.id);
+                let (counts, reason) = match better {
+                    Some(better) if better.fragment != number => (
+                        false,
+                        "a better fragment has one of this segment".to_owned(),
+                    ),
+                    _ => {
+                        let verdict = filter.verdict(&statuses, posting);
+                        (
+                            verdict == MembershipVerdict::Counts,
+                            reason(verdict, filter, &statuses),
+                        )
+                    }
+                };
+                seen.push(MembershipSeen {
+                    namespace: segment.namespace.to_owned(),
+                    segment_id: segment.id.to_owned(),
+                    status: posting.status.to_string(),
+                    qualified: posting.qualified.map(|time| time.to_string()),
+                    fragment: number,
+                    counts,
+                    reason,
+                });
+            }
+        }
+        let segments = filter
+            .segments
+            .iter()
+            .map(|wanted| match &wanted.namespace {
+                Some(namespace) => format!("{namespace}:{}", wanted.id),
+                None => wanted.id.clone(),
+            });
+        Ok(BatchMemberships {
+            segments: segments.collect(),
+            takes: filter.is_open() || seen.iter().any(|one| one.counts),
+            memberships: seen,
+        })
+    }
+
+    /// The fragments, and where each leaf of the profile comes from.
+    fn fields(&mut self) -> Result<(Vec<FragmentPart>, Vec<FieldOrigin>)> {
+        let pipeline = self.export.pipeline();
+        let lines = json_rows(&pipeline.each_alone(&self.rows)?)?;
+        let mut rows = Vec::new();
+        for row in serde_json::Deserializer::from_slice(&lines).into_iter::<Value>() {
+            rows.push(row.map_err(|error| {
+                Error::Arrow(arrow::error::ArrowError::JsonError(error.to_string()))
+            })?);
+        }
+        let Some(merged) = rows.pop() else {
+            unreachable!("the profile itself is the last row");
+        };
+        let own: Vec<Map<String, Value>> = rows.iter().map(leaves).collect();
+        let fields = leaves(&merged).into_iter().map(|(path, value)| {
+            let of_fragments = (own.iter().enumerate())
+                .filter_map(|(number, own)| Some((number, own.get(&path)?)));
+            let fragment = (of_fragments.clone())
+                .find(|(_, own)| **own == value)
+                .map(|(number, _)| number);
+            let lost = of_fragments.filter(|(_, own)| **own != value);
+            FieldOrigin {
+                lost: lost
+                    .map(|(fragment, value)| LostValue {
+                        fragment,
+                        value: value.clone(),
+                    })
+                    .collect(),
+                path,
+                value,
+                fragment,
+            }
+        });
+        let fields = fields.collect();
+        let mut fragments = Vec::new();
+        for (at, values) in std::iter::zip(self.rows.fragments.clone(), rows) {
+            let source = pipeline.sources().of(at);
+            let (namespace, id) = source.run.identity(source.run.person_of_row(at.row))?;
+            fragments.push(FragmentPart {
+                dataset: source.dataset.clone(),
+                identity: format!("{namespace}:{id}"),
+                ingested: self.times.ingested(at)?.to_string(),
+                updated: self.times.updated(at)?.to_string(),
+                values,
+            });
+        }
+        Ok((fragments, fields))
+    }
+
+    fn without_part(&mut self, keys: &[PersonKey]) -> Result<Vec<RecordWithoutPart>> {
+        let mut found = Vec::new();
+        let sources = self.export.pipeline().sources();
+        for (number, source) in (0..).zip(&sources.all) {
+            if source.run.class != Class::Profile {
+                continue;
+            }
+            for key in keys {
+                let Some(person) = source.run.find(*key) else {
+                    continue;
+                };
+                let at = RowRef::new(number, source.run.rows_of(person).start);
+                if self.rows.fragments.contains(&at) {
+                    continue;
+                }
+                let (namespace, id) = source.run.identity(person)?;
+                let reason = match source.rank {
+                    None => "the merge policy leaves its dataset out",
+                    Some(_) if !sources.is_live(number as usize, at.row, &mut self.times)? => {
+                        "a later record of the same dataset and identity replaced it"
+                    }
+                    Some(_) => "its profile is left out",
+                };
+                found.push(RecordWithoutPart {
+                    dataset: source.dataset.clone(),
+                    identity: format!("{namespace}:{id}"),
+                    ingested: self.times.ingested(at)?.to_string(),
+                    reason: reason.to_owned(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn events(&mut self) -> Result<Vec<EventPart>> {
+        let pipeline = self.export.pipeline();
+        let Some(plan) = &pipeline.plan().events else {
+            return Ok(Vec::new());
+        };
+        let ranges: Vec<EventRange> = self.rows.events.clone();
+        let rows: Vec<RowRef> = ranges.iter().flat_map(rows_of).collect();
+        let mut events = BTreeMap::new();
+        for (at, (time, id)) in std::iter::zip(&rows, pipeline.times_and_ids(&rows)?) {
+            let ingested = self.times.ingested(*at)?;
+            let reason = why_not(plan.filter, ingested);
+            let event = EventPart {
+                dataset: pipeline.sources().of(*at).dataset.clone(),
+                id: id.clone(),
+                timestamp: time.map(|time| time.to_string()),
+                ingested: ingested.to_string(),
+                is_added: reason.is_none(),
+                reason,
+            };
+            events.insert((time, id, event.dataset.clone()), event);
+        }
+        Ok(events.into_values().collect())
+    }
+}
+
+fn why_not(filter: EventFilter, ingested: Timestamp) -> Option<String> {
+    if filter.takes(ingested) {
+        return None;
+    }
+    let from = filter.from_ingest.filter(|from| ingested <= *from);
+    Some(match (from, filter.to_ingest) {
+        (Some(from), _) => format!("it came in no later than {from} (fromIngestTimestamp)"),
+        (None, Some(to)) => format!("it came in later than {to} (toIngestTimestamp)"),
+        (None, None) => unreachable!("an open filter takes every event"),
+    })
+}
+
+fn reason(
+    verdict: MembershipVerdict,
+    filter: &MembershipFilter,
+    statuses: &[membership::Status],
+) -> String {
+    let moment = |moment: Option<Timestamp>| moment.map_or_else(String::new, |m| m.to_string());
+    match verdict {
+        MembershipVerdict::Counts => "it counts".to_owned(),
+        MembershipVerdict::Status => {
+            let mut words: Vec<String> = statuses.iter().map(ToString::to_string).collect();
+            words.dedup();
+            format!("its status is not asked for: {}", words.join(", "))
+        }
+        MembershipVerdict::NoTime => {
+            "it has no qualification time, and one is asked for".to_owned()
+        }
+        MembershipVerdict::Before => {
+            format!(
+                "qualified before {} (startTime)",
+                moment(filter.qualified_from)
+            )
+        }
+        MembershipVerdict::After => {
+            format!("qualified after {} (endTime)", moment(filter.qualified_to))
+        }
+    }
+}
+
+fn membership_condition(
+    filters: &[MembershipFilter],
+    batches: &[BatchMemberships],
+) -> Option<Condition> {
+    if filters.iter().all(MembershipFilter::is_open) {
+        return None;
+    }
+    let segments: Vec<&str> = (batches.iter())
+        .flat_map(|batch| batch.segments.iter().map(String::as_str))
+        .collect();
+    let wanted = match segments[..] {
+        [] => "a membership that counts".to_owned(),
+        [one] => format!("a membership of {one} that counts"),
+        _ => format!(
+            "a membership that counts, of one of {}",
+            segments.join(", ")
+        ),
+    };
+    let seen = batches
+        .iter()
+        .map(|batch| batch.memberships.len())
+        .sum::<usize>();
+    let holds = batches.iter().any(|batch| batch.takes);
+    let found = match (holds, seen) {
+        (true, _) => "it has one",
+        (false, 0) => "it has none at all",
+        (false, _) => "it has none; see below",
+    };
+    Some(Condition {
+        holds,
+        text: format!("{wanted}: {found}"),
+    })
+}
+
+/// The leaves of a row by their paths. A list is a leaf, an empty object too.
+fn leaves(row: &Value) -> Map<String, Value> {
+    fn add(value: &Value, path: &str, found: &mut Map<String, Value>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let path = match path {
+                        "" => name.clone(),
+                        path => format!("{path}.{name}"),
+                    };
+                    add(value, &path, found);
+                }
+            }
+            leaf => {
+                found.insert(path.to_owned(), leaf.clone());
+            }
+        }
+    }
+    let mut found = Map::new();
+    add(row, "", &mut found);
+    found
+}

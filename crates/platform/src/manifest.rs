@@ -1,0 +1,269 @@
+//! The file beside the batches of a folder that says what they are, and when they are all there.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Component, Path, PathBuf};
+
+use catalog::BatchFile;
+use decode::Progress;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{StoreError, verify_file};
+use xdm::Timestamp;
+
+use crate::error::{Error, Result};
+use crate::jobs::{FinishedJob, PARTITION};
+
+/// The manifest's name: what begins so is no data for Spark, pyarrow and others.
+const NAME: &str = "_manifest.json";
+/// Says that everything that the manifest names is there, to whoever looks for no more than that.
+const SUCCESS: &str = "_SUCCESS";
+/// The version of its form.
+const VERSION: u32 = 1;
+
+/// What a folder of exports holds: `_manifest.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// The version of this form.
+    pub version: u32,
+    /// The exports, in the order in which they came.
+    pub exports: Vec<ManifestExport>,
+}
+
+/// An export that succeeded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestExport {
+    /// Its job in the store; none where it was exported without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<i64>,
+    /// When it was finished: RFC 3339, UTC.
+    pub finished: String,
+    /// The store's generation that it is from.
+    pub generation: i64,
+    /// The request, as the job has it.
+    pub request: Value,
+    /// The merge policy that it used.
+    pub merge_policy: Value,
+    /// The XXH3-128 digest of the names and types of its columns, in order: exports of one digest fit together.
+    pub schema_digest: String,
+    /// Profiles in all batches.
+    pub profiles: u64,
+    /// Events in all profiles.
+    pub events: u64,
+    /// The batches, in the order of the request's segments.
+    pub batches: Vec<ManifestBatch>,
+}
+
+/// A batch of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestBatch {
+    /// Its ID.
+    pub id: String,
+    /// The segment that it is of, where each has a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_id: Option<String>,
+    /// The namespace of the segment, where the request names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_ns: Option<String>,
+    /// Its profiles.
+    pub profiles: u64,
+    /// Their events.
+    pub events: u64,
+    /// Its files.
+    pub files: Vec<ManifestFile>,
+}
+
+/// A file of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestFile {
+    /// Where it is, from the manifest's folder on.
+    pub path: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The XXH3-128 digest of its bytes, as the catalog writes it.
+    pub digest: String,
+}
+
+impl Manifest {
+    /// One of nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            version: VERSION,
+            exports: Vec::new(),
+        }
+    }
+
+    /// The manifest of a folder, if it has one.
+    ///
+    /// # Errors
+    /// It can't be read, is none, or of a newer program.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(NAME);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(StoreError::io(&path))?,
+        };
+        let refused = |problem: String| Error::Out {
+            path: path.clone(),
+            problem,
+        };
+        let manifest: Self = serde_json::from_slice(&text)
+            .map_err(|error| refused(format!("no manifest of an export: {error}")))?;
+        match manifest.version {
+            VERSION => Ok(Some(manifest)),
+            newer => Err(refused(format!(
+                "a manifest of version {newer}, of another program"
+            ))),
+        }
+    }
+
+    /// Puts it into a folder whose batches are on the disk: whole or not at all.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        let at = |path: &Path| StoreError::io(path);
+        let new = folder.join(format!(".{NAME}.new"));
+        let text = serde_json::to_vec_pretty(self).map_err(|e| Error::Panic(e.to_string()))?;
+        let mut file = File::create(&new).map_err(at(&new))?;
+        file.write_all(&text).map_err(at(&new))?;
+        file.sync_all().map_err(at(&new))?;
+        let path = folder.join(NAME);
+        fs::rename(&new, &path).map_err(at(&path))?;
+        Ok(run::sync_folder(folder).map_err(StoreError::from)?)
+    }
+
+    /// Says that all is there.
+    pub(crate) fn say(folder: &Path) -> Result<()> {
+        let success = folder.join(SUCCESS);
+        File::create(&success).map_err(StoreError::io(&success))?;
+        Ok(run::sync_folder(folder).map_err(StoreError::from)?)
+    }
+
+    /// Takes away what says that all is there.
+    pub(crate) fn unsay(folder: &Path) -> Result<()> {
+        let success = folder.join(SUCCESS);
+        match fs::remove_file(&success) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(StoreError::io(&success)(error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a name in a folder is of the manifest.
+    pub(crate) fn is_name(name: &str) -> bool {
+        name == NAME || name == SUCCESS || name.strip_prefix('.') == Some(&format!("{NAME}.new"))
+    }
+
+    /// The batches of all exports.
+    pub fn batches(&self) -> impl Iterator<Item = &ManifestBatch> {
+        self.exports.iter().flat_map(|export| &export.batches)
+    }
+
+    /// Compares a folder with it, every byte: what is wrong, a line each. Neither store nor catalog is needed.
+    ///
+    /// # Errors
+    /// `progress` was cancelled.
+    pub fn verify(&self, folder: &Path, progress: &Progress) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        let mut named = BTreeSet::new();
+        for file in self.batches().flat_map(|batch| &batch.files) {
+            let inside = Path::new(&file.path);
+            if !inside
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)))
+            {
+                problems.push(format!("{}: not in the manifest's folder", file.path));
+                continue;
+            }
+            named.insert(inside.to_owned());
+            let known = BatchFile {
+                name: file.path.clone(),
+                length: file.bytes,
+                rows: Some(file.rows),
+                digest: Some(file.digest.clone()),
+            };
+            problems.extend(verify_file(&folder.join(inside), &known, progress));
+            progress.check()?;
+        }
+        match others(folder, folder, &named) {
+            Ok(more) => problems.extend(more),
+            Err(error) => problems.push(format!("{}: {error}", folder.display())),
+        }
+        if !folder.join(SUCCESS).exists() {
+            problems.push(format!("{}: missing", folder.join(SUCCESS).display()));
+        }
+        Ok(problems)
+    }
+}
+
+/// The files in batches' folders that the manifest does not name.
+fn others(folder: &Path, at: &Path, named: &BTreeSet<PathBuf>) -> std::io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(at)? {
+        let path = entry?.path();
+        let inside = path.strip_prefix(folder).unwrap_or(&path);
+        let is_batch = inside.to_string_lossy().starts_with(PARTITION);
+        if path.is_dir() {
+            if is_batch {
+                found.extend(others(folder, &path, named)?);
+            }
+        } else if is_batch && !named.contains(inside) {
+            found.push(format!("{}: not in the manifest", path.display()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+impl ManifestExport {
+    /// What a finished job wrote into a folder.
+    pub(crate) fn of(finished: &FinishedJob, has_job: bool) -> Result<Self> {
+        let json =
+            |value: serde_json::Result<Value>| value.map_err(|e| Error::Panic(e.to_string()));
+        let job = &finished.job;
+        let mut columns = String::new();
+        for field in finished.schema.fields() {
+            columns.push_str(&format!("{}: {}\n", field.name(), field.data_type()));
+        }
+        let segments = job.destination.batches.as_ref();
+        let batches = finished.batches.iter().enumerate().map(|(number, batch)| {
+            let segment = segments.and_then(|segments| segments.get(number));
+            let folder = batch
+                .folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy();
+            let files = batch.files.iter().map(|file| ManifestFile {
+                path: format!("{folder}/{}", file.name),
+                rows: file.rows,
+                bytes: file.length,
+                digest: BatchFile::digest_text(file.digest),
+            });
+            ManifestBatch {
+                id: batch.id.clone(),
+                segment_id: segment.map(|segment| segment.segment_id.clone()),
+                segment_ns: segment.and_then(|segment| segment.segment_ns.clone()),
+                profiles: batch.counts.profiles,
+                events: batch.counts.events,
+                files: files.collect(),
+            }
+        });
+        Ok(Self {
+            job_id: has_job.then_some(job.id),
+            finished: Timestamp::now().to_string(),
+            generation: finished.generation,
+            request: json(serde_json::to_value(&finished.request))?,
+            merge_policy: json(serde_json::to_value(&finished.policy))?,
+            schema_digest: BatchFile::digest_text(xdm::digest128(columns.as_bytes())),
+            profiles: finished.profiles,
+            events: finished.events,
+            batches: batches.collect(),
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! A folder of the user's that exports go into, with a manifest of what it holds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use catalog::Error as CatalogError;
+use store::{FileLock, Store, StoreError, make_folder, sweep_folder};
+use xdm::Dataset;
+
+use crate::address::check_out;
+use crate::error::{Error, Result};
+use crate::jobs::{FinishedJob, PARTITION, PREFIX};
+use crate::manifest::{Manifest, ManifestExport};
+
+/// What becomes of exports that are there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfExists {
+    /// They stay, and the new one is not made.
+    #[default]
+    Fail,
+    /// They go when the new one is there.
+    Replace,
+    /// They stay beside the new one.
+    Append,
+}
+
+/// A folder that an export is to go into: nobody else exports into it as long as this lives.
+pub struct OutputFolder {
+    folder: PathBuf,
+    before: Manifest,
+    replaces: bool,
+    lock: Option<FileLock>,
+}
+
+impl OutputFolder {
+    /// Makes the folder, or looks what is in it. `store` is the folder of the store, which it can't be in.
+    ///
+    /// # Errors
+    /// It has something, and that is not allowed; it has what no export wrote; another export goes on there.
+    pub fn open(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<Self> {
+        check_out(folder, store)?;
+        make_folder(folder)?;
+        let path = folder.join(format!("{PREFIX}lock"));
+        let lock = FileLock::try_acquire(&path).map_err(StoreError::io(&path))?;
+        if lock.is_none() {
+            let holder = FileLock::holder(&path);
+            let holder = holder.map_or_else(String::new, |id| format!(" (process {id})"));
+            let problem = format!("another export{holder} goes into {}", folder.display());
+            return Err(CatalogError::Conflict(problem).into());
+        }
+        let mut opened = Self {
+            folder: folder.to_owned(),
+            before: Manifest::empty(),
+            replaces: if_exists == IfExists::Replace,
+            lock,
+        };
+        opened.before = opened.look(if_exists)?;
+        Ok(opened)
+    }
+
+    /// The manifest of what is there, where that may be there.
+    fn look(&self, if_exists: IfExists) -> Result<Manifest> {
+        let refused = |problem: String| {
+            Err(Error::Out {
+                path: self.folder.clone(),
+                problem,
+            })
+        };
+        let mut batches = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(StoreError::io(&self.folder))? {
+            let name = entry.map_err(StoreError::io(&self.folder))?.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') || Manifest::is_name(&name) {
+                continue;
+            }
+            match batch_of(&name) {
+                Some(id) => batches.push(id.to_owned()),
+                None => {
+                    return refused(format!(
+                        "it has {name:?}, which no export wrote there; give an empty folder, or a new name"
+                    ));
+                }
+            }
+        }
+        let manifest = Manifest::read(&self.folder)?.unwrap_or_else(Manifest::empty);
+        if if_exists == IfExists::Fail && !(batches.is_empty() && manifest.exports.is_empty()) {
+            return refused(format!(
+                "it has {} batches already; --if-exists replace or append, or give another folder",
+                batches.len()
+            ));
+        }
+        let named = |id: &String| manifest.batches().any(|batch| batch.id == *id);
+        match batches.iter().find(|id| !named(id)) {
+            Some(id) if if_exists == IfExists::Append => refused(format!(
+                "{PARTITION}{id} is in no manifest: an export ended before it was whole; delete it, or \
+                 --if-exists replace"
+            )),
+            _ => Ok(manifest),
+        }
+    }
+
+    /// Says in the manifest what a job has written there, and takes away what that replaces; in the catalog of its
+    /// store too, if it has one. Returns whether all exports there have the same columns.
+    ///
+    /// # Errors
+    /// The manifest can't be written, or what is replaced can't be deleted: then nothing says that all is there.
+    pub fn finish(self, finished: &FinishedJob, store: Option<&Store>) -> Result<bool> {
+        let folder = &self.folder;
+        let mut manifest = match self.replaces {
+            true => Manifest::empty(),
+            false => self.before.clone(),
+        };
+        (manifest.exports).push(ManifestExport::of(finished, store.is_some())?);
+        Manifest::unsay(folder)?;
+        manifest.write(folder)?;
+        if self.replaces {
+            for batch in self.before.batches() {
+                if let Some(store) = store
+                    && store.catalog().batch(&batch.id)?.is_some()
+                {
+                    store.delete_batch(&batch.id)?;
+                }
+            }
+            let named = |id: &str| manifest.batches().any(|batch| batch.id == id);
+            sweep_folder(folder, |name| {
+                Ok(batch_of(name).is_some_and(|id| !named(id)))
+            })?;
+        }
+        Manifest::say(folder)?;
+        let digests = manifest.exports.iter().map(|export| &export.schema_digest);
+        Ok(digests
+            .clone()
+            .all(|digest| Some(digest) == digests.clone().next()))
+    }
+}
+
+impl Drop for OutputFolder {
+    fn drop(&mut self) {
+        // One that stays is nobody's lock when this process has ended.
+        let _ = self.lock.take().map(FileLock::remove);
+    }
+}
+
+/// The ID of the batch whose folder is called so.
+fn batch_of(name: &str) -> Option<&str> {
+    name.strip_prefix(PARTITION).filter(|id| Dataset::is_id(id))
+}
