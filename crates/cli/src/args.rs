@@ -3,9 +3,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use clap_complete::engine::ArgValueCandidates;
 use profile_export::store::BadRecordLimit;
 use profile_export::xdm::Identity;
 
+use crate::candidates;
 use crate::values::{
     bad_record_limit, delimiter, identity, local_file, local_folder, pair, socket_address, umask,
 };
@@ -125,11 +127,8 @@ pub enum Command {
     /// Show the settings, and where each is from
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print a script that completes this program's arguments in a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
+    /// Print a script that completes this program's commands, options and values in a shell
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -180,7 +179,7 @@ pub struct AudienceArgs {
     /// A request: the body of POST /export/jobs, instead of the options below; - is standard input
     pub request: Option<String>,
     /// Members of this segment, by ID or name; of one of them, where it comes several times
-    #[arg(long, value_name = "SEGMENT")]
+    #[arg(long, value_name = "SEGMENT", add = ArgValueCandidates::new(candidates::segments))]
     pub segment: Vec<String>,
     /// The namespace of the segments [default: any]
     #[arg(long, value_name = "NAMESPACE", requires = "segment")]
@@ -190,7 +189,8 @@ pub struct AudienceArgs {
         long,
         value_name = "STATUS",
         value_delimiter = ',',
-        requires = "segment"
+        requires = "segment",
+        add = ArgValueCandidates::new(candidates::statuses)
     )]
     pub status: Vec<String>,
     /// Qualified at this time or later: RFC 3339, or a date (its start in UTC)
@@ -218,7 +218,7 @@ pub struct AudienceArgs {
     #[arg(long, value_name = "TIME", requires = "events")]
     pub events_until: Option<String>,
     /// The merge policy, by ID or name [default: the segments' or the sandbox's]
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", add = ArgValueCandidates::new(candidates::policies))]
     pub merge_policy: Option<String>,
     /// A batch for each segment
     #[arg(long, requires = "segment")]
@@ -242,7 +242,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value = "fail")]
     pub if_exists: IfExistsArg,
     /// The dataset that the batches are part of, by ID or name [default: Profile exports]
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", add = ArgValueCandidates::new(candidates::datasets))]
     pub dataset: Option<String>,
     #[command(flatten)]
     pub files: FileArgs,
@@ -421,7 +421,7 @@ pub struct IngestArgs {
     #[arg(long, value_name = "DIR", value_parser = local_folder(), conflicts_with_all = ["dataset", "files"], required_unless_present = "dataset")]
     pub from: Option<PathBuf>,
     /// Load files into the dataset of this name or ID; it is made where it is missing
-    #[arg(long, value_name = "NAME", requires = "files")]
+    #[arg(long, value_name = "NAME", requires = "files", add = ArgValueCandidates::new(candidates::datasets))]
     pub dataset: Option<String>,
     /// Files and globs, NDJSON or Parquet, plain, .gz or .zst; - is standard input
     #[arg(value_name = "FILE")]
@@ -514,6 +514,18 @@ pub struct StoreArg {
     pub store: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell [default: that of SHELL]
+    pub shell: Option<Shell>,
+    /// Put it where the shell looks for it, and the manual's pages where man does, for this user
+    #[arg(long)]
+    pub install: bool,
+    /// Write the manual's pages into this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["shell", "install"])]
+    pub man_pages: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Show each setting as it counts here: flags come before the environment, that before profile-export.toml of
@@ -542,6 +554,7 @@ pub enum DatasetsCommand {
     /// Show one
     Get {
         /// Its ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::datasets))]
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -549,6 +562,7 @@ pub enum DatasetsCommand {
     /// Delete one with its records
     Delete {
         /// Its ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::datasets))]
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -606,7 +620,8 @@ pub enum JobsCommand {
     /// Run jobs that wait
     Run {
         /// The job's ID
-        #[arg(required_unless_present_any = ["next", "all"], conflicts_with_all = ["next", "all"])]
+        #[arg(required_unless_present_any = ["next", "all"], conflicts_with_all = ["next", "all"],
+            add = ArgValueCandidates::new(candidates::jobs))]
         id: Option<i64>,
         /// The oldest that waits, if there is one
         #[arg(long, conflicts_with = "all")]
@@ -637,6 +652,7 @@ pub enum JobsCommand {
     /// Show one
     Get {
         /// The job's ID
+        #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
         #[command(flatten)]
         store: StoreArg,
@@ -644,6 +660,7 @@ pub enum JobsCommand {
     /// Follow one until it is finished, and print it
     Watch {
         /// The job's ID
+        #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
         #[command(flatten)]
         store: StoreArg,
@@ -651,6 +668,7 @@ pub enum JobsCommand {
     /// Run the request of a finished job again, as a new job
     Retry {
         /// The job's ID
+        #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
         #[command(flatten)]
         store: StoreArg,
@@ -658,6 +676,7 @@ pub enum JobsCommand {
     /// Delete one that is finished, with its batches and their files
     Delete {
         /// The job's ID
+        #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
         #[command(flatten)]
         store: StoreArg,
@@ -665,6 +684,7 @@ pub enum JobsCommand {
     /// Cancel one that waits or runs
     Cancel {
         /// The job's ID
+        #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
         #[command(flatten)]
         store: StoreArg,
@@ -676,7 +696,7 @@ pub enum BatchesCommand {
     /// List all, newest first
     List {
         /// Only those of this dataset
-        #[arg(long, value_name = "ID|NAME")]
+        #[arg(long, value_name = "ID|NAME", add = ArgValueCandidates::new(candidates::datasets))]
         dataset: Option<String>,
         #[command(flatten)]
         store: StoreArg,

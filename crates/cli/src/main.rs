@@ -3,7 +3,9 @@
 mod args;
 mod audience;
 mod batches;
+mod candidates;
 mod catalog;
+mod completions;
 mod explain;
 mod export;
 mod failure;
@@ -29,7 +31,8 @@ mod values;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
+use clap_complete::CompleteEnv;
 
 use args::{Arguments, Command, ConfigCommand};
 use failure::Failure;
@@ -40,6 +43,10 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(failure) => return failure.report(),
     };
+    // A shell that asks for completions gets them, and that is all.
+    CompleteEnv::with_factory(|| settings.command())
+        .var(completions::VARIABLE)
+        .complete();
     let parsed = settings.command().try_get_matches();
     let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
     let (arguments, matches) = match parsed {
@@ -96,11 +103,8 @@ fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         Command::Tokens(command) => serve::tokens(arguments, command),
         Command::VerifyManifest { folder } => manifest::verify(arguments, folder),
         Command::Config(_) => unreachable!("it was shown"),
-        Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut command, "profile-export", &mut script);
-            output::print(&String::from_utf8_lossy(&script))
+        Command::Completions(completions) => {
+            completions::run(arguments, settings.command(), completions)
         }
     }
 }

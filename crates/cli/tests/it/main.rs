@@ -6,6 +6,7 @@ mod audience;
 #[cfg(target_os = "linux")]
 mod by_number;
 #[cfg(target_os = "linux")]
+mod completions;
 mod crowd;
 mod determinism;
 mod faults;
