@@ -8,6 +8,7 @@ use profile_export::export::Progress;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::INTERRUPTED;
+use crate::progress;
 
 /// The work that is asked to stop, and how long it may take to.
 static CURRENT: Mutex<Option<Work>> = Mutex::new(None);
@@ -60,12 +61,14 @@ fn stop() {
     };
     if work.progress.is_cancelled() {
         // Asked for the second time.
+        progress::clear();
         std::process::exit(INTERRUPTED.into());
     }
     work.progress.cancel();
     if let Some(patience) = work.patience {
         std::thread::spawn(move || {
             std::thread::sleep(patience);
+            progress::clear();
             std::process::exit(INTERRUPTED.into());
         });
     }

@@ -64,7 +64,7 @@ pub use identify::IdentifiedRows;
 pub use input::Input;
 pub use object_builder::MOST_FIELDS;
 pub use parse::{BadRecord, Decoded, RecordSpans, decode, decode_until};
-pub use progress::{Progress, Snapshot as ProgressSnapshot};
+pub use progress::{Phase, Progress, Snapshot as ProgressSnapshot};
 pub use spec::RecordSpec;
 pub use stream::{JsonForm, ReadOptions, read_chunks};
 pub use types::fields_of;

@@ -88,7 +88,7 @@ pub mod export {
         LargeComponent, LostValue, MembershipSeen, Plan, RecordWithoutPart, Result, Shard,
         UnionSchemas, UnknownSegment, export_rows, snapshot_of,
     };
-    pub use decode::{Progress, ProgressSnapshot};
+    pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
     pub use membership::Status;
     pub use projection::Projection;

@@ -47,6 +47,8 @@ struct Work {
     /// The schema that text is unpacked to, where dictionaries are not wanted.
     plain: Option<SchemaRef>,
     progress: Arc<Progress>,
+    /// What part of the whole export each chunk is.
+    share: f64,
     abandoned: AtomicBool,
 }
 
@@ -55,14 +57,17 @@ impl Chunks {
         pipeline: Arc<Pipeline>,
         selected: Result<(People, Option<MembershipMatches>)>,
         plain: Option<SchemaRef>,
-        (progress, all_ahead): (Arc<Progress>, Arc<AtomicUsize>),
+        (progress, batches): (Arc<Progress>, usize),
+        all_ahead: Arc<AtomicUsize>,
     ) -> Self {
         let (people, matches, error) = match selected {
             Ok((people, matches)) => (people, matches, None),
             Err(error) => (People::nobody(), None, Some(error)),
         };
+        let share = 1.0 / (people.chunks().max(1) * batches) as f64;
         Self {
             work: Arc::new(Work {
+                share,
                 pipeline,
                 people,
                 matches,
@@ -122,6 +127,7 @@ impl Chunks {
             // What comes next lies elsewhere in the runs.
             self.work.pipeline.sources().release();
         }
+        self.work.progress.add_share(self.work.share);
         self.work.progress.add_rows(made.counts.profiles);
         self.counts.add(made.counts);
         Ok(made.rows)

@@ -231,7 +231,13 @@ impl ExportBatch {
         });
         let plain = (!self.export.keeps_dictionaries).then(|| self.schema());
         let progress = Arc::clone(&self.export.progress);
-        let shared = (progress, Arc::clone(ahead));
-        Chunks::new(Arc::clone(pipeline), selected, plain, shared)
+        let whole = (progress, pipeline.plan().batches.len());
+        Chunks::new(
+            Arc::clone(pipeline),
+            selected,
+            plain,
+            whole,
+            Arc::clone(ahead),
+        )
     }
 }

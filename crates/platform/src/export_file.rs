@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use decode::Progress;
+use decode::{Phase, Progress};
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
 use store::{Store, StoreError};
@@ -53,14 +53,17 @@ impl Prepared {
     ) -> Result<Self> {
         let request = with_ids(store.catalog(), request)?;
         let policy = resolve_policy(store.catalog(), &request)?;
+        progress.begin(Phase::Prepare);
         let snapshot = store.snapshot(None)?;
         let plan = Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?;
         let plan = Plan {
             max_identities,
             ..plan
         };
+        let export = Export::new(&snapshot, &plan)?.with_progress(Arc::clone(progress));
+        progress.begin(Phase::Export);
         Ok(Self {
-            export: Export::new(&snapshot, &plan)?.with_progress(Arc::clone(progress)),
+            export,
             generation: snapshot.generation,
             request,
             policy,

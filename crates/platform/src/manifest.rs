@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 
 use catalog::BatchFile;
-use decode::Progress;
+use decode::{Phase, Progress};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{StoreError, verify_file};
@@ -170,6 +170,7 @@ impl Manifest {
     /// # Errors
     /// `progress` was cancelled.
     pub fn verify(&self, folder: &Path, progress: &Progress) -> Result<Vec<String>> {
+        progress.begin(Phase::Verify);
         let mut problems = Vec::new();
         let mut named = BTreeSet::new();
         for file in self.batches().flat_map(|batch| &batch.files) {

@@ -1,5 +1,5 @@
 use catalog::{NewRun, RunChange, RunRecord};
-use decode::Progress;
+use decode::{Phase, Progress};
 use run::{FORMAT, Run, fold, sync_folder};
 use xdm::{Class, Fields};
 
@@ -77,6 +77,7 @@ impl Store {
     fn write_folded(&self, sets: &[Vec<RunRecord>], progress: &Progress) -> Result<Vec<NewRun>> {
         let generation = self.catalog().generation()? + 1;
         let mut added = Vec::new();
+        progress.begin(Phase::Merge);
         for (number, records) in sets.iter().enumerate() {
             let Some(first) = records.first() else {
                 continue;
@@ -101,6 +102,7 @@ impl Store {
                     files,
                 });
             }
+            progress.add_share(1.0 / sets.len() as f64);
         }
         if self.is_durable() && !added.is_empty() {
             sync_folder(&self.layout().runs())?;

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::{Catalog, Kind, NewRun, RunChange};
-use decode::{Input, Progress, ReadOptions, RecordSpec};
+use decode::{Input, Phase, Progress, ReadOptions, RecordSpec};
 use run::Run;
 use xdm::{Class, Dataset, Fields, Timestamp};
 
@@ -174,6 +174,7 @@ impl Store {
             Ok::<_, E>(loads.iter().map(dataset).collect::<Result<_, _>>()?)
         })?;
         let parts: Vec<_> = loads.iter().zip(datasets).collect();
+        progress.begin(Phase::Load);
         let written = self.write_runs(&parts, options, progress);
         let written = written.inspect_err(|_| {
             // What was written is swept now, or at the next load where even that fails.

@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use catalog::{Batch, BatchFile};
-use decode::Progress;
+use decode::{Phase, Progress};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::Store;
@@ -34,6 +34,7 @@ impl Store {
     /// # Errors
     /// The catalog can't be read; `progress` was cancelled.
     pub fn verify_with(&self, progress: &Progress) -> Result<Verified> {
+        progress.begin(Phase::Verify);
         let mut found = Verified {
             problems: self.catalog().verify()?,
             moved: Vec::new(),

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
-use decode::Progress;
+use decode::{Phase, Progress};
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
 use store::Store;
@@ -266,12 +266,15 @@ impl<'a> RunningJob<'a> {
             None => store.layout().batches(),
         };
         let start = Instant::now();
+        self.progress.begin(Phase::Prepare);
         let export = Export::new(&snapshot, &plan)?
             .with_dictionaries()
             .with_progress(Arc::clone(self.progress));
         self.tell_large_profiles(export.graph_report());
         self.tell_unknown_segments(export.unknown_segments()?);
+        self.progress.begin(Phase::Export);
         let staged = stage_batches(self, record, &export, &target)?;
+        self.progress.begin(Phase::Publish);
         self.on_the_disk()?;
         self.job.metrics.profile_export_time = Some(JobTime::ended(start.elapsed()));
         self.progress.check()?;
