@@ -3,9 +3,23 @@ use xdm::Dataset;
 
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
-use crate::{Catalog, new_id};
+use crate::{Catalog, Scope, new_id, scope};
 
 impl Catalog {
+    /// The organisations and sandboxes that have a dataset or a job.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn scopes(&self) -> Result<Vec<Scope>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox FROM datasets WHERE deleted = 0
+             UNION SELECT org, sandbox FROM jobs ORDER BY org, sandbox",
+        )?;
+        let rows = statement.query_map([], scope)?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
     /// Adds a dataset; an empty ID is given out.
     ///
     /// # Errors

@@ -171,7 +171,8 @@ fn watch(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
         let job = get_job(store, id)?;
         let mut line = format!("job {id}: {}", job.status);
         if let Some(progress) = job_progress(store, id) {
-            line.push_str(&format!(", {} rows", count(progress.rows)));
+            let share = progress.millionths / 10_000;
+            line.push_str(&format!(" {share} %, {} rows", count(progress.rows)));
         }
         if line != told {
             say(arguments, &line);

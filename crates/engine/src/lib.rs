@@ -147,7 +147,7 @@ pub mod platform {
 pub mod xdm {
     pub use ::xdm::{
         Class, Dataset, DatasetError, FieldPath, FieldType, Fields, Identity, PathError, PersonKey,
-        PrimaryIdentity, SchemaError, Timestamp, TypeConflict, fields_from_json_schema,
+        PrimaryIdentity, SchemaError, Timestamp, TypeConflict, fields_from_json_schema, quote_part,
     };
 }
 

@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use profile_export::store::{Scope, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
+use crate::local::CountedAudiences;
 use crate::metrics::Metrics;
 use crate::parameters::Parameters;
 use crate::problem::{Answer, Problem};
@@ -21,6 +22,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// One for each piece of work on a store. Who waits for a body, or sends one, needs none.
     pub(crate) permits: Arc<Semaphore>,
+    /// What was counted of audiences, for as long as it holds.
+    pub(crate) audiences: Mutex<CountedAudiences>,
     /// What queries may say.
     pub(crate) parameters: Parameters,
     /// The API's description, as JSON.
@@ -28,6 +31,12 @@ pub(crate) struct App {
 }
 
 impl App {
+    pub(crate) fn counted_audiences(&self) -> MutexGuard<'_, CountedAudiences> {
+        self.audiences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Does blocking work on the store in a scope, away from the threads that move bytes. What is too
     /// much at a time waits.
     pub(crate) async fn on_store<T: Send + 'static>(

@@ -29,6 +29,7 @@ mod host;
 mod import;
 mod jobs;
 mod listen;
+mod local;
 mod merge_policies;
 mod metrics;
 mod openapi;

@@ -1,4 +1,4 @@
-//! The status page: three files in the program itself, which use the API like any client.
+//! The page: files in the program itself, which use the API like any client.
 
 use std::sync::Arc;
 
@@ -9,23 +9,26 @@ use axum::routing::get;
 
 use crate::app::App;
 
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route(
-            "/",
-            file("text/html; charset=utf-8", include_str!("page/index.html")),
-        )
-        .route(
-            "/page/page.css",
-            file("text/css; charset=utf-8", include_str!("page/page.css")),
-        )
-        .route(
-            "/page/page.js",
-            file(
-                "text/javascript; charset=utf-8",
-                include_str!("page/page.js"),
-            ),
-        )
+/// Routes, media types and texts.
+macro_rules! files {
+    ($($path:literal, $kind:literal, $file:literal;)*) => {
+        pub(crate) fn routes() -> Router<Arc<App>> {
+            Router::new()$(.route($path, file($kind, include_str!(concat!("page/", $file)))))*
+        }
+    };
+}
+
+files! {
+    "/", "text/html; charset=utf-8", "index.html";
+    "/page/page.css", "text/css; charset=utf-8", "page.css";
+    "/page/page.js", "text/javascript; charset=utf-8", "page.js";
+    "/page/base.js", "text/javascript; charset=utf-8", "base.js";
+    "/page/exports.js", "text/javascript; charset=utf-8", "exports.js";
+    "/page/job.js", "text/javascript; charset=utf-8", "job.js";
+    "/page/new.js", "text/javascript; charset=utf-8", "new.js";
+    "/page/audiences.js", "text/javascript; charset=utf-8", "audiences.js";
+    "/page/person.js", "text/javascript; charset=utf-8", "person.js";
+    "/page/data.js", "text/javascript; charset=utf-8", "data.js";
 }
 
 fn file(kind: &'static str, text: &'static str) -> axum::routing::MethodRouter<Arc<App>> {

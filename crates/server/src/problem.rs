@@ -69,6 +69,8 @@ impl From<Error> for Problem {
             (ErrorKind::Conflict | ErrorKind::BadInput | ErrorKind::InvalidDataset, error) => {
                 Self::conflict(error.to_string())
             }
+            // Nobody waits for it any more, or it took too long.
+            (ErrorKind::Cancelled, _) => Self::busy("it was given up"),
             // Everything else may name files of the server: damage, a newer format, a full disk.
             (_, error) => Self::internal(&error),
         }
@@ -83,6 +85,12 @@ impl From<StoreError> for Problem {
 
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<profile_export::export::Error> for Problem {
+    fn from(error: profile_export::export::Error) -> Self {
         Error::from(error).into()
     }
 }

@@ -20,8 +20,8 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    batches, data_access, datasets, host, import, jobs, merge_policies, openapi, operation, page,
-    segments,
+    batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi, operation,
+    page, segments,
 };
 
 /// The API's routes and their description.
@@ -55,6 +55,12 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             import::end_incoming_batch
         ))
         .routes(routes!(import::upload_file))
+        .routes(routes!(local::list_scopes))
+        .routes(routes!(local::plan))
+        .routes(routes!(local::preview))
+        .routes(routes!(local::explain))
+        .routes(routes!(local::schema))
+        .routes(routes!(local::list_audiences))
         .split_for_parts()
 }
 

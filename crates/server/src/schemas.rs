@@ -36,6 +36,9 @@ macro_rules! schemas {
 }
 
 schemas! {
+    Looked => object([])
+        .description(Some("What the page shows; its form may change with the page."));
+
     Problem => object(["status", "title", "detail"])
         .description(Some("What went wrong; detail names the field, the parameter or the header."))
         .property("status", integer())

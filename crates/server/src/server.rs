@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -113,6 +113,7 @@ impl Server {
             tokens,
             queue: Queue::default(),
             metrics: Metrics::default(),
+            audiences: Mutex::default(),
             parameters: Parameters::of(&description),
             openapi: description
                 .to_pretty_json()

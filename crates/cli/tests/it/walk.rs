@@ -1,4 +1,4 @@
-//! The README's walk through the platform's tutorial, as it stands there.
+//! docs/tutorial.md, the walk through the platform's tutorial, as it stands there.
 
 use std::fs;
 use std::path::Path;
@@ -9,15 +9,10 @@ use tempfile::TempDir;
 use crate::program::fixtures;
 
 #[test]
-fn the_readmes_walk_works_as_written() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let section = readme
-        .split("## The tutorial, step by step")
-        .nth(1)
-        .unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let commands: Vec<&str> = section
+fn the_walk_works_as_written() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tutorial.md");
+    let page = fs::read_to_string(page).unwrap();
+    let commands: Vec<&str> = page
         .split("```sh\n")
         .skip(1)
         .map(|block| block.split("```").next().unwrap())

@@ -121,6 +121,9 @@ pub struct JobMetrics {
     /// Events in all rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_exported_event_counter: Option<u64>,
+    /// How much of a running job's rows are made, in millionths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_in_millionths: Option<u32>,
     /// The length of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_written_bytes: Option<u64>,

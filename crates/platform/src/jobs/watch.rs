@@ -7,7 +7,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use catalog::{JobStatus, Kind};
-use decode::Progress;
+use decode::{Phase, Progress};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
@@ -26,6 +26,9 @@ pub struct JobProgress {
     pub rows: u64,
     /// Bytes written so far.
     pub bytes: u64,
+    /// How much of its rows are made, in millionths.
+    #[serde(default)]
+    pub millionths: u32,
 }
 
 /// How far a job is, where it runs now.
@@ -51,6 +54,7 @@ pub(super) fn with_progress(store: &Store, mut job: Job) -> Result<Job> {
     {
         job.metrics.total_exported_profile_counter = Some(progress.rows);
         job.metrics.total_written_bytes = Some(progress.bytes);
+        job.metrics.progress_in_millionths = Some(progress.millionths);
     }
     Ok(job)
 }
@@ -71,6 +75,11 @@ pub(super) fn watched<T>(
                 let now = JobProgress {
                     rows: at.rows,
                     bytes: at.bytes,
+                    millionths: match at.phase {
+                        Phase::Export => at.millionths,
+                        Phase::Publish => 1_000_000,
+                        _ => 0,
+                    },
                 };
                 // Progress is a courtesy: a full disk must not end the job here.
                 if let Ok(text) = serde_json::to_vec(&now) {

@@ -1,14 +1,18 @@
-"""The status page in headless Chromium: a job from its start to its end."""
+"""The page in headless Chromium: each walk, a job from its start to its end, and axe's rules."""
+import json
+import shlex
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from conftest import PROGRAM, ROOT, SCOPE, Server, program, until
+from conftest import PROGRAM, ROOT, SCOPE, Server, clone_jobs, program, until
 
+EVERYBODY = {"destination": {"datasetId": ""}, "schema": {"name": "_xdm.context.profile"}}
 PICTURES = ROOT / "target/pictures"
 
 
@@ -43,16 +47,20 @@ def large(large_store):
     running.stop()
 
 
-def open_page(browser, server):
-    browser.get(server.url)
+def open_page(browser, server, view=""):
+    browser.get(f"{server.url}/{view}")
+    browser.refresh()
+    browser.get_log("browser")
     form = browser.find_element(By.ID, "scope-form")
-    browser.find_element(By.CSS_SELECTOR, "#sign-in summary").click()
+    until(lambda: text(browser, "#scope"))
+    if not browser.execute_script("return document.getElementById('sign-in').open"):
+        browser.find_element(By.CSS_SELECTOR, "#sign-in summary").click()
     for name, value in [("org", SCOPE["PROFILE_EXPORT_ORG"]), ("sandbox", SCOPE["PROFILE_EXPORT_SANDBOX"])]:
         field = form.find_element(By.NAME, name)
         field.clear()
         field.send_keys(value)
-    form.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
-    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#dataset-rows tr"))
+    form.find_element(By.CSS_SELECTOR, "button:not([type])").send_keys(Keys.ENTER)
+    until(lambda: text(browser, "#state") in ("Idle", "At work"))
 
 
 def text(browser, selector):
@@ -107,7 +115,7 @@ def test_a_phone_and_a_keyboard_are_enough(browser, server):
         browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
         body = browser.find_element(By.TAG_NAME, "body")
         stops = []
-        for _ in range(40):
+        for _ in range(60):
             body.send_keys(Keys.TAB)
             stops.append(browser.execute_script(
                 "const e = document.activeElement; return e.dataset.key ?? e.textContent.trim() ?? ''"))
@@ -133,6 +141,157 @@ def test_a_waiting_job_is_cancelled_with_its_button(browser, large):
     until(lambda: "CANCELLED" in text(browser, f"#job-{jobs[1]}"))
     assert large.finished(jobs[1])["status"] == "CANCELLED"
     assert large.finished(jobs[0])["status"] == "SUCCEEDED"
+
+
+def errors(browser):
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def axe(browser):
+    """No violation of axe's rules in the view that is shown."""
+    import axe_core_python
+    source = Path(axe_core_python.__file__).with_name("axe.min.js").read_text()
+    browser.execute_script(source)
+    found = browser.execute_async_script(
+        "const done = arguments[0]; axe.run().then((found) => done(found.violations), (e) => done([String(e)]))")
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def go(browser, hash):
+    browser.execute_script("location.hash = arguments[0]", hash)
+
+
+def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server):
+    open_page(browser, server, "#/new")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#segment-choice label"))
+    everybody = until(lambda: text(browser, "#live") if "profiles" in text(browser, "#live") else None)
+    browser.find_element(By.CSS_SELECTOR, "#segment-choice input[value=holiday-shoppers]").click()
+    members = until(lambda: text(browser, "#live") if text(browser, "#live") not in ("…", everybody) else None)
+    assert int(members.split()[0].replace(",", "")) < int(everybody.split()[0].replace(",", ""))
+    field = browser.find_element(By.ID, "field-find")
+    field.send_keys("personalemail")
+    browser.find_element(By.CSS_SELECTOR, '#field-choice input[value="personalEmail"]').click()
+    browser.find_element(By.NAME, "events").click()
+    request = json.loads(until(lambda: text(browser, "#request") if "eventList" in text(browser, "#request") else None))
+    assert request["fields"] == "personalEmail" and request["filter"]["segments"] == [{"segmentId": "holiday-shoppers"}]
+    browser.find_element(By.ID, "look").click()
+    until(lambda: "personalEmail.address" in text(browser, "#preview"))
+    axe(browser)
+    picture(browser, "new-export")
+    told = until(lambda: text(browser, "#live") if "events" in text(browser, "#live") else None)
+    browser.find_element(By.ID, "start").click()
+    until(lambda: "SUCCEEDED" in text(browser, "#job-card"))
+    profiles = told.split()[0]
+    assert f"{profiles} profiles" in text(browser, "#job-card"), (told, text(browser, "#job-card"))
+    until(lambda: ".parquet" in text(browser, "#job-card"))
+    axe(browser)
+    picture(browser, "job")
+    # The same as a command gives the same.
+    command = browser.execute_script("""const done = arguments[0]; return import("/page/job.js").then(async (job) => {
+        const base = await import("/page/base.js");
+        const id = location.hash.split("/").pop();
+        return job.asCommand(job.requestOf(await base.json(`${base.paths.jobs}/${id}`)));
+    })""")
+    words = shlex.split(command)[1:]
+    printed = program(*words, "--store", server.store, "--json", "--quiet")
+    assert json.loads(printed)["metrics"]["totalExportedProfileCounter"] == int(profiles.replace(",", ""))
+    browser.find_element(By.CSS_SELECTOR, "[data-key=again]").click()
+    until(lambda: "SUCCEEDED" in text(browser, "#job-card") and "Job 3" in text(browser, "#job-title"))
+    go(browser, "#/exports")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#runs rect"))
+    axe(browser)
+    picture(browser, "exports")
+    browser.find_element(By.ID, "find").send_keys("nothing like it")
+    until(lambda: not browser.find_elements(By.CSS_SELECTOR, "#job-rows tr"))
+    assert "find=" in browser.current_url
+    assert not errors(browser)
+
+
+def test_audiences_are_counted_and_compared(browser, server):
+    open_page(browser, server, "#/audiences")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#audience-rows tr"))
+    shoppers = server.ask("POST", "/local/plan", json={**EVERYBODY, "filter": {"segments": [{"segmentId": "holiday-shoppers"}]}}).json()
+    row = next(row for row in browser.find_elements(By.CSS_SELECTOR, "#audience-rows tr") if "holiday-shoppers" in row.text)
+    counted = server.get("/local/audiences")["audiences"]
+    own = [one for one in counted if one["id"] == "holiday-shoppers"]
+    assert sum(one["realized"] + one["existing"] for one in own) >= shoppers["profiles"]
+    boxes = browser.find_elements(By.CSS_SELECTOR, "#audience-rows input")
+    names = [box.get_attribute("data-key").removeprefix("choose-") for box in boxes[:3]]
+    for name in names:
+        browser.find_element(By.CSS_SELECTOR, f'[data-key="choose-{name}"]').click()
+        time.sleep(0.2)
+    until(lambda: len(browser.find_elements(By.CSS_SELECTOR, "#overlap circle")) == 3)
+    # What is in any of them, by the circles, is what an export of them gives.
+    segments = [dict(zip(("segmentNs", "segmentId"), name.split(":", 1))) for name in names]
+    policy = server.get("/local/audiences")["mergePolicy"]
+    body = {**EVERYBODY, "filter": {"segments": segments}, "mergePolicy": policy}
+    union = server.ask("POST", "/local/plan", json=body).json()["profiles"]
+    numbers = browser.execute_script("return [...document.querySelectorAll('#overlap text')].map((t) => t.textContent)")
+    assert sum(int(number.replace(",", "")) for number in numbers) == union, numbers
+    assert row is not None
+    axe(browser)
+    picture(browser, "audiences")
+    assert not errors(browser)
+
+
+def test_one_person_is_explained(browser, server):
+    open_page(browser, server, "#/person?identity=email:person105@example.com")
+    until(lambda: "Email:person105@example.com is exported" in text(browser, "#person-card"))
+    for part in ["What decides", "Fragments, best first", "crm-105"]:
+        assert part in text(browser, "#person-card"), part
+    assert browser.find_elements(By.CSS_SELECTOR, "#person-card mark")
+    axe(browser)
+    picture(browser, "person")
+    form = browser.find_element(By.ID, "person-form")
+    form.find_element(By.NAME, "segment").send_keys("no such segment", Keys.ENTER)
+    until(lambda: "is not in no such segment" in text(browser, "#person-card"))
+    go(browser, "#/person?identity=Email:nobody@example.com")
+    until(lambda: "no record has" in text(browser, "#person-card"))
+    # The browser logs each answer that is no success.
+    assert all("404" in entry["message"] for entry in errors(browser))
+
+
+def test_what_there_is_is_shown(browser, server):
+    open_page(browser, server, "#/data")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#dataset-rows tr"))
+    assert "crm" in text(browser, "#dataset-rows") and "personalEmail" in text(browser, "#schema")
+    axe(browser)
+    picture(browser, "data")
+    assert not errors(browser)
+
+
+def test_the_first_visit_shows_whose_data_there_is(browser, server):
+    browser.get(server.url)
+    browser.execute_script("sessionStorage.clear()")
+    browser.get(f"{server.url}/#/data")
+    browser.refresh()
+    until(lambda: text(browser, "#scope") == f"{SCOPE['PROFILE_EXPORT_ORG']}, {SCOPE['PROFILE_EXPORT_SANDBOX']}")
+    until(lambda: "crm" in text(browser, "#dataset-rows"))
+
+
+def test_a_thousand_jobs_are_quick_and_dark_is_readable(browser, store):
+    running = Server(store)
+    try:
+        running.finished(running.create(running.target(), fields="_id"))
+    finally:
+        running.stop()
+    clone_jobs(store, 1000)
+    running = Server(store)
+    try:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+        open_page(browser, running)
+        until(lambda: len(browser.find_elements(By.CSS_SELECTOR, "#job-rows tr")) == 25)
+        axe(browser)
+        picture(browser, "dark")
+        took = browser.execute_script("""const start = performance.now();
+            return import("/page/exports.js").then((view) => view.show([], new URLSearchParams("find=1"), false))
+                .then(() => [performance.now() - start, document.querySelectorAll("#job-rows tr").length])""")
+        took, rows = took
+        assert rows == 100
+        print(f"a search among 1,000 jobs: {took:.0f} ms")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        running.stop()
 
 
 def test_what_goes_wrong_is_said(browser, server):

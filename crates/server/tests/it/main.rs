@@ -10,6 +10,7 @@ mod headers;
 mod ingestion;
 mod jobs;
 mod limits;
+mod local;
 mod log;
 mod policies;
 mod queries;

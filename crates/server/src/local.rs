@@ -1,0 +1,351 @@
+//! What the page asks beside the platform's own API: `/local/…`. Nothing of it changes a store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use profile_export::arrow::datatypes::{DataType, Field};
+use profile_export::export::{BatchCounts, Progress, UnionSchemas, json_rows};
+use profile_export::platform::{Prepared, merge_policies, segments};
+use profile_export::request::{
+    Destination, ExportRequest, FilterRequest, MergePolicyRef, SegmentRequest,
+};
+use profile_export::store::{Scope, Store};
+use profile_export::xdm::Fields;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::auth::ReadAccess;
+use crate::body::JsonBody;
+use crate::problem::{Answer, Problem};
+use crate::query::Query;
+use crate::schemas::{Looked, Problems};
+
+/// How long a look may take before it is given up: whoever looks at a page does not wait longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Segments whose members are counted; the page says that there are more.
+const MOST_SEGMENTS: usize = 300;
+/// Rows of a preview.
+const MOST_ROWS: u32 = 100;
+/// The statuses of memberships, as they are counted.
+const STATUSES: [&str; 3] = ["realized", "existing", "exited"];
+
+/// What was counted of the audiences of a scope, and of which state of it: generation and merge policy.
+pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Value)>;
+
+/// Work that stops when nobody waits for it any more.
+struct Look(Arc<Progress>);
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+async fn look<T: Send + 'static>(
+    caller: &ReadAccess,
+    work: impl FnOnce(&Store, &Arc<Progress>) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let look = Look(Arc::default());
+    let progress = Arc::clone(&look.0);
+    let looked = caller.on_store(move |store| work(store, &progress));
+    match tokio::time::timeout(PATIENCE, looked).await {
+        Ok(looked) => looked,
+        Err(_) => Err(Problem::busy(
+            "it takes longer than half a minute; ask profile-export plan on the command line",
+        )),
+    }
+}
+
+/// List the organisations and sandboxes that have something
+///
+/// None where a token file says who may come in: tokens name theirs.
+#[utoipa::path(
+    get, path = "/local/scopes", tag = "The page",
+    responses((status = 200, description = "Their names", body = Looked), Problems),
+    security(())
+)]
+pub(crate) async fn list_scopes(State(app): State<Arc<App>>) -> Answer<Json<Value>> {
+    if app.tokens.is_some() {
+        return Ok(Json(json!({"scopes": []})));
+    }
+    let shared = Arc::clone(&app);
+    let scopes = app.blocking(move || Answer::Ok(shared.stores.any()?.catalog().scopes()?));
+    let scopes = scopes.await?;
+    let scopes = scopes
+        .iter()
+        .map(|scope| json!({"org": scope.org, "sandbox": scope.sandbox}));
+    Ok(Json(json!({"scopes": scopes.collect::<Vec<_>>()})))
+}
+
+/// Say what an export would give: profiles and events of each batch
+#[utoipa::path(
+    post, path = "/local/plan", tag = "The page", request_body = ExportRequest,
+    responses((status = 200, description = "Profiles and events, merge policy and fields", body = Looked), Problems),
+)]
+pub(crate) async fn plan(
+    caller: ReadAccess,
+    JsonBody(request): JsonBody<ExportRequest>,
+) -> Answer<Json<Value>> {
+    let planned = look(&caller, move |store, progress| {
+        let prepared = Prepared::new(store, &request, None, progress)?;
+        let counts = counts(&prepared)?;
+        let batches = counts.iter().enumerate().map(|(number, counts)| {
+            let segment = prepared.request.batch_segment(number);
+            json!({"segmentId": segment.map(|segment| &segment.segment_id),
+                   "profiles": counts.profiles, "events": counts.events})
+        });
+        let batches: Vec<Value> = batches.collect();
+        let schema = prepared.export.schema();
+        let fields: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+        let unknown = prepared.export.unknown_segments()?;
+        let unknown: Vec<&String> = unknown.iter().map(|segment| &segment.id).collect();
+        let policy = &prepared.policy;
+        Ok(json!({
+            "profiles": counts.iter().map(|counts| counts.profiles).sum::<u64>(),
+            "events": counts.iter().map(|counts| counts.events).sum::<u64>(),
+            "batches": batches,
+            "fields": fields,
+            "unknownSegments": unknown,
+            "mergePolicy": {"id": policy.id, "name": policy.name, "version": policy.version},
+        }))
+    });
+    Ok(Json(planned.await?))
+}
+
+/// Show the first profiles of an export
+#[utoipa::path(
+    post, path = "/local/preview", tag = "The page", request_body = ExportRequest,
+    params(("limit" = Option<u32>, Query, description = "How many, 20 if it is missing", minimum = 1, maximum = 100)),
+    responses((status = 200, description = "The profiles", body = Looked), Problems),
+)]
+pub(crate) async fn preview(
+    caller: ReadAccess,
+    query: Query,
+    JsonBody(request): JsonBody<ExportRequest>,
+) -> Answer<Json<Value>> {
+    let limit = query.number("limit", 1, MOST_ROWS)?.unwrap_or(20) as usize;
+    let rows = look(&caller, move |store, progress| {
+        let prepared = Prepared::new(store, &request, None, progress)?;
+        let mut rows: Vec<Value> = Vec::new();
+        for batch in prepared.export.batches() {
+            for chunk in batch.chunks() {
+                let chunk = chunk?;
+                let chunk = chunk.slice(0, chunk.num_rows().min(limit - rows.len()));
+                let lines = json_rows(&chunk).map_err(|error| Problem::internal(&error))?;
+                for row in serde_json::Deserializer::from_slice(&lines).into_iter() {
+                    rows.push(row.map_err(|error| Problem::internal(&error))?);
+                }
+                if rows.len() == limit {
+                    return Ok(rows);
+                }
+            }
+        }
+        Ok(rows)
+    });
+    Ok(Json(json!({"rows": rows.await?})))
+}
+
+/// Say why a profile is in an export, or is not
+#[utoipa::path(
+    post, path = "/local/explain", tag = "The page", request_body = ExportRequest,
+    params(("identity" = String, Query, description = "A primary identity: NAMESPACE:ID")),
+    responses((status = 200, description = "Conditions, fragments, fields, memberships, events", body = Looked), Problems),
+)]
+pub(crate) async fn explain(
+    caller: ReadAccess,
+    query: Query,
+    JsonBody(request): JsonBody<ExportRequest>,
+) -> Answer<Json<Value>> {
+    let identity = query.text("identity").unwrap_or_default();
+    let parts = identity
+        .split_once(':')
+        .filter(|(namespace, id)| !namespace.is_empty() && !id.is_empty());
+    let (namespace, id) = parts.ok_or_else(|| {
+        Problem::bad_request("identity: expected NAMESPACE:ID, such as Email:ann@example.com")
+    })?;
+    let (namespace, id) = (namespace.to_owned(), id.to_owned());
+    let explained = look(&caller, move |store, progress| {
+        let prepared = Prepared::new(store, &request, None, progress)?;
+        let explanation = prepared.export.explain(&namespace, &id)?;
+        let explanation = explanation.ok_or_else(|| {
+            Problem::not_found(format!(
+                "no record has {identity:?} as its primary identity"
+            ))
+        })?;
+        let policy = &prepared.policy;
+        Ok(json!({
+            "mergePolicy": {"id": policy.id, "name": policy.name, "version": policy.version},
+            "explanation": explanation,
+        }))
+    });
+    Ok(Json(explained.await?))
+}
+
+/// Show the union schemas of profiles and events
+#[utoipa::path(
+    get, path = "/local/schema", tag = "The page",
+    responses((status = 200, description = "Their fields, as trees", body = Looked), Problems),
+)]
+pub(crate) async fn schema(caller: ReadAccess) -> Answer<Json<Value>> {
+    let schema = look(&caller, |store, _| {
+        let unions = UnionSchemas::from(&store.snapshot(None)?);
+        Ok(json!({"profile": tree(&unions.profile), "event": tree(&unions.event)}))
+    });
+    Ok(Json(schema.await?))
+}
+
+/// Count the members of each segment, by status
+#[utoipa::path(
+    get, path = "/local/audiences", tag = "The page",
+    responses((status = 200, description = "The segments, the largest first", body = Looked), Problems),
+)]
+pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
+    let (app, scope) = (Arc::clone(caller.app()), caller.scope().clone());
+    let counted = look(&caller, move |store, progress| {
+        audiences(&app, &scope, store, progress)
+    });
+    Ok(Json(counted.await?))
+}
+
+fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) -> Answer<Value> {
+    let snapshot = store.snapshot(None)?;
+    let mut known: BTreeSet<(String, String)> = BTreeSet::new();
+    for run in &snapshot.runs {
+        let of_run = run.segments().map_err(|error| Problem::internal(&error))?;
+        known.extend(
+            of_run
+                .into_iter()
+                .map(|(namespace, id)| (namespace.to_owned(), id.to_owned())),
+        );
+    }
+    let unions = UnionSchemas::from(&snapshot);
+    let first = unions
+        .profile
+        .iter()
+        .next()
+        .map(|(name, _)| name.to_owned());
+    let (Some(first), false) = (first, known.is_empty()) else {
+        return Ok(json!({"audiences": [], "leftOut": 0}));
+    };
+    let left_out = known.len().saturating_sub(MOST_SEGMENTS);
+    let known: Vec<(String, String)> = known.into_iter().take(MOST_SEGMENTS).collect();
+    let wanted = known.iter().flat_map(|(namespace, id)| {
+        STATUSES.map(|status| SegmentRequest {
+            segment_id: id.clone(),
+            segment_ns: Some(namespace.clone()),
+            status: Some(vec![status.to_owned()]),
+        })
+    });
+    let request = ExportRequest {
+        fields: Some(profile_export::xdm::quote_part(&first)),
+        filter: Some(FilterRequest {
+            segments: Some(wanted.collect()),
+            ..FilterRequest::default()
+        }),
+        destination: Destination {
+            segment_per_batch: Some(true),
+            ..Destination::default()
+        },
+        // Segments may name different ones, and are counted side by side.
+        merge_policy: (merge_policies(store.catalog())?.into_iter())
+            .find(|policy| policy.default)
+            .map(|policy| MergePolicyRef {
+                id: policy.id,
+                version: None,
+            }),
+        ..ExportRequest::default()
+    };
+    let prepared = Prepared::new(store, &request, None, progress)?;
+    let of = (
+        prepared.generation,
+        prepared.policy.id.clone(),
+        prepared.policy.version,
+    );
+    let place = (scope.org.clone(), scope.sandbox.clone());
+    if let Some((counted_of, counted)) = app.counted_audiences().get(&place)
+        && *counted_of == of
+    {
+        return Ok(counted.clone());
+    }
+    let counts = counts(&prepared)?;
+    let definitions = segments(store.catalog())?;
+    let name = |id: &str| {
+        let own = definitions.iter().find(|segment| segment["id"] == id);
+        own.and_then(|segment| segment["name"].as_str())
+    };
+    let mut audiences: Vec<(u64, Value)> = (known.iter().zip(counts.chunks(STATUSES.len())))
+        .map(|((namespace, id), counts)| {
+            let [realized, existing, exited] = [0, 1, 2].map(|i| {
+                counts.get(i).map_or(0, |counts: &BatchCounts| counts.profiles)
+            });
+            let audience = json!({"namespace": namespace, "id": id, "name": name(id), "realized": realized,
+                                  "existing": existing, "exited": exited});
+            (realized + existing, audience)
+        })
+        .collect();
+    audiences.sort_by_key(|(members, _)| std::cmp::Reverse(*members));
+    let audiences: Vec<Value> = audiences
+        .into_iter()
+        .map(|(_, audience)| audience)
+        .collect();
+    let policy = json!({"id": prepared.policy.id, "version": prepared.policy.version});
+    let counted = json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy});
+    app.counted_audiences().insert(place, (of, counted.clone()));
+    Ok(counted)
+}
+
+/// What each batch has; its rows are made and not kept.
+fn counts(prepared: &Prepared) -> Answer<Vec<BatchCounts>> {
+    let export = prepared.export.clone().with_dictionaries();
+    let counts = export.batches().map(|batch| {
+        let mut chunks = batch.chunks();
+        for chunk in &mut chunks {
+            chunk?;
+        }
+        Ok(chunks.counts().clone())
+    });
+    counts.collect()
+}
+
+fn tree(fields: &Fields) -> Vec<Value> {
+    let fields = fields.iter();
+    fields
+        .map(|(name, ty)| node(&Field::new(name, ty.data_type(), true)))
+        .collect()
+}
+
+/// A field, its type in XDM's words, and what is in it.
+fn node(field: &Field) -> Value {
+    let (word, inner) = match field.data_type() {
+        DataType::Struct(fields) => ("object", fields.iter().map(|field| node(field)).collect()),
+        DataType::List(item) => ("list", inner(item)),
+        DataType::Map(entry, _) => match entry.data_type() {
+            DataType::Struct(parts) => (
+                "map",
+                parts.get(1).map(|value| inner(value)).unwrap_or_default(),
+            ),
+            _ => ("map", Vec::new()),
+        },
+        DataType::Utf8 => ("string", Vec::new()),
+        DataType::Boolean => ("boolean", Vec::new()),
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
+            ("integer", Vec::new())
+        }
+        DataType::Float64 => ("number", Vec::new()),
+        DataType::Timestamp(..) => ("date-time", Vec::new()),
+        DataType::Date32 => ("date", Vec::new()),
+        _ => ("other", Vec::new()),
+    };
+    json!({"name": field.name(), "type": word, "fields": inner})
+}
+
+/// What is in the items of a list, or the values of a map, if they are objects.
+fn inner(item: &Field) -> Vec<Value> {
+    match item.data_type() {
+        DataType::Struct(fields) => fields.iter().map(|field| node(field)).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,138 @@
+// Asking the API, and making what is shown.
+
+export const paths = {
+  jobs: "/data/core/ups/export/jobs",
+  policies: "/data/core/ups/config/mergePolicies",
+  segments: "/data/core/ups/segment/definitions",
+  catalog: "/data/foundation/catalog",
+  files: "/data/foundation/export",
+};
+
+export const byId = (id) => document.getElementById(id);
+
+export const scope = {
+  org: sessionStorage.getItem("org") || "default",
+  sandbox: sessionStorage.getItem("sandbox") || "prod",
+  token: sessionStorage.getItem("token") || "",
+};
+
+export function ask(path, options = {}) {
+  const headers = {
+    Authorization: `Bearer ${scope.token || "page"}`,
+    "x-api-key": "status-page",
+    "x-gw-ims-org-id": scope.org,
+    "x-sandbox-name": scope.sandbox,
+  };
+  if (options.body) headers["Content-Type"] = "application/json";
+  return fetch(path, { ...options, headers }).then(async (answer) => {
+    if (answer.ok) return answer;
+    const problem = await answer.json().catch(() => ({}));
+    const error = new Error(problem.detail || `${answer.status} ${answer.statusText}`);
+    error.status = answer.status;
+    throw error;
+  });
+}
+
+export const json = (path, options) => ask(path, options).then((answer) => answer.json());
+export const post = (path, body, options = {}) =>
+  json(path, { ...options, method: "POST", body: JSON.stringify(body) });
+
+// What an export would be: the page's own questions, for which no dataset has to be named.
+export const look = (path, body, options) =>
+  post(path, { schema: { name: "_xdm.context.profile" }, destination: { datasetId: "" }, ...body }, options);
+
+export function tell(text, bad = false) {
+  const state = byId("state");
+  if (state.textContent !== text) state.textContent = text;
+  state.className = bad ? "bad" : "";
+}
+
+export const fail = (error) => tell(error.message, true);
+
+export function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children.flat().filter((child) => child !== undefined && child !== ""));
+  return made;
+}
+
+export function drawn(name, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+export function cell(label, content, className = "") {
+  const made = element("td", { className }, content);
+  made.dataset.label = label;
+  return made;
+}
+
+export const link = (href, text) => element("a", { href, textContent: text });
+export const count = (n) => (n === undefined ? "" : n.toLocaleString("en"));
+
+export function size(bytes) {
+  if (bytes === undefined) return "";
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (bytes >= 1024 && unit < units.length - 1) {
+    bytes /= 1024;
+    unit += 1;
+  }
+  return `${unit ? bytes.toFixed(1) : bytes} ${units[unit]}`;
+}
+
+export function age(ms) {
+  const seconds = Math.max(0, Math.round((Date.now() - ms) / 1000));
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} days ago`;
+}
+
+export const time = (ms) => {
+  const moment = new Date(ms);
+  return element("time", { dateTime: moment.toISOString(), title: moment.toLocaleString() }, age(ms));
+};
+
+export const duration = (ms) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
+
+// A button keeps its focus when the table is made anew.
+export function fill(id, rows) {
+  const body = byId(id);
+  const focused = document.activeElement;
+  const key = body.contains(focused) ? focused.dataset.key : undefined;
+  body.replaceChildren(...rows);
+  if (key) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+}
+
+export function button(text, key, act) {
+  const made = element("button", { type: "button", textContent: text });
+  made.dataset.key = key;
+  made.addEventListener("click", act);
+  return made;
+}
+
+// A link can't carry the headers that the API asks for.
+export async function download(fileId, path, name) {
+  const answer = await ask(`${paths.files}/files/${fileId}?path=${encodeURIComponent(path)}`);
+  const url = URL.createObjectURL(await answer.blob());
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+}
+
+export const ended = ["SUCCEEDED", "FAILED", "CANCELLED"];
+
+// The segments of a job or a request by their names, in few words.
+export async function segmentNames() {
+  const { segments } = await json(paths.segments);
+  return new Map(segments.filter((one) => one.name).map((one) => [one.id, one.name]));
+}
+
+export function audience(filter, names) {
+  const segments = filter?.segments ?? [];
+  return segments.map((one) => names.get(one.segmentId) ?? one.segmentId);
+}
+
+export const short = (list) =>
+  list.length === 0 ? "everybody" : list.length <= 2 ? list.join(", ") : `${list[0]} and ${list.length - 1} more`;

@@ -1,0 +1,106 @@
+//! What the page asks beside the platform's API.
+
+use serde_json::{Value, json};
+
+use crate::serving::{HEADERS, Serving};
+
+fn request(more: Value) -> Value {
+    let mut body =
+        json!({"schema": {"name": "_xdm.context.profile"}, "destination": {"datasetId": ""}});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+#[test]
+fn a_plan_counts_what_an_export_would_have_and_writes_nothing() {
+    let server = Serving::fixtures();
+    let shoppers = json!({"segments": [{"segmentId": "holiday-shoppers"}]});
+    let plan = server
+        .post(
+            "/local/plan",
+            &request(json!({"filter": shoppers, "fields": "_id"})),
+        )
+        .json();
+    let profiles = plan["profiles"].as_u64().unwrap();
+    assert!(profiles > 0 && plan["events"] == 0, "{plan}");
+    assert_eq!(plan["fields"], json!(["_id"]));
+    assert_eq!(plan["batches"].as_array().unwrap().len(), 1);
+    let everybody = server.post("/local/plan", &request(json!({}))).json();
+    assert!(everybody["profiles"].as_u64().unwrap() > profiles);
+    let unknown = json!({"segments": [{"segmentId": "nobody"}]});
+    let unknown = server
+        .post("/local/plan", &request(json!({"filter": unknown})))
+        .json();
+    assert_eq!(
+        (&unknown["profiles"], &unknown["unknownSegments"]),
+        (&json!(0), &json!(["nobody"]))
+    );
+    let preview = server
+        .post("/local/preview?limit=3", &request(json!({"fields": "_id"})))
+        .json();
+    assert_eq!(preview["rows"].as_array().unwrap().len(), 3);
+    server
+        .post(
+            "/local/plan",
+            &request(json!({"fields": "nothing.like.it"})),
+        )
+        .refuses(400, "fields");
+    server
+        .post("/local/preview?limit=1000", &request(json!({})))
+        .refuses(400, "limit");
+    let jobs = server.get("/data/core/ups/export/jobs").json();
+    assert_eq!(jobs["records"], json!([]));
+}
+
+#[test]
+fn a_person_is_explained_to_those_who_may_see_them() {
+    let server = Serving::fixtures();
+    let path = "/local/explain?identity=email:person105@example.com";
+    let found = server.post(path, &request(json!({}))).json();
+    assert_eq!(found["explanation"]["isExported"], true);
+    assert_eq!(
+        found["explanation"]["identities"],
+        json!(["Email:person105@example.com"])
+    );
+    server
+        .post("/local/explain?identity=nobody", &request(json!({})))
+        .refuses(400, "identity");
+    server
+        .post("/local/explain?identity=Email:nobody", &request(json!({})))
+        .refuses(404, "Email:nobody");
+    // Another organisation has nobody, and nothing to count.
+    let mut others = HEADERS;
+    others.iter_mut().for_each(|(name, value)| {
+        if *name == "x-gw-ims-org-id" {
+            *value = "another";
+        }
+    });
+    let body = request(json!({})).to_string();
+    let mut with_type = others.to_vec();
+    with_type.push(("content-type", "application/json"));
+    assert_eq!(
+        server.ask("POST", path, &with_type, body.as_bytes()).status,
+        404
+    );
+    let audiences = server.ask("GET", "/local/audiences", &others, b"").json();
+    assert_eq!(audiences["audiences"], json!([]));
+    let mine = server.get("/local/audiences").json();
+    assert!(mine["audiences"].as_array().unwrap().len() > 2, "{mine}");
+    assert_eq!(
+        server.get("/local/audiences").json(),
+        mine,
+        "once more, as it was counted"
+    );
+    assert_eq!(server.ask("GET", "/local/audiences", &[], b"").status, 401);
+    let scopes = server.ask("GET", "/local/scopes", &[], b"").json();
+    assert_eq!(scopes["scopes"].as_array().unwrap().len(), 1, "{scopes}");
+    let schema = server.get("/local/schema").json();
+    let names = schema["profile"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| &field["name"]);
+    assert!(names.clone().any(|name| name == "personalEmail"));
+}
