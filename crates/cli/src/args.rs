@@ -208,6 +208,9 @@ pub struct AudienceArgs {
     /// The fields, separated by commas [default: all]
     #[arg(long, value_name = "FIELDS")]
     pub fields: Option<String>,
+    /// Leave out profiles that lack one of these fields, which must be among the exported
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub require: Vec<String>,
     /// Their events, with these fields [default: all fields]
     #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
     pub events: Option<String>,

@@ -50,6 +50,7 @@ fn of_options(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
     };
     Ok(ExportRequest {
         fields: audience.fields.clone(),
+        mandatory_fields: some(audience.require.clone()),
         merge_policy: audience
             .merge_policy
             .clone()

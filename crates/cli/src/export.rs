@@ -19,7 +19,7 @@ use crate::output::{bytes, count, print, print_json, read};
 use crate::plan;
 use crate::settings::Settings;
 use crate::stores::open;
-use crate::told::{Written, of_job, summary, tell_end, unknown_segment, written};
+use crate::told::{Written, lacking, of_job, summary, tell_end, unknown_segment, written};
 
 /// Runs a request's job and prints it.
 pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<(), Failure> {
@@ -224,6 +224,9 @@ fn export_one(
         Ok((write(prepared)?, prepared.export.unknown_segments()?))
     })?;
     let (outcome, unknown) = done;
+    if let Some(line) = lacking(outcome.counts.lacking) {
+        say(arguments, &line);
+    }
     for segment in &unknown {
         say(arguments, &unknown_segment(segment));
     }

@@ -23,6 +23,8 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Failure {
     code: u8,
     message: String,
+    /// What docs/errors.md calls it.
+    named: Option<String>,
 }
 
 impl Failure {
@@ -30,6 +32,7 @@ impl Failure {
         Self {
             code: USAGE,
             message: message.into(),
+            named: None,
         }
     }
 
@@ -42,6 +45,7 @@ impl Failure {
         Self {
             code: NOT_FOUND,
             message: message.into(),
+            named: None,
         }
     }
 
@@ -49,6 +53,7 @@ impl Failure {
         Self {
             code: FAILED,
             message: message.into(),
+            named: None,
         }
     }
 
@@ -57,6 +62,7 @@ impl Failure {
         Self {
             code: INCOMPLETE,
             message: message.into(),
+            named: None,
         }
     }
 
@@ -65,6 +71,7 @@ impl Failure {
         Self {
             code: INTERRUPTED,
             message: message.into(),
+            named: None,
         }
     }
 
@@ -79,7 +86,10 @@ impl Failure {
     /// Says the message on standard error and gives the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            tell(&format!("profile-export: {}", self.message));
+            let named = self
+                .named
+                .map_or_else(String::new, |code| format!(" [{code}]"));
+            tell(&format!("profile-export: {}{named}", self.message));
         }
         ExitCode::from(self.code)
     }
@@ -88,7 +98,13 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = error.kind();
+        let named = match &error {
+            // Its own error says more than that it failed.
+            Error::JobFailed { job, .. } => job.errors.first().map(|error| error.code.clone()),
+            error => Some(error.code().to_owned()),
+        };
         Self {
+            named: named.filter(|_| kind != ErrorKind::Cancelled),
             code: match kind {
                 ErrorKind::Cancelled => INTERRUPTED,
                 ErrorKind::NotFound => NOT_FOUND,

@@ -12,7 +12,7 @@ use crate::message::say;
 use crate::origin::Work;
 use crate::output::{print, print_json, print_rows};
 use crate::settings::Settings;
-use crate::told::{Written, unknown_segment, written};
+use crate::told::{Written, lacking, unknown_segment, written};
 
 pub fn plan(arguments: &Arguments, settings: &Settings, plan: &PlanArgs) -> Result<(), Failure> {
     let work = Work::to_look(settings, &plan.origin, &plan.audience, &plan.loading)?;
@@ -47,6 +47,7 @@ pub fn tell(
         Written::new(&request, number, &outcome.counts, outcome.bytes, place)
     });
     let lines: Vec<Written> = lines.collect();
+    let left_out: u64 = outcomes.iter().map(|outcome| outcome.counts.lacking).sum();
     let rows = lines.iter().map(|line| line.profiles).collect();
     if arguments.json {
         let batches: Vec<Value> = (lines.iter())
@@ -79,6 +80,9 @@ pub fn tell(
             "{empty} of {} batches have no profile\n",
             lines.len()
         ));
+    }
+    if let Some(line) = lacking(left_out) {
+        text.push_str(&format!("{line}\n"));
     }
     for segment in &unknown {
         text.push_str(&format!("{}\n", unknown_segment(segment)));

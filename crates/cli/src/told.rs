@@ -124,6 +124,9 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
     if let Some(large) = &metrics.large_profiles {
         lines.push(large_profiles(large));
     }
+    lines.extend(lacking(
+        metrics.incomplete_profile_counter.unwrap_or_default(),
+    ));
     for segment in &metrics.unknown_segments {
         let (namespace, near) = (
             segment.segment_ns.as_deref(),
@@ -143,6 +146,14 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
         took(metrics.acp_dataset_write_time.as_ref()),
     ));
     lines
+}
+
+/// That profiles lack a mandatory field, if some do.
+pub fn lacking(profiles: u64) -> Option<String> {
+    let profiles = (profiles > 0).then(|| count(profiles))?;
+    Some(format!(
+        "{profiles} profiles lack a mandatory field and are left out"
+    ))
 }
 
 /// That no record names a segment.

@@ -7,6 +7,8 @@ pub struct BatchCounts {
     pub profiles: u64,
     /// Events in the rows.
     pub events: u64,
+    /// Profiles that are left out since they lack a mandatory field.
+    pub lacking: u64,
     /// Rows by the namespace of their primary identity.
     pub by_namespace: BTreeMap<String, u64>,
 }
@@ -15,6 +17,7 @@ impl BatchCounts {
     pub(crate) fn add(&mut self, more: Self) {
         self.profiles += more.profiles;
         self.events += more.events;
+        self.lacking += more.lacking;
         for (namespace, count) in more.by_namespace {
             *self.by_namespace.entry(namespace).or_default() += count;
         }

@@ -220,7 +220,22 @@ impl Explainer<'_> {
             .map(|filter| self.memberships(filter))
             .collect::<Result<_>>()?;
         conditions.extend(membership_condition(&plan.batches, &batches));
-        let (fragments, fields) = self.fields()?;
+        let (fragments, fields, merged) = self.fields()?;
+        conditions.extend(plan.mandatory.iter().map(|path| {
+            let name = path.parts().join(".");
+            let found = path
+                .parts()
+                .iter()
+                .try_fold(&merged, |value, part| value.get(part));
+            let holds = found.is_some();
+            Condition {
+                holds,
+                text: format!(
+                    "the mandatory field {name}: it has {}",
+                    if holds { "one" } else { "none" }
+                ),
+            }
+        }));
         Ok(Explanation {
             identities,
             is_exported: conditions.iter().all(|condition| condition.holds),
@@ -347,8 +362,8 @@ impl Explainer<'_> {
         })
     }
 
-    /// The fragments, and where each leaf of the profile comes from.
-    fn fields(&mut self) -> Result<(Vec<FragmentPart>, Vec<FieldOrigin>)> {
+    /// The fragments, where each leaf of the profile comes from, and the profile.
+    fn fields(&mut self) -> Result<(Vec<FragmentPart>, Vec<FieldOrigin>, Value)> {
         let pipeline = self.export.pipeline();
         let lines = json_rows(&pipeline.each_alone(&self.rows)?)?;
         let mut rows = Vec::new();
@@ -393,7 +408,7 @@ impl Explainer<'_> {
                 values,
             });
         }
-        Ok((fragments, fields))
+        Ok((fragments, fields, merged))
     }
 
     fn without_part(&mut self, keys: &[PersonKey]) -> Result<Vec<RecordWithoutPart>> {

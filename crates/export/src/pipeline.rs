@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StructArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
-use xdm::{Class, FieldType, PersonKey, Timestamp};
+use xdm::{Class, FieldPath, FieldType, PersonKey, Timestamp};
 
 use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
@@ -147,11 +148,8 @@ impl Pipeline {
             Some(fields) => Some(self.gathered(fields, selected.event_rows)?),
         };
         let profile = self.gathered(&self.profile, selected.fragments)?;
-        let counts = BatchCounts {
-            profiles: profile.groups.len() as u64,
-            events: (events.as_ref()).map_or(0, |events| events.groups.rows().len() as u64),
-            by_namespace: selected.by_namespace,
-        };
+        let profiles = profile.groups.len();
+        let event_ends = events.as_ref().map(|events| events.groups.ends().to_vec());
         let columns = self.columns(&(profile, identity_map, events), is_to_stop)?;
         // Which text is in dictionaries may differ from chunk to chunk.
         let columns = std::iter::zip(columns, self.schema.fields())
@@ -160,7 +158,32 @@ impl Pipeline {
                 _ => cast(&column, field.data_type()),
             })
             .collect::<Result<_, _>>()?;
-        let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
+        let mut rows = RecordBatch::try_new(self.schema.clone(), columns)?;
+        let kept = complete(&rows, &self.plan.mandatory)?;
+        if let Some(kept) = &kept {
+            rows = filter_record_batch(&rows, kept)?;
+        }
+        let is_kept = |i: &usize| kept.as_ref().is_none_or(|kept| kept.value(*i));
+        let mut counts = BatchCounts {
+            lacking: (profiles - rows.num_rows()) as u64,
+            profiles: rows.num_rows() as u64,
+            ..BatchCounts::default()
+        };
+        let mut start = 0;
+        for (i, end) in event_ends.into_iter().flatten().enumerate() {
+            if is_kept(&i) {
+                counts.events += u64::from(end - start);
+            }
+            start = end;
+        }
+        let mut by_namespace: BTreeMap<&str, u64> = BTreeMap::new();
+        for i in (0..profiles).filter(is_kept) {
+            *by_namespace.entry(selected.namespaces[i]).or_default() += 1;
+        }
+        let by_namespace = by_namespace.into_iter();
+        counts.by_namespace = by_namespace
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect();
         Ok(MergedRows { rows, counts })
     }
 
@@ -258,11 +281,14 @@ impl Pipeline {
         Ok(merged)
     }
 
-    fn select(&self, people: &PeopleRows, matches: Option<&MembershipMatches>) -> Result<Selected> {
+    fn select(
+        &self,
+        people: &PeopleRows,
+        matches: Option<&MembershipMatches>,
+    ) -> Result<Selected<'_>> {
         let mut selected = Selected::default();
         let mut times = Times::new(&self.sources);
         let [mut tied, mut tied_of_empty] = [Tied::default(), Tied::default()];
-        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut fragment_start, mut event_start) = (0, 0);
         for (fragment_end, event_end) in people.fragment_ends.iter().zip(&people.event_ends) {
             let (fragment_end, event_end) = (*fragment_end as usize, *event_end as usize);
@@ -277,11 +303,12 @@ impl Pipeline {
                 (None, Some(range)) => Some(RowRef::new(range.source, range.start)),
                 (None, None) => None,
             };
-            if let Some(at) = best {
-                let source = self.sources.of(at);
-                let person = source.run.person_of_row(at.row);
-                *counts.entry(source.run.namespace(person)?).or_default() += 1;
-            }
+            let Some(at) = best else {
+                unreachable!("a profile that is taken has a fragment or an event");
+            };
+            let source = self.sources.of(at);
+            let person = source.run.person_of_row(at.row);
+            selected.namespaces.push(source.run.namespace(person)?);
             selected.fragments.push(fragments.iter().copied());
             if let Some(plan) = &self.plan.events {
                 let rows = events_of(events, plan.filter, &mut times)?;
@@ -297,10 +324,6 @@ impl Pipeline {
         }
         self.put_in_order(&mut selected.event_rows, &tied)?;
         self.put_in_order(&mut selected.of_empty, &tied_of_empty)?;
-        selected.by_namespace = counts
-            .into_iter()
-            .map(|(namespace, count)| (namespace.to_owned(), count))
-            .collect();
         Ok(selected)
     }
 
@@ -395,17 +418,18 @@ fn events_of(
 
 /// The profiles that the filters let pass, as rows of the sources.
 #[derive(Default)]
-struct Selected {
+struct Selected<'a> {
     /// Their fragments, best first.
     fragments: Groups,
     /// The events that are added.
     event_rows: Groups,
     /// For each profile, all its events in order if it is empty; only where `identityMap` needs them.
     of_empty: Groups,
-    by_namespace: BTreeMap<String, u64>,
+    /// The namespace of each one's primary identity.
+    namespaces: Vec<&'a str>,
 }
 
-impl Selected {
+impl Selected<'_> {
     /// The fragments of each profile, or its events where it is empty.
     fn with_events(&self) -> Groups {
         let mut groups = Groups::default();
@@ -414,6 +438,30 @@ impl Selected {
         }
         groups
     }
+}
+
+/// The rows that have all of these fields; `None` where none is mandatory.
+fn complete(rows: &RecordBatch, mandatory: &[FieldPath]) -> Result<Option<BooleanArray>> {
+    if mandatory.is_empty() {
+        return Ok(None);
+    }
+    let mut nulls: Option<NullBuffer> = None;
+    for path in mandatory {
+        let mut parts = path.parts().iter();
+        let mut column = parts.next().and_then(|part| rows.column_by_name(part));
+        while let Some(array) = column {
+            nulls = NullBuffer::union(nulls.as_ref(), array.logical_nulls().as_ref());
+            column = match (parts.next(), array.as_struct_opt()) {
+                (Some(part), Some(object)) => object.column_by_name(part),
+                _ => None,
+            };
+        }
+    }
+    let all = BooleanBuffer::new_set(rows.num_rows());
+    Ok(Some(BooleanArray::new(
+        nulls.map_or(all, |nulls| nulls.into_inner()),
+        None,
+    )))
 }
 
 fn merge_unless_stopped(

@@ -7,7 +7,7 @@ use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
 use membership::Status;
 use merge::MergePolicy;
 use projection::Projection;
-use xdm::{Class, FieldPath, Fields, Timestamp, list_of};
+use xdm::{Class, FieldPath, FieldType, Fields, Timestamp, list_of};
 
 use crate::error::Result;
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub projection: Projection,
     /// Which events with which fields, if any.
     pub events: Option<EventPlan>,
+    /// Fields without which a profile is left out.
+    pub mandatory: Vec<FieldPath>,
     /// Profiles of more identities are left out, where the policy has an identity graph.
     pub max_identities: Option<u32>,
 }
@@ -130,8 +132,13 @@ impl Plan {
             )
             .into());
         }
+        let mandatory = mandatory(
+            request.mandatory_fields.as_deref().unwrap_or_default(),
+            projection.output(),
+        )?;
         Ok(Self {
             policy,
+            mandatory,
             profiles: ProfileFilter {
                 from_ingest: moment(
                     filter.from_ingest_timestamp.as_ref(),
@@ -250,6 +257,29 @@ fn events(list: &EventList, union: &Fields) -> Result<EventPlan> {
         },
         projection: projection(list.fields.as_deref(), &format!("{path}.fields"), union)?,
     })
+}
+
+/// Paths of fields that are exported; what is in lists and maps is no field of a profile.
+fn mandatory(fields: &[String], exported: &Fields) -> Result<Vec<FieldPath>, RequestError> {
+    let paths = fields.iter().enumerate().map(|(i, text)| {
+        let refused = |problem: String| RequestError::new(format!("mandatoryFields[{i}]"), problem);
+        let path = FieldPath::parse(text).map_err(|error| refused(error.to_string()))?;
+        let mut among = Some(exported);
+        for part in path.parts() {
+            let found = among.and_then(|fields| fields.get(part));
+            let found = found.ok_or_else(|| {
+                refused(format!(
+                    "found {text:?}, which is not among the exported fields; name it in fields, too"
+                ))
+            })?;
+            among = match found {
+                FieldType::Object(fields) => Some(fields),
+                _ => None,
+            };
+        }
+        Ok(path)
+    });
+    paths.collect()
 }
 
 fn projection(fields: Option<&str>, path: &str, union: &Fields) -> Result<Projection> {

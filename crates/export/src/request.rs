@@ -28,6 +28,11 @@ pub struct ExportRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub additional_fields: Option<AdditionalFields>,
+    /// Paths of fields without which a profile is left out, as the platform's file destinations know them; each must
+    /// be among the fields. An addition of ours to the platform's body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub mandatory_fields: Option<Vec<String>>,
     /// Where the batches go.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]

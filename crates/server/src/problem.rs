@@ -13,6 +13,8 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
     pub(crate) detail: String,
+    /// The code of docs/errors.md, where there is one.
+    pub(crate) code: Option<&'static str>,
 }
 
 /// An answer, or what went wrong.
@@ -24,6 +26,7 @@ impl Problem {
             status,
             title: status.canonical_reason().unwrap_or("Error"),
             detail: detail.into(),
+            code: None,
         }
     }
 
@@ -56,13 +59,17 @@ impl Problem {
 
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
-        Self::bad_request(format!("{}: {}", error.path, error.problem))
+        Self {
+            code: Some(ErrorKind::BadRequest.code()),
+            ..Self::bad_request(format!("{}: {}", error.path, error.problem))
+        }
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        match (error.kind(), error) {
+        let code = Some(error.code());
+        let problem = match (error.kind(), error) {
             (_, Error::Request(error)) => error.into(),
             (ErrorKind::BadRequest, error) => Self::bad_request(error.to_string()),
             (ErrorKind::NotFound, error) => Self::not_found(error.to_string()),
@@ -73,7 +80,8 @@ impl From<Error> for Problem {
             (ErrorKind::Cancelled, _) => Self::busy("it was given up"),
             // Everything else may name files of the server: damage, a newer format, a full disk.
             (_, error) => Self::internal(&error),
-        }
+        };
+        Self { code, ..problem }
     }
 }
 
@@ -125,11 +133,14 @@ pub(crate) fn cut(mut text: String) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
+        let mut body = json!({
             "status": self.status.as_u16(),
             "title": self.title,
             "detail": cut(self.detail),
         });
+        if let Some(code) = self.code {
+            body["code"] = json!(code);
+        }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(

@@ -43,7 +43,8 @@ schemas! {
         .description(Some("What went wrong; detail names the field, the parameter or the header."))
         .property("status", integer())
         .property("title", string())
-        .property("detail", string());
+        .property("detail", string())
+        .property("code", string());
 
     ExportJob => object([
             "id", "jobType", "profileInstanceId", "destination", "schema", "mergePolicy", "status",

@@ -522,3 +522,90 @@ fn an_explanation_is_for_people_and_for_machines() {
     ));
     assert!(told.contains(" is in the export"), "{told}");
 }
+
+#[test]
+fn profiles_without_a_mandatory_field_are_left_out_and_counted() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let of = |more: &[&str]| {
+        let arguments = [
+            "export",
+            "--store",
+            &store,
+            "--fields",
+            "personalEmail.address,_id",
+            "--json",
+        ];
+        parsed(&run(&[&arguments[..], more].concat()))
+    };
+    let all = of(&[]);
+    let some = of(&["--require", "personalEmail.address"]);
+    let count = |job: &Value, name: &str| job["metrics"][name].as_u64();
+    let profiles = |job: &Value| count(job, "totalExportedProfileCounter").unwrap();
+    let lacking = count(&some, "incompleteProfileCounter").unwrap();
+    assert!(
+        lacking > 0 && profiles(&some) + lacking == profiles(&all),
+        "{some}"
+    );
+    let by_namespace = some["metrics"]["exportedProfileByNamespaceCounter"]
+        .as_object()
+        .unwrap();
+    let sum: u64 = by_namespace
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
+    assert_eq!(sum, profiles(&some));
+    assert!(count(&all, "incompleteProfileCounter").is_none());
+    // The request keeps it, so that it is the same when it is run again.
+    let id = some["id"].to_string();
+    let again = parsed(&run(&["jobs", "retry", &id, "--store", &store, "--json"]));
+    assert_eq!(profiles(&again), profiles(&some));
+    let rows = stdout(&run(&[
+        "export",
+        "--store",
+        &store,
+        "--fields",
+        "personalEmail.address",
+        "--require",
+        "personalEmail.address",
+        "--out",
+        "-",
+    ]));
+    assert!(rows.lines().all(|row| row.contains("address")), "{rows}");
+    let refused = run(&[
+        "export",
+        "--store",
+        &store,
+        "--fields",
+        "_id",
+        "--require",
+        "person",
+    ]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("mandatoryFields[0]"),
+        "{}",
+        stderr(&refused)
+    );
+    assert!(
+        stderr(&refused).contains("[PE-0001]"),
+        "{}",
+        stderr(&refused)
+    );
+    let person = [
+        "--identity",
+        "ECID:00000000000000000000000000000000000289",
+        "--store",
+        &store,
+    ];
+    let told = run(&[
+        &["explain", "--require", "personalEmail.address"],
+        &person[..],
+    ]
+    .concat());
+    assert!(
+        stdout(&told).contains("NO   the mandatory field personalEmail.address"),
+        "{}",
+        stdout(&told)
+    );
+}

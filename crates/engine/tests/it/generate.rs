@@ -381,8 +381,12 @@ fn request() -> impl Strategy<Value = Value> {
         weighted(0.8, filter),
         of(events),
         any::<bool>(),
+        weighted(
+            0.3,
+            select(vec!["email.address", "person.name.first", "email"]),
+        ),
     )
-        .prop_map(|(fields, filter, events, per_batch)| {
+        .prop_map(|(fields, filter, events, per_batch, mandatory)| {
             let has_segments = filter
                 .as_ref()
                 .is_some_and(|f| f["segments"].as_array().is_some_and(|s| !s.is_empty()));
@@ -390,6 +394,10 @@ fn request() -> impl Strategy<Value = Value> {
             request["fields"] = json!(fields);
             request["filter"] = json!(filter);
             request["additionalFields"] = json!(events);
+            // All fields are there where none is named.
+            if let (None, Some(mandatory)) = (request["fields"].as_str(), mandatory) {
+                request["mandatoryFields"] = json!([mandatory]);
+            }
             request["destination"]["segmentPerBatch"] = json!(per_batch && has_segments);
             request
         })

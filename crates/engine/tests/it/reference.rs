@@ -107,6 +107,7 @@ impl Reference {
                     .iter()
                     .filter(|p| p.passes(filter, segments))
                     .map(|p| p.row(request))
+                    .filter(|row| has_mandatory(row, request))
                     .collect()
             })
             .collect()
@@ -290,6 +291,18 @@ impl Profile {
         }
         row
     }
+}
+
+/// Whether a row has all fields that a request wants of it.
+fn has_mandatory(row: &Value, request: &Value) -> bool {
+    let fields = request["mandatoryFields"].as_array();
+    fields.into_iter().flatten().all(|path| {
+        let parts = path.as_str().unwrap().split('.');
+        !parts
+            .into_iter()
+            .fold(row, |value, part| &value[part])
+            .is_null()
+    })
 }
 
 /// Objects whose keys are data.

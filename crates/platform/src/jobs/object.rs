@@ -54,6 +54,9 @@ pub struct Job {
     /// The request's events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub additional_fields: Option<AdditionalFields>,
+    /// The request's mandatory fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandatory_fields: Option<Vec<String>>,
 }
 
 /// Where a job's batches go.
@@ -124,6 +127,9 @@ pub struct JobMetrics {
     /// How much of a running job's rows are made, in millionths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_in_millionths: Option<u32>,
+    /// Profiles that were left out since they lack a mandatory field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete_profile_counter: Option<u64>,
     /// The length of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_written_bytes: Option<u64>,
@@ -261,6 +267,7 @@ impl Job {
             fields: request.fields.clone(),
             filter: request.filter.clone(),
             additional_fields: request.additional_fields.clone(),
+            mandatory_fields: request.mandatory_fields.clone(),
         }
     }
 

@@ -23,6 +23,7 @@ export function requestOf(job) {
     mergePolicy: job.mergePolicy,
     filter: job.filter,
     additionalFields: job.additionalFields,
+    mandatoryFields: job.mandatoryFields,
     destination: { datasetId: job.destination.datasetId, segmentPerBatch: job.destination.segmentPerBatch },
     schema: job.schema,
   };
@@ -43,6 +44,7 @@ export function asCommand(request) {
   add("--ingested-since", filter.fromIngestTimestamp);
   if (filter.emptyProfiles) words.push("--empty-profiles");
   add("--fields", request.fields);
+  add("--require", request.mandatoryFields?.join(","));
   const events = request.additionalFields?.eventList;
   if (events) {
     words.push("--events");

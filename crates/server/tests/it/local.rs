@@ -47,9 +47,19 @@ fn a_plan_counts_what_an_export_would_have_and_writes_nothing() {
             &request(json!({"fields": "nothing.like.it"})),
         )
         .refuses(400, "fields");
-    server
-        .post("/local/preview?limit=1000", &request(json!({})))
-        .refuses(400, "limit");
+    // A page shows no more.
+    let most = server
+        .post(
+            "/local/preview?limit=1000",
+            &request(json!({"fields": "_id"})),
+        )
+        .json();
+    assert_eq!(most["rows"].as_array().unwrap().len(), 100);
+    let refused = server.post(
+        "/local/plan",
+        &request(json!({"fields": "nothing.like.it"})),
+    );
+    assert_eq!(refused.json()["code"], "PE-0001");
     let jobs = server.get("/data/core/ups/export/jobs").json();
     assert_eq!(jobs["records"], json!([]));
 }
