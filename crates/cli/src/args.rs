@@ -131,6 +131,21 @@ pub enum Command {
     Completions(CompletionsArgs),
 }
 
+impl Command {
+    /// Whether its result is a list.
+    pub fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Datasets(DatasetsCommand::List { .. })
+                | Self::MergePolicies(DocumentsCommand::List { .. })
+                | Self::Segments(DocumentsCommand::List { .. })
+                | Self::Jobs(JobsCommand::List { .. })
+                | Self::Batches(BatchesCommand::List { .. } | BatchesCommand::Files { .. })
+                | Self::Store(StoreCommand::Forget { .. })
+        )
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The job's request: the body of POST /export/jobs; - is standard input
@@ -668,15 +683,20 @@ pub enum JobsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
-    /// Run the request of a finished job again, as a new job
+    /// Run the request of a finished job again, as a new job whose batches are in the store
+    ///
+    /// What is no part of a request is not repeated: --out, --format and the like, --max-identities.
     Retry {
+        /// Leave out profiles of more identities than this, by the identity graph of the merge policy
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        max_identities: Option<u32>,
         /// The job's ID
         #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
         #[command(flatten)]
         store: StoreArg,
     },
-    /// Delete one that is finished, with its batches and their files
+    /// Delete one that is finished, with its batches; files in folders outside of the store stay
     Delete {
         /// The job's ID
         #[arg(add = ArgValueCandidates::new(candidates::jobs))]
@@ -744,7 +764,7 @@ pub enum StoreCommand {
         #[command(flatten)]
         store: StoreArg,
     },
-    /// Delete finished jobs of which newer ones of the same segments and dataset are kept, with their batches
+    /// Delete finished jobs of which newer ones of the same request are kept, whatever its times, with their batches
     ///
     /// Batches in folders outside of the store (--out) stay where they are, and only the store forgets them.
     Forget {

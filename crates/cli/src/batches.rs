@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use profile_export::platform::dataset_id;
+use profile_export::platform::{dataset_id, delete_batch};
 use profile_export::store::{Batch, BatchQuery, Kind, Store};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
             let store = open(arguments, &store.store)?;
             let batch = find(&store, id)?;
             let folder = store.batch_folder(&batch);
-            if wants_table(arguments) {
+            if arguments.jsonl || wants_table(arguments) {
                 return print_list(arguments, &batch.files, &batch.files, || {
                     files(&folder, &batch)
                 });
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
         }
         BatchesCommand::Delete { id, store } => {
             let store = open(arguments, &store.store)?;
-            store.delete_batch(id)?;
+            delete_batch(&store, id)?;
             say(arguments, &format!("deleted batch {id}"));
             Ok(())
         }

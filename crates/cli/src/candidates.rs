@@ -93,21 +93,18 @@ pub fn statuses() -> Vec<CompletionCandidate> {
 fn from_store(
     known: impl FnOnce(&Store) -> Option<Vec<(String, String)>>,
 ) -> Vec<CompletionCandidate> {
-    let store = flag("store").map(PathBuf::from);
-    let store = store.or_else(|| Settings::load().ok()?.store());
+    let settings = Settings::load().unwrap_or_default();
+    let store = flag("store")
+        .map(PathBuf::from)
+        .or_else(|| settings.store());
     let Some(folder) = store.filter(|store| store.join("catalog.sqlite").is_file()) else {
         return Vec::new();
     };
-    let text = |name: &str, default: &str| {
-        let named = flag(name)
-            .or_else(|| env::var_os(format!("PROFILE_EXPORT_{}", name.to_ascii_uppercase())));
-        named
-            .and_then(|word| word.into_string().ok())
-            .unwrap_or_else(|| default.to_owned())
-    };
+    let of = settings.scope();
+    let text = |name: &str| flag(name).and_then(|word| word.into_string().ok());
     let scope = Scope {
-        org: text("org", "default"),
-        sandbox: text("sandbox", "prod"),
+        org: text("org").unwrap_or(of.org),
+        sandbox: text("sandbox").unwrap_or(of.sandbox),
     };
     let store = Store::open(folder, scope).ok();
     let known = store.and_then(|store| known(&store)).unwrap_or_default();
@@ -121,6 +118,16 @@ fn from_store(
 fn flag(name: &str) -> Option<OsString> {
     let mut words = env::args_os();
     let long = format!("--{name}");
-    words.find(|word| *word == *long)?;
-    words.next()
+    while let Some(word) = words.next() {
+        if word == *long {
+            return words.next();
+        }
+        let with_value = word
+            .to_str()
+            .and_then(|word| word.strip_prefix(&long)?.strip_prefix('='));
+        if let Some(value) = with_value {
+            return Some(value.into());
+        }
+    }
+    None
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Command;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_complete::env::Shells;
 
@@ -17,11 +17,9 @@ const NAME: &str = "profile-export";
 /// The variable in which a shell asks the program for completions.
 pub const VARIABLE: &str = "PROFILE_EXPORT_COMPLETE";
 
-pub fn run(
-    arguments: &Arguments,
-    command: Command,
-    completions: &CompletionsArgs,
-) -> Result<(), Failure> {
+pub fn run(arguments: &Arguments, completions: &CompletionsArgs) -> Result<(), Failure> {
+    // Without anybody's settings.
+    let command = Arguments::command();
     if let Some(folder) = &completions.man_pages {
         return write_pages(command, folder);
     }

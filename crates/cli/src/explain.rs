@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::args::{Arguments, ExplainArgs};
 use crate::audience;
 use crate::failure::Failure;
+use crate::message::shown;
 use crate::origin::Work;
-use crate::output::{count, print, print_json, short, table};
+use crate::output::{count, print, print_result, short, table};
 use crate::settings::Settings;
 
 /// Events that are shown one by one.
@@ -35,12 +36,16 @@ pub fn explain(
     let explanation = explanation.ok_or_else(|| {
         Failure::missing(format!(
             "no record has {wanted} as its primary identity; {}",
-            "the case of an id counts, that of a namespace does not"
+            "the case of an id counts, that of a namespace does not; of whom there are only events, --events and \
+             --empty-profiles tell"
         ))
     })?;
-    if arguments.json {
+    if arguments.is_for_machines() {
         let policy = json!({"id": policy.id, "name": policy.name, "version": policy.version});
-        return print_json(&json!({"mergePolicy": policy, "explanation": explanation}));
+        return print_result(
+            arguments,
+            &json!({"mergePolicy": policy, "explanation": explanation}),
+        );
     }
     print(&written(&explanation, &policy))
 }
@@ -55,9 +60,9 @@ fn written(explanation: &Explanation, policy: &MergePolicy) -> String {
         [first, others @ ..] => (first.as_str(), others),
         [] => ("nobody", &[][..]),
     };
-    text.push_str(&format!("{first} is {verdict}\n"));
+    text.push_str(&format!("{} is {verdict}\n", shown(first)));
     if !others.is_empty() {
-        text.push_str(&format!("one profile with {}\n", others.join(", ")));
+        text.push_str(&format!("one profile with {}\n", shown(&others.join(", "))));
     }
     text.push_str(&format!(
         "merge policy: {} (version {})\n",
@@ -66,7 +71,7 @@ fn written(explanation: &Explanation, policy: &MergePolicy) -> String {
     text.push_str("\nWhat decides\n");
     for condition in &explanation.conditions {
         let mark = if condition.holds { "yes" } else { "NO " };
-        text.push_str(&format!("  {mark}  {}\n", condition.text));
+        text.push_str(&format!("  {mark}  {}\n", shown(&condition.text)));
     }
     for (title, part) in [
         ("Memberships that were looked at", memberships(explanation)),
@@ -136,13 +141,13 @@ fn fields(explanation: &Explanation) -> String {
                 format!(
                     "{}: {}",
                     name(lost.fragment, &explanation.fragments),
-                    shown(&lost.value)
+                    in_short(&lost.value)
                 )
             })
             .collect();
         [
             field.path.clone(),
-            shown(&field.value),
+            in_short(&field.value),
             winner,
             lost.join("; "),
         ]
@@ -213,7 +218,7 @@ fn rows<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>
 }
 
 /// A value in short.
-fn shown(value: &Value) -> String {
+fn in_short(value: &Value) -> String {
     match value {
         Value::String(text) => short(text),
         other => short(&other.to_string()),

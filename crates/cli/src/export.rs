@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::message::say;
 use crate::origin::{Origin, Work};
-use crate::output::{bytes, count, print, print_json, read};
+use crate::output::{bytes, count, print, print_result, read};
 use crate::plan;
 use crate::settings::Settings;
 use crate::stores::open;
@@ -63,7 +63,7 @@ pub fn export(
                 "the platform's API wants a destination.datasetId, too: --dataset ID",
             );
         }
-        return print_json(&request);
+        return print_result(arguments, &request);
     }
     let origin = Origin::of(settings, &export.origin)?;
     let goal = Goal::of(export.out.as_deref());
@@ -93,6 +93,9 @@ pub fn export(
         return export_file(arguments, export, &work, (&request, file));
     }
     if goal == Goal::Standard {
+        if export.if_exists != IfExistsArg::Fail {
+            return Err(Failure::usage("--if-exists is for files and folders"));
+        }
         return export_stream(arguments, export, &work, &request);
     }
     export_batches(arguments, export, &work, (&request, goal))
@@ -122,15 +125,25 @@ fn export_batches(
     let (ended, rejected) = work.job(arguments, request)?;
     if let (Ok(finished), Some(output)) = (&ended, output) {
         let store = work.store().map(|store| open(arguments, store));
-        let store = store.transpose()?;
-        if !output.finish(finished, store.as_ref())? {
-            say(
+        let said = output.finish(finished, store.transpose()?.as_ref());
+        match said {
+            Ok(true) => {}
+            Ok(false) => say(
                 arguments,
-                "warning: the exports in this folder have different columns; its manifest says which",
-            );
+                "warning: the exports in this folder have different columns or formats; its manifest says which",
+            ),
+            Err(error) => {
+                // What is there has to be told, however it ends.
+                let _ = print_result(arguments, &finished.job);
+                return Err(Failure::failed(format!(
+                    "{error}; the job has succeeded, its batches are in the folder and in no manifest: \
+                     jobs delete {} and delete them, or --if-exists replace",
+                    finished.job.id
+                )));
+            }
         }
     }
-    let finished = if arguments.json {
+    let finished = if arguments.is_for_machines() {
         tell_end(arguments, ended, started)?
     } else {
         let finished = ended?;
@@ -169,9 +182,12 @@ fn export_file(
             &work.run.writer,
         )
     })?;
-    if arguments.json {
-        print_json(&json!({"file": file, "profiles": outcome.counts.profiles,
-                           "events": outcome.counts.events, "bytes": outcome.bytes}))?;
+    if arguments.is_for_machines() {
+        print_result(
+            arguments,
+            &json!({"file": file, "profiles": outcome.counts.profiles,
+                           "events": outcome.counts.events, "bytes": outcome.bytes}),
+        )?;
     } else {
         let place = file.display().to_string();
         let line = Written::new(request, 0, &outcome.counts, outcome.bytes, place);
@@ -239,7 +255,7 @@ fn check_stream(arguments: &Arguments, request: &ExportRequest) -> Result<(), Fa
     if request.destination.segment_per_batch == Some(true) {
         return refused("one stream, where each segment has a batch; give a folder");
     }
-    if arguments.json {
+    if arguments.is_for_machines() {
         return refused("standard output takes the rows, and not what --json prints of them");
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::args::{Arguments, ClassArg, IngestArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
 use crate::message::say;
-use crate::output::{print_json, read};
+use crate::output::{print_result, read};
 use crate::progress::Watch;
 use crate::stores::open_or_make;
 
@@ -65,16 +65,19 @@ pub fn run(arguments: &Arguments, ingest: &IngestArgs) -> Result<(), Failure> {
         arguments,
         &format!("loaded in {:.3} s", started.elapsed().as_secs_f64()),
     );
-    if arguments.json {
-        print_json(&json!({
-            "read": report.read,
-            "loaded": report.loaded,
-            "dropped": report.dropped,
-            "bad": report.bad,
-            "mergedRuns": report.merged,
-            "notMerged": report.not_merged,
-            "peakMemoryBytes": peak_memory(),
-        }))?;
+    if arguments.is_for_machines() {
+        print_result(
+            arguments,
+            &json!({
+                "read": report.read,
+                "loaded": report.loaded,
+                "dropped": report.dropped,
+                "bad": report.bad,
+                "mergedRuns": report.merged,
+                "notMerged": report.not_merged,
+                "peakMemoryBytes": peak_memory(),
+            }),
+        )?;
     }
     if stopped && report.not_merged.is_some() {
         return Err(Failure::interrupted(

@@ -64,12 +64,26 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             print_json(&get_job(&store, *id)?)
         }
         JobsCommand::Watch { id, store } => watch(arguments, &open(arguments, &store.store)?, *id),
-        JobsCommand::Retry { id, store } => {
+        JobsCommand::Retry {
+            id,
+            max_identities,
+            store,
+        } => {
             let store = open(arguments, &store.store)?;
             let request = request_of_job(&store, *id)?;
+            let large = get_job(&store, *id)?.metrics.large_profiles;
+            if max_identities.is_none() && large.is_some_and(|large| large.left_out > 0) {
+                return Err(Failure::usage(
+                    "that job left out profiles of many identities; give --max-identities here, too",
+                ));
+            }
+            let options = RunOptions {
+                max_identities: *max_identities,
+                ..RunOptions::default()
+            };
             let started = std::time::Instant::now();
             let watch = Watch::start(arguments, 0);
-            let ended = run_request(&store, &request, &RunOptions::default(), &watch.progress);
+            let ended = run_request(&store, &request, &options, &watch.progress);
             drop(watch);
             tell_end(arguments, ended, started).map(drop)
         }

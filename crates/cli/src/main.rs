@@ -39,9 +39,9 @@ use failure::Failure;
 use settings::Settings;
 
 fn main() -> ExitCode {
-    let settings = match Settings::load() {
-        Ok(settings) => settings,
-        Err(failure) => return failure.report(),
+    let (settings, problem) = match Settings::load() {
+        Ok(settings) => (settings, None),
+        Err(failure) => (Settings::default(), Some(failure)),
     };
     // A shell that asks for completions gets them, and that is all.
     CompleteEnv::with_factory(|| settings.command())
@@ -61,6 +61,10 @@ fn main() -> ExitCode {
             };
         }
     };
+    // Help and the version are there without them.
+    if let Some(failure) = problem {
+        return failure.report();
+    }
     let done = match &arguments.command {
         Command::Config(ConfigCommand::Show { origin }) => {
             settings::show(&arguments, &settings, &matches, *origin)
@@ -74,6 +78,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    if arguments.tsv && !arguments.command.is_list() {
+        return Err(Failure::usage(
+            "--tsv is for lists; --json and --jsonl are for all results",
+        ));
+    }
     panics::hush_readers();
     // Before anything is written: all of it is customers' data.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(arguments.umask));
@@ -103,8 +112,6 @@ fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         Command::Tokens(command) => serve::tokens(arguments, command),
         Command::VerifyManifest { folder } => manifest::verify(arguments, folder),
         Command::Config(_) => unreachable!("it was shown"),
-        Command::Completions(completions) => {
-            completions::run(arguments, settings.command(), completions)
-        }
+        Command::Completions(completions) => completions::run(arguments, completions),
     }
 }

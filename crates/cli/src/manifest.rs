@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
-use crate::output::{bytes, count, print, print_json};
+use crate::message::shown;
+use crate::output::{bytes, count, print, print_result};
 use crate::progress::Watch;
 
 /// Compares a folder with its manifest.
@@ -26,8 +27,9 @@ pub fn verify(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {
     let problems = manifest.verify(folder, &watch.progress)?;
     drop(watch);
     let profiles = manifest.batches().map(|batch| batch.profiles).sum();
-    if arguments.json {
-        print_json(
+    if arguments.is_for_machines() {
+        print_result(
+            arguments,
             &json!({"exports": manifest.exports.len(), "files": files().count(), "bytes": length,
                            "profiles": profiles, "problems": problems}),
         )?;
@@ -39,7 +41,14 @@ pub fn verify(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {
             bytes(length),
             count(profiles)
         );
-        print(&format!("{figures}\n{}", problems.join("\n")))?;
+        print(&format!(
+            "{figures}\n{}",
+            problems
+                .iter()
+                .map(|line| shown(line))
+                .collect::<Vec<_>>()
+                .join("\n")
+        ))?;
     }
     match problems.len() {
         0 => Ok(()),

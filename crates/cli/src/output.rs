@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::message::{acts, shown};
 
@@ -54,6 +55,14 @@ fn escaped(json: &str) -> String {
         }
     }
     shown
+}
+
+/// Prints a result as JSON: indented, or as one line where lines are wanted.
+pub fn print_result(arguments: &Arguments, value: &impl Serialize) -> Result<(), Failure> {
+    match arguments.jsonl {
+        true => print_json_lines(&[value]),
+        false => print_json(value),
+    }
 }
 
 /// Prints values as JSON, a line each.

@@ -10,7 +10,7 @@ use crate::audience;
 use crate::failure::Failure;
 use crate::message::say;
 use crate::origin::Work;
-use crate::output::{print, print_json, print_rows};
+use crate::output::{print, print_result, print_rows};
 use crate::settings::Settings;
 use crate::told::{Written, lacking, unknown_segment, written};
 
@@ -49,7 +49,7 @@ pub fn tell(
     let lines: Vec<Written> = lines.collect();
     let left_out: u64 = outcomes.iter().map(|outcome| outcome.counts.lacking).sum();
     let rows = lines.iter().map(|line| line.profiles).collect();
-    if arguments.json {
+    if arguments.is_for_machines() {
         let batches: Vec<Value> = (lines.iter())
             .map(|line| {
                 json!({"segment": line.segment, "profiles": line.profiles,
@@ -57,7 +57,8 @@ pub fn tell(
             })
             .collect();
         let policy = json!({"id": policy.id, "name": policy.name, "version": policy.version});
-        print_json(
+        print_result(
+            arguments,
             &json!({"request": request, "mergePolicy": policy, "fields": fields,
                                   "unknownSegments": unknown.iter().map(|one| &one.id).collect::<Vec<_>>(),
                                   "batches": batches}),
@@ -126,8 +127,8 @@ pub fn preview(
         say(arguments, &unknown_segment(segment));
     }
     let rows = rows_of(&batches)?;
-    if arguments.json {
-        return print_json(&rows);
+    if arguments.is_for_machines() {
+        return print_result(arguments, &rows);
     }
     if rows.is_empty() {
         return print("no profile");

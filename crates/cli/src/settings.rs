@@ -7,8 +7,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory};
+use profile_export::platform::check_local;
+use profile_export::store::Scope;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -66,10 +69,22 @@ impl Settings {
             Failure::usage(format!("{}: {problem}", path.display()))
         };
         let text = match fs::read_to_string(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(());
+            }
             text => text.map_err(|error| refused(&error))?,
         };
-        let file: File = toml::from_str(&text).map_err(|error| refused(&error))?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(0, |before| before.matches('\n').count());
+            let found = text.lines().nth(line).unwrap_or_default().trim();
+            refused(&format!("line {}, {found}: {}", line + 1, error.message()))
+        })?;
+        if let Some(Err(problem)) = file.store.as_deref().map(check_local) {
+            return Err(refused(&format!("store: {problem}")));
+        }
         let store = file.store.map(|store| {
             let folder = path.parent().unwrap_or(Path::new("."));
             folder.join(store).to_string_lossy().into_owned()
@@ -98,6 +113,19 @@ impl Settings {
         named.map(PathBuf::from).or(of_files)
     }
 
+    /// The organisation and the sandbox that count where no argument says them.
+    pub fn scope(&self) -> Scope {
+        let of = |name: &str, setting: &Setting, default: &str| {
+            let named = env::var(format!("PROFILE_EXPORT_{name}")).ok();
+            let of_files = setting.as_ref().map(|(value, _)| value.clone());
+            named.or(of_files).unwrap_or_else(|| default.to_owned())
+        };
+        Scope {
+            org: of("ORG", &self.org, "default"),
+            sandbox: of("SANDBOX", &self.sandbox, "prod"),
+        }
+    }
+
     /// The program's arguments, with these settings in the places of defaults.
     pub fn command(&self) -> Command {
         let mut command = Arguments::command();
@@ -107,10 +135,13 @@ impl Settings {
                 command = command.mut_arg(name, |argument| argument.default_value(value));
             }
         }
-        match &self.store {
-            Some((store, _)) => with_store(command, store),
-            None => command,
-        }
+        // A variable without a word is none.
+        let is_named = env::var_os(STORE).is_some_and(|store| !store.is_empty());
+        with_store(
+            command,
+            self.store.as_ref().map(|(store, _)| store.as_str()),
+            is_named,
+        )
     }
 
     fn global(&self) -> [(&'static str, &Setting); 4] {
@@ -123,19 +154,26 @@ impl Settings {
     }
 }
 
-/// The commands whose store is an argument of its own, with this one as its default. Those that may read a folder
-/// instead ask [`Settings::store`].
-fn with_store(command: Command, store: &str) -> Command {
+/// The commands whose store is an argument of its own, with this one as its default, and the environment's where that
+/// names one. Those that may read a folder instead ask [`Settings::store`].
+fn with_store(command: Command, store: Option<&str>, is_named: bool) -> Command {
     let has_own = command
         .get_arguments()
         .any(|argument| argument.get_id() == "store" && argument.get_env().is_some());
     let command = match has_own {
         true => command.mut_arg("store", |argument| {
-            argument.default_value(store.to_owned()).required(false)
+            let argument = match is_named {
+                true => argument,
+                false => argument.env(Resettable::Reset),
+            };
+            match store {
+                Some(store) => argument.default_value(store.to_owned()).required(false),
+                None => argument,
+            }
         }),
         false => command,
     };
-    command.mut_subcommands(|inner| with_store(inner, store))
+    command.mut_subcommands(|inner| with_store(inner, store, is_named))
 }
 
 /// The project's file of a folder: its own, or that of one above. Others' files are not heard: a folder above may be

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::jobs;
 use crate::listing::print_list;
 use crate::message::{say, shown};
-use crate::output::{bytes, count, print, print_json, table};
+use crate::output::{bytes, count, print, print_result, table};
 use crate::progress::Watch;
 use crate::stores::{open, open_or_make};
 
@@ -30,8 +30,8 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
             drop(watch);
             let found = found?;
             let Verified { problems, moved } = &found;
-            if arguments.json {
-                print_json(&json!({"problems": problems, "moved": moved}))?;
+            if arguments.is_for_machines() {
+                print_result(arguments, &json!({"problems": problems, "moved": moved}))?;
             } else {
                 for batch in moved {
                     print(&shown(&format!(
@@ -98,13 +98,16 @@ fn forget(arguments: &Arguments, store: &Store, keep: &Keep, dry_run: bool) -> R
 fn restore(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {
     let restored = Store::restore(folder)?;
     let aside = restored.set_aside.display().to_string();
-    if arguments.json {
-        return print_json(&json!({
-            "generation": restored.generation,
-            "setAside": aside,
-            "runs": restored.runs,
-            "batches": restored.batches,
-        }));
+    if arguments.is_for_machines() {
+        return print_result(
+            arguments,
+            &json!({
+                "generation": restored.generation,
+                "setAside": aside,
+                "runs": restored.runs,
+                "batches": restored.batches,
+            }),
+        );
     }
     let aside = shown(&aside);
     print(&format!(
@@ -114,8 +117,8 @@ fn restore(arguments: &Arguments, folder: &Path) -> Result<(), Failure> {
 }
 
 fn print_stats(arguments: &Arguments, stats: &Stats) -> Result<(), Failure> {
-    if arguments.json {
-        return print_json(stats);
+    if arguments.is_for_machines() {
+        return print_result(arguments, stats);
     }
     let cells: Vec<[String; 7]> = stats.datasets.iter().map(cells).collect();
     let rows = (stats.datasets.iter().zip(&cells)).map(|(dataset, cells)| {

@@ -10,7 +10,7 @@ use profile_export::request::ExportRequest;
 use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::message::say;
-use crate::output::{bytes, count, print_json, table};
+use crate::output::{bytes, count, print_result, table};
 
 /// A line of what was written.
 pub struct Written {
@@ -91,7 +91,7 @@ pub fn tell_end(
 ) -> Result<FinishedJob, Failure> {
     match ended {
         Ok(finished) => {
-            print_json(&finished.job)?;
+            print_result(arguments, &finished.job)?;
             for line in summary(&finished, started) {
                 say(arguments, &line);
             }
@@ -100,7 +100,7 @@ pub fn tell_end(
         Err(error) => {
             if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {
                 // How it ended is what the exit code has to say, not that this could not be printed.
-                let _ = print_json(job);
+                let _ = print_result(arguments, job);
             }
             Err(error.into())
         }

@@ -544,7 +544,7 @@ fn membership_condition(
     })
 }
 
-/// The leaves of a row by their paths. A list is a leaf, an empty object too.
+/// The leaves of a row by their paths. A list is a leaf; an object without a field has none.
 fn leaves(row: &Value) -> Map<String, Value> {
     fn add(value: &Value, path: &str, found: &mut Map<String, Value>) {
         match value {

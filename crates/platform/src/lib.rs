@@ -37,7 +37,7 @@ pub use jobs::{
 pub use manifest::{Manifest, ManifestBatch, ManifestExport, ManifestFile};
 pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
-pub use output::{IfExists, OutputFolder};
+pub use output::{IfExists, OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };

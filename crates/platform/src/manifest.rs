@@ -13,7 +13,7 @@ use store::{StoreError, verify_file};
 use xdm::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::jobs::{FinishedJob, PARTITION};
+use crate::jobs::FinishedJob;
 
 /// The manifest's name: what begins so is no data for Spark, pyarrow and others.
 const NAME: &str = "_manifest.json";
@@ -144,6 +144,11 @@ impl Manifest {
         Ok(run::sync_folder(folder).map_err(StoreError::from)?)
     }
 
+    /// Whether it is said that all is there.
+    pub(crate) fn is_said(folder: &Path) -> bool {
+        folder.join(SUCCESS).is_file()
+    }
+
     /// Takes away what says that all is there.
     pub(crate) fn unsay(folder: &Path) -> Result<()> {
         let success = folder.join(SUCCESS);
@@ -203,18 +208,20 @@ impl Manifest {
     }
 }
 
-/// The files in batches' folders that the manifest does not name.
+/// The files that the manifest does not name, and that readers of the folder would take for a part of it: what begins
+/// with a dot or an underscore they pass over.
 fn others(folder: &Path, at: &Path, named: &BTreeSet<PathBuf>) -> std::io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(at)? {
-        let path = entry?.path();
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with(['.', '_']) {
+            continue;
+        }
         let inside = path.strip_prefix(folder).unwrap_or(&path);
-        let is_batch = inside.to_string_lossy().starts_with(PARTITION);
         if path.is_dir() {
-            if is_batch {
-                found.extend(others(folder, &path, named)?);
-            }
-        } else if is_batch && !named.contains(inside) {
+            found.extend(others(folder, &path, named)?);
+        } else if !named.contains(inside) {
             found.push(format!("{}: not in the manifest", path.display()));
         }
     }

@@ -1,5 +1,6 @@
 //! A folder of the user's that exports go into, with a manifest of what it holds.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use xdm::Dataset;
 
 use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::jobs::{FinishedJob, PARTITION, PREFIX};
+use crate::jobs::{BatchFolders, FinishedJob, PARTITION, PREFIX, sweep_goal};
 use crate::manifest::{Manifest, ManifestExport};
 
 /// What becomes of exports that are there already.
@@ -30,6 +31,8 @@ pub struct OutputFolder {
     before: Manifest,
     replaces: bool,
     lock: Option<FileLock>,
+    /// Whether it was said that all is there, which is to be said again where nothing changes.
+    was_whole: bool,
 }
 
 impl OutputFolder {
@@ -53,8 +56,14 @@ impl OutputFolder {
             before: Manifest::empty(),
             replaces: if_exists == IfExists::Replace,
             lock,
+            was_whole: false,
         };
+        // What a killed export left is nobody's.
+        sweep_goal(folder);
         opened.before = opened.look(if_exists)?;
+        opened.was_whole = Manifest::is_said(folder);
+        // From now on batches come and go.
+        Manifest::unsay(folder)?;
         Ok(opened)
     }
 
@@ -89,6 +98,16 @@ impl OutputFolder {
                 batches.len()
             ));
         }
+        let gone = manifest
+            .batches()
+            .find(|batch| !batches.contains(&batch.id));
+        if let (Some(gone), IfExists::Append) = (gone, if_exists) {
+            return refused(format!(
+                "its manifest names {PARTITION}{}, which is not there any more; --if-exists replace, or give another \
+                 folder",
+                gone.id
+            ));
+        }
         let named = |id: &String| manifest.batches().any(|batch| batch.id == *id);
         match batches.iter().find(|id| !named(id)) {
             Some(id) if if_exists == IfExists::Append => refused(format!(
@@ -100,23 +119,26 @@ impl OutputFolder {
     }
 
     /// Says in the manifest what a job has written there, and takes away what that replaces; in the catalog of its
-    /// store too, if it has one. Returns whether all exports there have the same columns.
+    /// store too, if it has one. Returns whether all exports there have the same columns and format.
     ///
     /// # Errors
     /// The manifest can't be written, or what is replaced can't be deleted: then nothing says that all is there.
-    pub fn finish(self, finished: &FinishedJob, store: Option<&Store>) -> Result<bool> {
-        let folder = &self.folder;
+    pub fn finish(mut self, finished: &FinishedJob, store: Option<&Store>) -> Result<bool> {
+        let folder = &self.folder.clone();
         let mut manifest = match self.replaces {
             true => Manifest::empty(),
             false => self.before.clone(),
         };
         (manifest.exports).push(ManifestExport::of(finished, store.is_some())?);
-        Manifest::unsay(folder)?;
+        self.was_whole = false;
         manifest.write(folder)?;
         if self.replaces {
+            let real = fs::canonicalize(folder).map_err(StoreError::io(folder))?;
             for batch in self.before.batches() {
+                // A manifest may be a copy: the catalog's batch is this one only where it lies here.
                 if let Some(store) = store
-                    && store.catalog().batch(&batch.id)?.is_some()
+                    && let Some(known) = store.catalog().batch(&batch.id)?
+                    && known.folder == Some(real.join(BatchFolders::Partitions.of(&batch.id)))
                 {
                     store.delete_batch(&batch.id)?;
                 }
@@ -127,15 +149,38 @@ impl OutputFolder {
             })?;
         }
         Manifest::say(folder)?;
+        let endings = manifest.batches().flat_map(|batch| &batch.files);
+        let endings: BTreeSet<&str> = endings
+            .filter_map(|file| Some(file.path.rsplit_once('/')?.1.split_once('.')?.1))
+            .collect();
         let digests = manifest.exports.iter().map(|export| &export.schema_digest);
-        Ok(digests
+        let has_one = digests
             .clone()
-            .all(|digest| Some(digest) == digests.clone().next()))
+            .all(|digest| Some(digest) == digests.clone().next());
+        Ok(has_one && endings.len() < 2)
+    }
+}
+
+/// Deletes a batch with its files. Where it is in a folder with a manifest, nothing says any more that all is there.
+///
+/// # Errors
+/// As for [`Store::delete_batch`].
+pub fn delete_batch(store: &Store, id: &str) -> Result<()> {
+    let batch = store.catalog().batch(id)?;
+    store.delete_batch(id)?;
+    let folder = batch.and_then(|batch| batch.folder);
+    match folder.as_deref().and_then(Path::parent) {
+        Some(folder) if folder.is_dir() => Manifest::unsay(folder),
+        _ => Ok(()),
     }
 }
 
 impl Drop for OutputFolder {
     fn drop(&mut self) {
+        if self.was_whole {
+            // Nothing has changed. Where it can't be said again, it is told as not whole, which is no loss.
+            let _ = Manifest::say(&self.folder);
+        }
         // One that stays is nobody's lock when this process has ended.
         let _ = self.lock.take().map(FileLock::remove);
     }

@@ -25,7 +25,7 @@ use crate::schemas::{Looked, Problems};
 
 /// How long a look may take before it is given up: whoever looks at a page does not wait longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Segments whose members are counted; the page says that there are more.
+/// Segments whose members are counted, the first by namespace and ID; the page says that there are more.
 const MOST_SEGMENTS: usize = 300;
 /// Rows of a preview.
 const MOST_ROWS: u32 = 100;
@@ -33,7 +33,7 @@ const MOST_ROWS: u32 = 100;
 const STATUSES: [&str; 3] = ["realized", "existing", "exited"];
 
 /// What was counted of the audiences of a scope, and of which state of it: generation and merge policy.
-pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Value)>;
+pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Arc<[u64]>)>;
 
 /// Work that stops when nobody waits for it any more.
 struct Look(Arc<Progress>);
@@ -200,7 +200,7 @@ pub(crate) async fn schema(caller: ReadAccess) -> Answer<Json<Value>> {
 /// Count the members of each segment, by status
 #[utoipa::path(
     get, path = "/local/audiences", tag = "The page",
-    responses((status = 200, description = "The segments, the largest first", body = Looked), Problems),
+    responses((status = 200, description = "The segments that were counted, the largest first", body = Looked), Problems),
 )]
 pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
     let (app, scope) = (Arc::clone(caller.app()), caller.scope().clone());
@@ -265,12 +265,21 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         prepared.policy.version,
     );
     let place = (scope.org.clone(), scope.sandbox.clone());
-    if let Some((counted_of, counted)) = app.counted_audiences().get(&place)
-        && *counted_of == of
-    {
-        return Ok(counted.clone());
-    }
-    let counts = counts(&prepared)?;
+    let held = app
+        .counted_audiences()
+        .get(&place)
+        .filter(|(held, _)| *held == of)
+        .cloned();
+    let counts = match held {
+        Some((_, counts)) => counts,
+        None => {
+            let counts = counts(&prepared)?.into_iter().map(|counts| counts.profiles);
+            let counts: Arc<[u64]> = counts.collect();
+            app.counted_audiences()
+                .insert(place, (of, Arc::clone(&counts)));
+            counts
+        }
+    };
     let definitions = segments(store.catalog())?;
     let name = |id: &str| {
         let own = definitions.iter().find(|segment| segment["id"] == id);
@@ -278,9 +287,9 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
     };
     let mut audiences: Vec<(u64, Value)> = (known.iter().zip(counts.chunks(STATUSES.len())))
         .map(|((namespace, id), counts)| {
-            let [realized, existing, exited] = [0, 1, 2].map(|i| {
-                counts.get(i).map_or(0, |counts: &BatchCounts| counts.profiles)
-            });
+            let [realized, existing, exited] = *counts else {
+                unreachable!("each segment has a batch for each status");
+            };
             let audience = json!({"namespace": namespace, "id": id, "name": name(id), "realized": realized,
                                   "existing": existing, "exited": exited});
             (realized + existing, audience)
@@ -292,9 +301,7 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         .map(|(_, audience)| audience)
         .collect();
     let policy = json!({"id": prepared.policy.id, "version": prepared.policy.version});
-    let counted = json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy});
-    app.counted_audiences().insert(place, (of, counted.clone()));
-    Ok(counted)
+    Ok(json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy}))
 }
 
 /// What each batch has; its rows are made and not kept.

@@ -156,7 +156,13 @@ impl Layout {
             let name = name.to_string_lossy();
             // What systems put anywhere is nobody's.
             let is_system = name.starts_with('.') || name == "lost+found";
-            if !is_system && !OWN.iter().any(|own| name.starts_with(own)) {
+            if !is_system
+                && !OWN.iter().any(|own| {
+                    // With what SQLite and renames put behind them.
+                    name.strip_prefix(own)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+                })
+            {
                 return Err(StoreError::NotEmpty {
                     path: self.root.clone(),
                     name: name.into_owned(),

@@ -183,7 +183,9 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// A sink that takes no bytes.
     pub fn finish(mut self) -> ParquetResult<(W, Written)> {
         self.write_group()?;
-        let (sink, length, digest) = self.writer.into_inner()?.finish();
+        let (mut sink, length, digest) = self.writer.into_inner()?.finish();
+        // What a buffer still holds may be what its sink does not take.
+        sink.flush()?;
         let rows = self.rows;
         let written = Written {
             length,

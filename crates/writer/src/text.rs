@@ -54,7 +54,7 @@ impl<W: Write> TextWriter<W> {
         };
         let mut sink = Sink::new(sink, compression).map_err(external)?;
         if let RowEncoder::Csv(rows) = &encoder {
-            sink.write_all(&rows.header()?).map_err(external)?;
+            sink.write_all(&rows.header()).map_err(external)?;
         }
         Ok(Self {
             sink,
@@ -94,7 +94,7 @@ impl<W: Write> TextWriter<W> {
             .with_max_len(1)
             .map(|rows| match &self.encoder {
                 RowEncoder::Json => Ok(json_rows(&rows)?),
-                RowEncoder::Csv(encoder) => encoder.encode(&rows),
+                RowEncoder::Csv(encoder) => Ok(encoder.encode(&rows)?),
             })
             .collect::<EncodeResult<Vec<Vec<u8>>>>()?;
         texts

@@ -87,6 +87,24 @@ fn a_list_has_a_form_for_each_who_reads_it() {
     assert!(serde_json::from_str::<Value>(&piped).unwrap()["page"].is_object());
     let piped = stdout(&place.run(&["datasets", "list"]));
     assert!(piped.lines().any(|line| line.ends_with("  crm")), "{piped}");
+    let batches = place.json(&["batches", "list"]);
+    let id = batches[0]["id"].as_str().unwrap();
+    assert_eq!(
+        stdout(&place.run(&["batches", "files", id, "--jsonl"]))
+            .lines()
+            .count(),
+        1
+    );
+    assert_eq!(
+        stdout(&place.run(&["store", "stats", "--jsonl"]))
+            .lines()
+            .count(),
+        1
+    );
+    assert_eq!(
+        place.run(&["store", "stats", "--tsv"]).status.code(),
+        Some(2)
+    );
     let both = place.run(&["jobs", "list", "--json", "--tsv"]);
     assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
 }
@@ -144,6 +162,8 @@ fn a_finished_job_is_run_again_and_deleted_with_its_batches() {
     )
     .unwrap();
     stdout(&place.run(&["jobs", "create", text(&waiting)]));
+    let early = place.run(&["jobs", "retry", "3"]);
+    assert_eq!(early.status.code(), Some(5), "{}", stderr(&early));
     let refused = place.run(&["jobs", "delete", "3"]);
     assert_eq!(refused.status.code(), Some(5), "{}", stderr(&refused));
     assert!(
@@ -212,6 +232,19 @@ fn forgetting_keeps_the_newest_of_each_audience() {
     stdout(&run(&["verify-manifest", text(&out)]));
     stdout(&place.run(&["store", "verify"]));
     assert_eq!(forget(&["--keep-last", "1"]), [] as [i64; 0]);
+    // Another request is no newer version, and a job without its batches nothing that is kept.
+    stdout(&place.run(&["export", "--segment", "a", "--fields", "_id,person"]));
+    let newest = place.json(&["jobs", "list", "--limit", "1"])["records"][0].clone();
+    assert_eq!(forget(&["--keep-last", "1"]), [] as [i64; 0]);
+    place.export("a");
+    let last = place.json(&["jobs", "list", "--limit", "1"])["records"][0].clone();
+    let batch = last["destination"]["batchId"].as_str().unwrap();
+    stdout(&place.run(&["batches", "delete", batch]));
+    assert_eq!(
+        forget(&["--keep-last", "1"]),
+        [last["id"].as_i64().unwrap()]
+    );
+    assert!(place.jobs().iter().any(|(id, _)| *id == newest["id"]));
 }
 
 #[test]

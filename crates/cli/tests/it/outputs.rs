@@ -392,3 +392,110 @@ fn a_folder_that_another_export_goes_into_is_a_conflict() {
     stdout(&export(&["--out", text(&out)]));
     assert_eq!(files(&out).len(), 3);
 }
+
+#[test]
+fn rows_that_a_full_disk_does_not_take_are_a_failure_in_every_format() {
+    for format in ["parquet", "ndjson", "csv"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = crate::program::program();
+        command.args([
+            "export", "--fields", "_id", "--out", "-", "--format", format, "--from",
+        ]);
+        let output = command.arg(fixtures()).stdout(full).output().unwrap();
+        refused(&output, 1, "standard output");
+    }
+}
+
+/// A copy's manifest names batches that lie elsewhere: those are nothing to delete.
+#[test]
+fn replacing_in_a_copy_leaves_what_it_was_copied_from() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (store, first, copy) = (path("store"), path("first"), path("copy"));
+    stdout(&run(&[
+        "ingest",
+        "--store",
+        &store,
+        "--from",
+        text(&fixtures()),
+    ]));
+    let to = |out: &str, more: &[&str]| {
+        let arguments = ["export", "--store", &store, "--fields", "_id", "--out", out];
+        run(&[&arguments[..], more].concat())
+    };
+    stdout(&to(&first, &[]));
+    let copied = std::process::Command::new("cp")
+        .args(["-r", &first, &copy])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    stdout(&to(&copy, &["--if-exists", "replace"]));
+    stdout(&verify(Path::new(&first)));
+    stdout(&verify(Path::new(&copy)));
+    stdout(&run(&["store", "verify", "--store", &store]));
+    // What is deleted by hand is no part of what stands there as whole.
+    let id = manifest(Path::new(&first))["exports"][0]["batches"][0]["id"].clone();
+    stdout(&run(&[
+        "batches",
+        "delete",
+        id.as_str().unwrap(),
+        "--store",
+        &store,
+    ]));
+    assert_eq!(files(Path::new(&first)), ["_manifest.json"]);
+    refused(
+        &to(&first, &["--if-exists", "append"]),
+        2,
+        "is not there any more",
+    );
+    stdout(&to(&first, &["--if-exists", "replace"]));
+    stdout(&verify(Path::new(&first)));
+    // Files of a job that is deleted stay where the user has them.
+    stdout(&run(&["jobs", "delete", "3", "--store", &store]));
+    stdout(&verify(Path::new(&first)));
+}
+
+#[test]
+fn what_readers_would_take_for_a_part_of_a_folder_is_found_and_other_columns_are_told() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    stdout(&export(&["--out", text(&out)]));
+    let source = fixtures();
+    let other = [
+        "export",
+        "--from",
+        text(&source),
+        "--fields",
+        "_id",
+        "--out",
+        text(&out),
+    ];
+    let other = run(&[&other[..], &["--if-exists", "append"]].concat());
+    assert!(
+        stderr(&other).contains("different columns"),
+        "{}",
+        stderr(&other)
+    );
+    assert_eq!(files(&out).len(), 4);
+    stdout(&verify(&out));
+    for stranger in ["extra.parquet", "more/extra.parquet"] {
+        let path = out.join(stranger);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "x").unwrap();
+        refused(&verify(&out), 1, "1 problems");
+        fs::remove_file(path).unwrap();
+    }
+    // While an export is at work nothing says that all is there, and what fails changes nothing.
+    let refused_one = [
+        "export",
+        "--from",
+        text(&source),
+        "--fields",
+        "no.such",
+        "--out",
+        text(&out),
+    ];
+    let refused_one = run(&[&refused_one[..], &["--if-exists", "append"]].concat());
+    assert_eq!(refused_one.status.code(), Some(2));
+    stdout(&verify(&out));
+}

@@ -119,6 +119,13 @@ fn the_settings_store_is_used_where_none_is_named() {
     ] {
         assert_eq!(shown(&output), serde_json::json!([]));
     }
+    let unset = place
+        .program()
+        .env("PROFILE_EXPORT_STORE", "")
+        .args(["datasets", "list"])
+        .output()
+        .unwrap();
+    assert!(stdout(&unset).contains("crm"));
     let empty = place
         .program()
         .env("PROFILE_EXPORT_STORE", &other)
@@ -142,6 +149,16 @@ fn a_setting_that_is_not_understood_is_named() {
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
         assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
     }
+    fs::write(&project, "store = \"s3://bucket/x\"\n").unwrap();
+    let refused = place.run(&["store", "init"]);
+    assert!(
+        stderr(&refused).contains("a scheme"),
+        "{}",
+        stderr(&refused)
+    );
+    // Help and the version need no settings.
+    stdout(&place.run(&["--version"]));
+    stdout(&place.run(&["export", "--help"]));
     fs::write(&project, "threads = 0\n").unwrap();
     assert_eq!(place.run(&["config", "show"]).status.code(), Some(2));
 }

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// Deletes a job that is finished, with its batches and their files.
+/// Deletes a job that is finished, with its batches; their files stay where they are in a folder of the user's.
 ///
 /// # Errors
 /// There is no such job, or it waits or runs; files can't be deleted, the catalog can't be written.
@@ -27,26 +27,28 @@ pub fn delete_job(store: &Store, id: i64) -> Result<()> {
         let problem = format!("job {id} is {}; cancel it first", record.status);
         return Err(catalog::Error::Conflict(problem).into());
     }
-    for batch in Job::of(&record)?.batch_ids() {
-        if catalog.batch(&batch)?.is_some() {
-            store.delete_batch(&batch)?;
-        }
-    }
-    catalog.delete_job(id)?;
-    Ok(())
+    forget_job(store, &Job::of(&record)?)
 }
 
-/// The request of a job, to be run again.
+/// The request of a finished job, to be run again.
 ///
 /// # Errors
-/// There is no such job.
+/// There is no such job, or it waits or runs.
 pub fn request_of_job(store: &Store, id: i64) -> Result<ExportRequest> {
+    sweep(store)?;
     let record = store.catalog().job(id)?;
     let record = record.ok_or_else(|| catalog::Error::not_found(Kind::Job, id))?;
+    if !record.status.is_final() {
+        let problem = format!(
+            "job {id} is {}; only a finished one is run again",
+            record.status
+        );
+        return Err(catalog::Error::Conflict(problem).into());
+    }
     record.request.read().map_err(|e| damaged(id, &e))
 }
 
-/// Which exports are kept, of those of the same segments into the same dataset.
+/// Which exports are kept, of those of one request, whatever its times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// So many that succeeded, the newest.
@@ -55,34 +57,54 @@ pub struct Keep {
     pub daily: usize,
 }
 
-/// The finished jobs that are not kept, oldest first: exports of the same segments into the same dataset of which
-/// newer ones are kept, and what failed or was cancelled before one that is kept. Where nothing is kept, that is all.
+/// The finished jobs that are not kept, oldest first: exports of which newer ones of the same request are kept, and
+/// what failed or was cancelled before one that is kept. Requests that differ in times alone are the same. A job whose
+/// batches are all deleted is nothing that could be kept; those in folders of the user's count by themselves.
 ///
 /// # Errors
 /// The catalog can't be read.
 pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
     let records = store.catalog().jobs(&JobQuery::default())?;
-    let mut groups: BTreeMap<String, Vec<JobRecord>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<(JobRecord, bool)>> = BTreeMap::new();
     for record in records
         .into_iter()
         .filter(|record| record.status.is_final())
     {
-        let request: ExportRequest = record.request.read().map_err(|e| damaged(record.id, &e))?;
-        let segments = request.filter.and_then(|filter| filter.segments);
-        let of = json!([request.destination.dataset_id, segments]);
-        groups.entry(of.to_string()).or_default().push(record);
+        let place = place_of(store, &record)?;
+        let mut request: ExportRequest =
+            record.request.read().map_err(|e| damaged(record.id, &e))?;
+        if let Some(filter) = &mut request.filter {
+            filter.from_ingest_timestamp = None;
+            filter.segment_qualification_time = None;
+        }
+        if let Some(list) = request
+            .additional_fields
+            .as_mut()
+            .and_then(|more| more.event_list.as_mut())
+        {
+            list.filter = None;
+        }
+        // What failed belongs to those that lie in the store.
+        let is_outside = place == Some(Place::Outside);
+        let of = json!([request, is_outside]).to_string();
+        groups
+            .entry(of)
+            .or_default()
+            .push((record, place.is_some()));
     }
     let mut forgotten = Vec::new();
     // Newest first, as the catalog lists them.
     for of_group in groups.values() {
         let (mut succeeded, mut days) = (0, BTreeSet::new());
-        for record in of_group {
-            let is_kept = if record.status == JobStatus::Succeeded {
-                succeeded += 1;
-                let is_first = days.insert(record.created.millis().div_euclid(DAY));
-                succeeded <= keep.last || (is_first && days.len() <= keep.daily)
-            } else {
-                succeeded == 0
+        for (record, has_batches) in of_group {
+            let is_kept = match (record.status, has_batches) {
+                (JobStatus::Succeeded, true) => {
+                    succeeded += 1;
+                    let is_first = days.insert(record.created.millis().div_euclid(DAY));
+                    succeeded <= keep.last || (is_first && days.len() <= keep.daily)
+                }
+                (JobStatus::Succeeded, false) => false,
+                _ => succeeded == 0,
             };
             if !is_kept {
                 forgotten.push(Job::of(record)?);
@@ -91,6 +113,26 @@ pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
     }
     forgotten.sort_by_key(|job| job.id);
     Ok(forgotten)
+}
+
+/// Where a job's batches are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Store,
+    Outside,
+}
+
+/// Where those of a job's batches are that are left; `None` where none is.
+fn place_of(store: &Store, record: &JobRecord) -> Result<Option<Place>> {
+    for id in Job::of(record)?.batch_ids() {
+        if let Some(batch) = store.catalog().batch(&id)? {
+            return Ok(Some(match batch.folder {
+                Some(_) => Place::Outside,
+                None => Place::Store,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// Forgets a finished job: its batches in the store go with their files; those that went to a folder of the user's

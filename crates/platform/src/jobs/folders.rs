@@ -1,23 +1,8 @@
 //! What the folders of batches outside of a store are called.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
-/// What Hive, and so Spark, writes as %XX in the values of partitions.
-const NOT_IN_VALUES: &AsciiSet = &CONTROLS
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'\'')
-    .add(b'*')
-    .add(b'/')
-    .add(b':')
-    .add(b'=')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'{')
-    .add(b'[')
-    .add(b']')
-    .add(b'^');
+/// What Hive, and so Spark, writes as %XX in the values of partitions, control characters besides. What is no ASCII
+/// stays: names of files have few bytes.
+const NOT_IN_VALUES: &str = "\"#%'*/:=?\\{[]^\u{7f}";
 
 /// What the folders of batches outside of a store are called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +30,14 @@ impl BatchFolders {
         match self {
             Self::Ids => None,
             Self::Partitions => {
-                let value = utf8_percent_encode(segment, NOT_IN_VALUES);
-                Some(format!("segmentId={value}"))
+                let mut folder = "segmentId=".to_owned();
+                for c in segment.chars() {
+                    match c < ' ' || NOT_IN_VALUES.contains(c) {
+                        true => folder.push_str(&format!("%{:02X}", c as u32)),
+                        false => folder.push(c),
+                    }
+                }
+                Some(folder)
             }
         }
     }
@@ -65,7 +56,7 @@ mod tests {
         assert_eq!(folder("gold"), Some("segmentId=gold".to_owned()));
         assert_eq!(
             folder("a/b=c %é"),
-            Some("segmentId=a%2Fb%3Dc %25%C3%A9".to_owned())
+            Some("segmentId=a%2Fb%3Dc %25é".to_owned())
         );
         assert_eq!(folder(".."), Some("segmentId=..".to_owned()));
         assert_eq!(BatchFolders::Ids.of_segment("gold"), None);

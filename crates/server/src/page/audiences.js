@@ -4,6 +4,7 @@ import { button, byId, cell, count, drawn, element, fail, fill, json, link, look
 const most = 3;
 let audiences = [];
 let policy;
+let leftOut = 0;
 let history = new Map();
 let chosen = [];
 
@@ -61,7 +62,7 @@ function row(one, largest) {
     cell("Realized, existing", bar(one, largest)),
     cell("Exited", count(one.exited), "number"),
     cell("Exported, over time", line(history.get(one.id))),
-    cell("", link(`#/new?segment=${encodeURIComponent(one.id)}`, "Export")),
+    cell("", link(`#/new?segment=${encodeURIComponent(key(one))}`, "Export")),
   );
 }
 
@@ -127,6 +128,8 @@ function draw() {
   const largest = Math.max(0, ...audiences.map((one) => one.realized + one.existing));
   fill("audience-rows", audiences.map((one) => row(one, largest)));
   byId("no-audiences").hidden = audiences.length > 0;
+  byId("more-audiences").hidden = leftOut === 0;
+  byId("more-audiences").textContent = `${count(leftOut)} more are not counted; profile-export plan tells of them.`;
 }
 
 export async function show(rest, parameters, isNew) {
@@ -134,6 +137,7 @@ export async function show(rest, parameters, isNew) {
   const [counted, jobs] = await Promise.all([json("/local/audiences"), json(`${paths.jobs}?limit=1000`)]);
   audiences = counted.audiences;
   policy = counted.mergePolicy;
+  leftOut = counted.leftOut;
   history = histories(jobs.records);
   chosen = [];
   draw();

@@ -16,6 +16,14 @@ export const scope = {
   token: sessionStorage.getItem("token") || "",
 };
 
+// What a view asks is given up when another one is shown: its answer would come too late.
+let looking = new AbortController();
+export function beginView() {
+  looking.abort();
+  looking = new AbortController();
+  return looking.signal;
+}
+
 export function ask(path, options = {}) {
   const headers = {
     Authorization: `Bearer ${scope.token || "page"}`,
@@ -24,7 +32,8 @@ export function ask(path, options = {}) {
     "x-sandbox-name": scope.sandbox,
   };
   if (options.body) headers["Content-Type"] = "application/json";
-  return fetch(path, { ...options, headers }).then(async (answer) => {
+  const isLook = (options.method ?? "GET") === "GET" || path.startsWith("/local/");
+  return fetch(path, { ...(isLook ? { signal: looking.signal } : {}), ...options, headers }).then(async (answer) => {
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => ({}));
     const error = new Error(problem.detail || `${answer.status} ${answer.statusText}`);

@@ -32,6 +32,13 @@ export function requestOf(job) {
 const quoted = (word) => (/^[\w.,:@/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 export function asCommand(request) {
+  const own = (one) => JSON.stringify([one.segmentNs ?? null, one.status ?? []]);
+  const segments = request.filter?.segments ?? [];
+  // Options say of all segments what they say of one.
+  if (segments.some((one) => own(one) !== own(segments[0]))) {
+    const where = `--org ${quoted(scope.org)} --sandbox ${quoted(scope.sandbox)}`;
+    return `profile-export run - ${where} <<'END'\n${JSON.stringify(request, null, 2)}\nEND`;
+  }
   const words = ["profile-export", "export"];
   const add = (name, value) => value !== undefined && value !== "" && words.push(name, quoted(String(value)));
   const { filter = {} } = request;
@@ -106,7 +113,7 @@ function results(job, batches, names) {
       cell("Segment", name),
       cell("Profiles", count(batch?.metrics?.recordsWritten), "number"),
       cell("Events", count(batch?.metrics?.eventsWritten), "number"),
-      cell("Files", batch ? files : "deleted"),
+      cell("Files", batch ? files : batches.has(one.batchId) ? "deleted" : "not looked at; batches files tells"),
     );
   });
   const head = ["Segment", "Profiles", "Events", "Files"].map((name, i) =>
@@ -154,7 +161,10 @@ export async function show([id]) {
   if (job.status === "SUCCEEDED") {
     const own = job.destination.batches?.map((one) => one.batchId) ?? [job.destination.batchId];
     const found = await Promise.all(
-      own.slice(0, 100).map((batch) => json(`${paths.catalog}/batches/${batch}`).catch(() => ({}))),
+      own.slice(0, 100).map((batch) => json(`${paths.catalog}/batches/${batch}`).catch((error) => {
+        if (error.status === 404) return { [batch]: undefined };
+        throw error;
+      })),
     );
     const batches = new Map(found.flatMap((one) => Object.entries(one)));
     table = element("div", { className: "wide" }, results(job, batches, names));

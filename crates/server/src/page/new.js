@@ -11,11 +11,12 @@ let asking = new AbortController();
 const quote = (part) => (/^[\w:-]+$/.test(part) ? part : `"${part.replaceAll('"', '\\"')}"`);
 
 function segmentBox(one, chosen) {
-  const box = element("input", { type: "checkbox", name: "segment", value: one.id, checked: chosen.includes(one.id) });
+  const box = element("input", { type: "checkbox", name: "segment", value: one.id, checked: chosen });
+  box.dataset.namespace = one.namespace;
   const name = one.name ?? one.id;
   const line = element(
     "label", {}, box, element("span", { textContent: name }),
-    element("span", { className: "count", textContent: `${one.namespace} · ${count(one.realized + one.existing)}` }),
+    element("span", { className: "count", textContent: `${one.namespace} · ${one.realized === undefined ? "not counted" : count(one.realized + one.existing)}` }),
   );
   line.dataset.text = `${name} ${one.id} ${one.namespace}`.toLowerCase();
   return line;
@@ -46,17 +47,18 @@ function find(input, choice) {
   }
 }
 
-const chosen = (name) => [...form().querySelectorAll(`input[name="${name}"]:checked`)].map((box) => box.value);
+const boxes = (name) => [...form().querySelectorAll(`input[name="${name}"]:checked`)];
 
 // A field in a chosen object is chosen with it.
 function chosenFields() {
-  const all = chosen("field");
+  const all = boxes("field").map((box) => box.value);
   return all.filter((path) => !all.some((other) => path.startsWith(`${other}.`)));
 }
 
 export function request() {
   const fields = form().elements;
-  const segments = chosen("segment").map((segmentId) => ({ segmentId }));
+  const segments = boxes("segment").map((box) =>
+    box.dataset.namespace ? { segmentId: box.value, segmentNs: box.dataset.namespace } : { segmentId: box.value });
   const window = {};
   if (fields.since.value) window.startTime = `${fields.since.value}T00:00:00Z`;
   if (fields.until.value) window.endTime = `${fields.until.value}T23:59:59.999999Z`;
@@ -135,24 +137,38 @@ async function target() {
     name: usualTarget,
     schemaRef: { id: targetSchema, contentType: "application/vnd.adobe.xed+json;version=1" },
   });
-  return made[0].split("/").pop();
+  const id = made[0].split("/").pop();
+  // What comes next may fail, and is tried again.
+  form().elements.dataset.selectedOptions[0].value = id;
+  return id;
 }
 
 async function start() {
-  const body = request();
-  body.destination.datasetId = await target();
-  const job = await post(paths.jobs, body);
-  location.hash = `#/exports/${job.id}`;
+  byId("start").disabled = true;
+  try {
+    const body = request();
+    body.destination.datasetId = await target();
+    const job = await post(paths.jobs, body);
+    location.hash = `#/exports/${job.id}`;
+  } finally {
+    byId("start").disabled = false;
+  }
 }
 
 async function prepare(parameters) {
   const [{ audiences, leftOut }, schema, policies, datasets] = await Promise.all([
-    json("/local/audiences"), json("/local/schema"), json(paths.policies), json(`${paths.catalog}/dataSets?limit=100`),
+    json("/local/audiences"), json("/local/schema"), json(paths.policies), json(`${paths.catalog}/dataSets`),
   ]);
+  // NAMESPACE:ID; what is not among those that were counted is still meant.
   const wanted = parameters.getAll("segment");
-  const boxes = audiences.map((one) => segmentBox(one, wanted));
-  if (leftOut) boxes.push(element("p", { className: "faint", textContent: `and ${leftOut} more` }));
-  byId("segment-choice").replaceChildren(...boxes);
+  const key = (one) => `${one.namespace}:${one.id}`;
+  const others = wanted.filter((word) => !audiences.some((one) => key(one) === word)).map((word) => {
+    const [namespace, ...id] = word.split(":");
+    return id.length ? { namespace, id: id.join(":") } : { namespace: "", id: word };
+  });
+  const lines = [...others.map((one) => segmentBox(one, true)), ...audiences.map((one) => segmentBox(one, wanted.includes(key(one))))];
+  if (leftOut) lines.push(element("p", { className: "faint", textContent: `and ${leftOut} more, which are not counted` }));
+  byId("segment-choice").replaceChildren(...lines);
   byId("field-choice").replaceChildren(...fieldTree(schema.profile, []));
   const { elements } = form();
   const first = elements.policy.options[0];

@@ -1,5 +1,5 @@
 // The page: which view is shown, and whose data. What it shows is what the API says.
-import { byId, element, json, scope, tell } from "/page/base.js";
+import { beginView, byId, element, json, scope, tell } from "/page/base.js";
 import * as exports from "/page/exports.js";
 import * as job from "/page/job.js";
 import * as create from "/page/new.js";
@@ -23,6 +23,7 @@ async function show() {
   clearTimeout(timer);
   const { view, rest, parameters } = address();
   const isNew = view !== shown;
+  const signal = beginView();
   shown = view;
   for (const name of Object.keys(views)) byId(name).hidden = name !== view;
   for (const link of document.querySelectorAll("nav a")) {
@@ -34,9 +35,11 @@ async function show() {
   let next;
   try {
     next = await views[view].show(rest, parameters, isNew);
+    if (signal.aborted) return;
     if (byId("state").className === "bad" || !next) tell(next === 250 ? "At work" : "Idle");
     if (next) tell(next === 250 ? "At work" : "Idle");
   } catch (error) {
+    if (signal.aborted) return;
     tell(error.message, true);
     if (error.status === 401 || error.status === 403) byId("sign-in").open = true;
     next = 1000;
@@ -56,6 +59,7 @@ function use(chosen) {
     sessionStorage.setItem(name, scope[name]);
   }
   byId("sign-in").open = false;
+  for (const rows of document.querySelectorAll("tbody, #job-card, #person-card, #overlap, #schema")) rows.replaceChildren();
   showScope();
   shown = "";
   show();

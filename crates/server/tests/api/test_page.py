@@ -173,7 +173,7 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
     browser.find_element(By.CSS_SELECTOR, '#field-choice input[value="personalEmail"]').click()
     browser.find_element(By.NAME, "events").click()
     request = json.loads(until(lambda: text(browser, "#request") if "eventList" in text(browser, "#request") else None))
-    assert request["fields"] == "personalEmail" and request["filter"]["segments"] == [{"segmentId": "holiday-shoppers"}]
+    assert request["fields"] == "personalEmail" and request["filter"]["segments"] == [{"segmentId": "holiday-shoppers", "segmentNs": "aam"}]
     browser.find_element(By.ID, "look").click()
     until(lambda: "personalEmail.address" in text(browser, "#preview"))
     axe(browser)

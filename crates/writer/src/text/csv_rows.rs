@@ -10,7 +10,6 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use csv::{QuoteStyle, Writer, WriterBuilder};
 use parquet::errors::{ParquetError, Result as EncodeResult};
 
 use super::json_rows::with_offsets;
@@ -67,14 +66,17 @@ impl CsvRows {
         })
     }
 
-    pub(super) fn header(&self) -> EncodeResult<Vec<u8>> {
-        let mut writer = self.writer();
-        writer.write_record(&self.names).map_err(external)?;
-        whole(writer)
+    pub(super) fn header(&self) -> Vec<u8> {
+        let mut line = Vec::new();
+        for (i, name) in self.names.iter().enumerate() {
+            self.add(name.as_bytes(), i, &mut line);
+        }
+        line.push(b'\n');
+        line
     }
 
     /// The lines of some rows.
-    pub(super) fn encode(&self, rows: &RecordBatch) -> EncodeResult<Vec<u8>> {
+    pub(super) fn encode(&self, rows: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
         let rows = with_offsets(rows)?;
         let mut leaves = Vec::new();
         for (field, array) in rows.schema_ref().fields().iter().zip(rows.columns()) {
@@ -86,30 +88,53 @@ impl CsvRows {
             .iter()
             .map(|leaf| Ok((leaf, Cells::of(leaf, &plain, &json)?)))
             .collect::<Result<Vec<_>, ArrowError>>()?;
-        let mut writer = self.writer();
+        let mut lines = Vec::new();
         let mut cell = Vec::new();
         for row in 0..rows.num_rows() {
-            for (leaf, cells) in &mut columns {
+            for (i, (leaf, cells)) in columns.iter_mut().enumerate() {
                 cell.clear();
                 if leaf.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                     cell.extend_from_slice(self.options.null.as_bytes());
                 } else {
                     cells.write(row, &mut cell)?;
                 }
-                writer.write_field(&cell).map_err(external)?;
+                self.add(&cell, i, &mut lines);
             }
-            writer.write_record(None::<&[u8]>).map_err(external)?;
+            lines.push(b'\n');
         }
-        whole(writer)
+        Ok(lines)
     }
 
-    fn writer(&self) -> Writer<Vec<u8>> {
-        WriterBuilder::new()
-            .delimiter(self.options.delimiter)
-            .double_quote(!self.options.escapes_with_backslash)
-            .escape(b'\\')
-            .quote_style(QuoteStyle::Necessary)
-            .from_writer(Vec::new())
+    /// Adds the `i`th value of a line, quoted where it could be taken for something else. The crate csv leaves
+    /// backslashes alone where they are what escapes.
+    fn add(&self, value: &[u8], i: usize, lines: &mut Vec<u8>) {
+        let CsvOptions {
+            delimiter,
+            escapes_with_backslash: backslash,
+            ..
+        } = self.options;
+        if i > 0 {
+            lines.push(delimiter);
+        }
+        let acts = |byte: &u8| {
+            *byte == delimiter || b"\"\r\n".contains(byte) || (backslash && *byte == b'\\')
+        };
+        // A line without a character would be none.
+        let is_line = value.is_empty() && self.names.len() == 1;
+        if !is_line && !value.iter().any(acts) {
+            lines.extend_from_slice(value);
+            return;
+        }
+        lines.push(b'"');
+        for byte in value {
+            match (byte, backslash) {
+                (b'"' | b'\\', true) => lines.push(b'\\'),
+                (b'"', false) => lines.push(b'"'),
+                _ => {}
+            }
+            lines.push(*byte);
+        }
+        lines.push(b'"');
     }
 }
 
@@ -174,14 +199,4 @@ fn leaves_of(
             nulls,
         }),
     }
-}
-
-fn whole(writer: Writer<Vec<u8>>) -> EncodeResult<Vec<u8>> {
-    writer
-        .into_inner()
-        .map_err(|error| external(error.into_error()))
-}
-
-fn external(error: impl std::error::Error + Send + Sync + 'static) -> ParquetError {
-    ParquetError::External(Box::new(error))
 }

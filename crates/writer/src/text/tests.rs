@@ -122,6 +122,62 @@ fn csv_has_a_column_a_leaf_and_a_word_for_null() {
     );
 }
 
+/// Values as a reader of each kind of quotes takes them: what was written.
+#[test]
+fn csv_reads_back_whatever_the_values_are() {
+    let values = [
+        "C:\\,dir\\",
+        "\\",
+        "a\"b",
+        "[\"q\\\"uote\"]",
+        "",
+        "line\nline\r",
+        "plain",
+    ];
+    let column: ArrayRef = Arc::new(StringArray::from(values.to_vec()));
+    for column in [
+        vec![("a", column.clone())],
+        vec![("a", column.clone()), ("b", column)],
+    ] {
+        let width = column.len();
+        let rows = RecordBatch::try_from_iter(column).expect("rows");
+        for backslash in [false, true] {
+            let options = CsvOptions {
+                escapes_with_backslash: backslash,
+                ..CsvOptions::default()
+            };
+            let lines = text(Format::Csv(Compression::None, options), &[rows.clone()]);
+            let read = read_csv(&lines, backslash);
+            assert_eq!(read.len(), values.len() + 1, "{lines}");
+            for (row, value) in std::iter::zip(&read[1..], values) {
+                assert_eq!(*row, vec![value; width], "{lines}");
+            }
+        }
+    }
+}
+
+/// A plain reader of CSV.
+fn read_csv(text: &str, backslash: bool) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
+        match c {
+            '\\' if quoted && backslash => cell.extend(letters.next()),
+            '"' if quoted && !backslash && letters.peek() == Some(&'"') => {
+                cell.extend(letters.next())
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            c => cell.push(c),
+        }
+    }
+    rows
+}
+
 #[test]
 fn headers_of_no_column_and_columns_of_one_name_are_refused() {
     for (path, header, said) in [
