@@ -52,6 +52,10 @@ fn main() -> ExitCode {
     let (arguments, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
+            // What is missing may stand in the settings that can't be read.
+            if let Some(failure) = problem.filter(|_| error.use_stderr()) {
+                return failure.report();
+            }
             // Help goes to standard output and is no mistake; anything else is wrong usage.
             let printed = message::of_arguments(&error);
             return match error.use_stderr() {

@@ -146,7 +146,10 @@ fn csv_reads_back_whatever_the_values_are() {
                 escapes_with_backslash: backslash,
                 ..CsvOptions::default()
             };
-            let lines = text(Format::Csv(Compression::None, options), &[rows.clone()]);
+            let lines = text(
+                Format::Csv(Compression::None, options),
+                std::slice::from_ref(&rows),
+            );
             let read = read_csv(&lines, backslash);
             assert_eq!(read.len(), values.len() + 1, "{lines}");
             for (row, value) in std::iter::zip(&read[1..], values) {
