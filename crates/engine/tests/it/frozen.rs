@@ -70,15 +70,18 @@ fn open(version: &str) -> (TempDir, Store) {
     (folder, store)
 }
 
-/// Rows of before the platform's own namespace of segments had one spelling.
+/// Rows of before the platform's own namespaces had one spelling.
 fn spelled_as_now(mut rows: Vec<Value>) -> Vec<Value> {
     for row in &mut rows {
-        if let Some(map) = row
-            .get_mut("segmentMembership")
-            .and_then(Value::as_object_mut)
-            && let Some(segments) = map.remove("UPS")
-        {
-            map.insert("ups".to_owned(), segments);
+        for (field, then, now) in [
+            ("segmentMembership", "UPS", "ups"),
+            ("identityMap", "email", "Email"),
+        ] {
+            if let Some(map) = row.get_mut(field).and_then(Value::as_object_mut)
+                && let Some(values) = map.remove(then)
+            {
+                map.insert(now.to_owned(), values);
+            }
         }
     }
     rows

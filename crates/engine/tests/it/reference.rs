@@ -396,7 +396,10 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
         }
     }
     if let Some(map) = identity_map {
-        row["identityMap"] = map.into_iter().map(|(k, v)| (k, json!(v))).collect();
+        row["identityMap"] = map
+            .into_iter()
+            .map(|(k, v)| (spelled(k), json!(v)))
+            .collect();
     }
     if let Some(list) = identity_list {
         row["identities"] = json!(list);
@@ -404,13 +407,18 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
     if let Some(map) = segment_map {
         row["segmentMembership"] = map
             .into_iter()
-            .map(|(k, v)| {
-                let is_own = k.eq_ignore_ascii_case("ups");
-                let key = if is_own { "ups".to_owned() } else { k };
-                (key, v.into_iter().collect::<Value>())
-            })
+            .map(|(k, v)| (spelled(k), v.into_iter().collect::<Value>()))
             .collect();
     }
+}
+
+/// A namespace as the platform writes it, where it is one of its own.
+fn spelled(namespace: String) -> String {
+    let standard = ["ups", "AAM", "ECID", "Email", "Phone", "AAID"];
+    let found = standard
+        .iter()
+        .find(|code| namespace.eq_ignore_ascii_case(code));
+    found.map_or(namespace, |code| (*code).to_owned())
 }
 
 fn slot<T: Default>(map: &mut Vec<(String, T)>, namespace: &str) -> usize {

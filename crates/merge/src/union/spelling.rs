@@ -1,4 +1,4 @@
-//! One spelling of the platform's own namespace of segments: who reads an export names a map's key exactly.
+//! One spelling of the platform's own namespaces: who reads an export names a map's key exactly.
 
 use std::sync::Arc;
 
@@ -6,7 +6,27 @@ use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::datatypes::Int32Type;
 use xdm::SEGMENT_NAMESPACE;
 
-/// The keys of memberships, with `UPS` in whatever case as `ups`.
+/// The standard namespaces' codes, as the platform's identity service writes them, and that of its segments.
+const STANDARD: [&str; 16] = [
+    "AAID",
+    "AAM",
+    "AdCloud",
+    "CORE",
+    "ECID",
+    "Email",
+    "Email_LC_SHA256",
+    "GAID",
+    "IDFA",
+    "Phone",
+    "Phone_E164",
+    "Phone_SHA256",
+    "Phone_SHA256_E164",
+    "TNTID",
+    "WAID",
+    SEGMENT_NAMESPACE,
+];
+
+/// Namespaces as keys, the standard ones in the platform's spelling.
 pub(super) fn spelled_alike(keys: ArrayRef) -> ArrayRef {
     if let Some(dictionary) = keys.as_dictionary_opt::<Int32Type>()
         && let Some(values) = dictionary.values().as_string_opt::<i32>()
@@ -24,12 +44,16 @@ pub(super) fn spelled_alike(keys: ArrayRef) -> ArrayRef {
 
 /// The texts where one is spelled otherwise; that none is is the rule.
 fn replaced(texts: &StringArray) -> Option<StringArray> {
-    let is_it = |text: &str| text.eq_ignore_ascii_case(SEGMENT_NAMESPACE);
-    let is_other = |text: Option<&str>| text.is_some_and(|t| is_it(t) && t != SEGMENT_NAMESPACE);
-    texts.iter().any(is_other).then(|| {
-        let own = |text| if is_it(text) { SEGMENT_NAMESPACE } else { text };
-        texts.iter().map(|text| text.map(own)).collect()
-    })
+    let is_other = |text: Option<&str>| text.is_some_and(|text| spelled(text) != text);
+    texts
+        .iter()
+        .any(is_other)
+        .then(|| texts.iter().map(|text| text.map(spelled)).collect())
+}
+
+fn spelled(text: &str) -> &str {
+    let standard = STANDARD.iter().find(|code| text.eq_ignore_ascii_case(code));
+    standard.copied().unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -39,9 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_own_namespace_has_one_spelling_and_others_keep_theirs() {
-        let texts = StringArray::from(vec![Some("UPS"), Some("AAM"), None, Some("ups")]);
-        let expected = StringArray::from(vec![Some("ups"), Some("AAM"), None, Some("ups")]);
+    fn standard_namespaces_have_one_spelling_and_others_keep_theirs() {
+        let texts = StringArray::from(vec![Some("UPS"), Some("eMail"), None, Some("crmId")]);
+        let expected = StringArray::from(vec![Some("ups"), Some("Email"), None, Some("crmId")]);
         let keys = Int32Array::from(vec![0, 1, 3]);
         let dictionary = DictionaryArray::new(keys.clone(), Arc::new(texts.clone()));
         let alike = spelled_alike(Arc::new(dictionary));
