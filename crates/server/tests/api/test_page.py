@@ -47,9 +47,14 @@ def large(large_store):
     running.stop()
 
 
+def load(browser, address):
+    """Loads a page anew: to another place in the page that is shown a browser does not load."""
+    browser.get("about:blank")
+    browser.get(address)
+
+
 def open_page(browser, server, view=""):
-    browser.get(f"{server.url}/{view}")
-    browser.refresh()
+    load(browser, f"{server.url}/{view}")
     browser.get_log("browser")
     form = browser.find_element(By.ID, "scope-form")
     until(lambda: text(browser, "#scope"))
@@ -263,8 +268,7 @@ def test_what_there_is_is_shown(browser, server):
 def test_the_first_visit_shows_whose_data_there_is(browser, server):
     browser.get(server.url)
     browser.execute_script("sessionStorage.clear()")
-    browser.get(f"{server.url}/#/data")
-    browser.refresh()
+    load(browser, f"{server.url}/#/data")
     until(lambda: text(browser, "#scope") == f"{SCOPE['PROFILE_EXPORT_ORG']}, {SCOPE['PROFILE_EXPORT_SANDBOX']}")
     until(lambda: "crm" in text(browser, "#dataset-rows"))
 
