@@ -287,11 +287,10 @@ def test_a_thousand_jobs_are_quick_and_dark_is_readable(browser, store):
         until(lambda: len(browser.find_elements(By.CSS_SELECTOR, "#job-rows tr")) == 25)
         axe(browser)
         picture(browser, "dark")
-        took = browser.execute_script("""const start = performance.now();
-            return import("/page/exports.js").then((view) => view.show([], new URLSearchParams("find=1"), false))
-                .then(() => [performance.now() - start, document.querySelectorAll("#job-rows tr").length])""")
-        took, rows = took
-        assert rows == 100
+        start = time.monotonic()
+        browser.find_element(By.ID, "find").send_keys("1")
+        until(lambda: browser.execute_script("return document.querySelectorAll('#job-rows tr').length") == 100)
+        took = (time.monotonic() - start) * 1000
         print(f"a search among 1,000 jobs: {took:.0f} ms")
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
