@@ -1,7 +1,6 @@
 //! What an export would give, and its first rows.
 
-use profile_export::arrow::array::RecordBatch;
-use profile_export::export::json_rows;
+use profile_export::export::leaves;
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
@@ -107,26 +106,12 @@ pub fn preview(
     let request = audience::request(&preview.audience)?;
     let (found, _) = work.prepared(arguments, &request, |prepared| {
         let unknown = prepared.export.unknown_segments()?;
-        let mut batches: Vec<RecordBatch> = Vec::new();
-        let mut left = preview.limit;
-        for batch in prepared.export.batches() {
-            for rows in batch.chunks() {
-                let rows = rows?;
-                let rows = rows.slice(0, left.min(rows.num_rows()));
-                left -= rows.num_rows();
-                batches.push(rows);
-                if left == 0 {
-                    return Ok((batches, unknown));
-                }
-            }
-        }
-        Ok((batches, unknown))
+        Ok((prepared.first_rows(preview.limit)?, unknown))
     })?;
-    let (batches, unknown) = found;
+    let (rows, unknown) = found;
     for segment in &unknown {
         say(arguments, &unknown_segment(segment));
     }
-    let rows = rows_of(&batches)?;
     if arguments.is_for_machines() {
         return print_result(arguments, &rows);
     }
@@ -134,7 +119,7 @@ pub fn preview(
         return print("no profile");
     }
     let mut columns: Vec<String> = Vec::new();
-    let flat: Vec<Map<String, Value>> = rows.iter().map(flattened).collect();
+    let flat: Vec<Map<String, Value>> = rows.iter().map(leaves).collect();
     for row in &flat {
         for name in row.keys() {
             if !columns.contains(name) {
@@ -143,40 +128,4 @@ pub fn preview(
         }
     }
     print_rows(&columns, &flat)
-}
-
-/// The rows as JSON: null fields are left out.
-fn rows_of(batches: &[RecordBatch]) -> Result<Vec<Value>, Failure> {
-    let mut rows = Vec::new();
-    for batch in batches {
-        let lines = json_rows(batch).map_err(|e| Failure::failed(e.to_string()))?;
-        for row in serde_json::Deserializer::from_slice(&lines).into_iter() {
-            rows.push(row.map_err(|e| Failure::failed(e.to_string()))?);
-        }
-    }
-    Ok(rows)
-}
-
-/// The leaves of a row by their paths. A list or a map is a leaf.
-fn flattened(row: &Value) -> Map<String, Value> {
-    let mut leaves = Map::new();
-    add(row, "", &mut leaves);
-    leaves
-}
-
-fn add(value: &Value, path: &str, leaves: &mut Map<String, Value>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = match path {
-                    "" => name.clone(),
-                    path => format!("{path}.{name}"),
-                };
-                add(value, &path, leaves);
-            }
-        }
-        leaf => {
-            leaves.insert(path.to_owned(), leaf.clone());
-        }
-    }
 }

@@ -86,7 +86,7 @@ pub mod export {
         BatchCounts, BatchMemberships, Chunks, Condition, DatasetBatches, Error, EventPart,
         EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FragmentPart, GraphReport,
         LargeComponent, LostValue, MembershipSeen, Plan, RecordWithoutPart, Result, Shard,
-        UnionSchemas, UnknownSegment, export_rows, snapshot_of,
+        UnionSchemas, UnknownSegment, export_rows, json_values, leaves, snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};

@@ -6,16 +6,16 @@ use filter::{EventFilter, MembershipFilter, MembershipVerdict};
 use gather::RowRef;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use writer::json_rows;
 use xdm::{Class, PersonKey, Timestamp};
 
 use crate::components::Profile;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::export::Export;
 use crate::people::{EventRange, People, PeopleRows};
 use crate::pipeline::rows_of;
 use crate::shard::Shard;
 use crate::times::Times;
+use crate::values::{json_values, leaves};
 
 /// Why a profile is in an export, or is not. Moments are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize)]
@@ -365,13 +365,7 @@ impl Explainer<'_> {
     /// The fragments, where each leaf of the profile comes from, and the profile.
     fn fields(&mut self) -> Result<(Vec<FragmentPart>, Vec<FieldOrigin>, Value)> {
         let pipeline = self.export.pipeline();
-        let lines = json_rows(&pipeline.each_alone(&self.rows)?)?;
-        let mut rows = Vec::new();
-        for row in serde_json::Deserializer::from_slice(&lines).into_iter::<Value>() {
-            rows.push(row.map_err(|error| {
-                Error::Arrow(arrow::error::ArrowError::JsonError(error.to_string()))
-            })?);
-        }
+        let mut rows = json_values(&pipeline.each_alone(&self.rows)?)?;
         let Some(merged) = rows.pop() else {
             unreachable!("the profile itself is the last row");
         };
@@ -542,27 +536,4 @@ fn membership_condition(
         holds,
         text: format!("{wanted}: {found}"),
     })
-}
-
-/// The leaves of a row by their paths. A list is a leaf; an object without a field has none.
-fn leaves(row: &Value) -> Map<String, Value> {
-    fn add(value: &Value, path: &str, found: &mut Map<String, Value>) {
-        match value {
-            Value::Object(fields) => {
-                for (name, value) in fields {
-                    let path = match path {
-                        "" => name.clone(),
-                        path => format!("{path}.{name}"),
-                    };
-                    add(value, &path, found);
-                }
-            }
-            leaf => {
-                found.insert(path.to_owned(), leaf.clone());
-            }
-        }
-    }
-    let mut found = Map::new();
-    add(row, "", &mut found);
-    found
 }

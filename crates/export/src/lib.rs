@@ -59,6 +59,7 @@ mod strict;
 mod times;
 mod union_find;
 mod unions;
+mod values;
 
 pub use chunks::Chunks;
 pub use counts::BatchCounts;
@@ -78,3 +79,4 @@ pub use request::{
 };
 pub use shard::Shard;
 pub use unions::UnionSchemas;
+pub use values::{json_values, leaves};

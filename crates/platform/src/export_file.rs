@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use decode::{Phase, Progress};
-use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
+use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas, json_values};
 use merge::MergePolicy;
+use serde_json::Value;
 use store::{Store, StoreError};
 use tempfile::Builder;
 use writer::WriterOptions;
@@ -76,17 +77,37 @@ impl Prepared {
     /// A damaged store; `progress` was cancelled.
     pub fn outcomes(&self, options: &WriterOptions) -> Result<Vec<Outcome>> {
         let export = self.export.clone().with_dictionaries();
+        let options = self.options(options)?;
         let batches = export.batches();
         batches
             .map(|batch| {
                 let (sink, _, counts) =
-                    batch.write_to(Length(0), Path::new("nowhere"), &self.options(options)?)?;
+                    batch.write_to(Length(0), Path::new("nowhere"), &options)?;
                 Ok(Outcome {
                     counts,
                     bytes: sink.0,
                 })
             })
             .collect()
+    }
+
+    /// The first rows, at the most so many, as JSON objects; no more are made than are near.
+    ///
+    /// # Errors
+    /// A damaged store; `progress` was cancelled.
+    pub fn first_rows(&self, most: usize) -> Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        for batch in self.export.batches() {
+            for chunk in batch.chunks() {
+                let chunk = chunk?;
+                let chunk = chunk.slice(0, chunk.num_rows().min(most - rows.len()));
+                rows.extend(json_values(&chunk)?);
+                if rows.len() == most {
+                    return Ok(rows);
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// Writes the only batch as a file, which must not be there yet unless it is replaced. It is there whole or not

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use profile_export::arrow::datatypes::{DataType, Field};
-use profile_export::export::{BatchCounts, Progress, UnionSchemas, json_rows};
+use profile_export::export::{BatchCounts, Progress, UnionSchemas};
 use profile_export::platform::{Prepared, merge_policies, segments};
 use profile_export::request::{
     Destination, ExportRequest, FilterRequest, MergePolicyRef, SegmentRequest,
@@ -129,21 +129,7 @@ pub(crate) async fn preview(
     let limit = query.number("limit", 1, MOST_ROWS)?.unwrap_or(20) as usize;
     let rows = look(&caller, move |store, progress| {
         let prepared = Prepared::new(store, &request, None, progress)?;
-        let mut rows: Vec<Value> = Vec::new();
-        for batch in prepared.export.batches() {
-            for chunk in batch.chunks() {
-                let chunk = chunk?;
-                let chunk = chunk.slice(0, chunk.num_rows().min(limit - rows.len()));
-                let lines = json_rows(&chunk).map_err(|error| Problem::internal(&error))?;
-                for row in serde_json::Deserializer::from_slice(&lines).into_iter() {
-                    rows.push(row.map_err(|error| Problem::internal(&error))?);
-                }
-                if rows.len() == limit {
-                    return Ok(rows);
-                }
-            }
-        }
-        Ok(rows)
+        Ok(prepared.first_rows(limit)?)
     });
     Ok(Json(json!({"rows": rows.await?})))
 }
