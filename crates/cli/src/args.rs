@@ -86,7 +86,7 @@ pub enum Command {
     /// Export an audience: to a file, to a folder, or into the store
     Export(ExportArgs),
     /// Say what an export would give: profiles, events and bytes of each batch, policy and fields
-    Plan(PlanArgs),
+    Plan(LookArgs),
     /// Show the first profiles of an export
     Preview(PreviewArgs),
     /// Say why a profile is in an export or not: filters, fragments, the winner of each field, memberships, events
@@ -356,8 +356,9 @@ pub enum CsvEscape {
     Backslash,
 }
 
+/// What is looked at.
 #[derive(Debug, Args)]
-pub struct PlanArgs {
+pub struct LookArgs {
     #[command(flatten)]
     pub audience: AudienceArgs,
     #[command(flatten)]
@@ -369,14 +370,10 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
     #[command(flatten)]
-    pub audience: AudienceArgs,
-    #[command(flatten)]
-    pub origin: OriginArgs,
+    pub look: LookArgs,
     /// How many profiles
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: usize,
-    #[command(flatten)]
-    pub loading: LoadArgs,
 }
 
 #[derive(Debug, Args)]
@@ -385,11 +382,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
     pub identity: Identity,
     #[command(flatten)]
-    pub audience: AudienceArgs,
-    #[command(flatten)]
-    pub origin: OriginArgs,
-    #[command(flatten)]
-    pub loading: LoadArgs,
+    pub look: LookArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,5 @@
 //! Completions for shells, and pages for man.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use crate::args::{Arguments, CompletionsArgs};
 use crate::failure::Failure;
 use crate::message::say;
 use crate::output::print;
+use crate::settings;
 
 const NAME: &str = "profile-export";
 /// The variable in which a shell asks the program for completions.
@@ -84,13 +84,7 @@ fn data() -> Result<PathBuf, Failure> {
 }
 
 fn home(variable: &str, below: &str) -> Result<PathBuf, Failure> {
-    let folder = |name: &str| {
-        env::var_os(name)
-            .filter(|folder| !folder.is_empty())
-            .map(PathBuf::from)
-    };
-    let found = folder(variable).or_else(|| Some(folder("HOME")?.join(below)));
-    found.ok_or_else(|| Failure::failed("HOME is not set"))
+    settings::home(variable, below).ok_or_else(|| Failure::failed("HOME is not set"))
 }
 
 /// A page for the program and each of its commands.

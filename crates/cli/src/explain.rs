@@ -20,13 +20,8 @@ pub fn explain(
     settings: &Settings,
     explain: &ExplainArgs,
 ) -> Result<(), Failure> {
-    let work = Work::to_look(
-        settings,
-        &explain.origin,
-        &explain.audience,
-        &explain.loading,
-    )?;
-    let request = audience::request(&explain.audience)?;
+    let work = Work::to_look(settings, &explain.look)?;
+    let request = audience::request(&explain.look.audience)?;
     let wanted = &explain.identity;
     let (found, _) = work.prepared(arguments, &request, |prepared| {
         let explanation = prepared.export.explain(&wanted.namespace, &wanted.id)?;

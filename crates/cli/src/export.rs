@@ -112,7 +112,7 @@ fn export_batches(
     let output = match goal {
         Goal::Folder(folder) => Some(OutputFolder::open(
             folder,
-            work.store(),
+            work.origin.store(),
             export.if_exists.into(),
         )?),
         _ if export.if_exists != IfExistsArg::Fail => {
@@ -124,7 +124,7 @@ fn export_batches(
     };
     let (ended, rejected) = work.job(arguments, request)?;
     if let (Ok(finished), Some(output)) = (&ended, output) {
-        let store = work.store().map(|store| open(arguments, store));
+        let store = work.origin.store().map(|store| open(arguments, store));
         let said = output.finish(finished, store.transpose()?.as_ref());
         match said {
             Ok(true) => {}
@@ -289,11 +289,7 @@ fn check_file(
     if !folder.is_dir() {
         return refused("there is no such folder");
     }
-    let store = match origin {
-        Origin::Store(store) => Some(store.as_path()),
-        Origin::Source(_) => None,
-    };
-    Ok(check_out(folder, store)?)
+    Ok(check_out(folder, origin.store())?)
 }
 
 /// Rows of each batch.

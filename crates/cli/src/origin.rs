@@ -9,7 +9,7 @@ use profile_export::platform::{
 };
 use profile_export::request::ExportRequest;
 
-use crate::args::{Arguments, AudienceArgs, LoadArgs, OriginArgs};
+use crate::args::{Arguments, LoadArgs, LookArgs, OriginArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
 use crate::progress::Watch;
@@ -27,6 +27,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The store, if it is one.
+    pub fn store(&self) -> Option<&Path> {
+        match self {
+            Self::Store(store) => Some(store),
+            Self::Source(_) => None,
+        }
+    }
+
     /// What the arguments say; without any the store that the environment or the settings name.
     pub fn of(settings: &Settings, arguments: &OriginArgs) -> Result<Self, Failure> {
         match (&arguments.store, &arguments.from) {
@@ -52,17 +60,12 @@ pub struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// One that is looked at and not done.
-    pub fn to_look(
-        settings: &Settings,
-        origin: &OriginArgs,
-        audience: &AudienceArgs,
-        loading: &'a LoadArgs,
-    ) -> Result<Self, Failure> {
+    pub fn to_look(settings: &Settings, look: &'a LookArgs) -> Result<Self, Failure> {
         Ok(Self {
-            origin: Origin::of(settings, origin)?,
-            loading,
+            origin: Origin::of(settings, &look.origin)?,
+            loading: &look.loading,
             run: RunOptions {
-                max_identities: audience.max_identities,
+                max_identities: look.audience.max_identities,
                 ..RunOptions::default()
             },
         })
@@ -105,14 +108,6 @@ impl<'a> Work<'a> {
                     Err(error) => (Err(error), 0),
                 })
             }
-        }
-    }
-
-    /// The store, if it comes from one.
-    pub fn store(&self) -> Option<&Path> {
-        match &self.origin {
-            Origin::Store(store) => Some(store),
-            Origin::Source(_) => None,
         }
     }
 

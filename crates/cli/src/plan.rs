@@ -4,7 +4,7 @@ use profile_export::export::leaves;
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
-use crate::args::{Arguments, PlanArgs, PreviewArgs};
+use crate::args::{Arguments, LookArgs, PreviewArgs};
 use crate::audience;
 use crate::failure::Failure;
 use crate::message::say;
@@ -13,9 +13,9 @@ use crate::output::{print, print_result, print_rows};
 use crate::settings::Settings;
 use crate::told::{Written, lacking, unknown_segment, written};
 
-pub fn plan(arguments: &Arguments, settings: &Settings, plan: &PlanArgs) -> Result<(), Failure> {
-    let work = Work::to_look(settings, &plan.origin, &plan.audience, &plan.loading)?;
-    tell(arguments, &work, &audience::request(&plan.audience)?).map(drop)
+pub fn plan(arguments: &Arguments, settings: &Settings, look: &LookArgs) -> Result<(), Failure> {
+    let work = Work::to_look(settings, look)?;
+    tell(arguments, &work, &audience::request(&look.audience)?).map(drop)
 }
 
 /// Says what an export would give: all rows are made, and none is kept. Returns the rows of each batch, and how many
@@ -97,13 +97,8 @@ pub fn preview(
     settings: &Settings,
     preview: &PreviewArgs,
 ) -> Result<(), Failure> {
-    let work = Work::to_look(
-        settings,
-        &preview.origin,
-        &preview.audience,
-        &preview.loading,
-    )?;
-    let request = audience::request(&preview.audience)?;
+    let work = Work::to_look(settings, &preview.look)?;
+    let request = audience::request(&preview.look.audience)?;
     let (found, _) = work.prepared(arguments, &request, |prepared| {
         let unknown = prepared.export.unknown_segments()?;
         Ok((prepared.first_rows(preview.limit)?, unknown))

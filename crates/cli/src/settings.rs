@@ -108,21 +108,21 @@ impl Settings {
 
     /// The store that is meant where no argument says one: the environment's, or that of the files.
     pub fn store(&self) -> Option<PathBuf> {
-        let named = env::var_os(STORE).filter(|store| !store.is_empty());
         let of_files = self.store.as_ref().map(|(store, _)| store.into());
-        named.map(PathBuf::from).or(of_files)
+        variable(STORE).or(of_files)
     }
 
     /// The organisation and the sandbox that count where no argument says them.
     pub fn scope(&self) -> Scope {
-        let of = |name: &str, setting: &Setting, default: &str| {
+        let of = |name: &str, setting: &Setting, default: String| {
             let named = env::var(format!("PROFILE_EXPORT_{name}")).ok();
             let of_files = setting.as_ref().map(|(value, _)| value.clone());
-            named.or(of_files).unwrap_or_else(|| default.to_owned())
+            named.or(of_files).unwrap_or(default)
         };
+        let default = Scope::default();
         Scope {
-            org: of("ORG", &self.org, "default"),
-            sandbox: of("SANDBOX", &self.sandbox, "prod"),
+            org: of("ORG", &self.org, default.org),
+            sandbox: of("SANDBOX", &self.sandbox, default.sandbox),
         }
     }
 
@@ -135,12 +135,10 @@ impl Settings {
                 command = command.mut_arg(name, |argument| argument.default_value(value));
             }
         }
-        // A variable without a word is none.
-        let is_named = env::var_os(STORE).is_some_and(|store| !store.is_empty());
         with_store(
             command,
             self.store.as_ref().map(|(store, _)| store.as_str()),
-            is_named,
+            variable(STORE).is_some(),
         )
     }
 
@@ -188,13 +186,18 @@ fn nearest(folder: &Path) -> Option<PathBuf> {
 }
 
 fn user() -> Option<PathBuf> {
-    let folder = |name: &str| {
-        env::var_os(name)
-            .filter(|folder| !folder.is_empty())
-            .map(PathBuf::from)
-    };
-    let settings = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
-    settings.map(|settings| settings.join(USER))
+    home("XDG_CONFIG_HOME", ".config").map(|settings| settings.join(USER))
+}
+
+/// The folder that a variable names; a variable without a word is none.
+fn variable(name: &str) -> Option<PathBuf> {
+    let named = env::var_os(name).filter(|word| !word.is_empty());
+    named.map(PathBuf::from)
+}
+
+/// A folder of the user's: that of the variable, or this one below their home.
+pub fn home(name: &str, below: &str) -> Option<PathBuf> {
+    variable(name).or_else(|| Some(variable("HOME")?.join(below)))
 }
 
 /// Shows the settings as they count.
@@ -224,8 +227,7 @@ pub fn show(
         };
         rows.push([name.into(), value.into(), from.into()]);
     }
-    let named = env::var_os(STORE).is_some_and(|store| !store.is_empty());
-    let from = match (&settings.store, named) {
+    let from = match (&settings.store, variable(STORE).is_some()) {
         (_, true) => STORE.to_owned(),
         (Some((_, file)), false) => file.display().to_string(),
         (None, false) => "default".to_owned(),

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use export::RequestError;
 use store::StoreError;
@@ -118,6 +118,14 @@ impl Error {
             Self::JobFailed { .. } => ErrorKind::JobFailed,
             Self::JobCancelled { .. } => ErrorKind::Cancelled,
             Self::Panic(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// That a place can't be exported to.
+    pub(crate) fn out(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Out {
+            path: path.to_owned(),
+            problem: problem.into(),
         }
     }
 

@@ -123,7 +123,7 @@ impl Prepared {
     ) -> Result<Outcome> {
         self.check_single(path)?;
         if !replaces && path.symlink_metadata().is_ok() {
-            return Err(refused(path, "it exists; give another name"));
+            return Err(Error::out(path, "it exists; give another name"));
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -181,7 +181,7 @@ impl Prepared {
             1 => Ok(()),
             _ => {
                 let problem = "one file, where each segment has a batch; give a folder";
-                Err(refused(path, problem))
+                Err(Error::out(path, problem))
             }
         }
     }
@@ -199,13 +199,6 @@ impl Prepared {
             metadata: metadata.to_vec(),
             ..options.clone()
         })
-    }
-}
-
-fn refused(path: &Path, problem: &str) -> Error {
-    Error::Out {
-        path: path.to_owned(),
-        problem: problem.to_owned(),
     }
 }
 

@@ -110,10 +110,7 @@ impl Manifest {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(StoreError::io(&path))?,
         };
-        let refused = |problem: String| Error::Out {
-            path: path.clone(),
-            problem,
-        };
+        let refused = |problem: String| Error::out(&path, problem);
         let manifest: Self = serde_json::from_slice(&text)
             .map_err(|error| refused(format!("no manifest of an export: {error}")))?;
         match manifest.version {

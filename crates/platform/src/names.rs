@@ -24,10 +24,7 @@ pub fn with_ids(catalog: &Catalog, request: &ExportRequest) -> Result<ExportRequ
     let wanted = (request.filter.as_mut()).and_then(|filter| filter.segments.as_mut());
     if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
         let known = segments(catalog)?;
-        let known = known
-            .iter()
-            .map(|segment| (text(segment, "id"), text(segment, "name")));
-        let known: Vec<(&str, &str)> = known.collect();
+        let known = ids_and_names(&known);
         for (i, segment) in wanted.iter_mut().enumerate() {
             let path = format!("filter.segments[{i}].segmentId");
             segment.segment_id = id_of(&segment.segment_id, &known, &path)?;
@@ -59,10 +56,7 @@ pub fn policy_id(catalog: &Catalog, word: &str, path: &str) -> Result<String> {
 /// A name that several have.
 pub fn segment_id(catalog: &Catalog, word: &str, path: &str) -> Result<String> {
     let known = segments(catalog)?;
-    let known: Vec<(&str, &str)> = (known.iter())
-        .map(|segment| (text(segment, "id"), text(segment, "name")))
-        .collect();
-    Ok(id_of(word, &known, path)?)
+    Ok(id_of(word, &ids_and_names(&known), path)?)
 }
 
 /// The ID of the dataset that is called so, or has this ID; the word itself where there is none.
@@ -134,6 +128,12 @@ fn id_of(word: &str, known: &[(&str, &str)], path: &str) -> Result<String, Reque
             Err(RequestError::new(path, problem))
         }
     }
+}
+
+fn ids_and_names(segments: &[Value]) -> Vec<(&str, &str)> {
+    let segments = segments.iter();
+    let segments = segments.map(|segment| (text(segment, "id"), text(segment, "name")));
+    segments.collect()
 }
 
 fn text<'a>(object: &'a Value, name: &str) -> &'a str {

@@ -69,12 +69,7 @@ impl OutputFolder {
 
     /// The manifest of what is there, where that may be there.
     fn look(&self, if_exists: IfExists) -> Result<Manifest> {
-        let refused = |problem: String| {
-            Err(Error::Out {
-                path: self.folder.clone(),
-                problem,
-            })
-        };
+        let refused = |problem: String| Err(Error::out(&self.folder, problem));
         let mut batches = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(StoreError::io(&self.folder))? {
             let name = entry.map_err(StoreError::io(&self.folder))?.file_name();
