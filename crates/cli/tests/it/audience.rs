@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{fixtures, program, run, stderr, stdout, text};
+use crate::program::{fixture_store, fixtures, program, run, stderr, stdout, text};
 
 const SEGMENT: &str = "holiday-shoppers";
 
@@ -20,20 +20,6 @@ fn from_fixtures(command: &str, more: &[&str]) -> Output {
     let mut arguments = vec![command, "--from", text(&source)];
     arguments.extend(more);
     run(&arguments)
-}
-
-/// A store with the fixtures in it.
-fn store(folder: &TempDir) -> String {
-    let store = folder.path().join("store");
-    let store = text(&store).to_owned();
-    stdout(&run(&[
-        "ingest",
-        "--store",
-        &store,
-        "--from",
-        text(&fixtures()),
-    ]));
-    store
 }
 
 /// The datasets of a store that are called so.
@@ -76,7 +62,7 @@ fn an_audience_is_exported_to_a_file_in_one_line() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
     // The same from a store, as a table for people.
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     fs::remove_file(&file).unwrap();
     let mut arguments = vec!["export", "--store", &store];
     arguments.extend(audience);
@@ -173,7 +159,7 @@ fn the_options_are_a_request() {
 #[test]
 fn a_plan_tells_what_an_export_gives_and_writes_nothing() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let audience = [
         "--segment",
         SEGMENT,
@@ -281,7 +267,7 @@ fn a_preview_shows_whatever_there_is() {
 #[test]
 fn a_refused_export_leaves_nothing() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let names = || {
         let datasets = parsed(&run(&["datasets", "list", "--store", &store, "--json"]));
         datasets
@@ -321,7 +307,7 @@ fn a_refused_export_leaves_nothing() {
 #[test]
 fn first_exports_at_the_same_moment_share_their_dataset() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let export = || {
         program()
             .args(["export", "--fields", "_id", "--quiet", "--store", &store])
@@ -340,7 +326,7 @@ fn first_exports_at_the_same_moment_share_their_dataset() {
 #[test]
 fn exports_go_to_a_dataset_of_their_own_where_none_is_named() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let request = folder.path().join("request.json");
     fs::write(
         &request,
@@ -398,7 +384,7 @@ fn exports_go_to_a_dataset_of_their_own_where_none_is_named() {
 #[test]
 fn the_exit_code_says_how_it_ended() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let code = |arguments: &[&str]| run(arguments).status.code();
     assert_eq!(code(&["jobs", "get", "999", "--store", &store]), Some(3));
     assert_eq!(
@@ -456,7 +442,7 @@ fn the_exit_code_says_how_it_ended() {
 #[test]
 fn an_explanation_is_for_people_and_for_machines() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let explain = |identity: &str, more: &[&str]| {
         let arguments = [
             "explain",
@@ -526,7 +512,7 @@ fn an_explanation_is_for_people_and_for_machines() {
 #[test]
 fn profiles_without_a_mandatory_field_are_left_out_and_counted() {
     let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = fixture_store(&folder);
     let of = |more: &[&str]| {
         let arguments = [
             "export",

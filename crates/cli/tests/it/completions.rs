@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::program::{fixtures, program, run, stderr, stdout, text};
+use crate::program::{fixture_store, program, run, stderr, stdout, text};
 
 /// What fish is offered for the last word of a line.
 fn offered(store: Option<&str>, line: &[&str]) -> Vec<String> {
@@ -28,14 +28,7 @@ fn offered(store: Option<&str>, line: &[&str]) -> Vec<String> {
 #[test]
 fn values_are_completed_from_the_store() {
     let folder = TempDir::new().unwrap();
-    let store = text(&folder.path().join("store")).to_owned();
-    stdout(&run(&[
-        "ingest",
-        "--store",
-        &store,
-        "--from",
-        text(&fixtures()),
-    ]));
+    let store = fixture_store(&folder);
     stdout(&run(&["export", "--store", &store, "--fields", "_id"]));
     let of = |line: &[&str]| offered(Some(&store), line);
     assert!(of(&["exp"]).contains(&"export".to_owned()));

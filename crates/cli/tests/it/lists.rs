@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{fixtures, run, stderr, stdout, text};
+use crate::program::{fixture_store, run, stderr, stdout, text};
 
 struct Place {
     folder: TempDir,
@@ -15,14 +15,7 @@ struct Place {
 
 fn place() -> Place {
     let folder = TempDir::new().unwrap();
-    let store = text(&folder.path().join("store")).to_owned();
-    stdout(&run(&[
-        "ingest",
-        "--store",
-        &store,
-        "--from",
-        text(&fixtures()),
-    ]));
+    let store = fixture_store(&folder);
     Place { folder, store }
 }
 

@@ -8,7 +8,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{fixtures, run, stderr, stdout, text};
+use crate::program::{fixture_store, fixtures, run, stderr, stdout, text};
 
 /// An export of the fixtures' shoppers with their events.
 fn export(more: &[&str]) -> Output {
@@ -157,14 +157,7 @@ fn options_without_effect_and_contradictions_are_refused() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
     // What the store keeps is Parquet.
-    let store = file("store");
-    stdout(&run(&[
-        "ingest",
-        "--store",
-        &store,
-        "--from",
-        text(&fixtures()),
-    ]));
+    let store = fixture_store(&folder);
     refused(
         &run(&["export", "--store", &store, "--format", "csv"]),
         2,
@@ -334,15 +327,8 @@ fn a_copied_folder_is_verified_without_a_store() {
 #[test]
 fn what_a_folder_from_a_store_replaces_leaves_the_catalog_too() {
     let folder = TempDir::new().unwrap();
-    let (store, out) = (folder.path().join("store"), folder.path().join("out"));
-    let (store, out) = (text(&store), text(&out));
-    stdout(&run(&[
-        "ingest",
-        "--store",
-        store,
-        "--from",
-        text(&fixtures()),
-    ]));
+    let (store, out) = (fixture_store(&folder), folder.path().join("out"));
+    let (store, out) = (store.as_str(), text(&out));
     let to = |if_exists: &str| {
         let arguments = [
             "export",
@@ -411,14 +397,7 @@ fn rows_that_a_full_disk_does_not_take_are_a_failure_in_every_format() {
 fn replacing_in_a_copy_leaves_what_it_was_copied_from() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| text(&folder.path().join(name)).to_owned();
-    let (store, first, copy) = (path("store"), path("first"), path("copy"));
-    stdout(&run(&[
-        "ingest",
-        "--store",
-        &store,
-        "--from",
-        text(&fixtures()),
-    ]));
+    let (store, first, copy) = (fixture_store(&folder), path("first"), path("copy"));
     let to = |out: &str, more: &[&str]| {
         let arguments = ["export", "--store", &store, "--fields", "_id", "--out", out];
         run(&[&arguments[..], more].concat())

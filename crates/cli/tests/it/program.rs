@@ -33,6 +33,20 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// A store in a folder, with the fixtures in it.
+pub fn fixture_store(folder: &TempDir) -> String {
+    let store = text(&folder.path().join("store")).to_owned();
+    let source = fixtures();
+    stdout(&run(&[
+        "ingest",
+        "--store",
+        &store,
+        "--from",
+        text(&source),
+    ]));
+    store
+}
+
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
