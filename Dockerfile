@@ -4,7 +4,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .
-RUN cargo build --locked --release -p profile-export-cli
+RUN cargo build --locked --release -p profile-export-cli --features cloud
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 profile-export && install -d -o profile-export /data

@@ -9,7 +9,7 @@ use profile_export::xdm::Identity;
 
 use crate::candidates;
 use crate::values::{
-    bad_record_limit, delimiter, identity, local_file, local_folder, pair, socket_address, umask,
+    bad_record_limit, delimiter, identity, local_folder, output, pair, socket_address, umask,
 };
 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
@@ -253,8 +253,9 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub origin: OriginArgs,
     /// Where to: a file that ends in .parquet, .ndjson, .json, .jsonl or .csv (or those with .gz or .zst), - for
-    /// standard output, or a folder for the batches' folders [default: the store]
-    #[arg(long, short, value_name = "FILE|DIR|-", value_parser = local_file())]
+    /// standard output, or a folder for the batches' folders, which may be in a bucket (s3://, gs://, az://, abfss://)
+    /// [default: the store]
+    #[arg(long, short, value_name = "FILE|DIR|URL|-", value_parser = output())]
     pub out: Option<PathBuf>,
     /// What becomes of exports that are there already
     #[arg(long, value_enum, default_value = "fail")]
@@ -391,7 +392,7 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "fail")]
     pub on_bad_record: BadRecord,
     /// Where skipped records go, with file, line and reason
-    #[arg(long, value_name = "FILE", value_parser = local_file(), default_value = "rejects.ndjson")]
+    #[arg(long, value_name = "FILE", value_parser = output(), default_value = "rejects.ndjson")]
     pub rejects: PathBuf,
     /// How many bad records may be skipped, as a number or in percent (5%); more fail the load, as do the
     /// records of a dataset when all are bad

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::{Arguments, DemandArgs, ExportArgs, IfExistsArg, RunArgs};
 use crate::audience;
+use crate::bucket;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::message::say;
@@ -19,7 +20,7 @@ use crate::output::{bytes, count, print, print_result, read};
 use crate::plan;
 use crate::settings::Settings;
 use crate::stores::open;
-use crate::told::{Written, lacking, of_job, summary, tell_end, unknown_segment, written};
+use crate::told::{FORMS, Written, lacking, of_job, summary, tell_end, unknown_segment, written};
 
 /// Runs a request's job and prints it.
 pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<(), Failure> {
@@ -71,13 +72,15 @@ pub fn export(
     match goal {
         Goal::File(file) => check_file(file, export.if_exists, &origin, &request)?,
         Goal::Standard => check_stream(arguments, &request)?,
+        Goal::Bucket(_) => bucket::check(export)?,
         Goal::Store | Goal::Folder(_) => {}
     }
     let work = Work {
         loading: &export.loading,
         origin,
         run: RunOptions {
-            out: (export.out.clone()).filter(|_| !export.dry_run && goal != Goal::Standard),
+            out: (export.out.clone())
+                .filter(|_| !export.dry_run && matches!(goal, Goal::Folder(_) | Goal::File(_))),
             folders: BatchFolders::Partitions,
             max_rows_per_file: export.files.max_rows_per_file,
             max_identities: export.audience.max_identities,
@@ -91,6 +94,9 @@ pub fn export(
     }
     if let Goal::File(file) = goal {
         return export_file(arguments, export, &work, (&request, file));
+    }
+    if let Goal::Bucket(address) = goal {
+        return bucket::export(arguments, export, &work, (&request, address));
     }
     if goal == Goal::Standard {
         if export.if_exists != IfExistsArg::Fail {
@@ -128,10 +134,7 @@ fn export_batches(
         let said = output.finish(finished, store.transpose()?.as_ref());
         match said {
             Ok(true) => {}
-            Ok(false) => say(
-                arguments,
-                "warning: the exports in this folder have different columns or formats; its manifest says which",
-            ),
+            Ok(false) => say(arguments, FORMS),
             Err(error) => {
                 // What is there has to be told, however it ends.
                 let _ = print_result(arguments, &finished.job);
@@ -236,17 +239,29 @@ fn export_one(
             "a file is part of no dataset and has all rows: give a folder with --dataset and --max-rows-per-file",
         ));
     }
-    let (done, rejected) = work.prepared(arguments, request, |prepared| {
-        Ok((write(prepared)?, prepared.export.unknown_segments()?))
-    })?;
-    let (outcome, unknown) = done;
+    let (outcome, rejected) = without_job(arguments, work, request, write)?;
     if let Some(line) = lacking(outcome.counts.lacking) {
         say(arguments, &line);
     }
+    Ok((outcome, rejected))
+}
+
+/// Does an export that is no job, and says which of its segments nobody has; returns what it wrote, and how many records
+/// were rejected.
+pub fn without_job<T>(
+    arguments: &Arguments,
+    work: &Work<'_>,
+    request: &ExportRequest,
+    write: impl FnOnce(&Prepared) -> Result<T, Error>,
+) -> Result<(T, u64), Failure> {
+    let (done, rejected) = work.prepared(arguments, request, |prepared| {
+        Ok((write(prepared)?, prepared.export.unknown_segments()?))
+    })?;
+    let (written, unknown) = done;
     for segment in &unknown {
         say(arguments, &unknown_segment(segment));
     }
-    Ok((outcome, rejected))
+    Ok((written, rejected))
 }
 
 /// Refuses what can't go to standard output, before anything is read.
@@ -301,7 +316,7 @@ fn rows(finished: &FinishedJob) -> Vec<u64> {
         .collect()
 }
 
-fn check_demands(demands: &DemandArgs, rows: &[u64], rejected: u64) -> Result<(), Failure> {
+pub fn check_demands(demands: &DemandArgs, rows: &[u64], rejected: u64) -> Result<(), Failure> {
     if let Some(least) = demands.fail_on_rejects.filter(|least| rejected >= *least) {
         let text = format!(
             "{} records were rejected; --fail-on-rejects={least}",

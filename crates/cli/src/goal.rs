@@ -5,6 +5,8 @@ use std::path::Path;
 
 use profile_export::export::{Codec, Compression, CsvOptions, Encodings, Format, WriterOptions};
 
+use profile_export::platform::is_bucket;
+
 use crate::args::{CompressionArg, CsvEscape, FileArgs, FormatArg, ParquetProfile};
 use crate::failure::Failure;
 
@@ -15,6 +17,8 @@ pub enum Goal<'a> {
     Store,
     /// Into folders in this one.
     Folder(&'a Path),
+    /// Into folders below this address of an object store.
+    Bucket(&'a str),
     /// Into this file.
     File(&'a Path),
     /// To standard output.
@@ -27,6 +31,10 @@ impl<'a> Goal<'a> {
         match out {
             None => Self::Store,
             Some(out) if out.as_os_str() == "-" => Self::Standard,
+            Some(out) if is_bucket(out) => match out.to_str() {
+                Some(address) => Self::Bucket(address),
+                None => Self::Folder(out),
+            },
             Some(out) if out.as_os_str().as_encoded_bytes().ends_with(b"/") => Self::Folder(out),
             Some(out) => match of_name(out) {
                 (Some(_), _) => Self::File(out),
@@ -40,7 +48,7 @@ impl<'a> Goal<'a> {
         let (by_name, packed) = match self {
             Self::File(file) => of_name(file),
             Self::Standard => (Some(FormatArg::Ndjson), None),
-            Self::Store | Self::Folder(_) => (None, None),
+            Self::Store | Self::Folder(_) | Self::Bucket(_) => (None, None),
         };
         if let (Self::File(file), Some(wanted)) = (self, files.format)
             && by_name != Some(wanted)
@@ -173,6 +181,8 @@ mod tests {
             ("a.csv/", Goal::Folder(Path::new("a.csv/"))),
             ("csv", Goal::Folder(Path::new("csv"))),
             ("-", Goal::Standard),
+            ("s3://b/x.csv", Goal::Bucket("s3://b/x.csv")),
+            ("./s3:/x", Goal::Folder(Path::new("./s3:/x"))),
         ] {
             assert_eq!(Goal::of(Some(Path::new(name))), expected, "{name}");
         }

@@ -3,6 +3,7 @@
 mod args;
 mod audience;
 mod batches;
+mod bucket;
 mod candidates;
 mod catalog;
 mod completions;

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::message::say;
 use crate::output::{bytes, count, print_result, table};
 
+/// What is said where exports lie side by side that no reader takes for one table.
+pub const FORMS: &str = "warning: the exports in this folder have different columns or formats; its manifest says which";
+
 /// A line of what was written.
 pub struct Written {
     pub segment: String,

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use profile_export::platform::check_local;
+use profile_export::platform::{check_local, is_bucket};
 use profile_export::store::BadRecordLimit;
 use profile_export::xdm::Identity;
 
@@ -13,9 +13,9 @@ pub fn local_folder() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| check_local(&path).map(|()| path))
 }
 
-/// The same of a file, which may have any name.
-pub fn local_file() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+/// What `export --out` takes: a file of any name, a folder, an address in a bucket, `-`.
+pub fn output() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" || is_bucket(&path) {
         true => Ok(path),
         false => check_local(&path).map(|()| path),
     })

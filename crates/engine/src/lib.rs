@@ -137,9 +137,9 @@ pub mod platform {
         IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome, OutputFolder,
         Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming, check_local,
         check_out, check_target, complete_incoming, dataset_id, delete_batch, delete_merge_policy,
-        delete_segment, load_incoming, merge_policies, merge_policy, policy_id, put_merge_policy,
-        put_segment, segment, segment_id, segments, sweep_incoming, with_ids, with_source,
-        with_target,
+        delete_segment, is_bucket, load_incoming, merge_policies, merge_policy, policy_id,
+        put_merge_policy, put_segment, segment, segment_id, segments, sweep_incoming, with_ids,
+        with_source, with_target,
     };
 }
 

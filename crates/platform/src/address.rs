@@ -5,6 +5,22 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+/// What addresses of object stores begin with.
+const BUCKETS: [&str; 8] = [
+    "s3://", "s3a://", "gs://", "az://", "azure://", "adl://", "abfs://", "abfss://",
+];
+
+/// Whether a word is the address of a place in a bucket.
+#[must_use]
+pub fn is_bucket(word: &Path) -> bool {
+    let text = word.to_string_lossy();
+    let begins = |scheme: &&str| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    BUCKETS.iter().any(begins)
+}
+
 /// Says what is wrong with a word as the name of a folder of this machine: an address with a scheme, such as
 /// `s3://bucket/exports`, or `-`. It would be a folder of a strange name otherwise, and the exports not where
 /// they are looked for.
@@ -29,9 +45,13 @@ pub fn check_local(path: &Path) -> Result<(), String> {
     if !is_scheme || !(rest.starts_with('/') || scheme.eq_ignore_ascii_case("file")) {
         return Ok(());
     }
-    let right = match scheme.eq_ignore_ascii_case("file") {
-        true => format!("write {}", rest.strip_prefix("//").unwrap_or(rest)),
-        false => "write to a folder, and copy it there when it is finished".to_owned(),
+    let right = if scheme.eq_ignore_ascii_case("file") {
+        format!("write {}", rest.strip_prefix("//").unwrap_or(rest))
+    } else if is_bucket(path) {
+        "export --out takes it, or write to a folder, and copy it there when it is finished"
+            .to_owned()
+    } else {
+        "write to a folder, and copy it there when it is finished".to_owned()
     };
     Err(format!(
         "an address with a scheme ({scheme}:); only folders that this machine sees work, such as ./exports \

@@ -1,4 +1,4 @@
-//! Exports that are no jobs: into one file, or nowhere, to see what there would be.
+//! Exports that are no jobs: into one file, into sinks of the caller's, or nowhere, to see what there would be.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -6,17 +6,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use catalog::{BatchFile, new_id};
 use decode::{Phase, Progress};
 use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas, json_values};
 use merge::MergePolicy;
 use serde_json::Value;
 use store::{Store, StoreError};
 use tempfile::Builder;
-use writer::WriterOptions;
+use writer::{WriterOptions, Written, part};
 
 use crate::error::{Error, Result};
 use crate::export_folder::Temporary;
-use crate::jobs::sweep_goal;
+use crate::jobs::{BatchFolders, sweep_goal};
+use crate::manifest::{ManifestBatch, ManifestFile};
 use crate::names::with_ids;
 use crate::resolve::resolve_policy;
 
@@ -76,19 +78,53 @@ impl Prepared {
     /// # Errors
     /// A damaged store; `progress` was cancelled.
     pub fn outcomes(&self, options: &WriterOptions) -> Result<Vec<Outcome>> {
-        let export = self.export.clone().with_dictionaries();
-        let options = self.options(options)?;
-        let batches = export.batches();
-        batches
-            .map(|batch| {
-                let (sink, _, counts) =
-                    batch.write_to(Length(0), Path::new("nowhere"), &options)?;
-                Ok(Outcome {
-                    counts,
-                    bytes: sink.0,
-                })
-            })
-            .collect()
+        let numbers = 0..self.export.batch_count();
+        let outcome = |number| {
+            let written = self.write_one(number, io::sink(), Path::new("nowhere"), options);
+            written.map(|(_, _, outcome)| outcome)
+        };
+        numbers.map(outcome).collect()
+    }
+
+    /// Writes each batch as one file into the sink that `open` gives for the place of that file, such as
+    /// `batchId=…/segmentId=…/part-00000.parquet`; `close` ends a sink when its file is whole. Returns what a manifest
+    /// says of them, in the order of the request's segments, and their counts.
+    ///
+    /// # Errors
+    /// That of the first sink that takes no more; a damaged store; the progress was cancelled.
+    pub fn write_batches<W: Write + Send>(
+        &self,
+        options: &WriterOptions,
+        mut open: impl FnMut(&str) -> io::Result<W>,
+        mut close: impl FnMut(W) -> io::Result<()>,
+    ) -> Result<Vec<(ManifestBatch, Outcome)>> {
+        let mut made = Vec::new();
+        for number in 0..self.export.batch_count() {
+            let segment = self.request.batch_segment(number);
+            let mut batch = ManifestBatch {
+                id: new_id(),
+                segment_id: segment.map(|segment| segment.segment_id.clone()),
+                segment_ns: segment.and_then(|segment| segment.segment_ns.clone()),
+                profiles: 0,
+                events: 0,
+                files: Vec::new(),
+            };
+            let path = batch_file(&batch, options);
+            let sink = open(&path).map_err(StoreError::io(Path::new(&path)))?;
+            let (sink, written, outcome) =
+                self.write_one(number, sink, Path::new(&path), options)?;
+            close(sink).map_err(StoreError::io(Path::new(&path)))?;
+            batch.profiles = outcome.counts.profiles;
+            batch.events = outcome.counts.events;
+            batch.files.push(ManifestFile {
+                path,
+                rows: written.rows,
+                bytes: written.length,
+                digest: BatchFile::digest_text(written.digest),
+            });
+            made.push((batch, outcome));
+        }
+        Ok(made)
     }
 
     /// The first rows, at the most so many, as JSON objects; no more are made than are near.
@@ -135,7 +171,7 @@ impl Prepared {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(&temporary.folder)
             .map_err(StoreError::io(folder))?;
-        let (sink, outcome) = self.write_only(file.as_file(), path, options)?;
+        let (sink, _, outcome) = self.write_one(0, file.as_file(), path, options)?;
         sink.sync_all().map_err(StoreError::io(path))?;
         match replaces {
             true => file.persist(path),
@@ -158,22 +194,23 @@ impl Prepared {
         options: &WriterOptions,
     ) -> Result<Outcome> {
         self.check_single(name)?;
-        Ok(self.write_only(sink, name, options)?.1)
+        Ok(self.write_one(0, sink, name, options)?.2)
     }
 
-    fn write_only<W: Write + Send>(
+    fn write_one<W: Write + Send>(
         &self,
+        number: usize,
         sink: W,
         name: &Path,
         options: &WriterOptions,
-    ) -> Result<(W, Outcome)> {
-        let batch = self.export.clone().with_dictionaries().batch(0);
+    ) -> Result<(W, Written, Outcome)> {
+        let batch = self.export.clone().with_dictionaries().batch(number);
         let (sink, written, counts) = batch.write_to(sink, name, &self.options(options)?)?;
         let outcome = Outcome {
             counts,
             bytes: written.length,
         };
-        Ok((sink, outcome))
+        Ok((sink, written, outcome))
     }
 
     fn check_single(&self, path: &Path) -> Result<()> {
@@ -202,16 +239,12 @@ impl Prepared {
     }
 }
 
-/// A sink that counts.
-struct Length(u64);
-
-impl Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Where the only file of a batch is among the batches of a folder.
+fn batch_file(batch: &ManifestBatch, options: &WriterOptions) -> String {
+    let folders = BatchFolders::Partitions;
+    let segment = batch.segment_id.as_deref();
+    let segment = segment.and_then(|segment| folders.of_segment(segment));
+    let segment = segment.map_or_else(String::new, |folder| format!("{folder}/"));
+    let file = part(0, &options.format);
+    format!("{}/{segment}{file}", folders.of(&batch.id))
 }

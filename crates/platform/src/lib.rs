@@ -17,7 +17,7 @@ mod policies;
 mod resolve;
 mod segments;
 
-pub use address::{check_local, check_out};
+pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
 pub use export_file::{Outcome, Prepared};
@@ -34,10 +34,12 @@ pub use jobs::{
     create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget, list_jobs,
     request_of_job, run_job, run_request, sweep,
 };
-pub use manifest::{Manifest, ManifestBatch, ManifestExport, ManifestFile};
+pub use manifest::{
+    IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,
+};
 pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
-pub use output::{IfExists, OutputFolder, delete_batch};
+pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };

@@ -5,22 +5,38 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 
+use arrow::datatypes::Schema;
 use catalog::BatchFile;
 use decode::{Phase, Progress};
+use export::ExportRequest;
+use merge::MergePolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{StoreError, verify_file};
 use xdm::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::jobs::FinishedJob;
+use crate::export_file::Prepared;
+use crate::jobs::{FinishedJob, PARTITION, batch_of};
 
 /// The manifest's name: what begins so is no data for Spark, pyarrow and others.
-const NAME: &str = "_manifest.json";
+pub const MANIFEST: &str = "_manifest.json";
 /// Says that everything that the manifest names is there, to whoever looks for no more than that.
-const SUCCESS: &str = "_SUCCESS";
+pub const SUCCESS: &str = "_SUCCESS";
 /// The version of its form.
 const VERSION: u32 = 1;
+
+/// What becomes of exports that are there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfExists {
+    /// They stay, and the new one is not made.
+    #[default]
+    Fail,
+    /// They go when the new one is there.
+    Replace,
+    /// They stay beside the new one.
+    Append,
+}
 
 /// What a folder of exports holds: `_manifest.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,7 +109,8 @@ pub struct ManifestFile {
 
 impl Manifest {
     /// One of nothing.
-    pub(crate) fn empty() -> Self {
+    #[must_use]
+    pub fn empty() -> Self {
         Self {
             version: VERSION,
             exports: Vec::new(),
@@ -105,31 +122,45 @@ impl Manifest {
     /// # Errors
     /// It can't be read, is none, or of a newer program.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(NAME);
+        let path = folder.join(MANIFEST);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(StoreError::io(&path))?,
         };
-        let refused = |problem: String| Error::out(&path, problem);
-        let manifest: Self = serde_json::from_slice(&text)
-            .map_err(|error| refused(format!("no manifest of an export: {error}")))?;
+        let manifest = Self::from_json(&text).map_err(|problem| Error::out(&path, problem))?;
+        Ok(Some(manifest))
+    }
+
+    /// A manifest's text.
+    ///
+    /// # Errors
+    /// It is none, or of a newer program; in words, without where it is.
+    pub fn from_json(text: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(text)
+            .map_err(|error| format!("no manifest of an export: {error}"))?;
         match manifest.version {
-            VERSION => Ok(Some(manifest)),
-            newer => Err(refused(format!(
-                "a manifest of version {newer}, of another program"
-            ))),
+            VERSION => Ok(manifest),
+            newer => Err(format!("a manifest of version {newer}, of another program")),
         }
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// A mistake of ours.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self).map_err(|e| Error::Panic(e.to_string()))
     }
 
     /// Puts it into a folder whose batches are on the disk: whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let at = |path: &Path| StoreError::io(path);
-        let new = folder.join(format!(".{NAME}.new"));
-        let text = serde_json::to_vec_pretty(self).map_err(|e| Error::Panic(e.to_string()))?;
+        let new = folder.join(format!(".{MANIFEST}.new"));
+        let text = self.to_json()?;
         let mut file = File::create(&new).map_err(at(&new))?;
         file.write_all(&text).map_err(at(&new))?;
         file.sync_all().map_err(at(&new))?;
-        let path = folder.join(NAME);
+        let path = folder.join(MANIFEST);
         fs::rename(&new, &path).map_err(at(&path))?;
         Ok(run::sync_folder(folder).map_err(StoreError::from)?)
     }
@@ -158,8 +189,71 @@ impl Manifest {
     }
 
     /// Whether a name in a folder is of the manifest.
-    pub(crate) fn is_name(name: &str) -> bool {
-        name == NAME || name == SUCCESS || name.strip_prefix('.') == Some(&format!("{NAME}.new"))
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        name == MANIFEST
+            || name == SUCCESS
+            || name.strip_prefix('.') == Some(&format!("{MANIFEST}.new"))
+    }
+
+    /// What stays of it where a further export comes: itself, if that may come where there are things called so, the
+    /// names of a folder or the first parts of the keys below an address.
+    ///
+    /// # Errors
+    /// In words: something is there that no export wrote; there are exports, and `if_exists` says that there may be
+    /// none; it and what is there differ.
+    pub fn admit(self, names: &[String], if_exists: IfExists) -> Result<Self, String> {
+        let mut batches = Vec::new();
+        for name in names {
+            if name.starts_with('.') || Self::is_name(name) {
+                continue;
+            }
+            match batch_of(name) {
+                Some(id) => batches.push(id),
+                None => {
+                    return Err(format!(
+                        "it has {name:?}, which no export wrote there; give an empty folder, or a new name"
+                    ));
+                }
+            }
+        }
+        if if_exists == IfExists::Fail && !(batches.is_empty() && self.exports.is_empty()) {
+            return Err(format!(
+                "it has {} batches already; --if-exists replace or append, or give another folder",
+                batches.len()
+            ));
+        }
+        if if_exists != IfExists::Append {
+            return Ok(self);
+        }
+        if let Some(gone) = self.batches().find(|batch| !batches.contains(&&*batch.id)) {
+            return Err(format!(
+                "its manifest names {PARTITION}{}, which is not there any more; --if-exists replace, or give another \
+                 folder",
+                gone.id
+            ));
+        }
+        let named = |id: &&&str| self.batches().any(|batch| batch.id == **id);
+        match batches.iter().find(|id| !named(id)) {
+            Some(id) => Err(format!(
+                "{PARTITION}{id} is in no manifest: an export ended before it was whole; delete it, or \
+                 --if-exists replace"
+            )),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether all its exports have the same columns and format.
+    #[must_use]
+    pub fn has_one_form(&self) -> bool {
+        let files = self.batches().flat_map(|batch| &batch.files);
+        let endings: BTreeSet<&str> = files
+            .filter_map(|file| Some(file.path.rsplit_once('/')?.1.split_once('.')?.1))
+            .collect();
+        let digests: BTreeSet<&str> = (self.exports.iter())
+            .map(|export| &*export.schema_digest)
+            .collect();
+        digests.len() < 2 && endings.len() < 2
     }
 
     /// The batches of all exports.
@@ -229,13 +323,7 @@ fn others(folder: &Path, at: &Path, named: &BTreeSet<PathBuf>) -> std::io::Resul
 impl ManifestExport {
     /// What a finished job wrote into a folder.
     pub(crate) fn of(finished: &FinishedJob, has_job: bool) -> Result<Self> {
-        let json =
-            |value: serde_json::Result<Value>| value.map_err(|e| Error::Panic(e.to_string()));
         let job = &finished.job;
-        let mut columns = String::new();
-        for field in finished.schema.fields() {
-            columns.push_str(&format!("{}: {}\n", field.name(), field.data_type()));
-        }
         let segments = job.destination.batches.as_ref();
         let batches = finished.batches.iter().enumerate().map(|(number, batch)| {
             let segment = segments.and_then(|segments| segments.get(number));
@@ -259,16 +347,54 @@ impl ManifestExport {
                 files: files.collect(),
             }
         });
-        Ok(Self {
-            job_id: has_job.then_some(job.id),
-            finished: Timestamp::now().to_string(),
+        let what = Exported {
+            request: &finished.request,
+            policy: &finished.policy,
             generation: finished.generation,
-            request: json(serde_json::to_value(&finished.request))?,
-            merge_policy: json(serde_json::to_value(&finished.policy))?,
+            schema: &finished.schema,
+        };
+        Self::new(has_job.then_some(job.id), &what, batches.collect())
+    }
+
+    /// What an export that is no job wrote.
+    ///
+    /// # Errors
+    /// A mistake of ours.
+    pub fn of_prepared(prepared: &Prepared, batches: Vec<ManifestBatch>) -> Result<Self> {
+        let what = Exported {
+            request: &prepared.request,
+            policy: &prepared.policy,
+            generation: prepared.generation,
+            schema: &prepared.export.schema(),
+        };
+        Self::new(None, &what, batches)
+    }
+
+    fn new(job_id: Option<i64>, what: &Exported<'_>, batches: Vec<ManifestBatch>) -> Result<Self> {
+        let json =
+            |value: serde_json::Result<Value>| value.map_err(|e| Error::Panic(e.to_string()));
+        let mut columns = String::new();
+        for field in what.schema.fields() {
+            columns.push_str(&format!("{}: {}\n", field.name(), field.data_type()));
+        }
+        Ok(Self {
+            job_id,
+            finished: Timestamp::now().to_string(),
+            generation: what.generation,
+            request: json(serde_json::to_value(what.request))?,
+            merge_policy: json(serde_json::to_value(what.policy))?,
             schema_digest: BatchFile::digest_text(xdm::digest128(columns.as_bytes())),
-            profiles: finished.profiles,
-            events: finished.events,
-            batches: batches.collect(),
+            profiles: batches.iter().map(|batch| batch.profiles).sum(),
+            events: batches.iter().map(|batch| batch.events).sum(),
+            batches,
         })
     }
+}
+
+/// What was exported.
+struct Exported<'a> {
+    request: &'a ExportRequest,
+    policy: &'a MergePolicy,
+    generation: i64,
+    schema: &'a Schema,
 }

@@ -1,29 +1,15 @@
 //! A folder of the user's that exports go into, with a manifest of what it holds.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use catalog::Error as CatalogError;
 use store::{FileLock, Store, StoreError, make_folder, sweep_folder};
-use xdm::Dataset;
 
 use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::jobs::{BatchFolders, FinishedJob, PARTITION, PREFIX, sweep_goal};
-use crate::manifest::{Manifest, ManifestExport};
-
-/// What becomes of exports that are there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IfExists {
-    /// They stay, and the new one is not made.
-    #[default]
-    Fail,
-    /// They go when the new one is there.
-    Replace,
-    /// They stay beside the new one.
-    Append,
-}
+use crate::jobs::{BatchFolders, FinishedJob, PREFIX, batch_of, sweep_goal};
+use crate::manifest::{IfExists, Manifest, ManifestExport};
 
 /// A folder that an export is to go into: nobody else exports into it as long as this lives.
 pub struct OutputFolder {
@@ -69,48 +55,15 @@ impl OutputFolder {
 
     /// The manifest of what is there, where that may be there.
     fn look(&self, if_exists: IfExists) -> Result<Manifest> {
-        let refused = |problem: String| Err(Error::out(&self.folder, problem));
-        let mut batches = Vec::new();
+        let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(StoreError::io(&self.folder))? {
             let name = entry.map_err(StoreError::io(&self.folder))?.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') || Manifest::is_name(&name) {
-                continue;
-            }
-            match batch_of(&name) {
-                Some(id) => batches.push(id.to_owned()),
-                None => {
-                    return refused(format!(
-                        "it has {name:?}, which no export wrote there; give an empty folder, or a new name"
-                    ));
-                }
-            }
+            names.push(name.to_string_lossy().into_owned());
         }
-        let manifest = Manifest::read(&self.folder)?.unwrap_or_else(Manifest::empty);
-        if if_exists == IfExists::Fail && !(batches.is_empty() && manifest.exports.is_empty()) {
-            return refused(format!(
-                "it has {} batches already; --if-exists replace or append, or give another folder",
-                batches.len()
-            ));
-        }
-        let gone = manifest
-            .batches()
-            .find(|batch| !batches.contains(&batch.id));
-        if let (Some(gone), IfExists::Append) = (gone, if_exists) {
-            return refused(format!(
-                "its manifest names {PARTITION}{}, which is not there any more; --if-exists replace, or give another \
-                 folder",
-                gone.id
-            ));
-        }
-        let named = |id: &String| manifest.batches().any(|batch| batch.id == *id);
-        match batches.iter().find(|id| !named(id)) {
-            Some(id) if if_exists == IfExists::Append => refused(format!(
-                "{PARTITION}{id} is in no manifest: an export ended before it was whole; delete it, or \
-                 --if-exists replace"
-            )),
-            _ => Ok(manifest),
-        }
+        Manifest::read(&self.folder)?
+            .unwrap_or_else(Manifest::empty)
+            .admit(&names, if_exists)
+            .map_err(|problem| Error::out(&self.folder, problem))
     }
 
     /// Says in the manifest what a job has written there, and takes away what that replaces; in the catalog of its
@@ -144,15 +97,7 @@ impl OutputFolder {
             })?;
         }
         Manifest::say(folder)?;
-        let endings = manifest.batches().flat_map(|batch| &batch.files);
-        let endings: BTreeSet<&str> = endings
-            .filter_map(|file| Some(file.path.rsplit_once('/')?.1.split_once('.')?.1))
-            .collect();
-        let digests = manifest.exports.iter().map(|export| &export.schema_digest);
-        let has_one = digests
-            .clone()
-            .all(|digest| Some(digest) == digests.clone().next());
-        Ok(has_one && endings.len() < 2)
+        Ok(manifest.has_one_form())
     }
 }
 
@@ -179,9 +124,4 @@ impl Drop for OutputFolder {
         // One that stays is nobody's lock when this process has ended.
         let _ = self.lock.take().map(FileLock::remove);
     }
-}
-
-/// The ID of the batch whose folder is called so.
-fn batch_of(name: &str) -> Option<&str> {
-    name.strip_prefix(PARTITION).filter(|id| Dataset::is_id(id))
 }

@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::error::{AtPath, Result};
 use crate::file_writer::FileWriter;
+use crate::format::Format;
 use crate::options::WriterOptions;
 use crate::syncs::{Syncs, sync_path};
 
@@ -37,6 +38,12 @@ pub struct FileInfo {
     pub rows: u64,
     /// The XXH3-128 digest of its bytes.
     pub digest: u128,
+}
+
+/// The name of a batch's file with this number.
+#[must_use]
+pub fn part(number: usize, format: &Format) -> String {
+    format!("part-{number:05}.{}", format.ending())
 }
 
 /// Writes one batch. Dropped before it is published, it takes its files with it.
@@ -138,8 +145,7 @@ impl BatchWriter {
     }
 
     fn name(&self) -> String {
-        let ending = self.options.writer.format.ending();
-        let name = format!("part-{:05}.{ending}", self.files.len());
+        let name = part(self.files.len(), &self.options.writer.format);
         match &self.options.subfolder {
             Some(subfolder) => format!("{subfolder}/{name}"),
             None => name,

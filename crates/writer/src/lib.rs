@@ -15,7 +15,7 @@ mod parquet_writer;
 mod syncs;
 mod text;
 
-pub use batch::{BatchOptions, BatchWriter, FileInfo, StagedBatch, publish};
+pub use batch::{BatchOptions, BatchWriter, FileInfo, StagedBatch, part, publish};
 pub use error::{Result, WriteError};
 pub use file_writer::{FileWriter, Written};
 pub use format::{Compression, CsvOptions, Format};

@@ -1,5 +1,7 @@
 //! What the folders of batches outside of a store are called.
 
+use xdm::Dataset;
+
 /// What Hive, and so Spark, writes as %XX in the values of partitions, control characters besides. What is no ASCII
 /// stays: names of files have few bytes.
 const NOT_IN_VALUES: &str = "\"#%'*/:=?\\{[]^\u{7f}";
@@ -26,7 +28,7 @@ impl BatchFolders {
     }
 
     /// The folder in it for the files of a batch of one segment.
-    pub(super) fn of_segment(self, segment: &str) -> Option<String> {
+    pub(crate) fn of_segment(self, segment: &str) -> Option<String> {
         match self {
             Self::Ids => None,
             Self::Partitions => {
@@ -45,6 +47,11 @@ impl BatchFolders {
 
 /// What names of batches' folders begin with where they are partitions.
 pub(crate) const PARTITION: &str = "batchId=";
+
+/// The ID of the batch whose folder is called so, as a partition.
+pub(crate) fn batch_of(name: &str) -> Option<&str> {
+    name.strip_prefix(PARTITION).filter(|id| Dataset::is_id(id))
+}
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@ pub(crate) use create::ensure_target;
 pub use create::{check_target, create_job};
 pub use delete::{Keep, delete_job, forget_job, jobs_to_forget, request_of_job};
 pub use folders::BatchFolders;
-pub(crate) use folders::PARTITION;
+pub(crate) use folders::{PARTITION, batch_of};
 pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
 pub use object::{

@@ -160,7 +160,7 @@ struct RunningJob<'a> {
     staging: JobStaging,
     /// What has to be on the disk before anything is published.
     syncs: Arc<Syncs>,
-    /// The batches that were renamed into sight.
+    /// The batches that were renamed into sight, or are about to be.
     published: Vec<ExportedBatch>,
     /// Whether the catalog may hold that the job succeeded, even where it said that it could not be written.
     may_hold: bool,
@@ -300,9 +300,9 @@ impl<'a> RunningJob<'a> {
             });
             batches.push(staged);
         }
-        publish(&mut batches, self.is_durable())?;
+        // Where this fails half way, they are to be taken back.
         self.published = published;
-        Ok(())
+        Ok(publish(&mut batches, self.is_durable())?)
     }
 
     /// Makes the batches part of the store, unless somebody has asked to cancel meanwhile.
@@ -354,31 +354,44 @@ impl<'a> RunningJob<'a> {
             JobStatus::Failed
         };
         let may_hold = self.may_hold && self.store.is_durable();
+        let mut left = None;
         if !may_hold {
-            self.withdraw();
+            left = self.withdraw();
         }
         // Where even this can't be written, the job is found dead and failed at the next start.
         let told = self.move_to(JobStatus::Processing, status);
         if may_hold && matches!(told, Ok(true)) {
             // Only now is it certain that the catalog does not hold the batches.
-            self.withdraw();
+            left = self.withdraw();
         }
         let (id, job) = (self.job.id, Box::new(self.job.clone()));
-        let message = match told {
-            Ok(_) if cancelled => return Error::JobCancelled { id, job },
+        let mut message = match told {
+            Ok(_) if cancelled && left.is_none() => return Error::JobCancelled { id, job },
             Ok(_) => error.to_string(),
             Err(_) if cancelled => return error,
             Err(catalog) => format!("{error}; and the catalog could not be told: {catalog}"),
         };
+        message.extend(left);
         Error::JobFailed { id, job, message }
     }
 
-    /// Takes back the batches of a job that fails after it published some of them.
-    fn withdraw(&mut self) {
+    /// Takes back the batches of a job that fails after it published some of them. Says what of them others
+    /// still see.
+    fn withdraw(&mut self) -> Option<String> {
         for batch in &self.published {
             // What can't be removed now is swept at the next start.
             let _ = fs::remove_dir_all(&batch.folder);
         }
         let _ = self.staging.withdraw();
+        // In a store nobody sees a batch that its catalog does not name.
+        self.options.out.as_ref()?;
+        // One that can't be looked at may be there.
+        let is_left = |batch: &&ExportedBatch| batch.folder.try_exists().unwrap_or(true);
+        let left = self.published.iter().find(is_left)?;
+        Some(format!(
+            "; and what it wrote could not be taken back: {} is of no job that succeeded; delete it, or the \
+             next export to that folder does",
+            left.folder.display()
+        ))
     }
 }

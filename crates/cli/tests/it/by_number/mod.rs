@@ -28,6 +28,9 @@ const UNCLEAR: &str = "it may hold or not";
 /// What is told where a change was made and what it leaves behind is still there.
 const LEFT: &str = "is deleted, but not its files";
 
+/// What is told where a job failed and what it wrote elsewhere is still there.
+const STANDS: &str = "could not be taken back";
+
 /// Breaks an operation at many calls and says all that was not as it should be.
 fn break_at_many_calls(operation: &Operation, prepare: impl Fn(&Ground)) {
     let shared = shared();
@@ -110,6 +113,14 @@ fn broken(
             Some(0) => seen == *after,
             Some(_) if said.contains(UNCLEAR) => seen == *before || seen == *after,
             Some(_) if said.contains(LEFT) => seen == *after,
+            Some(_) if said.contains(STANDS) => {
+                let elsewhere = before.out.clone();
+                seen.out == after.out
+                    && Seen {
+                        out: elsewhere,
+                        ..seen.clone()
+                    } == *before
+            }
             Some(_) => seen == *before,
             None => seen == *before || seen == *after,
         };
@@ -117,6 +128,7 @@ fn broken(
             return Err(differs(&told, &seen, before, after));
         }
     }
+    let is_swept = known.is_some() || said.contains(STANDS);
     let (status, said) = ended(again.spawn().unwrap());
     let may_be_refused = operation.again == Again::Refused && seen == *after;
     let is_refused = may_be_refused && status.code() == Some(3);
@@ -130,7 +142,7 @@ fn broken(
         expected.out = [seen.out, after.out.clone()].concat();
     }
     let seen = Seen::of(ground);
-    if known.is_some() && seen.out == after.out {
+    if is_swept && seen.out == after.out {
         // What a job left there is swept by the next one that writes there.
         expected.out = after.out.clone();
     }

@@ -56,8 +56,8 @@ fn picked(calls: &[Call], most: u64) -> Vec<Fault> {
             let number = (2 * k + 1) * n / (2 * most) + 1;
             faults.extend(deeds.find_map(|deed| fault(class, number.min(n), deed)));
         }
-        if matches!(class, Class::Sync | Class::Write) {
-            // The end of a commit, after which nothing can be written any more.
+        if matches!(class, Class::Sync | Class::Write | Class::Unlink) {
+            // The end of a commit, after which nothing can be written or removed any more.
             let last = (0..most.min(SOME)).map(|k| n - k);
             faults.extend(last.filter_map(|number| fault(class, number, ALL_FAIL)));
         }

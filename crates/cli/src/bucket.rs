@@ -1,0 +1,98 @@
+//! Exports into the buckets of object stores.
+
+use profile_export::request::ExportRequest;
+
+use crate::args::{Arguments, ExportArgs};
+use crate::failure::Failure;
+use crate::origin::Work;
+
+/// Refuses what can't be done there, before anything is read.
+pub fn check(export: &ExportArgs) -> Result<(), Failure> {
+    if cfg!(not(feature = "cloud")) {
+        return Err(Failure::usage(
+            "this program was built without object stores: build it with --features cloud, or write to a folder and \
+             copy it there when it is finished",
+        ));
+    }
+    if export.dataset.is_some() || export.files.max_rows_per_file.is_some() {
+        return Err(Failure::usage(
+            "an export into a bucket is no job and has a file a batch: --dataset and --max-rows-per-file are for folders",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "cloud"))]
+pub fn export(
+    _: &Arguments,
+    export: &ExportArgs,
+    _: &Work<'_>,
+    _: (&ExportRequest, &str),
+) -> Result<(), Failure> {
+    check(export)
+}
+
+#[cfg(feature = "cloud")]
+pub use cloud::export;
+
+#[cfg(feature = "cloud")]
+mod cloud {
+    use std::time::Instant;
+
+    use ::bucket::{BucketOutput, WrittenBatches};
+    use serde_json::json;
+
+    use super::{Arguments, ExportArgs, ExportRequest, Failure, Work};
+    use crate::export::{check_demands, without_job};
+    use crate::message::say;
+    use crate::output::{print, print_result};
+    use crate::told::{FORMS, Written, lacking, written};
+
+    /// Exports below an address of an object store, and prints what was written.
+    pub fn export(
+        arguments: &Arguments,
+        export: &ExportArgs,
+        work: &Work<'_>,
+        (request, address): (&ExportRequest, &str),
+    ) -> Result<(), Failure> {
+        let started = Instant::now();
+        let output = BucketOutput::open(address, export.if_exists.into())?;
+        let (done, rejected) = without_job(arguments, work, request, |prepared| {
+            output.write(prepared, &work.run.writer)
+        })?;
+        let WrittenBatches {
+            batches,
+            has_one_form,
+        } = done;
+        if arguments.is_for_machines() {
+            let named: Vec<_> = batches.iter().map(|(batch, _)| batch).collect();
+            print_result(arguments, &json!({"address": address, "batches": named}))?;
+        } else {
+            let lines = batches
+                .iter()
+                .enumerate()
+                .map(|(number, (batch, outcome))| {
+                    let files: Vec<&str> = batch.files.iter().map(|file| &*file.path).collect();
+                    let place = format!("{}/{}", address.trim_end_matches('/'), files.join(" "));
+                    Written::new(request, number, &outcome.counts, outcome.bytes, place)
+                });
+            print(&written(&lines.collect::<Vec<_>>()))?;
+        }
+        let incomplete = batches
+            .iter()
+            .map(|(_, outcome)| outcome.counts.lacking)
+            .sum();
+        if let Some(line) = lacking(incomplete) {
+            say(arguments, &line);
+        }
+        if !has_one_form {
+            say(arguments, FORMS);
+        }
+        say(
+            arguments,
+            &format!("in {:.3} s", started.elapsed().as_secs_f64()),
+        );
+        let rows: Vec<u64> = batches.iter().map(|(batch, _)| batch.profiles).collect();
+        check_demands(&export.demands, &rows, rejected)
+    }
+}

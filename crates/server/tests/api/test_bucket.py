@@ -1,0 +1,216 @@
+"""Exports into buckets, of a real S3 server on loopback (moto)."""
+import http.client
+import http.server
+import json
+import os
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import pandas
+import pytest
+from moto.server import ThreadedMotoServer
+
+from conftest import FIXTURES, PROGRAM, ROOT, SCOPE, program
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+        # Nothing of the machine's own.
+        "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+SEGMENTS = ("--segment", "holiday-shoppers", "--segment", "Segment 1 of UPS", "--segment-per-batch",
+            "--merge-policy", "latest")
+
+
+class Door(http.server.BaseHTTPRequestHandler):
+    """Passes requests on to the S3 server, but for those that are to fail."""
+    protocol_version = "HTTP/1.1"
+
+    def pass_on(self):
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.server.fails(self.command, self.path):
+            status, headers, text = 403, {}, b"<Error><Code>AccessDenied</Code></Error>"
+        else:
+            behind = http.client.HTTPConnection(*self.server.behind, timeout=60)
+            behind.request(self.command, self.path, body, dict(self.headers))
+            answer = behind.getresponse()
+            status, headers, text = answer.status, dict(answer.getheaders()), answer.read()
+            behind.close()
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+                self.send_header(name, value)
+        length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(text))
+        self.send_header("content-length", length)
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = pass_on
+
+    def log_message(self, *_):
+        pass
+
+
+class Bucket:
+    def __init__(self, endpoint, behind):
+        self.environment = {**os.environ, **SCOPE, **KEYS, "AWS_ENDPOINT_URL": endpoint}
+        self.s3 = boto3.client("s3", endpoint_url=behind, region_name="us-east-1",
+                               aws_access_key_id="test", aws_secret_access_key="test")
+
+    def export(self, *arguments):
+        return subprocess.run([PROGRAM, "export", "--quiet", *map(str, arguments)], env=self.environment,
+                              capture_output=True, text=True)
+
+    def keys(self, prefix=""):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket="exports", Prefix=prefix)
+        return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def text(self, key):
+        return self.s3.get_object(Bucket="exports", Key=key)["Body"].read()
+
+    def copy(self, prefix, folder):
+        """What is below a prefix, as a folder."""
+        for key in self.keys(prefix):
+            path = folder / key.removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.text(key))
+        return folder
+
+
+@pytest.fixture(scope="module")
+def s3():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    door = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    door.behind = (host, port)
+    door.fails = lambda method, path: False
+    threading.Thread(target=door.serve_forever, daemon=True).start()
+    yield door
+    door.shutdown()
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3):
+    s3.fails = lambda method, path: False
+    made = Bucket(f"http://127.0.0.1:{s3.server_port}", "http://{}:{}".format(*s3.behind))
+    made.s3.create_bucket(Bucket="exports")
+    yield made
+    for key in made.keys():
+        made.s3.delete_object(Bucket="exports", Key=key)
+    made.s3.delete_bucket(Bucket="exports")
+
+
+def rows(folder):
+    read = pandas.read_parquet(folder)
+    return sorted(map(str, read.drop(columns="batchId").to_dict("records")))
+
+
+def test_what_a_bucket_gets_is_what_a_folder_gets(bucket, loaded, tmp_path):
+    options = (*SEGMENTS, "--fields", "personalEmail.address,person.name", "--store", loaded)
+    done = bucket.export(*options, "--out", "s3://exports/nightly/a")
+    assert done.returncode == 0, done.stderr
+    program("export", "--quiet", *options, "--out", tmp_path / "there")
+    copied = bucket.copy("nightly/a/", tmp_path / "copied")
+    assert len(bucket.keys()) == 4
+    program("verify-manifest", copied)
+    assert rows(copied) == rows(tmp_path / "there")
+    manifest, local = (json.loads((folder / "_manifest.json").read_text())["exports"][0]
+                       for folder in (copied, tmp_path / "there"))
+    for same in ("profiles", "events", "schemaDigest", "mergePolicy", "generation"):
+        assert manifest[same] == local[same], same
+    assert "jobId" not in manifest
+    assert [batch["segmentId"] for batch in manifest["batches"]] == [batch["segmentId"] for batch in local["batches"]]
+
+
+def test_an_address_is_written_to_once_unless_it_is_said_otherwise(bucket, loaded, tmp_path):
+    options = ("--store", loaded, "--segment", "holiday-shoppers", "--out", "s3://exports/x/")
+    assert bucket.export(*options).returncode == 0
+    again = bucket.export(*options)
+    assert again.returncode == 2 and "--if-exists" in again.stderr, again.stderr
+    assert bucket.export(*options, "--if-exists", "append").returncode == 0
+    two = bucket.copy("x/", tmp_path / "two")
+    program("verify-manifest", two)
+    assert len(json.loads((two / "_manifest.json").read_text())["exports"]) == 2
+    assert bucket.export(*options, "--if-exists", "replace").returncode == 0
+    one = bucket.copy("x/", tmp_path / "one")
+    program("verify-manifest", one)
+    assert len(bucket.keys("x/")) == 3
+    bucket.s3.put_object(Bucket="exports", Key="x/notes.txt", Body=b"mine")
+    refused = bucket.export(*options, "--if-exists", "replace")
+    assert refused.returncode == 2 and "notes.txt" in refused.stderr, refused.stderr
+    assert len(bucket.keys("x/")) == 4
+
+
+@pytest.mark.parametrize("which", [".parquet", "_manifest.json"])
+def test_what_fails_leaves_what_was_there(s3, bucket, loaded, tmp_path, which):
+    options = ("--store", loaded, *SEGMENTS, "--out", "s3://exports/x")
+    assert bucket.export(*options).returncode == 0
+    before = {key: bucket.text(key) for key in bucket.keys()}
+    s3.fails = lambda method, path: method == "PUT" and which in path
+    failed = bucket.export(*options, "--if-exists", "replace")
+    assert failed.returncode == 1 and which in failed.stderr, failed.stderr
+    assert {key: bucket.text(key) for key in bucket.keys()} == before
+    # Where it can't take back what it made, it says so.
+    s3.fails = lambda method, path: (method == "PUT" and "_manifest.json" in path) or (method == "POST" and seen())
+    deletions = iter(range(100))
+
+    def seen():
+        # The first one is that of _SUCCESS.
+        return next(deletions) > 0
+    failed = bucket.export(*options, "--if-exists", "replace")
+    assert failed.returncode != 0 and "could not be deleted" in failed.stderr, failed.stderr
+
+
+def test_exports_that_meet_leave_what_the_manifest_names(bucket, loaded, tmp_path):
+    def one(_):
+        return bucket.export("--store", loaded, *SEGMENTS, "--out", "s3://exports/x", "--if-exists", "append")
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(one, range(4)))
+    well = [end for end in done if end.returncode == 0]
+    assert well and all(end.returncode in (0, 2, 5) for end in done), [end.stderr for end in done]
+    copied = bucket.copy("x/", tmp_path / "x")
+    assert len(json.loads((copied / "_manifest.json").read_text())["exports"]) == len(well)
+    program("verify-manifest", copied)
+
+
+def test_what_is_not_there_is_named(bucket, loaded):
+    options = ("--store", loaded, "--segment", "holiday-shoppers")
+    nobody = bucket.export(*options, "--out", "s3://nobody/x")
+    assert nobody.returncode == 1 and "s3://nobody/x" in nobody.stderr and "NoSuchBucket" in nobody.stderr
+    other = bucket.export(*options, "--out", "ftp://exports/x")
+    assert other.returncode == 2 and "ftp" in other.stderr
+    per_rows = bucket.export(*options, "--out", "s3://exports/x", "--max-rows-per-file", 10)
+    assert per_rows.returncode == 2 and "--max-rows-per-file" in per_rows.stderr
+    assert bucket.keys() == []
+
+
+def test_long_objects_go_in_parts(s3, bucket, tmp_path):
+    parts = []
+
+    def see(method, path):
+        parts.extend([path] if method == "PUT" and "partNumber" in path else [])
+        return False
+    s3.fails = see
+    subprocess.run([ROOT / "target/debug/workload", tmp_path / "people", "15000"], check=True, capture_output=True)
+    export = ("--from", tmp_path / "people", "--format", "ndjson", "--events")
+    done = bucket.export(*export, "--out", "s3://exports/long")
+    assert done.returncode == 0, done.stderr
+    copied = bucket.copy("long/", tmp_path / "long")
+    program("verify-manifest", copied)
+    assert len(parts) > 1
+    # What stops half way leaves neither an object nor parts of one.
+    s3.fails = lambda method, path: method == "PUT" and "partNumber=2" in path
+    failed = bucket.export(*export, "--out", "s3://exports/other")
+    assert failed.returncode == 1, failed.stderr
+    assert bucket.keys("other/") == []
+    assert not bucket.s3.list_multipart_uploads(Bucket="exports").get("Uploads")
+
+
+def test_a_folder_of_people_goes_there_without_a_store(bucket, tmp_path):
+    done = bucket.export("--from", FIXTURES, "--segment", "holiday-shoppers", "--format", "csv", "--compression", "gzip",
+                         "--out", "s3://exports/csv", "--json")
+    assert done.returncode == 0, done.stderr
+    batch, = json.loads(done.stdout)["batches"]
+    assert batch["profiles"] > 0 and batch["files"][0]["path"].endswith(".csv.gz")
+    assert f"csv/{batch['files'][0]['path']}" in bucket.keys()
