@@ -226,6 +226,13 @@ pub struct AudienceArgs {
     /// Leave out profiles that lack one of these fields, which must be among the exported
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub require: Vec<String>,
+    /// Of profiles with the same values of these fields, keep the one that was qualified last; identityMap.Email is
+    /// the first identity of a namespace
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub dedupe: Vec<String>,
+    /// A row for each identity of this namespace, in the column identity
+    #[arg(long, value_name = "NAMESPACE")]
+    pub row_per_identity: Option<String>,
     /// Their events, with these fields [default: all fields]
     #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
     pub events: Option<String>,

@@ -51,6 +51,8 @@ fn of_options(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
     Ok(ExportRequest {
         fields: audience.fields.clone(),
         mandatory_fields: some(audience.require.clone()),
+        deduplication_keys: some(audience.dedupe.clone()),
+        row_per_identity: audience.row_per_identity.clone(),
         merge_policy: audience
             .merge_policy
             .clone()

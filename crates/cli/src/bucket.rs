@@ -46,7 +46,7 @@ mod cloud {
     use crate::export::{check_demands, without_job};
     use crate::message::say;
     use crate::output::{print, print_result};
-    use crate::told::{FORMS, Written, lacking, written};
+    use crate::told::{FORMS, Written, left_out, written};
 
     /// Exports below an address of an object store, and prints what was written.
     pub fn export(
@@ -78,11 +78,9 @@ mod cloud {
                 });
             print(&written(&lines.collect::<Vec<_>>()))?;
         }
-        let incomplete = batches
-            .iter()
-            .map(|(_, outcome)| outcome.counts.lacking)
-            .sum();
-        if let Some(line) = lacking(incomplete) {
+        let counts = || batches.iter().map(|(_, outcome)| &outcome.counts);
+        let lacking = counts().map(|counts| counts.lacking).sum();
+        for line in left_out(lacking, counts().map(|counts| counts.duplicates).sum()) {
             say(arguments, &line);
         }
         if !has_one_form {

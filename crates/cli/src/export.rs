@@ -20,7 +20,7 @@ use crate::output::{bytes, count, print, print_result, read};
 use crate::plan;
 use crate::settings::Settings;
 use crate::stores::open;
-use crate::told::{FORMS, Written, lacking, of_job, summary, tell_end, unknown_segment, written};
+use crate::told::{FORMS, Written, left_out, of_job, summary, tell_end, unknown_segment, written};
 
 /// Runs a request's job and prints it.
 pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<(), Failure> {
@@ -240,7 +240,7 @@ fn export_one(
         ));
     }
     let (outcome, rejected) = without_job(arguments, work, request, write)?;
-    if let Some(line) = lacking(outcome.counts.lacking) {
+    for line in left_out(outcome.counts.lacking, outcome.counts.duplicates) {
         say(arguments, &line);
     }
     Ok((outcome, rejected))

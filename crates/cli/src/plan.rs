@@ -11,7 +11,7 @@ use crate::message::say;
 use crate::origin::Work;
 use crate::output::{print, print_result, print_rows};
 use crate::settings::Settings;
-use crate::told::{Written, lacking, unknown_segment, written};
+use crate::told::{Written, left_out, unknown_segment, written};
 
 pub fn plan(arguments: &Arguments, settings: &Settings, look: &LookArgs) -> Result<(), Failure> {
     let work = Work::to_look(settings, look)?;
@@ -46,7 +46,11 @@ pub fn tell(
         Written::new(&request, number, &outcome.counts, outcome.bytes, place)
     });
     let lines: Vec<Written> = lines.collect();
-    let left_out: u64 = outcomes.iter().map(|outcome| outcome.counts.lacking).sum();
+    let lacking = outcomes.iter().map(|outcome| outcome.counts.lacking).sum();
+    let duplicates = outcomes
+        .iter()
+        .map(|outcome| outcome.counts.duplicates)
+        .sum();
     let rows = lines.iter().map(|line| line.profiles).collect();
     if arguments.is_for_machines() {
         let batches: Vec<Value> = (lines.iter())
@@ -81,7 +85,7 @@ pub fn tell(
             lines.len()
         ));
     }
-    if let Some(line) = lacking(left_out) {
+    for line in left_out(lacking, duplicates) {
         text.push_str(&format!("{line}\n"));
     }
     for segment in &unknown {

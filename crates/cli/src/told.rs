@@ -127,8 +127,9 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
     if let Some(large) = &metrics.large_profiles {
         lines.push(large_profiles(large));
     }
-    lines.extend(lacking(
+    lines.extend(left_out(
         metrics.incomplete_profile_counter.unwrap_or_default(),
+        metrics.duplicate_profile_counter.unwrap_or_default(),
     ));
     for segment in &metrics.unknown_segments {
         let (namespace, near) = (
@@ -151,12 +152,14 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
     lines
 }
 
-/// That profiles lack a mandatory field, if some do.
-pub fn lacking(profiles: u64) -> Option<String> {
-    let profiles = (profiles > 0).then(|| count(profiles))?;
-    Some(format!(
-        "{profiles} profiles lack a mandatory field and are left out"
-    ))
+/// That profiles are left out, since they lack what is mandatory or another one has their key, if some are.
+pub fn left_out(lacking: u64, duplicates: u64) -> impl Iterator<Item = String> {
+    let lines = [
+        (lacking, "lack a mandatory field or identity"),
+        (duplicates, "have the key of another one"),
+    ];
+    let some = lines.into_iter().filter(|(profiles, _)| *profiles > 0);
+    some.map(|(profiles, why)| format!("{} profiles {why} and are left out", count(profiles)))
 }
 
 /// That no record names a segment.

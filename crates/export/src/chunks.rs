@@ -12,6 +12,7 @@ use decode::Progress;
 use filter::MembershipMatches;
 
 use crate::counts::BatchCounts;
+use crate::dedupe::Kept;
 use crate::error::{Error, Result};
 use crate::people::People;
 use crate::pipeline::{MergedRows, Pipeline};
@@ -40,10 +41,31 @@ pub struct Chunks {
 /// A chunk, why it could not be made, or the panic that came in between.
 type Made = Result<Result<MergedRows>, Box<dyn Any + Send>>;
 
+/// Whose rows there are.
+pub(crate) struct Selection {
+    pub(crate) people: People,
+    pub(crate) matches: Option<MembershipMatches>,
+    /// Which profiles of each chunk are nobody's duplicate.
+    pub(crate) unique: Option<Kept>,
+}
+
+/// Who watches.
+pub(crate) struct Watched {
+    pub(crate) progress: Arc<Progress>,
+    /// In how many parts the whole export is made.
+    pub(crate) parts: usize,
+    /// Whether the rows are those of the export, and not those of a first pass.
+    pub(crate) counts_rows: bool,
+}
+
 struct Work {
     pipeline: Arc<Pipeline>,
     people: People,
     matches: Option<MembershipMatches>,
+    /// Which profiles of each chunk are nobody's duplicate.
+    unique: Option<Kept>,
+    /// Whether its rows are those of the export, and not those of a first pass.
+    counts_rows: bool,
     /// The schema that text is unpacked to, where dictionaries are not wanted.
     plain: Option<SchemaRef>,
     progress: Arc<Progress>,
@@ -55,24 +77,36 @@ struct Work {
 impl Chunks {
     pub(crate) fn new(
         pipeline: Arc<Pipeline>,
-        selected: Result<(People, Option<MembershipMatches>)>,
+        selected: Result<Selection>,
         plain: Option<SchemaRef>,
-        (progress, batches): (Arc<Progress>, usize),
+        watched: Watched,
         all_ahead: Arc<AtomicUsize>,
     ) -> Self {
-        let (people, matches, error) = match selected {
-            Ok((people, matches)) => (people, matches, None),
-            Err(error) => (People::nobody(), None, Some(error)),
+        let nobody = Selection {
+            people: People::nobody(),
+            matches: None,
+            unique: None,
         };
-        let share = 1.0 / (people.chunks().max(1) * batches) as f64;
+        let (selection, error) = match selected {
+            Ok(selection) => (selection, None),
+            Err(error) => (nobody, Some(error)),
+        };
+        let Selection {
+            people,
+            matches,
+            unique,
+        } = selection;
+        let share = 1.0 / (people.chunks().max(1) * watched.parts) as f64;
         Self {
             work: Arc::new(Work {
                 share,
                 pipeline,
                 people,
                 matches,
+                unique,
                 plain,
-                progress,
+                progress: watched.progress,
+                counts_rows: watched.counts_rows,
                 abandoned: AtomicBool::new(false),
             }),
             next: 0,
@@ -128,7 +162,9 @@ impl Chunks {
             self.work.pipeline.sources().release();
         }
         self.work.progress.add_share(self.work.share);
-        self.work.progress.add_rows(made.counts.profiles);
+        if self.work.counts_rows {
+            self.work.progress.add_rows(made.counts.profiles);
+        }
         self.counts.add(made.counts);
         Ok(made.rows)
     }
@@ -175,9 +211,9 @@ impl Work {
         }
         self.pipeline.sources().begin_chunk();
         let people = self.people.rows(number, self.pipeline.sources())?;
-        let mut made = self
-            .pipeline
-            .rows(&people, self.matches.as_ref(), &|| self.is_to_stop())?;
+        let unique = self.unique.as_ref().and_then(|unique| unique.get(number));
+        let is_to_stop = || self.is_to_stop();
+        let mut made = (self.pipeline).rows(&people, self.matches.as_ref(), unique, &is_to_stop)?;
         if let Some(schema) = &self.plain {
             made.rows = unpack(&made.rows, schema)?;
         }

@@ -7,8 +7,10 @@ pub struct BatchCounts {
     pub profiles: u64,
     /// Events in the rows.
     pub events: u64,
-    /// Profiles that are left out since they lack a mandatory field.
+    /// Profiles that are left out since they lack a mandatory field, or an identity where each has a row.
     pub lacking: u64,
+    /// Profiles that are left out since another one has their key.
+    pub duplicates: u64,
     /// Rows by the namespace of their primary identity.
     pub by_namespace: BTreeMap<String, u64>,
 }
@@ -18,6 +20,7 @@ impl BatchCounts {
         self.profiles += more.profiles;
         self.events += more.events;
         self.lacking += more.lacking;
+        self.duplicates += more.duplicates;
         for (namespace, count) in more.by_namespace {
             *self.by_namespace.entry(namespace).or_default() += count;
         }

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::export::Export;
 use crate::people::{EventRange, People, PeopleRows};
 use crate::pipeline::rows_of;
+use crate::request::RequestError;
 use crate::shard::Shard;
 use crate::times::Times;
 use crate::values::{json_values, leaves};
@@ -160,6 +161,17 @@ impl Export {
     /// # Errors
     /// A damaged run.
     pub fn explain(&self, namespace: &str, id: &str) -> Result<Option<Explanation>> {
+        let plan = self.pipeline().plan();
+        for (name, is_given) in [
+            ("deduplicationKeys", plan.deduplication.is_some()),
+            ("rowPerIdentity", plan.row_per_identity.is_some()),
+        ] {
+            if is_given {
+                let problem =
+                    "it is about rows, and an explanation is about a profile; leave it out";
+                return Err(RequestError::new(name, problem).into());
+            }
+        }
         let key = PersonKey::of(namespace, id);
         let sources = self.pipeline().sources();
         let keys = match self.graph().map(|graph| graph.profile(key)) {

@@ -4,16 +4,17 @@ use std::sync::atomic::AtomicUsize;
 
 use arrow::datatypes::SchemaRef;
 use decode::Progress;
-use filter::MembershipMatches;
 use run::Snapshot;
 use xdm::nearest;
 
-use crate::chunks::Chunks;
+use crate::chunks::{Chunks, Selection, Watched};
+use crate::dedupe::Kept;
 use crate::error::Result;
 use crate::graph::{Graph, GraphReport};
 use crate::people::People;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
+use crate::request::RequestError;
 use crate::shard::Shard;
 
 /// How many unknown segments are compared with those that are known.
@@ -41,6 +42,8 @@ pub struct Export {
 struct Shared {
     pipeline: Arc<Pipeline>,
     graph: Option<Graph>,
+    /// What says which profiles are nobody's duplicate.
+    first_pass: Option<Arc<Pipeline>>,
     /// Chunks that are made ahead, of all batches and shards together.
     ahead: Arc<AtomicUsize>,
 }
@@ -63,10 +66,21 @@ impl Export {
         let _span = span.enter();
         let pipeline = Pipeline::new(snapshot, plan)?;
         let graph = Graph::of(plan, pipeline.sources())?;
+        let first_pass = match &plan.deduplication {
+            None => None,
+            Some(deduplication) => {
+                let first = Pipeline::new(snapshot, deduplication.first_pass())?;
+                if let Some(graph) = &graph {
+                    graph.keeps(first.sources());
+                }
+                Some(Arc::new(first))
+            }
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 pipeline: Arc::new(pipeline),
                 graph,
+                first_pass,
                 ahead: Arc::default(),
             }),
             progress: Arc::default(),
@@ -207,37 +221,80 @@ impl ExportBatch {
     pub fn chunks(&self) -> Chunks {
         let Shared {
             pipeline,
-            graph,
-            ahead,
+            first_pass,
+            ..
         } = &*self.export.shared;
-        let membership = &pipeline.plan().batches[self.number];
-        let matches = match membership.is_open() {
-            true => Ok(None),
-            false => (pipeline.sources().indexes(membership))
-                .map(|indexes| Some(membership.scan(indexes))),
+        let parts = pipeline.plan().batches.len() * (1 + usize::from(first_pass.is_some()));
+        let watched = |counts_rows| Watched {
+            progress: Arc::clone(&self.export.progress),
+            parts,
+            counts_rows,
         };
-        let selected = matches.map(|matches: Option<MembershipMatches>| {
-            let people = match (&matches, graph) {
-                (None, None) => People::everybody(pipeline.sources(), self.shard),
-                (None, Some(graph)) => graph.everybody(pipeline.sources(), self.shard),
-                (Some(matches), None) => {
-                    People::of_keys(pipeline.matching(matches), pipeline.sources(), self.shard)
-                }
-                (Some(matches), Some(graph)) => {
-                    graph.of_keys(&pipeline.matching(matches), pipeline.sources(), self.shard)
-                }
-            };
-            (people, matches)
+        let selected = self.unique(watched(false)).and_then(|unique| {
+            Ok(Selection {
+                unique,
+                ..self.selected(pipeline)?
+            })
         });
         let plain = (!self.export.keeps_dictionaries).then(|| self.schema());
-        let progress = Arc::clone(&self.export.progress);
-        let whole = (progress, pipeline.plan().batches.len());
         Chunks::new(
             Arc::clone(pipeline),
             selected,
             plain,
-            whole,
-            Arc::clone(ahead),
+            watched(true),
+            Arc::clone(&self.export.shared.ahead),
         )
+    }
+
+    /// Which profiles are nobody's duplicate, where that is asked for.
+    fn unique(&self, watched: Watched) -> Result<Option<Kept>> {
+        let shared = &*self.export.shared;
+        let plan = shared.pipeline.plan();
+        let (Some(deduplication), Some(first)) = (&plan.deduplication, &shared.first_pass) else {
+            return Ok(None);
+        };
+        if self.shard != Shard::ALL {
+            let problem =
+                "it looks at all profiles, and a shard has a part of them; export it whole";
+            return Err(RequestError::new("deduplicationKeys", problem).into());
+        }
+        let rows = Chunks::new(
+            Arc::clone(first),
+            self.selected(first),
+            Some(first.plan().schema()),
+            watched,
+            Arc::clone(&shared.ahead),
+        );
+        let membership = &plan.batches[self.number];
+        Ok(Some(deduplication.kept(
+            rows,
+            membership,
+            &plan.mandatory,
+        )?))
+    }
+
+    /// The profiles that a pipeline of this export looks at.
+    fn selected(&self, pipeline: &Pipeline) -> Result<Selection> {
+        let graph = self.export.shared.graph.as_ref();
+        let membership = &pipeline.plan().batches[self.number];
+        let matches = match membership.is_open() {
+            true => None,
+            false => Some(membership.scan(pipeline.sources().indexes(membership)?)),
+        };
+        let people = match (&matches, graph) {
+            (None, None) => People::everybody(pipeline.sources(), self.shard),
+            (None, Some(graph)) => graph.everybody(pipeline.sources(), self.shard),
+            (Some(matches), None) => {
+                People::of_keys(pipeline.matching(matches), pipeline.sources(), self.shard)
+            }
+            (Some(matches), Some(graph)) => {
+                graph.of_keys(&pipeline.matching(matches), pipeline.sources(), self.shard)
+            }
+        };
+        Ok(Selection {
+            people,
+            matches,
+            unique: None,
+        })
     }
 }

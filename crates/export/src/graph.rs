@@ -54,14 +54,20 @@ impl Graph {
             return Ok(None);
         }
         let components = Components::of(sources, plan.max_identities)?;
-        if components.has_joined() {
+        let graph = Self {
+            report: report(&components, sources)?,
+            components: Arc::new(components),
+        };
+        graph.keeps(sources);
+        Ok(Some(graph))
+    }
+
+    /// Lets sources keep what chunks of this graph's profiles need again.
+    pub(crate) fn keeps(&self, sources: &Sources) {
+        if self.components.has_joined() {
             // The persons of a profile may be anywhere, so any chunk may need any batch.
             sources.keep_all();
         }
-        Ok(Some(Self {
-            report: report(&components, sources)?,
-            components: Arc::new(components),
-        }))
     }
 
     pub(crate) fn report(&self) -> &GraphReport {

@@ -42,17 +42,20 @@ mod chunks;
 mod columns;
 mod components;
 mod counts;
+mod dedupe;
 mod error;
 mod explain;
 mod export;
 mod files;
 mod graph;
+mod identity_rows;
 mod links;
 mod people;
 mod pipeline;
 mod plan;
 mod records;
 mod request;
+mod rows;
 mod shard;
 mod sources;
 mod strict;
@@ -63,6 +66,7 @@ mod values;
 
 pub use chunks::Chunks;
 pub use counts::BatchCounts;
+pub use dedupe::Deduplication;
 pub use error::{Error, Result};
 pub use explain::{
     BatchMemberships, Condition, EventPart, Explanation, FieldOrigin, FragmentPart, LostValue,
@@ -70,7 +74,7 @@ pub use explain::{
 };
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
-pub use plan::{EventPlan, Plan};
+pub use plan::{EventPlan, IdentityRows, Plan};
 pub use records::{DatasetBatches, export_rows, snapshot_of};
 pub use request::{
     AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList, ExportRequest,

@@ -4,22 +4,24 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StructArray};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::{cast, filter_record_batch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StructArray, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{cast, filter_record_batch, take};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
-use xdm::{Class, FieldPath, FieldType, PersonKey, Timestamp};
+use xdm::{Class, FieldType, PersonKey, Timestamp};
 
 use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
 use crate::error::Result;
+use crate::identity_rows::by_identity;
 use crate::people::{EventRange, PeopleRows};
-use crate::plan::{EVENTS, Plan};
+use crate::plan::{EVENTS, Plan, identity_field};
+use crate::rows::complete;
 use crate::sources::Sources;
 use crate::times::Times;
 
@@ -28,11 +30,14 @@ pub(crate) struct Pipeline {
     plan: Plan,
     sources: Sources,
     profile: FieldSet,
-    /// `identityMap` of fragments and of events: what empty profiles show.
+    /// `identityMap` of fragments and of events: what empty profiles show, and what has a row for each identity.
     identity_map: Option<FieldSet>,
     events: Option<FieldSet>,
     /// What events are ordered by.
     event_order: Option<FieldSet>,
+    /// That of a row for each profile.
+    profile_schema: SchemaRef,
+    /// That of all rows.
     schema: SchemaRef,
 }
 
@@ -52,14 +57,20 @@ impl Pipeline {
     pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
         let sources = Sources::new(snapshot, plan);
         let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed(), &sources)?;
-        let identity_map = match plan.projection.needed().get("identityMap") {
-            Some(ty) if plan.profiles.empty_profiles => {
+        let of_empty = plan.projection.needed().get("identityMap");
+        let of_empty = of_empty.filter(|_| plan.profiles.empty_profiles);
+        let of_rows = plan
+            .row_per_identity
+            .as_ref()
+            .map(|rows| &rows.identity_map);
+        let identity_map = match of_rows.or(of_empty) {
+            Some(ty) => {
                 let fields = [("identityMap".to_owned(), ty.clone())]
                     .into_iter()
                     .collect();
                 Some(FieldSet::new(1, &Class::ALL, &fields, &sources)?)
             }
-            _ => None,
+            None => None,
         };
         let events = match &plan.events {
             None => None,
@@ -83,10 +94,20 @@ impl Pipeline {
             identity_map,
             events,
             event_order,
+            profile_schema: Arc::new(Schema::empty()),
             schema: Arc::new(Schema::empty()),
             sources,
         };
-        pipeline.schema = pipeline.prototype()?;
+        let schema = pipeline.prototype()?;
+        pipeline.profile_schema = Arc::clone(&schema);
+        pipeline.schema = match pipeline.plan.row_per_identity {
+            None => schema,
+            Some(_) => {
+                let fields = schema.fields().iter().cloned();
+                let fields = [Arc::new(identity_field())].into_iter().chain(fields);
+                Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+            }
+        };
         Ok(pipeline)
     }
 
@@ -131,11 +152,13 @@ impl Pipeline {
         keys
     }
 
-    /// Selects, merges and projects the profiles of some people, unless it is to stop meanwhile.
+    /// Selects, merges and projects the profiles of some people, unless it is to stop meanwhile; of those that are
+    /// selected, `unique` says which are nobody's duplicate.
     pub(crate) fn rows(
         &self,
         people: &PeopleRows,
         matches: Option<&MembershipMatches>,
+        unique: Option<&BooleanBuffer>,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<MergedRows> {
         let selected = self.select(people, matches)?;
@@ -150,35 +173,67 @@ impl Pipeline {
         let profile = self.gathered(&self.profile, selected.fragments)?;
         let profiles = profile.groups.len();
         let event_ends = events.as_ref().map(|events| events.groups.ends().to_vec());
-        let columns = self.columns(&(profile, identity_map, events), is_to_stop)?;
+        let parts = (profile, identity_map, events);
+        let columns = self.columns(&parts, is_to_stop)?;
         // Which text is in dictionaries may differ from chunk to chunk.
-        let columns = std::iter::zip(columns, self.schema.fields())
+        let columns = std::iter::zip(columns, self.profile_schema.fields())
             .map(|((_, column), field)| match column.data_type() {
                 ty if ty == field.data_type() => Ok(column),
                 _ => cast(&column, field.data_type()),
             })
             .collect::<Result<_, _>>()?;
-        let mut rows = RecordBatch::try_new(self.schema.clone(), columns)?;
-        let kept = complete(&rows, &self.plan.mandatory)?;
-        if let Some(kept) = &kept {
-            rows = filter_record_batch(&rows, kept)?;
-        }
-        let is_kept = |i: &usize| kept.as_ref().is_none_or(|kept| kept.value(*i));
-        let mut counts = BatchCounts {
-            lacking: (profiles - rows.num_rows()) as u64,
-            profiles: rows.num_rows() as u64,
-            ..BatchCounts::default()
+        let mut rows = RecordBatch::try_new(self.profile_schema.clone(), columns)?;
+        let mut counts = BatchCounts::default();
+        let complete = complete(&rows, &self.plan.mandatory);
+        let incomplete = |all: &BooleanBuffer| (profiles - all.count_set_bits()) as u64;
+        counts.lacking = complete.as_ref().map_or(0, incomplete);
+        let kept = match (complete, unique) {
+            (Some(complete), Some(unique)) => Some(&complete & unique),
+            (complete, unique) => complete.or_else(|| unique.cloned()),
         };
-        let mut start = 0;
-        for (i, end) in event_ends.into_iter().flatten().enumerate() {
-            if is_kept(&i) {
-                counts.events += u64::from(end - start);
+        // How often each profile is there.
+        let mut times: Vec<u32> = vec![1; profiles];
+        if let Some(kept) = kept {
+            counts.duplicates = incomplete(&kept) - counts.lacking;
+            times = kept.iter().map(u32::from).collect();
+            rows = filter_record_batch(&rows, &BooleanArray::new(kept, None))?;
+        }
+        if let (Some(wanted), Some(identities)) = (&self.plan.row_per_identity, &parts.1) {
+            let kept: Vec<u32> = (0..)
+                .zip(&times)
+                .filter(|(_, n)| **n > 0)
+                .map(|(i, _)| i)
+                .collect();
+            let map = merge_unless_stopped(identities, is_to_stop)?;
+            let map = map
+                .into_iter()
+                .next()
+                .map(|(_, map)| take(&map, &UInt32Array::from(kept.clone()), None));
+            let Some(map) = map.transpose()? else {
+                unreachable!("a set of one field has one column");
+            };
+            let (each, numbers) = by_identity(&rows, &map, &wanted.namespace, &self.schema)?;
+            rows = each;
+            times.fill(0);
+            for number in numbers {
+                times[kept[number as usize] as usize] += 1;
             }
+            counts.lacking += kept.iter().filter(|i| times[**i as usize] == 0).count() as u64;
+        }
+        counts.profiles = rows.num_rows() as u64;
+        let mut start = 0;
+        for (n, end) in times.iter().zip(event_ends.into_iter().flatten()) {
+            counts.events += u64::from(end - start) * u64::from(*n);
             start = end;
         }
         let mut by_namespace: BTreeMap<&str, u64> = BTreeMap::new();
-        for i in (0..profiles).filter(is_kept) {
-            *by_namespace.entry(selected.namespaces[i]).or_default() += 1;
+        for (namespace, n) in selected
+            .namespaces
+            .iter()
+            .zip(&times)
+            .filter(|(_, n)| **n > 0)
+        {
+            *by_namespace.entry(*namespace).or_default() += u64::from(*n);
         }
         let by_namespace = by_namespace.into_iter();
         counts.by_namespace = by_namespace
@@ -440,30 +495,6 @@ impl Selected<'_> {
     }
 }
 
-/// The rows that have all of these fields; `None` where none is mandatory.
-fn complete(rows: &RecordBatch, mandatory: &[FieldPath]) -> Result<Option<BooleanArray>> {
-    if mandatory.is_empty() {
-        return Ok(None);
-    }
-    let mut nulls: Option<NullBuffer> = None;
-    for path in mandatory {
-        let mut parts = path.parts().iter();
-        let mut column = parts.next().and_then(|part| rows.column_by_name(part));
-        while let Some(array) = column {
-            nulls = NullBuffer::union(nulls.as_ref(), array.logical_nulls().as_ref());
-            column = match (parts.next(), array.as_struct_opt()) {
-                (Some(part), Some(object)) => object.column_by_name(part),
-                _ => None,
-            };
-        }
-    }
-    let all = BooleanBuffer::new_set(rows.num_rows());
-    Ok(Some(BooleanArray::new(
-        nulls.map_or(all, |nulls| nulls.into_inner()),
-        None,
-    )))
-}
-
 fn merge_unless_stopped(
     gathered: &Gathered,
     is_to_stop: &dyn Fn() -> bool,
@@ -512,7 +543,7 @@ mod tests {
         let plan = Plan::new(&ExportRequest::default(), policy, &unions).expect("a plan");
         let snapshot = snapshot_of(&[], &unions).expect("a snapshot");
         let pipeline = Pipeline::new(&snapshot, &plan).expect("a pipeline");
-        let rows = |is_to_stop| pipeline.rows(&PeopleRows::default(), None, is_to_stop);
+        let rows = |is_to_stop| pipeline.rows(&PeopleRows::default(), None, None, is_to_stop);
         let error = rows(&|| true).err().expect("an error");
         assert!(error.is_cancelled(), "{error}");
         assert!(rows(&|| false).is_ok());

@@ -9,7 +9,9 @@ use merge::MergePolicy;
 use projection::Projection;
 use xdm::{Class, FieldPath, FieldType, Fields, Timestamp, list_of};
 
+use crate::dedupe::Deduplication;
 use crate::error::Result;
+use crate::identity_rows::IDENTITY;
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
 use crate::shard::Shard;
 use crate::unions::UnionSchemas;
@@ -32,8 +34,21 @@ pub struct Plan {
     pub events: Option<EventPlan>,
     /// Fields without which a profile is left out.
     pub mandatory: Vec<FieldPath>,
+    /// How profiles of one key become one, if they do.
+    pub deduplication: Option<Box<Deduplication>>,
+    /// The namespace that has a row for each identity, if one has.
+    pub row_per_identity: Option<IdentityRows>,
     /// Profiles of more identities are left out, where the policy has an identity graph.
     pub max_identities: Option<u32>,
+}
+
+/// A row for each identity of a namespace.
+#[derive(Clone, Debug)]
+pub struct IdentityRows {
+    /// The namespace, whatever its case.
+    pub namespace: String,
+    /// The type of identity maps in the union schema.
+    pub(crate) identity_map: FieldType,
 }
 
 /// What an export does with events.
@@ -136,9 +151,15 @@ impl Plan {
             request.mandatory_fields.as_deref().unwrap_or_default(),
             projection.output(),
         )?;
-        Ok(Self {
+        let row_per_identity = match &request.row_per_identity {
+            None => None,
+            Some(namespace) => Some(row_per_identity(namespace, &projection, &unions.profile)?),
+        };
+        let mut plan = Self {
             policy,
             mandatory,
+            deduplication: None,
+            row_per_identity,
             profiles: ProfileFilter {
                 from_ingest: moment(
                     filter.from_ingest_timestamp.as_ref(),
@@ -150,12 +171,22 @@ impl Plan {
             projection,
             events,
             max_identities: None,
-        })
+        };
+        if let Some(keys) = request
+            .deduplication_keys
+            .as_ref()
+            .filter(|keys| !keys.is_empty())
+        {
+            let deduplication = Deduplication::new(keys, &plan, &unions.profile)?;
+            plan.deduplication = Some(Box::new(deduplication));
+        }
+        Ok(plan)
     }
 }
 
 impl Plan {
-    /// The schema of the rows: the union schemas' types in their order, and the events behind them.
+    /// The schema of the rows: the identity where each has a row, the union schemas' types in their order, and the
+    /// events behind them.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         let fields = arrow_fields(self.projection.output());
@@ -163,9 +194,9 @@ impl Plan {
             let event = DataType::Struct(arrow_fields(events.projection.output()).into());
             Field::new(EVENTS, list_of(event), true)
         });
-        Arc::new(Schema::new(
-            fields.into_iter().chain(events).collect::<Vec<_>>(),
-        ))
+        let identity = (self.row_per_identity.as_ref()).map(|_| identity_field());
+        let fields = identity.into_iter().chain(fields).chain(events);
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// The plan cut into `n` ranges of keys, which can be exported by themselves, by other processes
@@ -280,6 +311,35 @@ fn mandatory(fields: &[String], exported: &Fields) -> Result<Vec<FieldPath>, Req
         Ok(path)
     });
     paths.collect()
+}
+
+/// The column of the identities, where each has a row.
+pub(crate) fn identity_field() -> Field {
+    Field::new(IDENTITY, DataType::Utf8, true)
+}
+
+fn row_per_identity(
+    namespace: &str,
+    projection: &Projection,
+    union: &Fields,
+) -> Result<IdentityRows, RequestError> {
+    let refused = |problem: &str| Err(RequestError::new("rowPerIdentity", problem));
+    if namespace.trim().is_empty() {
+        return refused("found an empty string; allowed is a namespace's code, such as Email");
+    }
+    if projection.output().get(IDENTITY).is_some() {
+        return refused(
+            "the identities would be the column identity, which is a field of the profiles, too; name other fields in \
+             fields",
+        );
+    }
+    match union.get("identityMap") {
+        Some(identity_map) => Ok(IdentityRows {
+            namespace: namespace.to_owned(),
+            identity_map: identity_map.clone(),
+        }),
+        None => refused("no record has an identityMap"),
+    }
 }
 
 fn projection(fields: Option<&str>, path: &str, union: &Fields) -> Result<Projection> {

@@ -33,6 +33,17 @@ pub struct ExportRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub mandatory_fields: Option<Vec<String>>,
+    /// Of the profiles of a batch that have the same values of these, one stays: that whose membership was qualified
+    /// last. Each is the path of a field with a single value, or `identityMap.` and a namespace, for its first identity.
+    /// An addition of ours, as the platform's file destinations know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub deduplication_keys: Option<Vec<String>>,
+    /// A namespace: each profile becomes a row for each of its identities of that, in the column `identity`; one that
+    /// has none is left out. An addition of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub row_per_identity: Option<String>,
     /// Where the batches go.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]

@@ -100,26 +100,36 @@ fn wanted_fields(request: &ExportRequest, class: Class) -> Option<Vec<String>> {
             let by_membership = filter
                 .is_some_and(|f| f.segments.is_some() || f.segment_qualification_time.is_some());
             let fields = request.fields.as_deref();
-            (fields, by_membership.then_some("segmentMembership"))
+            let has_keys = request.deduplication_keys.is_some();
+            let is_unique = by_membership || has_keys;
+            let mut looked_at = Vec::from_iter(is_unique.then(|| "segmentMembership".to_owned()));
+            if request.row_per_identity.is_some() {
+                looked_at.push("identityMap".to_owned());
+            }
+            let keys = request.deduplication_keys.iter().flatten();
+            looked_at.extend(keys.filter_map(|key| first_part(&FieldPath::parse(key).ok()?)));
+            (fields, looked_at)
         }
         Class::Event => {
             // The row of an empty profile says whose it is by its events.
-            let identities = filter
-                .is_some_and(|f| f.empty_profiles == Some(true))
-                .then_some("identityMap");
+            let is_empty = filter.is_some_and(|f| f.empty_profiles == Some(true));
+            let identities = Vec::from_iter(is_empty.then(|| "identityMap".to_owned()));
             let additional = request.additional_fields.as_ref();
             match additional.and_then(|a| a.event_list.as_ref()) {
-                None => return Some(identities.map(str::to_owned).into_iter().collect()),
+                None => return Some(identities),
                 Some(list) => (list.fields.as_deref(), identities),
             }
         }
     };
     // A list that can't be read is refused when the job is created.
     let paths = FieldPath::parse_list(fields.unwrap_or_default()).unwrap_or_default();
-    let firsts = paths
-        .iter()
-        .filter_map(|path| path.parts().first().cloned());
-    (!paths.is_empty()).then(|| firsts.chain(looked_at.map(str::to_owned)).collect())
+    let firsts = paths.iter().filter_map(first_part);
+    (!paths.is_empty()).then(|| firsts.chain(looked_at).collect())
+}
+
+/// The top-level field that a path is in.
+fn first_part(path: &FieldPath) -> Option<String> {
+    path.parts().first().cloned()
 }
 
 /// A folder that is thrown away, with its lock; it goes when this is dropped.

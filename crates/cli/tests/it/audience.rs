@@ -595,3 +595,98 @@ fn profiles_without_a_mandatory_field_are_left_out_and_counted() {
         stdout(&told)
     );
 }
+
+/// People of two systems with one address, and who was qualified when.
+const PEOPLE: &str = concat!(
+    r#"{"identityMap":{"CRM":[{"id":"1","primary":true}],"Email":[{"id":"a@b.org"},{"id":"c@d.org"}]},"name":"Ann","#,
+    r#""segmentMembership":{"ups":{"s":{"status":"realized","lastQualificationTime":"2026-01-01T00:00:00Z"}}}}"#,
+    "\n",
+    r#"{"identityMap":{"CRM":[{"id":"2","primary":true}],"Email":[{"id":"a@b.org"}]},"name":"Ann B.","#,
+    r#""segmentMembership":{"ups":{"s":{"status":"realized","lastQualificationTime":"2026-02-01T00:00:00Z"}}}}"#,
+    "\n",
+    r#"{"identityMap":{"CRM":[{"id":"3","primary":true}]},"name":"Bob","#,
+    r#""segmentMembership":{"ups":{"s":{"status":"realized","lastQualificationTime":"2026-01-01T00:00:00Z"}}}}"#,
+    "\n",
+);
+
+#[test]
+fn profiles_of_one_key_are_one_and_each_identity_can_have_a_row() {
+    let folder = TempDir::new().unwrap();
+    let source = folder.path().join("source");
+    std::fs::create_dir_all(source.join("people")).unwrap();
+    std::fs::write(
+        source.join("people/dataset.json"),
+        r#"{"id": "0000000000000000000000a1", "name": "people", "class": "profile"}"#,
+    )
+    .unwrap();
+    std::fs::write(source.join("people/people.ndjson"), PEOPLE).unwrap();
+    let from = [
+        "--from",
+        source.to_str().unwrap(),
+        "--fields",
+        "name",
+        "--quiet",
+    ];
+    let rows = |more: &[&str]| {
+        let all = [
+            &["export"],
+            &from[..],
+            more,
+            &["--out", "-", "--format", "csv"],
+        ]
+        .concat();
+        let told = stdout(&run(&all));
+        let mut lines: Vec<String> = told.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.join("\n")
+    };
+    assert_eq!(rows(&[]), "Ann\nAnn B.\nBob\nname");
+    let by_email = ["--dedupe", "identityMap.Email"];
+    let of_segment = ["--segment", "s"];
+    assert_eq!(
+        rows(&[&by_email[..], &of_segment].concat()),
+        "Ann B.\nBob\nname"
+    );
+    // Where no membership is asked for, the first in the order of keys.
+    assert_eq!(rows(&by_email).lines().count(), 3);
+    assert_eq!(rows(&["--dedupe", "name"]), "Ann\nAnn B.\nBob\nname");
+    assert_eq!(
+        rows(&["--row-per-identity", "email"]),
+        "a@b.org,Ann\na@b.org,Ann B.\nc@d.org,Ann\nidentity,name"
+    );
+    assert_eq!(
+        rows(&[&["--row-per-identity", "Email"], &by_email[..], &of_segment].concat()),
+        "a@b.org,Ann B.\nidentity,name"
+    );
+
+    let job = |more: &[&str]| {
+        let out = folder.path().join(format!("out{}", more.len()));
+        let out = ["--out", out.to_str().unwrap(), "--json"];
+        parsed(&run(&[&["export"], &from[..], more, &out].concat()))
+    };
+    let one = job(&by_email);
+    assert_eq!(one["metrics"]["duplicateProfileCounter"], 1, "{one}");
+    assert_eq!(one["metrics"]["totalExportedProfileCounter"], 2);
+    assert_eq!(
+        one["deduplicationKeys"],
+        serde_json::json!(["identityMap.Email"])
+    );
+    let each = job(&[&["--row-per-identity", "Email"], &by_email[..]].concat());
+    assert_eq!(each["metrics"]["incompleteProfileCounter"], 1, "{each}");
+
+    for (refused, named) in [
+        (["--dedupe", "identityMap"], "no single value"),
+        (["--dedupe", "surname"], "no field of the union schema"),
+        (["--row-per-identity", " "], "rowPerIdentity"),
+    ] {
+        let told = run(&[&["export"], &from[..], &refused, &["--out", "-"]].concat());
+        assert_eq!(told.status.code(), Some(2), "{refused:?}");
+        assert!(stderr(&told).contains(named), "{}", stderr(&told));
+    }
+    let explained = run(&[&["explain"], &from[..], &by_email, &["--identity", "CRM:1"]].concat());
+    assert!(
+        stderr(&explained).contains("deduplicationKeys"),
+        "{}",
+        stderr(&explained)
+    );
+}

@@ -385,20 +385,34 @@ fn request() -> impl Strategy<Value = Value> {
             0.3,
             select(vec!["email.address", "person.name.first", "email"]),
         ),
+        weighted(
+            0.2,
+            select(vec![
+                json!(["person.name.first"]),
+                json!(["identityMap.Email"]),
+                json!(["identityMap.email", "person.name.first"]),
+            ]),
+        ),
+        weighted(0.2, select(vec!["Email", "ecid"])),
     )
-        .prop_map(|(fields, filter, events, per_batch, mandatory)| {
-            let has_segments = filter
-                .as_ref()
-                .is_some_and(|f| f["segments"].as_array().is_some_and(|s| !s.is_empty()));
-            let mut request = crate::scratch::request(json!({"mergePolicy": {"id": "generated"}}));
-            request["fields"] = json!(fields);
-            request["filter"] = json!(filter);
-            request["additionalFields"] = json!(events);
-            // All fields are there where none is named.
-            if let (None, Some(mandatory)) = (request["fields"].as_str(), mandatory) {
-                request["mandatoryFields"] = json!([mandatory]);
-            }
-            request["destination"]["segmentPerBatch"] = json!(per_batch && has_segments);
-            request
-        })
+        .prop_map(
+            |(fields, filter, events, per_batch, mandatory, keys, rows)| {
+                let has_segments = filter
+                    .as_ref()
+                    .is_some_and(|f| f["segments"].as_array().is_some_and(|s| !s.is_empty()));
+                let mut request =
+                    crate::scratch::request(json!({"mergePolicy": {"id": "generated"}}));
+                request["fields"] = json!(fields);
+                request["filter"] = json!(filter);
+                request["additionalFields"] = json!(events);
+                // All fields are there where none is named.
+                if let (None, Some(mandatory)) = (request["fields"].as_str(), mandatory) {
+                    request["mandatoryFields"] = json!([mandatory]);
+                }
+                request["deduplicationKeys"] = json!(keys);
+                request["rowPerIdentity"] = json!(rows);
+                request["destination"]["segmentPerBatch"] = json!(per_batch && has_segments);
+                request
+            },
+        )
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
+use profile_export::xdm::PersonKey;
 use serde_json::{Map, Value, json};
 
 /// Microseconds since 1970.
@@ -103,12 +104,10 @@ impl Reference {
         wanted
             .iter()
             .map(|segments| {
-                profiles
-                    .iter()
-                    .filter(|p| p.passes(filter, segments))
-                    .map(|p| p.row(request))
-                    .filter(|row| has_mandatory(row, request))
-                    .collect()
+                let passing = profiles.iter().filter(|p| p.passes(filter, segments));
+                let passing = passing.filter(|p| has_mandatory(&p.row(request), request));
+                let unique = unique(passing.collect(), filter, segments, request);
+                unique.iter().flat_map(|p| p.rows(request)).collect()
             })
             .collect()
     }
@@ -170,7 +169,13 @@ impl Reference {
                 (time, id, e.dataset.clone())
             });
             if !(fragments.is_empty() && events.is_empty()) {
-                profiles.push(Profile { fragments, events });
+                let all = self.fragments.iter().chain(&self.events);
+                let persons = all.map(|record| &record.identity);
+                profiles.push(Profile {
+                    persons: persons.filter(|own| group.contains(own)).cloned().collect(),
+                    fragments,
+                    events,
+                });
             }
         }
         profiles
@@ -188,7 +193,55 @@ fn join(groups: &mut Vec<BTreeSet<Identity>>, mut group: BTreeSet<Identity>) {
     groups.push(group);
 }
 
+/// Of the profiles of one key the one that was qualified last; of several of these that of the least key.
+fn unique<'a>(
+    mut profiles: Vec<&'a Profile>,
+    filter: &Value,
+    segments: &[Value],
+    request: &Value,
+) -> Vec<&'a Profile> {
+    let Some(keys) = request["deduplicationKeys"].as_array() else {
+        return profiles;
+    };
+    profiles.sort_by_key(|p| (std::cmp::Reverse(p.qualified(filter, segments)), p.key()));
+    let mut seen = BTreeSet::new();
+    profiles.retain(|p| {
+        let whole = p.merged();
+        let values =
+            keys.iter().map(
+                |key| match key.as_str().unwrap().strip_prefix("identityMap.") {
+                    Some(namespace) => identities_of(&whole, namespace).first().map(|id| json!(id)),
+                    None => {
+                        let parts = key.as_str().unwrap().split('.');
+                        let value = parts.fold(&whole, |value, part| &value[part]);
+                        Some(value.clone()).filter(|value| !value.is_null())
+                    }
+                },
+            );
+        let values: Option<Vec<String>> = values.map(|v| Some(v?.to_string())).collect();
+        values.is_none_or(|values| seen.insert(values))
+    });
+    profiles
+}
+
+/// The IDs of a namespace in a profile's identity map.
+fn identities_of(row: &Value, namespace: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    for (code, items) in row["identityMap"].as_object().into_iter().flatten() {
+        for item in items.as_array().into_iter().flatten() {
+            if let (true, Some(id)) = (code.eq_ignore_ascii_case(namespace), item["id"].as_str())
+                && !ids.contains(&id.to_owned())
+            {
+                ids.push(id.to_owned());
+            }
+        }
+    }
+    ids
+}
+
 struct Profile {
+    /// The persons that it is, by their records.
+    persons: BTreeSet<Identity>,
     fragments: Vec<Record>,
     events: Vec<Record>,
 }
@@ -211,34 +264,56 @@ impl Profile {
         if segments.is_empty() && !has_window {
             return true;
         }
+        !self.matching(filter, segments).is_empty()
+    }
+
+    /// The newest time at which a membership that counts was qualified.
+    fn qualified(&self, filter: &Value, segments: &[Value]) -> Option<i64> {
+        let matching = self.matching(filter, segments);
+        matching.into_iter().flatten().max()
+    }
+
+    /// The least key of its persons that a store knows, by which rows are in order.
+    fn key(&self) -> PersonKey {
+        let keys = (self.persons.iter()).map(|(namespace, id)| PersonKey::of(namespace, id));
+        keys.min().unwrap()
+    }
+
+    /// When each membership was qualified that counts.
+    fn matching(&self, filter: &Value, segments: &[Value]) -> Vec<Option<i64>> {
+        let window = &filter["segmentQualificationTime"];
+        let has_window = window["startTime"].is_string() || window["endTime"].is_string();
         let memberships = self.memberships();
-        memberships.iter().any(|((namespace, id), membership)| {
-            let status = membership["status"].as_str().unwrap_or("realized");
-            let named = if segments.is_empty() {
-                ["realized", "existing"].contains(&status)
-            } else {
-                segments.iter().any(|s| {
-                    let ns = s["segmentNs"].as_str().map(str::to_lowercase);
-                    let statuses = s["status"].as_array().cloned().unwrap_or_default();
-                    let statuses = if statuses.is_empty() {
-                        vec![json!("realized"), json!("existing")]
-                    } else {
-                        statuses
-                    };
-                    s["segmentId"] == json!(id)
-                        && ns.is_none_or(|ns| ns == *namespace)
-                        && statuses.contains(&json!(status))
-                })
-            };
-            let time = membership["lastQualificationTime"]["µs"].as_i64();
-            let in_window = !has_window
-                || time.is_some_and(|time| {
-                    let start = window["startTime"].as_str().map_or(i64::MIN, micros);
-                    let end = window["endTime"].as_str().map_or(i64::MAX, micros);
-                    start <= time && time <= end
-                });
-            named && in_window
-        })
+        let matching = memberships
+            .iter()
+            .filter_map(|((namespace, id), membership)| {
+                let status = membership["status"].as_str().unwrap_or("realized");
+                let named = if segments.is_empty() {
+                    ["realized", "existing"].contains(&status)
+                } else {
+                    segments.iter().any(|s| {
+                        let ns = s["segmentNs"].as_str().map(str::to_lowercase);
+                        let statuses = s["status"].as_array().cloned().unwrap_or_default();
+                        let statuses = if statuses.is_empty() {
+                            vec![json!("realized"), json!("existing")]
+                        } else {
+                            statuses
+                        };
+                        s["segmentId"] == json!(id)
+                            && ns.is_none_or(|ns| ns == *namespace)
+                            && statuses.contains(&json!(status))
+                    })
+                };
+                let time = membership["lastQualificationTime"]["µs"].as_i64();
+                let in_window = !has_window
+                    || time.is_some_and(|time| {
+                        let start = window["startTime"].as_str().map_or(i64::MIN, micros);
+                        let end = window["endTime"].as_str().map_or(i64::MAX, micros);
+                        start <= time && time <= end
+                    });
+                (named && in_window).then_some(time)
+            });
+        matching.collect()
     }
 
     /// By namespace in lower case and segment.
@@ -259,7 +334,23 @@ impl Profile {
         all
     }
 
-    fn row(&self, request: &Value) -> Value {
+    /// Its rows: one, or one for each identity of a namespace.
+    fn rows(&self, request: &Value) -> Vec<Value> {
+        let row = self.row(request);
+        let Some(namespace) = request["rowPerIdentity"].as_str() else {
+            return vec![row];
+        };
+        let of_identity = |id| {
+            let mut row = row.clone();
+            row["identity"] = json!(id);
+            row
+        };
+        let ids = identities_of(&self.merged(), namespace);
+        ids.into_iter().map(of_identity).collect()
+    }
+
+    /// It with all its fields.
+    fn merged(&self) -> Value {
         let mut row = json!({});
         for fragment in &self.fragments {
             fill(&mut row, &fragment.body);
@@ -275,7 +366,11 @@ impl Profile {
         }
         // An object of which no field was ever seen is nothing that Parquet can hold.
         row.as_object_mut().unwrap().shift_remove("nothing");
-        let mut row = project(row, request["fields"].as_str());
+        row
+    }
+
+    fn row(&self, request: &Value) -> Value {
+        let mut row = project(self.merged(), request["fields"].as_str());
         let list = &request["additionalFields"]["eventList"];
         if list.is_object() {
             let filter = &list["filter"];

@@ -57,6 +57,12 @@ pub struct Job {
     /// The request's mandatory fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mandatory_fields: Option<Vec<String>>,
+    /// The request's deduplication keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplication_keys: Option<Vec<String>>,
+    /// The request's namespace that has a row for each identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_per_identity: Option<String>,
 }
 
 /// Where a job's batches go.
@@ -127,9 +133,12 @@ pub struct JobMetrics {
     /// How much of a running job's rows are made, in millionths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_in_millionths: Option<u32>,
-    /// Profiles that were left out since they lack a mandatory field.
+    /// Profiles that were left out since they lack a mandatory field, or an identity where each has a row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete_profile_counter: Option<u64>,
+    /// Profiles that were left out since another one of their batch has their key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate_profile_counter: Option<u64>,
     /// The length of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_written_bytes: Option<u64>,
@@ -268,6 +277,8 @@ impl Job {
             filter: request.filter.clone(),
             additional_fields: request.additional_fields.clone(),
             mandatory_fields: request.mandatory_fields.clone(),
+            deduplication_keys: request.deduplication_keys.clone(),
+            row_per_identity: request.row_per_identity.clone(),
         }
     }
 

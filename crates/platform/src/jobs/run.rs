@@ -389,8 +389,8 @@ impl<'a> RunningJob<'a> {
         let is_left = |batch: &&ExportedBatch| batch.folder.try_exists().unwrap_or(true);
         let left = self.published.iter().find(is_left)?;
         Some(format!(
-            "; and what it wrote could not be taken back: {} is of no job that succeeded; delete it, or the \
-             next export to that folder does",
+            "; and what it wrote may still be there: {} is of no job that succeeded; delete it, or the next export \
+             to that folder does",
             left.folder.display()
         ))
     }

@@ -24,6 +24,8 @@ export function requestOf(job) {
     filter: job.filter,
     additionalFields: job.additionalFields,
     mandatoryFields: job.mandatoryFields,
+    deduplicationKeys: job.deduplicationKeys,
+    rowPerIdentity: job.rowPerIdentity,
     destination: { datasetId: job.destination.datasetId, segmentPerBatch: job.destination.segmentPerBatch },
     schema: job.schema,
   };
@@ -52,6 +54,8 @@ export function asCommand(request) {
   if (filter.emptyProfiles) words.push("--empty-profiles");
   add("--fields", request.fields);
   add("--require", request.mandatoryFields?.join(","));
+  add("--dedupe", request.deduplicationKeys?.join(","));
+  add("--row-per-identity", request.rowPerIdentity);
   const events = request.additionalFields?.eventList;
   if (events) {
     words.push("--events");

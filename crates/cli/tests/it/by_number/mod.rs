@@ -28,8 +28,8 @@ const UNCLEAR: &str = "it may hold or not";
 /// What is told where a change was made and what it leaves behind is still there.
 const LEFT: &str = "is deleted, but not its files";
 
-/// What is told where a job failed and what it wrote elsewhere is still there.
-const STANDS: &str = "could not be taken back";
+/// What is told where a job failed and what it wrote elsewhere is there, or can't be looked at.
+const STANDS: &str = "may still be there";
 
 /// Breaks an operation at many calls and says all that was not as it should be.
 fn break_at_many_calls(operation: &Operation, prepare: impl Fn(&Ground)) {
@@ -114,8 +114,9 @@ fn broken(
             Some(_) if said.contains(UNCLEAR) => seen == *before || seen == *after,
             Some(_) if said.contains(LEFT) => seen == *after,
             Some(_) if said.contains(STANDS) => {
+                let is_whole = seen.out == after.out || seen.out == before.out;
                 let elsewhere = before.out.clone();
-                seen.out == after.out
+                is_whole
                     && Seen {
                         out: elsewhere,
                         ..seen.clone()

@@ -21,8 +21,10 @@ impl RunningJob<'_> {
         metrics.total_time = JobTime::ended(self.started.elapsed());
         metrics.total_exported_profile_counter = Some(totals.profiles);
         metrics.exported_profile_by_namespace_counter = Some(totals.by_namespace);
-        let is_asked = self.job.mandatory_fields.is_some();
+        let is_asked = self.job.mandatory_fields.is_some() || self.job.row_per_identity.is_some();
         metrics.incomplete_profile_counter = is_asked.then_some(totals.lacking);
+        let is_asked = self.job.deduplication_keys.is_some();
+        metrics.duplicate_profile_counter = is_asked.then_some(totals.duplicates);
         metrics.total_exported_event_counter = Some(totals.events);
         metrics.total_written_bytes = Some(files.map(|file| file.length).sum());
         metrics.peak_memory_bytes = peak_memory();
@@ -115,6 +117,7 @@ pub(super) fn total(batches: &[ExportedBatch]) -> BatchCounts {
         totals.profiles += batch.counts.profiles;
         totals.events += batch.counts.events;
         totals.lacking += batch.counts.lacking;
+        totals.duplicates += batch.counts.duplicates;
         for (namespace, count) in &batch.counts.by_namespace {
             *totals.by_namespace.entry(namespace.clone()).or_default() += count;
         }
