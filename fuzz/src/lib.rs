@@ -8,6 +8,7 @@ mod expected;
 pub mod json;
 pub mod json_edits;
 pub mod parquet_edits;
+pub mod pql;
 pub mod run;
 pub mod source;
 mod tree;
@@ -24,7 +25,7 @@ mod tests {
 
     use libfuzzer_sys::arbitrary::{Arbitrary, Unstructured};
 
-    use super::{body, json, run, source};
+    use super::{body, json, pql, run, source};
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,6 +57,13 @@ mod tests {
     fn the_corpus_of_body_holds() {
         for input in corpus("body") {
             body::check(&input);
+        }
+    }
+
+    #[test]
+    fn the_corpus_of_pql_holds() {
+        for input in corpus("pql") {
+            pql::check(&input);
         }
     }
 

@@ -1,0 +1,87 @@
+use crate::schema::{Schema, Type};
+use crate::typed::{Columns, Condition, Value};
+use crate::{Error, Expression, check};
+
+/// A segment's expression that fits a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    condition: Condition,
+    segments: Vec<String>,
+}
+
+/// An expression that fits a schema and gives any value, for looking at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedValue {
+    value: Value,
+    segments: Vec<String>,
+}
+
+impl Expression {
+    /// Holds the expression against a schema, as a segment: what it gives is true or false by coercion.
+    ///
+    /// # Errors
+    /// A field that the schema doesn't have, a value of a type that can't stand in its place, a regular expression
+    /// that can't be used, and what is for computed attributes only.
+    pub fn check(&self, schema: &Schema) -> Result<Checked, Error> {
+        let (condition, segments) = check::condition(self, schema)?;
+        Ok(Checked {
+            condition,
+            segments,
+        })
+    }
+
+    /// The same for an expression whose value is wanted.
+    ///
+    /// # Errors
+    /// As [`Expression::check`].
+    pub fn check_value(&self, schema: &Schema) -> Result<CheckedValue, Error> {
+        let (value, segments) = check::value(self, schema)?;
+        Ok(CheckedValue { value, segments })
+    }
+}
+
+impl Checked {
+    /// What is true for the people in the segment.
+    #[must_use]
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// The fields it reads.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        Columns::of_condition(&self.condition)
+    }
+
+    /// The IDs of the segments it asks for by `inSegment`, in order, each once.
+    #[must_use]
+    pub fn segments(&self) -> &[String] {
+        &self.segments
+    }
+}
+
+impl CheckedValue {
+    /// What is worked out.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn ty(&self) -> &Type {
+        &self.value.ty
+    }
+
+    /// The fields it reads.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        Columns::of_value(&self.value)
+    }
+
+    /// The IDs of the segments it asks for by `inSegment`, in order, each once.
+    #[must_use]
+    pub fn segments(&self) -> &[String] {
+        &self.segments
+    }
+}
