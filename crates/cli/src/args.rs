@@ -101,9 +101,9 @@ pub enum Command {
     /// Create, update, list, show and delete merge policies
     #[command(subcommand)]
     MergePolicies(DocumentsCommand),
-    /// Create, update, list, show and delete segment definitions
+    /// Keep segment definitions, check their expressions, and see whom they take
     #[command(subcommand)]
-    Segments(DocumentsCommand),
+    Segments(SegmentsCommand),
     /// Create, run, watch, list and cancel export jobs
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -138,7 +138,7 @@ impl Command {
             self,
             Self::Datasets(DatasetsCommand::List { .. })
                 | Self::MergePolicies(DocumentsCommand::List { .. })
-                | Self::Segments(DocumentsCommand::List { .. })
+                | Self::Segments(SegmentsCommand::Definitions(DocumentsCommand::List { .. }))
                 | Self::Jobs(JobsCommand::List { .. })
                 | Self::Batches(BatchesCommand::List { .. } | BatchesCommand::Files { .. })
                 | Self::Store(StoreCommand::Forget { .. })
@@ -625,6 +625,57 @@ pub enum DocumentsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SegmentsCommand {
+    #[command(flatten)]
+    Definitions(DocumentsCommand),
+    /// Check an expression, or the definitions that it is in: a store's fields too, where there is one
+    Check {
+        /// A file with an expression's text or JSON, or with definitions; - is standard input
+        file: String,
+        /// The store whose fields the expression is about [env: PROFILE_EXPORT_STORE]
+        #[arg(long, value_name = "DIR", env = "PROFILE_EXPORT_STORE", hide_env = true, value_parser = local_folder())]
+        store: Option<PathBuf>,
+    },
+    /// Count the people whom an expression, or the expressions of definitions, take now; nothing is written
+    Estimate {
+        /// The expression, in PQL
+        #[arg(required_unless_present_any = ["segment", "all"], conflicts_with_all = ["segment", "all"])]
+        expression: Option<String>,
+        /// That of this definition, by ID or name; several times for several
+        #[arg(long, value_name = "SEGMENT", conflicts_with = "all", add = ArgValueCandidates::new(candidates::segments))]
+        segment: Vec<String>,
+        /// Those of all definitions
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        at: EvaluationArgs,
+    },
+    /// Show the first people whom an expression takes, with the fields that it reads
+    Preview {
+        /// The expression, in PQL
+        expression: String,
+        /// How many
+        #[arg(long, value_name = "N", default_value = "10", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+        limit: usize,
+        #[command(flatten)]
+        at: EvaluationArgs,
+    },
+}
+
+/// How expressions are evaluated.
+#[derive(Debug, Args)]
+pub struct EvaluationArgs {
+    /// The merge policy, by ID or name [default: the definition's or the sandbox's]
+    #[arg(long, value_name = "POLICY", add = ArgValueCandidates::new(candidates::policies))]
+    pub merge_policy: Option<String>,
+    /// The moment that now, today and the like mean: RFC 3339, or a date (its start in UTC) [default: this one]
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+    #[command(flatten)]
+    pub store: StoreArg,
 }
 
 #[derive(Debug, Subcommand)]

@@ -78,7 +78,7 @@ fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
 }
 
 /// A moment, or the first one of a date in UTC.
-fn start(option: &str, text: Option<&str>) -> Result<Option<String>, RequestError> {
+pub fn start(option: &str, text: Option<&str>) -> Result<Option<String>, RequestError> {
     moment(option, text, "T00:00:00Z")
 }
 

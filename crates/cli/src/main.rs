@@ -23,6 +23,7 @@ mod output;
 mod panics;
 mod plan;
 mod progress;
+mod segments;
 mod serve;
 mod settings;
 mod store_command;
@@ -109,7 +110,7 @@ fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         Command::Ingest(ingest) => ingest::run(arguments, ingest),
         Command::Datasets(command) => catalog::datasets(arguments, command),
         Command::MergePolicies(command) => catalog::merge_policies(arguments, command),
-        Command::Segments(command) => catalog::segments(arguments, command),
+        Command::Segments(command) => segments::segments(arguments, command),
         Command::Jobs(command) => jobs::run(arguments, command),
         Command::Batches(command) => batches::run(arguments, command),
         Command::Store(command) => store_command::run(arguments, command),

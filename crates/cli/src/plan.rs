@@ -114,6 +114,11 @@ pub fn preview(
     if arguments.is_for_machines() {
         return print_result(arguments, &rows);
     }
+    print_profiles(&rows)
+}
+
+/// Profiles as a table, with a column for each leaf.
+pub fn print_profiles(rows: &[Value]) -> Result<(), Failure> {
     if rows.is_empty() {
         return print("no profile");
     }

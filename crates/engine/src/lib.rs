@@ -133,14 +133,22 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod platform {
     pub use ::platform::{
-        DatasetBody, Error, ErrorKind, FileDescription, IfExists, Incoming, IncomingBody,
+        DatasetBody, Error, ErrorKind, Estimate, FileDescription, IfExists, Incoming, IncomingBody,
         IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome, OutputFolder,
         Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming, check_local,
         check_out, check_target, complete_incoming, dataset_id, delete_batch, delete_merge_policy,
-        delete_segment, is_bucket, load_incoming, merge_policies, merge_policy, policy_id,
+        delete_segment, estimate, expression_of, expression_schema, first_members, is_bucket,
+        load_incoming, merge_policies, merge_policy, policy_id, policy_of_segment,
         put_merge_policy, put_segment, segment, segment_id, segments, sweep_incoming, with_ids,
         with_source, with_target,
     };
+}
+
+/// Segments: expressions of PQL, and who is in them, over record batches of any origin.
+pub mod segment {
+    pub use ::segment::{EVENTS, Error, Evaluation, Result, Segment, schema_of};
+    pub use pql::typed::{Column, Columns};
+    pub use pql::{Checked, Error as ExpressionError, Expression, Fields, Schema, Type};
 }
 
 /// The vocabulary: datasets, identities, field paths and types, timestamps.

@@ -4,6 +4,7 @@
 mod address;
 mod dataset_body;
 mod error;
+mod evaluate;
 mod export_file;
 mod export_folder;
 mod folder;
@@ -20,6 +21,9 @@ mod segments;
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
+pub use evaluate::{
+    Estimate, estimate, expression_of, expression_schema, first_members, policy_of_segment,
+};
 pub use export_file::{Outcome, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;

@@ -9,9 +9,9 @@
 //! use std::sync::Arc;
 //!
 //! use arrow::array::{Int64Array, RecordBatch, StringArray};
-//! use chrono::Utc;
 //! use pql::{Fields, Schema, Type};
 //! use profile_export_segment::{Evaluation, Segment};
+//! use xdm::Timestamp;
 //!
 //! let schema = Schema {
 //!     profile: Fields::new([("country", Type::String), ("points", Type::Integer)]),
@@ -23,7 +23,7 @@
 //! ])?;
 //! let american = Segment::parse("american", r#"country = "US""#, &schema)?;
 //! let other = Segment::parse("other", r#"not inSegment("american") and points > 15"#, &schema)?;
-//! let members = Evaluation::new(vec![other, american], Utc::now())?.members(&rows)?;
+//! let members = Evaluation::new(vec![other, american], Timestamp::now())?.members(&rows)?;
 //! assert_eq!(members[0].iter().collect::<Vec<_>>(), [false, true, true]);
 //! assert_eq!(members[1].iter().collect::<Vec<_>>(), [true, false, false]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, StructArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::concat_batches;
-use chrono::{DateTime, Utc};
 use pql::{Checked, Expression, Schema};
+use xdm::Timestamp;
 
 use crate::column::{Column, Lists};
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ pub struct Evaluation {
     segments: Vec<Segment>,
     /// The numbers of the segments: first those that ask for no other, then those that ask for these, and so on.
     waves: Vec<Vec<usize>>,
-    now: DateTime<Utc>,
+    now: Timestamp,
     most_combinations: usize,
 }
 
@@ -76,7 +76,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// One asks for a segment that is not among them, or for itself in a circle.
-    pub fn new(segments: Vec<Segment>, now: DateTime<Utc>) -> Result<Self> {
+    pub fn new(segments: Vec<Segment>, now: Timestamp) -> Result<Self> {
         let by_id: HashMap<&str, usize> = (segments.iter().enumerate())
             .map(|(number, segment)| (segment.id(), number))
             .collect();
@@ -176,7 +176,7 @@ impl Evaluation {
         for wave in &self.waves {
             let mut found = Vec::new();
             let mut evaluator = Evaluator::new(
-                self.now.timestamp_millis(),
+                self.now.millis(),
                 Frames::of_profiles(count, profiles.clone(), self.most_combinations),
                 events.clone(),
                 &members,

@@ -7,13 +7,9 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{fixture_store, fixtures, program, run, stderr, stdout, text};
+use crate::program::{fixture_store, fixtures, parsed, program, run, stderr, stdout, text};
 
 const SEGMENT: &str = "holiday-shoppers";
-
-fn parsed(output: &Output) -> Value {
-    serde_json::from_str(&stdout(output)).unwrap()
-}
 
 fn from_fixtures(command: &str, more: &[&str]) -> Output {
     let source = fixtures();

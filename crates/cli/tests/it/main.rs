@@ -22,6 +22,7 @@ mod outputs;
 mod program;
 mod readers;
 mod rights;
+mod segments;
 #[cfg(target_os = "linux")]
 mod served;
 mod serving;

@@ -319,3 +319,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
 }
+
+pub fn parsed(output: &Output) -> Value {
+    serde_json::from_str(&stdout(output)).unwrap()
+}

@@ -12,6 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
+use xdm::Timestamp;
 
 use crate::acceptance::SEGMENTS;
 use crate::generate::Dice;
@@ -34,6 +35,10 @@ fn runner() -> TestRunner {
         failure_persistence: None,
         ..Config::default()
     })
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse(NOW).unwrap()
 }
 
 fn known() -> Vec<Value> {
@@ -153,7 +158,7 @@ fn evaluated(
         // Membership by a field of its own, so that the interpreter's and ours are the same.
         segments.push(Segment::parse(id, "1 = 2", schema).unwrap());
     }
-    let evaluation = Evaluation::new(segments, NOW.parse().unwrap()).unwrap();
+    let evaluation = Evaluation::new(segments, now()).unwrap();
     evaluation.members(rows).unwrap()[0].iter().collect()
 }
 
@@ -220,7 +225,7 @@ fn the_expressions_of_the_documents_take_the_people_they_should() {
             .iter()
             .map(|id| Segment::parse(id, here, &schema).unwrap()),
     );
-    let members = Evaluation::new(segments, NOW.parse().unwrap())
+    let members = Evaluation::new(segments, now())
         .unwrap()
         .members(&rows)
         .unwrap();
@@ -239,7 +244,7 @@ fn segments_are_evaluated_after_those_that_they_ask_for() {
     let schema = schema();
     let rows = rows(&known(), &schema);
     let of = |id: &str, text: &str| Segment::parse(id, text, &schema).unwrap();
-    let evaluation = |segments| Evaluation::new(segments, NOW.parse().unwrap());
+    let evaluation = |segments| Evaluation::new(segments, now());
     let members = evaluation(vec![
         of("c", r#"not inSegment("b")"#),
         of("b", r#"inSegment("a") and xEvent"#),
@@ -271,11 +276,8 @@ fn too_many_combinations_of_one_profile_are_named_and_of_many_are_worked_out() {
         serde_json::json!({"profile": {}, "events": events})
     };
     let text = r#"select A from xEvent where A.type = "A", B from xEvent where B.type = A.type and B.timestamp occurs after A.timestamp"#;
-    let evaluation = Evaluation::new(
-        vec![Segment::parse("pairs", text, &schema).unwrap()],
-        NOW.parse().unwrap(),
-    )
-    .unwrap();
+    let evaluation =
+        Evaluation::new(vec![Segment::parse("pairs", text, &schema).unwrap()], now()).unwrap();
     let evaluation = evaluation.with_most_combinations(1 << 14);
     // 40,000 pairs, and one person has none.
     let mut some: Vec<Value> = (0..10).map(|_| person(64)).collect();

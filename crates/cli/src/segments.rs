@@ -1,0 +1,289 @@
+//! Segments: their definitions, their expressions, and whom these take.
+
+use profile_export::platform::{
+    Estimate, estimate, expression_of, expression_schema, first_members, policy_id,
+    policy_of_segment, segment, segment_id, segments as list_segments,
+};
+use profile_export::request::MergePolicy;
+use profile_export::segment::{Checked, Expression, ExpressionError, Schema, Segment};
+use profile_export::store::Store;
+use profile_export::xdm::Timestamp;
+use serde_json::{Value, json};
+
+use crate::args::{Arguments, EvaluationArgs, SegmentsCommand};
+use crate::audience::start;
+use crate::catalog;
+use crate::failure::Failure;
+use crate::listing::{Cell, Table, print_list};
+use crate::message::say;
+use crate::output::{count, print, print_result, read};
+use crate::plan::print_profiles;
+use crate::progress::Watch;
+use crate::stores::open;
+
+/// What an expression that stands in no definition is called.
+const UNNAMED: &str = "(expression)";
+
+pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), Failure> {
+    match command {
+        SegmentsCommand::Definitions(command) => catalog::segments(arguments, command),
+        SegmentsCommand::Check { file, store } => {
+            let store = store.as_deref().map(|store| open(arguments, store));
+            check(arguments, file, store.transpose()?.as_ref())
+        }
+        SegmentsCommand::Estimate {
+            expression,
+            segment,
+            all,
+            at,
+        } => {
+            let store = open(arguments, &at.store.store)?;
+            let wanted = match expression {
+                Some(text) => vec![Wanted::unnamed(text)?],
+                None => Wanted::of_definitions(&store, segment, *all)?,
+            };
+            tell_estimates(arguments, &store, at, wanted)
+        }
+        SegmentsCommand::Preview {
+            expression,
+            limit,
+            at,
+        } => {
+            let store = open(arguments, &at.store.store)?;
+            let wanted = Wanted::unnamed(expression)?;
+            let schema = expression_schema(store.catalog())?;
+            let segment = wanted.segment(&schema)?;
+            let policy = wanted.policy(&store, at)?;
+            let now = now(at)?;
+            let watch = Watch::start(arguments, 0);
+            let people = first_members(&store, policy, segment, now, *limit, &watch.progress)?;
+            drop(watch);
+            match arguments.is_for_machines() {
+                true => print_result(arguments, &people),
+                false => print_profiles(&people),
+            }
+        }
+    }
+}
+
+/// An expression, and the definition that it is of, if it is of one.
+struct Wanted {
+    id: String,
+    name: String,
+    definition: Option<Value>,
+    expression: Expression,
+}
+
+impl Wanted {
+    fn unnamed(text: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            id: UNNAMED.to_owned(),
+            name: UNNAMED.to_owned(),
+            definition: None,
+            expression: Expression::parse(text).map_err(|error| refused(UNNAMED, &error))?,
+        })
+    }
+
+    fn of_definition(definition: Value) -> Result<Self, Failure> {
+        let text = |name: &str| {
+            definition
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let id = text("id").unwrap_or_else(|| UNNAMED.to_owned());
+        Ok(Self {
+            name: text("name").unwrap_or_else(|| id.clone()),
+            expression: expression_of(&definition)?,
+            id,
+            definition: Some(definition),
+        })
+    }
+
+    fn of_definitions(store: &Store, wanted: &[String], all: bool) -> Result<Vec<Self>, Failure> {
+        let catalog = store.catalog();
+        let definitions = match all {
+            true => list_segments(catalog)?,
+            false => {
+                let ids = wanted
+                    .iter()
+                    .map(|name| segment_id(catalog, name, "--segment"));
+                let found = ids.map(|id| segment(catalog, &id?));
+                found.collect::<Result<_, _>>()?
+            }
+        };
+        definitions.into_iter().map(Self::of_definition).collect()
+    }
+
+    fn checked(&self, schema: &Schema) -> Result<Checked, Failure> {
+        self.expression
+            .check(schema)
+            .map_err(|error| refused(&self.name, &error))
+    }
+
+    fn segment(&self, schema: &Schema) -> Result<Segment, Failure> {
+        Ok(Segment::new(self.id.clone(), self.checked(schema)?))
+    }
+
+    fn policy(&self, store: &Store, at: &EvaluationArgs) -> Result<MergePolicy, Failure> {
+        let catalog = store.catalog();
+        let asked = at.merge_policy.as_deref();
+        let asked = asked
+            .map(|name| policy_id(catalog, name, "--merge-policy"))
+            .transpose()?;
+        Ok(policy_of_segment(
+            catalog,
+            asked.as_deref(),
+            self.definition.as_ref(),
+        )?)
+    }
+}
+
+fn refused(whose: &str, error: &ExpressionError) -> Failure {
+    Failure::usage(match whose {
+        UNNAMED => error.to_string(),
+        whose => format!("segment {whose}: {error}"),
+    })
+}
+
+fn now(at: &EvaluationArgs) -> Result<Timestamp, Failure> {
+    let asked = start("--now", at.now.as_deref())?;
+    Ok(asked
+        .and_then(|text| Timestamp::parse(&text))
+        .unwrap_or_else(Timestamp::now))
+}
+
+/// Counts those of each merge policy in one pass.
+fn tell_estimates(
+    arguments: &Arguments,
+    store: &Store,
+    at: &EvaluationArgs,
+    wanted: Vec<Wanted>,
+) -> Result<(), Failure> {
+    let schema = expression_schema(store.catalog())?;
+    let now = now(at)?;
+    let mut by_policy: Vec<(MergePolicy, Vec<usize>)> = Vec::new();
+    for (number, one) in wanted.iter().enumerate() {
+        let policy = one.policy(store, at)?;
+        match by_policy.iter_mut().find(|(known, _)| *known == policy) {
+            Some((_, numbers)) => numbers.push(number),
+            None => by_policy.push((policy, vec![number])),
+        }
+    }
+    let mut found: Vec<Option<(String, u64, u64)>> = vec![None; wanted.len()];
+    let watch = Watch::start(arguments, 0);
+    for (policy, numbers) in by_policy {
+        let of = |number: &usize| wanted.get(*number).map(|one| one.segment(&schema));
+        let segments = numbers.iter().filter_map(of).collect::<Result<_, _>>()?;
+        let id = policy.id.clone();
+        let Estimate { profiles, members } =
+            estimate(store, policy, segments, now, &watch.progress)?;
+        for (number, members) in numbers.iter().zip(members) {
+            if let Some(slot) = found.get_mut(*number) {
+                *slot = Some((id.clone(), members, profiles));
+            }
+        }
+    }
+    drop(watch);
+    let lines: Vec<(&Wanted, String, u64, u64)> = (wanted.iter().zip(found))
+        .filter_map(|(one, found)| found.map(|(policy, members, all)| (one, policy, members, all)))
+        .collect();
+    if let [(one, policy, members, all)] = &lines[..]
+        && one.definition.is_none()
+        && !arguments.is_for_machines()
+    {
+        print(&count(*members))?;
+        say(
+            arguments,
+            &format!(
+                "of {} profiles, by merge policy {policy}, at {now}",
+                count(*all)
+            ),
+        );
+        return Ok(());
+    }
+    let entries: Vec<Value> = (lines.iter())
+        .map(|(one, policy, members, all)| {
+            json!({"segmentId": one.definition.as_ref().map(|_| &one.id), "name": one.name, "members": members,
+                   "profiles": all, "mergePolicyId": policy, "now": now.to_string()})
+        })
+        .collect();
+    print_list(arguments, &entries, &entries, || Table {
+        head: ["SEGMENT", "MEMBERS", "OF PROFILES", "MERGE POLICY", "NAME"],
+        rows: (lines.iter())
+            .map(|(one, policy, members, all)| {
+                let text = |text: &str| Cell::Text(text.to_owned());
+                [
+                    text(&one.id),
+                    Cell::Count(*members),
+                    Cell::Count(*all),
+                    text(policy),
+                    text(&one.name),
+                ]
+            })
+            .collect(),
+    })
+}
+
+/// Reads expressions, and holds them against the fields of a store, if there is one.
+fn check(arguments: &Arguments, file: &str, store: Option<&Store>) -> Result<(), Failure> {
+    let text = read(file)?;
+    let text =
+        String::from_utf8(text).map_err(|_| Failure::usage(format!("{file}: no UTF-8 text")))?;
+    let wanted = match serde_json::from_str::<Value>(&text) {
+        Ok(Value::Array(definitions)) => definitions
+            .into_iter()
+            .map(Wanted::of_definition)
+            .collect::<Result<_, _>>()?,
+        Ok(definition) if definition.get("expression").is_some() => {
+            vec![Wanted::of_definition(definition)?]
+        }
+        Ok(json @ Value::Object(_)) => vec![Wanted {
+            expression: Expression::from_json(&json).map_err(|error| refused(UNNAMED, &error))?,
+            ..Wanted::unnamed("true")?
+        }],
+        _ => vec![Wanted::unnamed(&text)?],
+    };
+    let schema = store
+        .map(|store| expression_schema(store.catalog()))
+        .transpose()?;
+    let mut told = Vec::new();
+    for one in &wanted {
+        let mut entry = json!({"name": one.name, "expression": one.expression.to_text()});
+        if let Some(schema) = &schema {
+            let checked = one.checked(schema)?;
+            let columns = checked.columns();
+            let path = |column: &profile_export::segment::Column| match column.path.is_empty() {
+                true => "(all)".to_owned(),
+                false => column.path.join("."),
+            };
+            entry["fields"] = columns.profile.iter().map(path).collect();
+            entry["eventFields"] = columns.events.iter().flatten().map(path).collect();
+            entry["segments"] = json!(checked.segments());
+        }
+        told.push(entry);
+    }
+    if arguments.is_for_machines() {
+        return match &told[..] {
+            [one] => print_result(arguments, one),
+            all => print_result(arguments, &all),
+        };
+    }
+    let lines: Vec<String> = (told.iter())
+        .map(|entry| {
+            let expression = entry["expression"].as_str().unwrap_or_default();
+            match entry["name"].as_str() {
+                Some(UNNAMED) | None => expression.to_owned(),
+                Some(name) => format!("{name}: {expression}"),
+            }
+        })
+        .collect();
+    print(&lines.join("\n"))?;
+    if schema.is_none() {
+        say(
+            arguments,
+            "no store was given: its fields were not looked at",
+        );
+    }
+    Ok(())
+}

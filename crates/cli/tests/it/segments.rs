@@ -1,0 +1,187 @@
+//! Whom expressions take, from the command line.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{fixture_store, parsed, run, stderr, stdout};
+
+/// What is counted of the rows that an export of everybody gives is what an expression counts.
+#[test]
+fn an_estimate_is_what_the_rows_of_an_export_say() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let policy = ["--merge-policy", "latest"];
+    let export = [
+        "export",
+        "--store",
+        &store,
+        "--out",
+        "-",
+        "--quiet",
+        "--empty-profiles",
+        "--events",
+    ];
+    let rows = stdout(&run(&[&export[..], &policy].concat()));
+    let rows: Vec<Value> = rows
+        .lines()
+        .map(|row| serde_json::from_str(row).unwrap())
+        .collect();
+    let events = |row: &Value| {
+        row["timeSeriesEvents"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
+    let count = |holds: &dyn Fn(&Value) -> bool| rows.iter().filter(|row| holds(row)).count();
+    let product = |event: &Value| event["eventType"] == "commerce.purchase";
+    let cases = [
+        (
+            "personalEmail.address",
+            count(&|row| row["personalEmail"]["address"].is_string()),
+        ),
+        (
+            "not (personalEmail.address)",
+            count(&|row| row["personalEmail"]["address"].is_null()),
+        ),
+        ("xEvent", count(&|row| !events(row).is_empty())),
+        (
+            r#"xEvent[eventType = "commerce.purchase"].count() > 1"#,
+            count(&|row| events(row).iter().filter(|event| product(event)).count() > 1),
+        ),
+        (
+            r#"personalEmail.address.endsWith("example.com", false) and not CHAIN(xEvent, timestamp, [A: WHAT(eventType = "commerce.purchase")])"#,
+            count(&|row| {
+                let address = row["personalEmail"]["address"].as_str().unwrap_or_default();
+                address.to_lowercase().ends_with("example.com") && !events(row).iter().any(product)
+            }),
+        ),
+    ];
+    for (expression, expected) in cases {
+        assert!(expected > 0 && expected < rows.len(), "{expression}");
+        let estimate = ["segments", "estimate", expression, "--store", &store];
+        let told = run(&[&estimate[..], &policy].concat());
+        assert_eq!(stdout(&told).trim(), expected.to_string(), "{expression}");
+        assert!(
+            stderr(&told).contains(&format!("of {} profiles", rows.len())),
+            "{}",
+            stderr(&told)
+        );
+        let preview = [
+            "segments", "preview", expression, "--store", &store, "--limit", "10000", "--json",
+        ];
+        let people = parsed(&run(&[&preview[..], &policy].concat()));
+        assert_eq!(people.as_array().unwrap().len(), expected, "{expression}");
+        assert!(
+            people
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|one| one["identityMap"].is_object())
+        );
+    }
+    let few = [
+        "segments", "preview", "xEvent", "--store", &store, "--limit", "2", "--json",
+    ];
+    assert_eq!(parsed(&run(&few)).as_array().unwrap().len(), 2);
+    let none = stdout(&run(&["segments", "preview", "1 = 2", "--store", &store]));
+    assert_eq!(none.trim(), "no profile");
+}
+
+#[test]
+fn definitions_are_estimated_at_a_moment_by_their_policies() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let all = parsed(&run(&[
+        "segments", "estimate", "--all", "--store", &store, "--json",
+    ]));
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), 4);
+    // Their expressions are `true`.
+    assert!(all.iter().all(|one| one["members"] == one["profiles"]));
+    let policies: Vec<&str> = all
+        .iter()
+        .map(|one| one["mergePolicyId"].as_str().unwrap())
+        .collect();
+    assert!(
+        policies.contains(&"crm-first-pdg") && policies.contains(&"latest"),
+        "{policies:?}"
+    );
+    let one = [
+        "segments",
+        "estimate",
+        "--segment",
+        "Segment 3 of AAM",
+        "--store",
+        &store,
+        "--now",
+        "2026-03-01",
+        "--json",
+    ];
+    let one = parsed(&run(&one));
+    assert_eq!(one[0]["segmentId"], "holiday-shoppers");
+    assert_eq!(one[0]["now"], "2026-03-01T00:00:00Z");
+
+    let recent = |now: &str| {
+        let estimate = [
+            "segments",
+            "estimate",
+            "xEvent[timestamp occurs < 3 days before now]",
+            "--store",
+            &store,
+        ];
+        stdout(&run(&[&estimate[..], &["--now", now]].concat()))
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(recent("1990-01-01"), "0");
+    assert_ne!(recent("2018-10-25"), "0");
+    assert_ne!(recent("2018-10-25"), recent("2018-10-30"));
+    assert_eq!(recent("2018-12-01"), "0");
+}
+
+#[test]
+fn an_expression_that_is_none_is_named_with_its_place() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    for (expression, named) in [
+        ("personalEmal.address", "did you mean \"personalEmail\"?"),
+        ("personalEmail.address = 3 and and", "line 1, column"),
+        (r#"inSegment("nobody")"#, "nobody"),
+        ("person.name = 'x'", "double quotes"),
+    ] {
+        let told = run(&["segments", "estimate", expression, "--store", &store]);
+        assert_eq!(
+            told.status.code(),
+            Some(2),
+            "{expression}: {}",
+            stdout(&told)
+        );
+        assert!(
+            stderr(&told).contains(named),
+            "{expression}: {}",
+            stderr(&told)
+        );
+    }
+    let file = folder.path().join("expression.pql");
+    std::fs::write(&file, "personalEmail\n  and xEvent[eventTipe = \"x\"]").unwrap();
+    let file = file.to_str().unwrap();
+    let syntax = run(&["segments", "check", file]);
+    assert_eq!(
+        stdout(&syntax).trim(),
+        r#"personalEmail and xEvent[eventTipe = "x"]"#
+    );
+    assert!(stderr(&syntax).contains("no store"), "{}", stderr(&syntax));
+    let fields = run(&["segments", "check", file, "--store", &store]);
+    assert_eq!(fields.status.code(), Some(2));
+    assert!(
+        stderr(&fields).contains("line 2, column 14"),
+        "{}",
+        stderr(&fields)
+    );
+    std::fs::write(file, r#"[{"id": "a", "expression": {"type": "PQL", "value": "xEvent.eventType = \"x\" and personalEmail"}}]"#).unwrap();
+    let read = parsed(&run(&[
+        "segments", "check", file, "--store", &store, "--json",
+    ]));
+    assert_eq!(read["eventFields"], serde_json::json!(["eventType"]));
+    assert_eq!(read["name"], "a");
+}
