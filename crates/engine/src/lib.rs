@@ -60,8 +60,10 @@
 //! own, without a store: [`export::export_rows`]. A [`Progress`](export::Progress) shared with another
 //! thread shows how far the work is, and cancels it. The repository's `examples/` have more.
 //!
-//! What it is not: no database, no segmentation engine (it exports the memberships that profiles
-//! carry), and no service; rayon's current thread pool does the work.
+//! Expressions of PQL over record batches of any origin: [`segment`].
+//!
+//! What it is not: no database, no service, and not yet a segmentation engine (it exports the memberships that
+//! profiles carry, and counts whom an expression takes); rayon's current thread pool does the work.
 //!
 //! Without the feature `platform` (a default one) there are no stores and no jobs, and no SQLite.
 

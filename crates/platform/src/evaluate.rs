@@ -95,7 +95,7 @@ pub fn estimate(
     now: Timestamp,
     progress: &Arc<Progress>,
 ) -> Result<Estimate> {
-    let pass = Pass::new(store, policy, segments, now, progress)?;
+    let pass = Pass::new(store, policy, segments, now, false, progress)?;
     let counts = Mutex::new(Estimate {
         profiles: 0,
         members: vec![0; pass.evaluation.segments().len()],
@@ -124,7 +124,7 @@ pub fn first_members(
     most: usize,
     progress: &Arc<Progress>,
 ) -> Result<Vec<Value>> {
-    let pass = Pass::new(store, policy, vec![segment], now, progress)?;
+    let pass = Pass::new(store, policy, vec![segment], now, true, progress)?;
     let found: Mutex<Vec<(usize, RecordBatch)>> = Mutex::default();
     let failed = Mutex::new(None);
     pass.run(|number, rows, members| {
@@ -168,12 +168,13 @@ impl Pass {
         policy: MergePolicy,
         segments: Vec<Segment>,
         now: Timestamp,
+        shows_identities: bool,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
         progress.begin(Phase::Prepare);
         let snapshot = store.snapshot(None)?;
         let unions = UnionSchemas::from(&snapshot);
-        let request = request_of(&segments, &unions);
+        let request = request_of(&segments, &unions, shows_identities);
         let plan = Plan::new(&request, policy, &unions)?;
         let evaluation = Evaluation::new(segments, now).map_err(refused)?;
         let export = Export::new(&snapshot, &plan)?.with_dictionaries();
@@ -236,17 +237,27 @@ fn refused(error: segment::Error) -> Error {
     }
 }
 
-/// The export that gives the rows which segments are evaluated over.
-fn request_of(segments: &[Segment], unions: &UnionSchemas) -> ExportRequest {
+/// The export that gives the rows which segments are evaluated over, with the identities of each or without.
+fn request_of(
+    segments: &[Segment],
+    unions: &UnionSchemas,
+    shows_identities: bool,
+) -> ExportRequest {
     let columns: Vec<Columns> = segments.iter().map(|one| one.checked().columns()).collect();
     let profile = columns.iter().flat_map(|columns| &columns.profile);
     let mut fields = paths(profile, &unions.profile);
-    if let Some(fields) = &mut fields
-        && (fields.is_empty() || unions.profile.get(IDENTITY_MAP).is_some())
-    {
-        let first = unions.profile.iter().next().map(|(name, _)| name);
-        let shown = unions.profile.get(IDENTITY_MAP).map(|_| IDENTITY_MAP);
-        fields.extend(shown.or(first).map(quote_part));
+    if let Some(fields) = &mut fields {
+        if shows_identities && unions.profile.get(IDENTITY_MAP).is_some() {
+            fields.push(IDENTITY_MAP.to_owned());
+        }
+        if fields.is_empty() {
+            // Rows have a column at least: one that costs little.
+            let known = ["_id"]
+                .into_iter()
+                .find(|name| unions.profile.get(name).is_some());
+            let first = unions.profile.iter().next().map(|(name, _)| name);
+            fields.extend(known.or(first).map(quote_part));
+        }
     }
     let reads_events = columns.iter().any(|columns| columns.events.is_some());
     // Where there is no event there is no field to read.

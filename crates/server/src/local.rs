@@ -8,12 +8,17 @@ use axum::Json;
 use axum::extract::State;
 use profile_export::arrow::datatypes::{DataType, Field};
 use profile_export::export::{BatchCounts, Progress, UnionSchemas};
-use profile_export::platform::{Prepared, merge_policies, segments};
+use profile_export::platform::{
+    Prepared, estimate, expression_schema, first_members, merge_policies, policy_of_segment,
+    segments,
+};
 use profile_export::request::{
     Destination, ExportRequest, FilterRequest, MergePolicyRef, SegmentRequest,
 };
+use profile_export::segment::{Expression, ExpressionError, Segment};
 use profile_export::store::{Scope, Store};
-use profile_export::xdm::Fields;
+use profile_export::xdm::{Fields, Timestamp};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -27,6 +32,8 @@ use crate::schemas::{Looked, Problems};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Segments whose members are counted, the first by namespace and ID; the page says that there are more.
 const MOST_SEGMENTS: usize = 300;
+/// People that are shown of those whom an expression takes.
+const FIRST_MEMBERS: usize = 10;
 /// Rows of a preview.
 const MOST_ROWS: u32 = 100;
 /// The statuses of memberships, as they are counted.
@@ -168,6 +175,45 @@ pub(crate) async fn explain(
         }))
     });
     Ok(Json(explained.await?))
+}
+
+/// An expression that is looked at.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ExpressionBody {
+    /// Its text, in PQL.
+    expression: String,
+    /// The merge policy; the default one where it is missing.
+    merge_policy_id: Option<String>,
+}
+
+/// Say how many profiles an expression takes, and show the first of them
+#[utoipa::path(
+    post, path = "/local/expression", tag = "The page", request_body = ExpressionBody,
+    responses((status = 200, description = "Counts, and ten people", body = Looked), Problems),
+)]
+pub(crate) async fn expression(
+    caller: ReadAccess,
+    JsonBody(asked): JsonBody<ExpressionBody>,
+) -> Answer<Json<Value>> {
+    let found = look(&caller, move |store, progress| {
+        let refused = |error: ExpressionError| Problem::bad_request(error.to_string());
+        let expression = Expression::parse(&asked.expression).map_err(refused)?;
+        let schema = expression_schema(store.catalog())?;
+        let segment = Segment::new("expression", expression.check(&schema).map_err(refused)?);
+        let policy = policy_of_segment(store.catalog(), asked.merge_policy_id.as_deref(), None)?;
+        let now = Timestamp::now();
+        let all = vec![segment.clone()];
+        let counted = estimate(store, policy.clone(), all, now, progress)?;
+        let people = first_members(store, policy.clone(), segment, now, FIRST_MEMBERS, progress)?;
+        Ok(json!({
+            "members": counted.members.first(),
+            "profiles": counted.profiles,
+            "people": people,
+            "mergePolicy": {"id": policy.id, "name": policy.name, "version": policy.version},
+        }))
+    });
+    Ok(Json(found.await?))
 }
 
 /// Show the union schemas of profiles and events

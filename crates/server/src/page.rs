@@ -27,6 +27,7 @@ files! {
     "/page/job.js", "text/javascript; charset=utf-8", "job.js";
     "/page/new.js", "text/javascript; charset=utf-8", "new.js";
     "/page/audiences.js", "text/javascript; charset=utf-8", "audiences.js";
+    "/page/expression.js", "text/javascript; charset=utf-8", "expression.js";
     "/page/person.js", "text/javascript; charset=utf-8", "person.js";
     "/page/data.js", "text/javascript; charset=utf-8", "data.js";
 }

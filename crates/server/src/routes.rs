@@ -59,6 +59,7 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(local::plan))
         .routes(routes!(local::preview))
         .routes(routes!(local::explain))
+        .routes(routes!(local::expression))
         .routes(routes!(local::schema))
         .routes(routes!(local::list_audiences))
         .split_for_parts()

@@ -1,4 +1,5 @@
 // Audiences: members by status, how their exports grew, and what chosen ones have in common.
+import { begin as beginExpression } from "/page/expression.js";
 import { button, byId, cell, count, drawn, element, fail, fill, json, link, look, paths } from "/page/base.js";
 
 const most = 3;
@@ -134,6 +135,7 @@ function draw() {
 
 export async function show(rest, parameters, isNew) {
   if (!isNew) return 0;
+  beginExpression();
   const [counted, jobs] = await Promise.all([json("/local/audiences"), json(`${paths.jobs}?limit=1000`)]);
   audiences = counted.audiences;
   policy = counted.mergePolicy;

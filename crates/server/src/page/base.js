@@ -145,3 +145,21 @@ export function audience(filter, names) {
 
 export const short = (list) =>
   list.length === 0 ? "everybody" : list.length <= 2 ? list.join(", ") : `${list[0]} and ${list.length - 1} more`;
+
+function flattened(value, path, found) {
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) {
+    for (const [name, inner] of Object.entries(value)) flattened(inner, path ? `${path}.${name}` : name, found);
+  } else found.set(path, Array.isArray(value) ? JSON.stringify(value) : String(value));
+  return found;
+}
+
+// Profiles as a table, with a column for each leaf.
+export function profiles(rows) {
+  if (!rows.length) return element("p", { className: "empty", textContent: "Nobody." });
+  const flat = rows.map((row) => flattened(row, "", new Map()));
+  const columns = [...new Set(flat.flatMap((row) => [...row.keys()]))];
+  const head = columns.map((name) => element("th", { scope: "col", textContent: name }));
+  const cut = (text = "") => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  const lines = flat.map((row) => element("tr", {}, ...columns.map((name) => element("td", { textContent: cut(row.get(name)) }))));
+  return element("table", { className: "plain" }, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines));
+}

@@ -1,5 +1,5 @@
 // A new export: who and what are chosen, and what it gives is told meanwhile.
-import { byId, count, element, fail, json, look, paths, post, tell } from "/page/base.js";
+import { byId, count, element, fail, json, look, paths, post, profiles, tell } from "/page/base.js";
 
 const form = () => byId("new-form");
 const targetSchema = "https://ns.adobe.com/xdm/context/profile__union";
@@ -108,26 +108,10 @@ function changed() {
   waiting = setTimeout(() => tellCount(body), 250);
 }
 
-function flattened(value, path, found) {
-  if (value !== null && typeof value === "object" && !Array.isArray(value)) {
-    for (const [name, inner] of Object.entries(value)) flattened(inner, path ? `${path}.${name}` : name, found);
-  } else found.set(path, Array.isArray(value) ? JSON.stringify(value) : String(value));
-  return found;
-}
-
 async function preview() {
   const { rows } = await look("/local/preview?limit=20", request());
-  const flat = rows.map((row) => flattened(row, "", new Map()));
-  const columns = [...new Set(flat.flatMap((row) => [...row.keys()]))];
-  const head = columns.map((name) => element("th", { scope: "col", textContent: name }));
-  const cut = (text = "") => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
-  const lines = flat.map((row) => element("tr", {}, ...columns.map((name) => element("td", { textContent: cut(row.get(name)) }))));
   byId("preview").hidden = false;
-  byId("preview").replaceChildren(
-    rows.length
-      ? element("table", { className: "plain" }, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines))
-      : element("p", { className: "empty", textContent: "Nobody." }),
-  );
+  byId("preview").replaceChildren(profiles(rows));
 }
 
 async function target() {

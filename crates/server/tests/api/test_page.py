@@ -234,6 +234,18 @@ def test_audiences_are_counted_and_compared(browser, server):
     numbers = browser.execute_script("return [...document.querySelectorAll('#overlap text')].map((t) => t.textContent)")
     assert sum(int(number.replace(",", "")) for number in numbers) == union, numbers
     assert row is not None
+    # An expression is counted while it is typed.
+    box = browser.find_element(By.ID, "expression")
+    box.send_keys("personalEmail.address")
+    everybody = server.ask("POST", "/local/expression", json={"expression": "1 = 1"}).json()
+    until(lambda: f"of {everybody['profiles']} profiles" in text(browser, "#expression-count"))
+    assert browser.find_elements(By.CSS_SELECTOR, "#expression-people tbody tr")
+    box.send_keys(" and nobody")
+    until(lambda: 'the field "nobody"' in text(browser, "#expression-count"))
+    assert not browser.find_elements(By.CSS_SELECTOR, "#expression-people tr")
+    box.clear()
+    box.send_keys("xEvent")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#expression-people tbody tr"))
     axe(browser)
     picture(browser, "audiences")
     assert not errors(browser)
