@@ -1,6 +1,7 @@
 //! An address that an export is to go to, with a manifest of what it holds.
 
 use std::cell::RefCell;
+use std::io;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -10,9 +11,12 @@ use platform::{
     Error, IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, Outcome, Prepared, Result,
     SUCCESS,
 };
-use writer::WriterOptions;
+use writer::{WriteError, WriterOptions};
 
 use crate::connection::{Connection, Put};
+
+/// How many objects are named that could not be deleted.
+const MOST_NAMED: usize = 10;
 
 /// An address that an export is to go to.
 pub struct BucketOutput {
@@ -68,11 +72,18 @@ impl BucketOutput {
     ///
     /// # Errors
     /// The store takes no more, another export was there sooner, the source is damaged, the work was cancelled: then
-    /// the objects that it made are deleted, and what was there before is there still.
+    /// the objects that it made are deleted, and what was there before is there still. Behind the manifest the export is
+    /// there, and the error says so.
     pub fn write(self, prepared: &Prepared, options: &WriterOptions) -> Result<WrittenBatches> {
         let connection = &self.connection;
-        // From now on batches come and go.
-        connection.delete(&connection.key(SUCCESS)?)?;
+        // One that has come meanwhile has its own `_SUCCESS`.
+        if !self.is_as_found()? {
+            return Err(self.taken());
+        }
+        if self.was_whole {
+            // From now on batches come and go.
+            connection.delete(&connection.key(SUCCESS)?)?;
+        }
         let begun = RefCell::new(Vec::new());
         let open = |path: &str| {
             let upload = connection.upload(path)?;
@@ -93,11 +104,7 @@ impl BucketOutput {
         let text = Bytes::from(manifest.to_json()?);
         match connection.put_if(MANIFEST, text.clone(), self.found.clone()) {
             Ok(Put::Done) => {}
-            Ok(Put::Taken) => {
-                let problem = format!("another export went to {} meanwhile", connection.address());
-                let error = CatalogError::Conflict(problem).into();
-                return Err(self.take_back(&begun.take(), error));
-            }
+            Ok(Put::Taken) => return Err(self.take_back(&begun.take(), self.taken())),
             // The store may have it although its answer was lost.
             Err(error) => match connection.get(MANIFEST) {
                 Ok(Some((there, _))) if there == text => {}
@@ -107,24 +114,58 @@ impl BucketOutput {
                 }
             },
         }
-        if self.replaces {
-            self.delete_others(&manifest)?;
-        }
-        connection.put(SUCCESS, Bytes::new())?;
+        self.settle(&manifest).map_err(|error| {
+            self.failed(format!(
+                "the export is there, and its manifest names it; but what it replaces may be there too, and {SUCCESS} \
+                 is missing: {error}; --if-exists replace puts it right"
+            ))
+        })?;
         Ok(WrittenBatches {
             batches,
             has_one_form: manifest.has_one_form(),
         })
     }
 
-    fn unclear(&self, error: &Error) -> Error {
-        Error::Out {
-            path: PathBuf::from(self.connection.address()),
-            problem: format!(
-                "{error}; whether the manifest names the new batches is not known: look at {MANIFEST}, and \
-                 --if-exists replace puts it right"
-            ),
+    /// What comes behind the manifest.
+    fn settle(&self, manifest: &Manifest) -> Result<()> {
+        if self.replaces {
+            self.delete_others(manifest)?;
         }
+        self.connection.put(SUCCESS, Bytes::new())
+    }
+
+    /// Whether the manifest is the one that was found.
+    fn is_as_found(&self) -> Result<bool> {
+        let there = self.connection.get(MANIFEST)?;
+        let there = there.map(|(_, version)| (version.e_tag, version.version));
+        let found = self
+            .found
+            .clone()
+            .map(|version| (version.e_tag, version.version));
+        Ok(there == found)
+    }
+
+    fn taken(&self) -> Error {
+        let problem = format!(
+            "another export went to {} meanwhile",
+            self.connection.address()
+        );
+        CatalogError::Conflict(problem).into()
+    }
+
+    /// That something is left there: no refusal, after which nothing is.
+    fn failed(&self, problem: String) -> Error {
+        Error::Write(WriteError::Io {
+            path: PathBuf::from(self.connection.address()),
+            source: io::Error::other(problem),
+        })
+    }
+
+    fn unclear(&self, error: &Error) -> Error {
+        self.failed(format!(
+            "{error}; whether the manifest names the new batches is not known: look at {MANIFEST}, and --if-exists \
+             replace puts it right"
+        ))
     }
 
     /// Deletes the batches that a manifest does not name.
@@ -147,17 +188,29 @@ impl BucketOutput {
     /// Deletes what a failed export made; returns its error, with what could not be deleted.
     fn take_back(&self, begun: &[String], error: Error) -> Error {
         let connection = &self.connection;
-        let delete = |path: &String| connection.key(path).and_then(|key| connection.delete(&key));
-        if let Some(path) = begun.iter().find(|path| delete(path).is_err()) {
-            return Error::Out {
-                path: PathBuf::from(connection.address()),
-                problem: format!("{error}; and what was written could not be deleted: {path}"),
-            };
-        }
-        if self.was_whole {
+        let delete = |path: &str| connection.key(path).and_then(|key| connection.delete(&key));
+        let left: Vec<&str> = (begun.iter().map(String::as_str))
+            .filter(|path| delete(path).is_err())
+            .collect();
+        if self.was_whole && matches!(self.is_as_found(), Ok(true)) {
             // Where it can't be said again, it is told as not whole, which is no loss.
             let _ = connection.put(SUCCESS, Bytes::new());
         }
-        error
+        if left.is_empty() {
+            return error;
+        }
+        let named = left
+            .iter()
+            .take(MOST_NAMED)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = match left.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.failed(format!(
+            "{error}; and what was written could not be deleted: {named}{more}; --if-exists replace clears it"
+        ))
     }
 }

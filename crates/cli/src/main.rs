@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Show { origin }) => {
             settings::show(&arguments, &settings, &matches, *origin)
         }
-        _ => run(&arguments, &settings),
+        _ => panics::told(|| run(&arguments, &settings)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

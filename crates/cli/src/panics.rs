@@ -1,6 +1,8 @@
 //! Panics that are told as errors are not told twice.
 
-use std::panic::{self, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
+
+use crate::failure::Failure;
 
 /// Keeps what the parquet and arrow crates say about damaged bytes from standard error: whoever reads a file
 /// with them catches their panics, and says which file it was and what is wrong with it.
@@ -17,4 +19,16 @@ fn is_of_a_reader(info: &PanicHookInfo<'_>) -> bool {
     let at = info.location().map_or("", |at| at.file());
     at.split('/')
         .any(|part| part.starts_with("parquet-") || part.starts_with("arrow-"))
+}
+
+/// Does something, and tells a panic that nobody caught: one of a reader has not been told yet.
+pub fn told(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        let what = text.unwrap_or("without a word");
+        Err(Failure::failed(format!(
+            "the program broke off: {what}; this is a mistake of ours"
+        )))
+    })
 }

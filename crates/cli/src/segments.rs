@@ -94,7 +94,8 @@ impl Wanted {
         let id = text("id").unwrap_or_else(|| UNNAMED.to_owned());
         Ok(Self {
             name: text("name").unwrap_or_else(|| id.clone()),
-            expression: expression_of(&definition)?,
+            expression: expression_of(&definition)
+                .map_err(|error| Failure::usage(format!("segment {id}: {error}")))?,
             id,
             definition: Some(definition),
         })
@@ -230,7 +231,11 @@ fn check(arguments: &Arguments, file: &str, store: Option<&Store>) -> Result<(),
     let text = read(file)?;
     let text =
         String::from_utf8(text).map_err(|_| Failure::usage(format!("{file}: no UTF-8 text")))?;
-    let wanted = match serde_json::from_str::<Value>(&text) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let wanted = match serde_json::from_str::<Value>(text) {
+        Ok(Value::Array(definitions)) if definitions.is_empty() => {
+            return Err(Failure::usage(format!("{file}: a list of no definition")));
+        }
         Ok(Value::Array(definitions)) => definitions
             .into_iter()
             .map(Wanted::of_definition)
@@ -238,11 +243,11 @@ fn check(arguments: &Arguments, file: &str, store: Option<&Store>) -> Result<(),
         Ok(definition) if definition.get("expression").is_some() => {
             vec![Wanted::of_definition(definition)?]
         }
-        Ok(json @ Value::Object(_)) => vec![Wanted {
+        Ok(json @ (Value::Object(_) | Value::String(_))) => vec![Wanted {
             expression: Expression::from_json(&json).map_err(|error| refused(UNNAMED, &error))?,
             ..Wanted::unnamed("true")?
         }],
-        _ => vec![Wanted::unnamed(&text)?],
+        _ => vec![Wanted::unnamed(text)?],
     };
     let schema = store
         .map(|store| expression_schema(store.catalog()))

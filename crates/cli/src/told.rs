@@ -13,7 +13,8 @@ use crate::message::say;
 use crate::output::{bytes, count, print_result, table};
 
 /// What is said where exports lie side by side that no reader takes for one table.
-pub const FORMS: &str = "warning: the exports in this folder have different columns or formats; its manifest says which";
+pub const FORMS: &str =
+    "warning: the exports at this place have different columns or formats; its manifest says which";
 
 /// A line of what was written.
 pub struct Written {

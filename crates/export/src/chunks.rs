@@ -12,7 +12,7 @@ use decode::Progress;
 use filter::MembershipMatches;
 
 use crate::counts::BatchCounts;
-use crate::dedupe::Kept;
+use crate::dedupe::{Kept, passes_differ};
 use crate::error::{Error, Result};
 use crate::people::People;
 use crate::pipeline::{MergedRows, Pipeline};
@@ -211,7 +211,10 @@ impl Work {
         }
         self.pipeline.sources().begin_chunk();
         let people = self.people.rows(number, self.pipeline.sources())?;
-        let unique = self.unique.as_ref().and_then(|unique| unique.get(number));
+        let unique = match &self.unique {
+            None => None,
+            Some(unique) => Some(unique.get(number).ok_or_else(passes_differ)?),
+        };
         let is_to_stop = || self.is_to_stop();
         let mut made = (self.pipeline).rows(&people, self.matches.as_ref(), unique, &is_to_stop)?;
         if let Some(schema) = &self.plain {

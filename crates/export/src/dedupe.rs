@@ -12,13 +12,14 @@ use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray,
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use filter::{MembershipFilter, MembershipVerdict};
 use membership::{Posting, Status};
 use projection::Projection;
 use xdm::{FieldPath, FieldType, Fields, Timestamp, digest128};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::identity_rows::{ids_in, text};
 use crate::plan::Plan;
 use crate::request::RequestError;
@@ -48,6 +49,12 @@ enum Key {
 
 /// Which rows of each chunk stay, before any of them is left out for something else.
 pub(crate) type Kept = Vec<BooleanBuffer>;
+
+/// A mistake of ours: to drop rows by what was found of others would be a loss in silence.
+pub(crate) fn passes_differ() -> Error {
+    let problem = "the passes of a deduplication differ in their rows; this is a mistake of ours";
+    ArrowError::ComputeError(problem.to_owned()).into()
+}
 
 impl Deduplication {
     /// Reads the keys of a request for what the plan is otherwise.
@@ -100,7 +107,8 @@ impl Deduplication {
         mandatory: &[FieldPath],
     ) -> Result<Kept> {
         let mut kept: Vec<Vec<bool>> = Vec::new();
-        let mut best: HashMap<u128, (Option<Timestamp>, usize, usize)> = HashMap::new();
+        // The time in microseconds, the least where there is none, and where the row is.
+        let mut best: HashMap<u128, (i64, u32, u32)> = HashMap::new();
         for (chunk, rows) in chunks.enumerate() {
             let rows = rows?;
             let mut of_chunk = vec![true; rows.num_rows()];
@@ -112,12 +120,15 @@ impl Deduplication {
                     continue;
                 }
                 let time = times.get(row).copied().flatten();
+                let time = time.map_or(i64::MIN, Timestamp::micros);
+                let place = (time, chunk as u32, row as u32);
                 match best.entry(key) {
                     Entry::Vacant(slot) => {
-                        slot.insert((time, chunk, row));
+                        slot.insert(place);
                     }
                     Entry::Occupied(mut slot) if slot.get().0 < time => {
-                        let (_, old_chunk, old_row) = slot.insert((time, chunk, row));
+                        let (_, old_chunk, old_row) = slot.insert(place);
+                        let (old_chunk, old_row) = (old_chunk as usize, old_row as usize);
                         let old = match old_chunk == chunk {
                             true => Some(&mut of_chunk),
                             false => kept.get_mut(old_chunk),

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicUsize;
 
 use arrow::datatypes::SchemaRef;
 use decode::Progress;
+use filter::MembershipMatches;
 use run::Snapshot;
 use xdm::nearest;
 
@@ -273,27 +274,35 @@ impl ExportBatch {
         )?))
     }
 
-    /// The profiles that a pipeline of this export looks at.
+    /// The profiles of this batch, for a pipeline of this export. Both passes of one cut them into the same chunks: by
+    /// the sources of the export itself, whatever the first pass reads.
     fn selected(&self, pipeline: &Pipeline) -> Result<Selection> {
-        let graph = self.export.shared.graph.as_ref();
+        let shared = &*self.export.shared;
         let membership = &pipeline.plan().batches[self.number];
-        let matches = match membership.is_open() {
-            true => None,
-            false => Some(membership.scan(pipeline.sources().indexes(membership)?)),
+        let matches = |pipeline: &Pipeline| -> Result<Option<MembershipMatches>> {
+            Ok(match membership.is_open() {
+                true => None,
+                false => Some(membership.scan(pipeline.sources().indexes(membership)?)),
+            })
         };
-        let people = match (&matches, graph) {
-            (None, None) => People::everybody(pipeline.sources(), self.shard),
-            (None, Some(graph)) => graph.everybody(pipeline.sources(), self.shard),
+        let own = &*shared.pipeline;
+        let of_own = matches(own)?;
+        let people = match (&of_own, &shared.graph) {
+            (None, None) => People::everybody(own.sources(), self.shard),
+            (None, Some(graph)) => graph.everybody(own.sources(), self.shard),
             (Some(matches), None) => {
-                People::of_keys(pipeline.matching(matches), pipeline.sources(), self.shard)
+                People::of_keys(own.matching(matches), own.sources(), self.shard)
             }
             (Some(matches), Some(graph)) => {
-                graph.of_keys(&pipeline.matching(matches), pipeline.sources(), self.shard)
+                graph.of_keys(&own.matching(matches), own.sources(), self.shard)
             }
         };
         Ok(Selection {
             people,
-            matches,
+            matches: match std::ptr::eq(own, pipeline) {
+                true => of_own,
+                false => matches(pipeline)?,
+            },
             unique: None,
         })
     }

@@ -1,5 +1,6 @@
 //! A row for each identity of a namespace.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
@@ -11,8 +12,9 @@ use crate::error::Result;
 /// The column with a row's identity.
 pub(crate) const IDENTITY: &str = "identity";
 
-/// The rows, each as often as it has identities of a namespace, with the identity in a column before the others, and
-/// which row each is from.
+/// The rows of the profiles that have one, each as often as its profile has identities of a namespace, with the identity
+/// in a column before the others. `identity_map` is that of every profile; `copies` says which have a row, and then how
+/// many each has.
 ///
 /// ```text
 /// identityMap                     name         identity  name
@@ -24,18 +26,32 @@ pub(crate) fn by_identity(
     identity_map: &ArrayRef,
     namespace: &str,
     schema: &SchemaRef,
-) -> Result<(RecordBatch, Vec<u32>)> {
-    let (numbers, ids): (Vec<u32>, Vec<String>) = ids_in(identity_map, namespace)?
-        .into_iter()
-        .map(|(row, id)| (row as u32, id))
-        .unzip();
-    let each = take_record_batch(rows, &UInt32Array::from(numbers.clone()))?;
-    let identities: ArrayRef = Arc::new(StringArray::from(ids));
+    copies: &mut [u32],
+) -> Result<RecordBatch> {
+    // The row of each profile that has one.
+    let mut next = 0;
+    let places: Vec<Option<u32>> = (copies.iter())
+        .map(|has_row| {
+            let place = (*has_row > 0).then_some(next);
+            next += has_row;
+            place
+        })
+        .collect();
+    copies.fill(0);
+    let (mut numbers, mut identities) = (Vec::new(), Vec::new());
+    for (profile, id) in ids_in(identity_map, namespace)? {
+        if let (Some(Some(place)), Some(copies)) = (places.get(profile), copies.get_mut(profile)) {
+            numbers.push(*place);
+            identities.push(id);
+            *copies += 1;
+        }
+    }
+    let each = take_record_batch(rows, &UInt32Array::from(numbers))?;
+    let identities: ArrayRef = Arc::new(StringArray::from(identities));
     let columns = [identities]
         .into_iter()
         .chain(each.columns().iter().cloned());
-    let rows = RecordBatch::try_new(schema.clone(), columns.collect())?;
-    Ok((rows, numbers))
+    Ok(RecordBatch::try_new(schema.clone(), columns.collect())?)
 }
 
 /// The identities of a namespace, whatever the case of its code, in merged identity maps: rows and ids, in order. One
@@ -56,7 +72,7 @@ pub(crate) fn ids_in(identity_map: &ArrayRef, namespace: &str) -> Result<Vec<(us
         if map.is_null(row) {
             continue;
         }
-        let first = found.len();
+        let mut seen = HashSet::new();
         for at in start as usize..end as usize {
             if !namespaces.value(at).eq_ignore_ascii_case(namespace) || lists.is_null(at) {
                 continue;
@@ -64,8 +80,7 @@ pub(crate) fn ids_in(identity_map: &ArrayRef, namespace: &str) -> Result<Vec<(us
             let list = lists.value_offsets();
             let end = |at: usize| list.get(at).map_or(0, |end| *end as usize);
             for item in end(at)..end(at + 1) {
-                let is_new = |id: &str| found[first..].iter().all(|(_, known)| known != id);
-                if ids.is_valid(item) && is_new(ids.value(item)) {
+                if ids.is_valid(item) && seen.insert(ids.value(item)) {
                     found.push((row, ids.value(item).to_owned()));
                 }
             }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StructArray, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StructArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{cast, filter_record_batch, take};
+use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
@@ -17,6 +17,7 @@ use xdm::{Class, FieldType, PersonKey, Timestamp};
 
 use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
+use crate::dedupe::passes_differ;
 use crate::error::Result;
 use crate::identity_rows::by_identity;
 use crate::people::{EventRange, PeopleRows};
@@ -183,6 +184,9 @@ impl Pipeline {
             })
             .collect::<Result<_, _>>()?;
         let mut rows = RecordBatch::try_new(self.profile_schema.clone(), columns)?;
+        if unique.is_some_and(|unique| unique.len() != profiles) {
+            return Err(passes_differ());
+        }
         let mut counts = BatchCounts::default();
         let complete = complete(&rows, &self.plan.mandatory);
         let incomplete = |all: &BooleanBuffer| (profiles - all.count_set_bits()) as u64;
@@ -191,38 +195,24 @@ impl Pipeline {
             (Some(complete), Some(unique)) => Some(&complete & unique),
             (complete, unique) => complete.or_else(|| unique.cloned()),
         };
-        // How often each profile is there.
-        let mut times: Vec<u32> = vec![1; profiles];
+        // How many rows each profile has.
+        let mut copies: Vec<u32> = vec![1; profiles];
         if let Some(kept) = kept {
             counts.duplicates = incomplete(&kept) - counts.lacking;
-            times = kept.iter().map(u32::from).collect();
+            copies = kept.iter().map(u32::from).collect();
             rows = filter_record_batch(&rows, &BooleanArray::new(kept, None))?;
         }
         if let (Some(wanted), Some(identities)) = (&self.plan.row_per_identity, &parts.1) {
-            let kept: Vec<u32> = (0..)
-                .zip(&times)
-                .filter(|(_, n)| **n > 0)
-                .map(|(i, _)| i)
-                .collect();
-            let map = merge_unless_stopped(identities, is_to_stop)?;
-            let map = map
-                .into_iter()
-                .next()
-                .map(|(_, map)| take(&map, &UInt32Array::from(kept.clone()), None));
-            let Some(map) = map.transpose()? else {
-                unreachable!("a set of one field has one column");
-            };
-            let (each, numbers) = by_identity(&rows, &map, &wanted.namespace, &self.schema)?;
-            rows = each;
-            times.fill(0);
-            for number in numbers {
-                times[kept[number as usize] as usize] += 1;
+            let merged = merge_unless_stopped(identities, is_to_stop)?;
+            for (_, map) in merged {
+                rows = by_identity(&rows, &map, &wanted.namespace, &self.schema, &mut copies)?;
             }
-            counts.lacking += kept.iter().filter(|i| times[**i as usize] == 0).count() as u64;
+            let with_rows = copies.iter().filter(|n| **n > 0).count() as u64;
+            counts.lacking = profiles as u64 - counts.duplicates - with_rows;
         }
         counts.profiles = rows.num_rows() as u64;
         let mut start = 0;
-        for (n, end) in times.iter().zip(event_ends.into_iter().flatten()) {
+        for (n, end) in copies.iter().zip(event_ends.into_iter().flatten()) {
             counts.events += u64::from(end - start) * u64::from(*n);
             start = end;
         }
@@ -230,7 +220,7 @@ impl Pipeline {
         for (namespace, n) in selected
             .namespaces
             .iter()
-            .zip(&times)
+            .zip(&copies)
             .filter(|(_, n)| **n > 0)
         {
             *by_namespace.entry(*namespace).or_default() += u64::from(*n);

@@ -6,7 +6,7 @@ use std::thread;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
-use catalog::Catalog;
+use catalog::{Catalog, DocumentKind};
 use decode::{Phase, Progress};
 use export::{
     AdditionalFields, EventList, Export, ExportRequest, FilterRequest, Plan, RequestError,
@@ -14,11 +14,11 @@ use export::{
 };
 use merge::MergePolicy;
 use pql::typed::{Column, Columns};
-use pql::{Expression, Schema, Type};
+use pql::{Expression, Schema};
 use segment::{Evaluation, Segment, schema_of};
 use serde_json::Value;
 use store::Store;
-use xdm::{Class, Fields, Timestamp, quote_part};
+use xdm::{Class, FieldType, Fields, Timestamp, quote_part};
 
 use crate::error::{Error, Result};
 use crate::jobs::what_it_said;
@@ -83,7 +83,8 @@ pub fn policy_of_segment(
     }
 }
 
-/// Counts the people in segments, in one pass over all profiles.
+/// Counts the people in segments, in one pass over all profiles. Those that they ask for by `inSegment` are evaluated
+/// with them, by their definitions.
 ///
 /// # Errors
 /// A field that the union schema does not have, an expression that can't be worked out, a damaged store; `progress` was
@@ -95,10 +96,11 @@ pub fn estimate(
     now: Timestamp,
     progress: &Arc<Progress>,
 ) -> Result<Estimate> {
+    let none = vec![0; segments.len()];
     let pass = Pass::new(store, policy, segments, now, false, progress)?;
     let counts = Mutex::new(Estimate {
         profiles: 0,
-        members: vec![0; pass.evaluation.segments().len()],
+        members: none,
     });
     pass.run(|_, rows, members| {
         let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,6 +176,7 @@ impl Pass {
         progress.begin(Phase::Prepare);
         let snapshot = store.snapshot(None)?;
         let unions = UnionSchemas::from(&snapshot);
+        let segments = with_asked(store.catalog(), segments, &unions)?;
         let request = request_of(&segments, &unions, shows_identities);
         let plan = Plan::new(&request, policy, &unions)?;
         let evaluation = Evaluation::new(segments, now).map_err(refused)?;
@@ -228,6 +231,39 @@ impl Pass {
             done
         })
     }
+}
+
+/// The segments, and behind them those that they ask for by `inSegment`, and these, and so on, by their definitions:
+/// evaluated as they are now, by the same merge policy.
+fn with_asked(
+    catalog: &Catalog,
+    mut segments: Vec<Segment>,
+    unions: &UnionSchemas,
+) -> Result<Vec<Segment>> {
+    let schema = schema_of(&unions.profile, &unions.event);
+    let mut looked_at = 0;
+    while let Some(segment) = segments.get(looked_at) {
+        looked_at += 1;
+        for id in segment.checked().segments().to_vec() {
+            if segments.iter().any(|known| known.id() == id) {
+                continue;
+            }
+            // One that is not there is refused by its name.
+            let Some(definition) = catalog.document(DocumentKind::Segment, &id, None)? else {
+                continue;
+            };
+            let refused = |problem: String| {
+                let problem = format!("segment {id}, which is asked for: {problem}");
+                Error::Request(RequestError::new("expression", problem))
+            };
+            let expression = expression_of(definition.value())?;
+            let checked = expression
+                .check(&schema)
+                .map_err(|error| refused(error.to_string()))?;
+            segments.push(Segment::new(id, checked));
+        }
+    }
+    Ok(segments)
 }
 
 fn refused(error: segment::Error) -> Error {
@@ -288,16 +324,19 @@ fn request_of(
 
 /// The paths of columns; `None` where one is the whole row. What is in lists and maps is read with these.
 fn paths<'a>(columns: impl Iterator<Item = &'a Column>, union: &Fields) -> Option<Vec<String>> {
-    let schema = schema_of(union, &Fields::default());
     let mut all = Vec::new();
     for column in columns {
         let mut path = Vec::new();
-        let mut ty = Type::Object(schema.profile.clone());
+        let mut fields = Some(union);
         for name in &column.path {
-            let Type::Object(fields) = &ty else { break };
-            let Some(inner) = fields.get(name) else { break };
+            let Some(inner) = fields.and_then(|fields| fields.get(name)) else {
+                break;
+            };
             path.push(quote_part(name));
-            ty = inner.clone();
+            fields = match inner {
+                FieldType::Object(fields) => Some(fields),
+                _ => None,
+            };
         }
         match (path.is_empty(), column.only_shape) {
             (false, _) => all.push(path.join(".")),

@@ -212,14 +212,14 @@ impl Manifest {
                 Some(id) => batches.push(id),
                 None => {
                     return Err(format!(
-                        "it has {name:?}, which no export wrote there; give an empty folder, or a new name"
+                        "it has {name:?}, which no export wrote there; give an empty place, or a new name"
                     ));
                 }
             }
         }
         if if_exists == IfExists::Fail && !(batches.is_empty() && self.exports.is_empty()) {
             return Err(format!(
-                "it has {} batches already; --if-exists replace or append, or give another folder",
+                "it has {} batches already; --if-exists replace or append, or give another place",
                 batches.len()
             ));
         }
@@ -229,7 +229,7 @@ impl Manifest {
         if let Some(gone) = self.batches().find(|batch| !batches.contains(&&*batch.id)) {
             return Err(format!(
                 "its manifest names {PARTITION}{}, which is not there any more; --if-exists replace, or give another \
-                 folder",
+                 place",
                 gone.id
             ));
         }

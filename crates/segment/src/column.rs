@@ -26,8 +26,8 @@ pub(crate) enum Column {
     Rows(Rows),
     /// Lists whose items lie in a column of their own, without nulls and without gaps.
     Lists(Lists),
-    /// Objects that an expression makes: never null.
-    Record(Vec<(String, Column)>),
+    /// Objects that an expression makes, and where there are none.
+    Record(Vec<(String, Column)>, Option<NullBuffer>),
 }
 
 /// Rows of an array.
@@ -83,11 +83,17 @@ impl Column {
                     .collect();
                 Self::Lists(gathered(ranges, Some(valid), &lists.items)?)
             }
-            Self::Record(members) => {
+            Self::Record(members, nulls) => {
+                let is_there = |at: u32| {
+                    nulls
+                        .as_ref()
+                        .is_none_or(|nulls| nulls.is_valid(at as usize))
+                };
+                let valid = numbers.iter().map(|at| at.is_some_and(is_there)).collect();
                 let members = members.iter();
                 let gathered =
                     members.map(|(name, column)| Ok((name.clone(), column.gather(numbers)?)));
-                Self::Record(gathered.collect::<Result<_>>()?)
+                Self::Record(gathered.collect::<Result<_>>()?, Some(valid))
             }
         })
     }
@@ -98,7 +104,7 @@ impl Column {
             return Ok(self.clone());
         };
         match self {
-            Self::Record(members) => {
+            Self::Record(members, _) => {
                 let member = members.iter().find(|(known, _)| known == name);
                 let (_, member) = member.ok_or_else(|| Error::lacking(name))?;
                 member.field(rest)
@@ -126,7 +132,8 @@ impl Column {
     pub(crate) fn nulls(&self, rows: usize) -> Result<Option<NullBuffer>> {
         Ok(match self {
             Self::Constant(value) if value.is_null(0) => Some(NullBuffer::new_null(rows)),
-            Self::Constant(_) | Self::Record(_) => None,
+            Self::Constant(_) => None,
+            Self::Record(_, nulls) => nulls.clone(),
             Self::Lists(lists) => lists.nulls.clone(),
             Self::Rows(Rows { array, at: None }) => array.logical_nulls(),
             Self::Rows(Rows {
@@ -153,7 +160,20 @@ impl Column {
                 Ok(take(value, &numbers, None)?)
             }
             Self::Rows(rows) => canonical(&rows.array()?, ty),
-            Self::Lists(_) | Self::Record(_) => Err(Error::shape(ty)),
+            Self::Lists(_) | Self::Record(..) => Err(Error::shape(ty)),
+        }
+    }
+
+    /// The rows as an array of what they came in.
+    pub(crate) fn array(&self, rows: usize) -> Result<ArrayRef> {
+        match self {
+            Self::Rows(rows) => rows.array(),
+            Self::Constant(value) if value.is_null(0) => {
+                Ok(new_null_array(value.data_type(), rows))
+            }
+            Self::Constant(_) | Self::Lists(_) | Self::Record(..) => {
+                Err(Error::lacking("an object of the data"))
+            }
         }
     }
 
@@ -167,6 +187,36 @@ impl Column {
         match self {
             Self::Rows(Rows { array, at }) => Some((array.as_dictionary_opt()?, at.as_ref())),
             _ => None,
+        }
+    }
+
+    /// How many items its lists have of these rows, or of all.
+    pub(crate) fn items(&self, numbers: Option<&UInt32Array>) -> u64 {
+        let length = |row: usize| match self {
+            Self::Lists(lists) => lists.range(row).len() as u64,
+            Self::Rows(Rows { array, at }) => {
+                let at = match at {
+                    None => Some(row),
+                    Some(at) => at.is_valid(row).then(|| at.value(row) as usize),
+                };
+                let lists = array.as_list_opt::<i32>();
+                let length = lists.zip(at).filter(|(lists, at)| lists.is_valid(*at));
+                length.map_or(0, |(lists, at)| lists.value_length(at) as u64)
+            }
+            Self::Constant(_) | Self::Record(..) => 0,
+        };
+        match (numbers, self) {
+            (Some(numbers), _) => numbers
+                .iter()
+                .flatten()
+                .map(|row| length(row as usize))
+                .sum(),
+            (None, Self::Lists(lists)) => lists.total() as u64,
+            (None, Self::Rows(Rows { array, at })) => {
+                let rows = at.as_ref().map_or(array.len(), Array::len);
+                (0..rows).map(length).sum()
+            }
+            (None, _) => 0,
         }
     }
 
@@ -185,7 +235,7 @@ impl Column {
                 nulls: Some(NullBuffer::new_null(rows)),
                 items: Box::new(self.clone()),
             }),
-            Self::Constant(_) | Self::Record(_) => Err(Error::lacking("a list")),
+            Self::Constant(_) | Self::Record(..) => Err(Error::lacking("a list")),
         }
     }
 
@@ -265,6 +315,21 @@ impl Lists {
             &[start, end] => start as usize..end as usize,
             _ => 0..0,
         })
+    }
+
+    /// These lists, and behind them others, whose items together lie in an array.
+    pub(crate) fn and(&self, others: &Self, items: ArrayRef) -> Self {
+        let first = self.total() as u32;
+        let ends = others.offsets.iter().skip(1).map(|end| first + end);
+        let valid =
+            |lists: &Self, row: usize| lists.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let own = (0..self.len()).map(|row| valid(self, row));
+        let nulls = own.chain((0..others.len()).map(|row| valid(others, row)));
+        Self {
+            offsets: self.offsets.iter().copied().chain(ends).collect(),
+            nulls: Some(nulls.collect()),
+            items: Box::new(Column::of(items)),
+        }
     }
 
     /// The row that each item is of.

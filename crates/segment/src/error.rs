@@ -25,7 +25,7 @@ pub enum Error {
         /// The segment.
         segment: String,
         /// How many.
-        rows: usize,
+        rows: u64,
         /// How many may be.
         most: usize,
     },
@@ -33,7 +33,7 @@ pub enum Error {
     #[error("{rows} combinations of events at once, and {most} are the most")]
     TooManyPairs {
         /// How many.
-        rows: usize,
+        rows: u64,
         /// How many may be.
         most: usize,
     },

@@ -41,18 +41,24 @@ impl Frames {
         self.all.last().map_or(0, |frame| frame.rows)
     }
 
-    pub(crate) fn push(&mut self, items: Column, parents: UInt32Array) -> Result<()> {
+    pub(crate) fn push(&mut self, items: Column, parents: UInt32Array) {
         let rows = parents.len();
-        if rows > self.most {
-            let most = self.most;
-            return Err(Error::TooManyPairs { rows, most });
-        }
         self.all.push(Frame {
             rows,
             item: items,
             parent: Some(parents),
         });
-        Ok(())
+    }
+
+    /// Refuses what has too many rows, before there are any.
+    pub(crate) fn check(&self, rows: u64) -> Result<()> {
+        match rows > self.most as u64 {
+            true => Err(Error::TooManyPairs {
+                rows,
+                most: self.most,
+            }),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn pop(&mut self) {
@@ -73,7 +79,10 @@ impl Frames {
     pub(crate) fn inwards(&self, column: Column, depth: usize) -> Result<Column> {
         match self.rows_at(depth)? {
             None => Ok(column),
-            Some(numbers) => column.gather(&numbers),
+            Some(numbers) => {
+                self.check(column.items(Some(&numbers)))?;
+                column.gather(&numbers)
+            }
         }
     }
 

@@ -13,7 +13,9 @@ pub fn schema_of(profile: &xdm::Fields, event: &xdm::Fields) -> Schema {
 }
 
 fn fields_of(fields: &xdm::Fields) -> Fields {
-    Fields::new(fields.iter().map(|(name, ty)| (name, type_of(ty))))
+    // An object of which no field was ever seen is nothing that rows can hold.
+    let seen = fields.iter().filter(|(_, ty)| !matches!(ty, FieldType::Object(inner) if fields_of(inner).iter().next().is_none()));
+    Fields::new(seen.map(|(name, ty)| (name, type_of(ty))))
 }
 
 fn type_of(ty: &FieldType) -> Type {

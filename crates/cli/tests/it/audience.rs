@@ -670,6 +670,45 @@ fn profiles_of_one_key_are_one_and_each_identity_can_have_a_row() {
     let each = job(&[&["--row-per-identity", "Email"], &by_email[..]].concat());
     assert_eq!(each["metrics"]["incompleteProfileCounter"], 1, "{each}");
 
+    // Many chunks, and events that one pass reads and the other does not.
+    let mut records = String::new();
+    for i in 0..9_000 {
+        records.push_str(&format!(
+            "{{\"identityMap\":{{\"CRM\":[{{\"id\":\"{i}\",\"primary\":true}}]}},\"name\":\"{}\"}}\n",
+            i / 3
+        ));
+    }
+    fs::write(source.join("people/people.ndjson"), records).unwrap();
+    fs::create_dir_all(source.join("visits")).unwrap();
+    fs::write(
+        source.join("visits/dataset.json"),
+        r#"{"id": "0000000000000000000000e1", "name": "visits", "class": "event"}"#,
+    )
+    .unwrap();
+    let mut records = String::new();
+    for i in 0..9_000 {
+        records.push_str(&format!(
+            "{{\"_id\":\"{i}\",\"timestamp\":\"2026-01-01T00:00:00Z\",\"identityMap\":{{\"CRM\":[{{\"id\":\"{}\",\"primary\":true}}]}}}}\n",
+            i * 2
+        ));
+    }
+    fs::write(source.join("visits/visits.ndjson"), records).unwrap();
+    for more in [&[][..], &["--require", "name"]] {
+        let arguments = [
+            &["export"],
+            &from[..],
+            &["--dedupe", "name", "--events", "_id", "--out", "-"],
+            more,
+        ];
+        let told = stdout(&run(&arguments.concat()));
+        let names: std::collections::BTreeSet<&str> = told.lines().collect();
+        assert_eq!(
+            (told.lines().count(), names.len()),
+            (3_000, 3_000),
+            "{more:?}"
+        );
+    }
+
     for (refused, named) in [
         (["--dedupe", "identityMap"], "no single value"),
         (["--dedupe", "surname"], "no field of the union schema"),

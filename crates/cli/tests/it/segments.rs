@@ -162,6 +162,33 @@ fn an_expression_that_is_none_is_named_with_its_place() {
             stderr(&told)
         );
     }
+    // What others ask for is evaluated with them.
+    let definitions = folder.path().join("definitions.json");
+    let body = r#"[{"id": "a", "name": "a", "expression": {"type": "PQL", "value": "xEvent"}},
+        {"id": "b", "name": "b", "expression": {"type": "PQL", "value": "not inSegment(\"a\")"}}]"#;
+    std::fs::write(&definitions, body).unwrap();
+    stdout(&run(&[
+        "segments",
+        "create",
+        definitions.to_str().unwrap(),
+        "--store",
+        &store,
+    ]));
+    let number = |words: &[&str]| {
+        let told = stdout(&run(&[
+            &["segments", "estimate"],
+            words,
+            &["--store", &store, "--json"],
+        ]
+        .concat()));
+        serde_json::from_str::<Value>(&told).unwrap()[0]["members"]
+            .as_u64()
+            .unwrap()
+    };
+    let (all, some) = (number(&["true = true"]), number(&["xEvent"]));
+    assert_eq!(number(&["--segment", "b"]), all - some);
+    assert_eq!(number(&[r#"inSegment("b")"#]), all - some);
+
     let file = folder.path().join("expression.pql");
     std::fs::write(&file, "personalEmail\n  and xEvent[eventTipe = \"x\"]").unwrap();
     let file = file.to_str().unwrap();
@@ -171,6 +198,17 @@ fn an_expression_that_is_none_is_named_with_its_place() {
         r#"personalEmail and xEvent[eventTipe = "x"]"#
     );
     assert!(stderr(&syntax).contains("no store"), "{}", stderr(&syntax));
+    for (text, named) in [("[]", "no definition"), (r#"[{"id": "x"}]"#, "segment x")] {
+        std::fs::write(file, text).unwrap();
+        let told = run(&["segments", "check", file]);
+        assert_eq!(told.status.code(), Some(2));
+        assert!(stderr(&told).contains(named), "{}", stderr(&told));
+    }
+    std::fs::write(
+        file,
+        "\u{feff}personalEmail\n  and xEvent[eventTipe = \"x\"]",
+    )
+    .unwrap();
     let fields = run(&["segments", "check", file, "--store", &store]);
     assert_eq!(fields.status.code(), Some(2));
     assert!(

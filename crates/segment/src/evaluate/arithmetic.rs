@@ -4,7 +4,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, StringArray,
 };
 use arrow::datatypes::{Float64Type, Int64Type};
-use chrono::{DateTime, Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use pql::Type;
 use pql::typed::{Arithmetic, Part, Value};
 
@@ -170,8 +170,7 @@ impl<'a> Evaluator<'a> {
                 Arc::new(words.collect::<BooleanArray>())
             }
             (Type::String, Type::Timestamp) => {
-                let times = texts()
-                    .map(|text| Some(DateTime::parse_from_rfc3339(text?).ok()?.timestamp_millis()));
+                let times = texts().map(|text| moment_of(text?));
                 Arc::new(times.collect::<Int64Array>())
             }
             (Type::String, Type::Date) => {
@@ -193,4 +192,15 @@ impl<'a> Evaluator<'a> {
         };
         Ok(Column::of(array))
     }
+}
+
+/// A moment, UTC's if no offset is there, or the first one of a day: as in literals.
+fn moment_of(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        return Some(moment.timestamp_millis());
+    }
+    let moment = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok();
+    let day = || Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN));
+    Some(moment.or_else(day)?.and_utc().timestamp_millis())
 }

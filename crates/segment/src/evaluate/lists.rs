@@ -110,6 +110,7 @@ impl<'a> Evaluator<'a> {
         })?;
         let total = lists.total();
         if let Type::Array(_) = body.ty {
+            self.frames.check(column.items(None))?;
             let inner = column.lists(total)?;
             let ends: Option<Vec<u32>> = lists
                 .offsets

@@ -16,6 +16,7 @@ use arrow::array::{
     new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::concat;
 use arrow::compute::kernels::{cmp, zip::zip};
 use pql::Type;
 use pql::typed::{Comparison, Condition, Literal, Term, Test, Value};
@@ -176,7 +177,7 @@ impl<'a> Evaluator<'a> {
                 for (name, value) in members {
                     columns.push((name.clone(), self.value(value)?));
                 }
-                Column::Record(columns)
+                Column::Record(columns, None)
             }
             Term::List(items) => self.list(items, ty)?,
             Term::Filter(source, condition) => self.filter(source, condition)?,
@@ -276,13 +277,26 @@ impl<'a> Evaluator<'a> {
             let mask = BooleanArray::new(holds, None);
             return Ok(Column::of(zip(&mask, &flat(&one)?, &flat(&other)?)?));
         }
-        match (holds.count_set_bits(), rows) {
-            (0, _) => Ok(other),
-            (all, rows) if all == rows => Ok(one),
-            _ => Err(Error::refused(format!(
-                "if(…) that gives {ty} to some and another one to others; write it as a condition of single values"
-            ))),
-        }
+        // The rows of one, and behind them those of the other.
+        let both = match ty {
+            Type::Array(item) => {
+                let (one, other) = (one.lists(rows)?, other.lists(rows)?);
+                let items = [&one, &other].map(|lists| lists.items.flat(item, lists.total()));
+                let [first, second] = items;
+                Column::Lists(one.and(&other, concat(&[&*first?, &*second?])?))
+            }
+            _ => {
+                let (one, other) = (one.array(rows)?, other.array(rows)?);
+                if one.data_type() != other.data_type() {
+                    return Err(Error::refused(format!(
+                        "if(…) gives {ty} of one place or of another; ask for a field of each: if(c, a.x, b.x)"
+                    )));
+                }
+                Column::of(concat(&[&*one, &*other])?)
+            }
+        };
+        let place = |row: usize| Some((if holds.value(row) { row } else { rows + row }) as u32);
+        both.gather(&numbers((0..rows).map(place)))
     }
 
     /// Does something about the items of lists.
@@ -292,7 +306,7 @@ impl<'a> Evaluator<'a> {
         lists: &crate::column::Lists,
         inner: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        self.frames.push((*lists.items).clone(), lists.parents())?;
+        self.frames.push((*lists.items).clone(), lists.parents());
         let around = self.source;
         if self.frames.depth() == 1 {
             self.source = Some(source);
@@ -305,7 +319,9 @@ impl<'a> Evaluator<'a> {
 
     fn lists(&mut self, value: &'a Value) -> Result<crate::column::Lists> {
         let rows = self.rows();
-        self.value(value)?.lists(rows)
+        let column = self.value(value)?;
+        self.frames.check(column.items(None))?;
+        column.lists(rows)
     }
 }
 

@@ -239,6 +239,35 @@ fn the_expressions_of_the_documents_take_the_people_they_should() {
     }
 }
 
+/// What generated expressions seldom have.
+#[test]
+fn objects_and_lists_of_one_place_or_another_and_records_that_are_not_there() {
+    let schema = schema();
+    let people = known();
+    let rows = rows(&people, &schema);
+    for text in [
+        r"(select A from xEvent, B from A.productListItems where false = true).head().isNotNull()",
+        r"(select A from xEvent, B from A.productListItems).head().isNotNull()",
+        r#"if(person.gender = "female", orders, orders[price > 20]).count() > 1"#,
+        r#"if(person.gender = "female", person.favoriteColors, offer.tags).includes("a")"#,
+        r#"if(homeAddress.countryISO = "US", homeAddress, homeAddress).stateProvinceISO = "CA""#,
+        r#"if(person.gender = "female", numbers, [1, 2]).sum() > 2"#,
+    ] {
+        let expression = Expression::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let checked = expression
+            .check(&schema)
+            .unwrap_or_else(|e| panic!("{text}: {e}"));
+        let expected = by_interpreter(&expression, &people, &schema);
+        let evaluation = Evaluation::new(vec![Segment::new("it", checked)], now()).unwrap();
+        let found = evaluation.members(&rows);
+        // A list of objects can't be of either place, and says so.
+        match found {
+            Ok(members) => assert_eq!(members[0].iter().collect::<Vec<_>>(), expected, "{text}"),
+            Err(error) => assert!(text.contains("orders["), "{text}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn segments_are_evaluated_after_those_that_they_ask_for() {
     let schema = schema();

@@ -78,9 +78,17 @@ pub fn read(json: Option<&serde_json::Value>, ty: &Type) -> Held {
 }
 
 fn time_of(text: &str) -> Held {
-    match DateTime::parse_from_rfc3339(text) {
-        Ok(time) => Held::Time(time.to_utc()),
-        Err(_) => Null,
+    let text = text.trim();
+    let moment = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok();
+    match (
+        DateTime::parse_from_rfc3339(text),
+        moment,
+        text.parse::<NaiveDate>(),
+    ) {
+        (Ok(time), _, _) => Held::Time(time.to_utc()),
+        (_, Some(moment), _) => Held::Time(moment.and_utc()),
+        (_, _, Ok(day)) => Held::Time(midnight(day)),
+        _ => Null,
     }
 }
 
