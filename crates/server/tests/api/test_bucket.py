@@ -106,8 +106,8 @@ def rows(folder):
     return sorted(map(str, read.drop(columns="batchId").to_dict("records")))
 
 
-def test_what_a_bucket_gets_is_what_a_folder_gets(bucket, loaded, tmp_path):
-    options = (*SEGMENTS, "--fields", "personalEmail.address,person.name", "--store", loaded)
+def test_what_a_bucket_gets_is_what_a_folder_gets(bucket, store, tmp_path):
+    options = (*SEGMENTS, "--fields", "personalEmail.address,person.name", "--store", store)
     done = bucket.export(*options, "--out", "s3://exports/nightly/a")
     assert done.returncode == 0, done.stderr
     program("export", "--quiet", *options, "--out", tmp_path / "there")
@@ -123,8 +123,8 @@ def test_what_a_bucket_gets_is_what_a_folder_gets(bucket, loaded, tmp_path):
     assert [batch["segmentId"] for batch in manifest["batches"]] == [batch["segmentId"] for batch in local["batches"]]
 
 
-def test_an_address_is_written_to_once_unless_it_is_said_otherwise(bucket, loaded, tmp_path):
-    options = ("--store", loaded, "--segment", "holiday-shoppers", "--out", "s3://exports/x/")
+def test_an_address_is_written_to_once_unless_it_is_said_otherwise(bucket, store, tmp_path):
+    options = ("--store", store, "--segment", "holiday-shoppers", "--out", "s3://exports/x/")
     assert bucket.export(*options).returncode == 0
     again = bucket.export(*options)
     assert again.returncode == 2 and "--if-exists" in again.stderr, again.stderr
@@ -143,8 +143,8 @@ def test_an_address_is_written_to_once_unless_it_is_said_otherwise(bucket, loade
 
 
 @pytest.mark.parametrize("which", [".parquet", "_manifest.json"])
-def test_what_fails_leaves_what_was_there(s3, bucket, loaded, tmp_path, which):
-    options = ("--store", loaded, *SEGMENTS, "--out", "s3://exports/x")
+def test_what_fails_leaves_what_was_there(s3, bucket, store, tmp_path, which):
+    options = ("--store", store, *SEGMENTS, "--out", "s3://exports/x")
     assert bucket.export(*options).returncode == 0
     before = {key: bucket.text(key) for key in bucket.keys()}
     s3.fails = lambda method, path: method == "PUT" and which in path
@@ -162,9 +162,9 @@ def test_what_fails_leaves_what_was_there(s3, bucket, loaded, tmp_path, which):
     assert failed.returncode != 0 and "could not be deleted" in failed.stderr, failed.stderr
 
 
-def test_exports_that_meet_leave_what_the_manifest_names(bucket, loaded, tmp_path):
+def test_exports_that_meet_leave_what_the_manifest_names(bucket, store, tmp_path):
     def one(_):
-        return bucket.export("--store", loaded, *SEGMENTS, "--out", "s3://exports/x", "--if-exists", "append")
+        return bucket.export("--store", store, *SEGMENTS, "--out", "s3://exports/x", "--if-exists", "append")
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(one, range(4)))
     well = [end for end in done if end.returncode == 0]
@@ -174,8 +174,8 @@ def test_exports_that_meet_leave_what_the_manifest_names(bucket, loaded, tmp_pat
     program("verify-manifest", copied)
 
 
-def test_what_is_not_there_is_named(bucket, loaded):
-    options = ("--store", loaded, "--segment", "holiday-shoppers")
+def test_what_is_not_there_is_named(bucket, store):
+    options = ("--store", store, "--segment", "holiday-shoppers")
     nobody = bucket.export(*options, "--out", "s3://nobody/x")
     assert nobody.returncode == 1 and "s3://nobody/x" in nobody.stderr and "NoSuchBucket" in nobody.stderr
     other = bucket.export(*options, "--out", "ftp://exports/x")

@@ -243,6 +243,8 @@ def test_audiences_are_counted_and_compared(browser, server):
     box.send_keys(" and nobody")
     until(lambda: 'the field "nobody"' in text(browser, "#expression-count"))
     assert not browser.find_elements(By.CSS_SELECTOR, "#expression-people tr")
+    # The browser tells of refusals, too; there are no others.
+    assert all("/local/expression" in one["message"] for one in errors(browser))
     box.clear()
     box.send_keys("xEvent")
     until(lambda: browser.find_elements(By.CSS_SELECTOR, "#expression-people tbody tr"))
