@@ -9,7 +9,7 @@ use xdm::Timestamp;
 
 use crate::column::{Column, Lists};
 use crate::error::{Error, Result};
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Evaluator, Patterns};
 use crate::frame::Frames;
 
 /// The column of rows that holds each profile's events, in the order of their timestamps and `_id`s.
@@ -66,6 +66,7 @@ pub struct Evaluation {
     waves: Vec<Vec<usize>>,
     now: Timestamp,
     most_combinations: usize,
+    patterns: Arc<Patterns>,
 }
 
 /// The most combinations of the events of a profile, where nobody says otherwise: 5,000 by 5,000, and some more.
@@ -117,6 +118,7 @@ impl Evaluation {
             waves,
             now,
             most_combinations: MOST_COMBINATIONS,
+            patterns: Arc::default(),
         })
     }
 
@@ -180,6 +182,7 @@ impl Evaluation {
                 Frames::of_profiles(count, profiles.clone(), self.most_combinations),
                 events.clone(),
                 &members,
+                &self.patterns,
             );
             for number in wave {
                 let Some(segment) = self.segments.get(*number) else {

@@ -11,6 +11,8 @@ mod texts;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use texts::Patterns;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Datum, Int32Array, Int64Array, Scalar, UInt32Array,
     new_null_array,
@@ -34,6 +36,7 @@ pub(crate) struct Evaluator<'a> {
     events: Column,
     /// Who is in the segments that were evaluated before.
     members: &'a HashMap<String, BooleanBuffer>,
+    patterns: &'a Patterns,
     /// The list that the only frame within that of the profiles is made of; beyond, nothing is kept.
     source: Option<&'a Value>,
     conditions: HashMap<(Option<&'a Value>, &'a Condition), BooleanBuffer>,
@@ -46,12 +49,14 @@ impl<'a> Evaluator<'a> {
         frames: Frames,
         events: Column,
         members: &'a HashMap<String, BooleanBuffer>,
+        patterns: &'a Patterns,
     ) -> Self {
         Self {
             now,
             frames,
             events,
             members,
+            patterns,
             source: None,
             conditions: HashMap::new(),
             values: HashMap::new(),

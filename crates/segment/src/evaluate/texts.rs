@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::buffer::BooleanBuffer;
@@ -117,7 +118,7 @@ impl<'a> Evaluator<'a> {
         value: &'a Value,
         pattern: &'a Pattern,
     ) -> Result<BooleanBuffer> {
-        let regex = regex(pattern)?;
+        let regex = self.patterns.of(pattern)?;
         self.of_texts(value, |text| regex.is_match(text))
     }
 
@@ -127,7 +128,7 @@ impl<'a> Evaluator<'a> {
         pattern: &'a Pattern,
         group: u32,
     ) -> Result<Column> {
-        let regex = regex(pattern)?;
+        let regex = self.patterns.of(pattern)?;
         let texts = self.flat(text)?;
         let texts = texts.as_string::<i32>().iter();
         let found = texts.map(|text| {
@@ -144,8 +145,22 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-fn regex(pattern: &Pattern) -> Result<Regex> {
-    Regex::new(pattern.as_str()).map_err(|error| Error::refused(error.to_string()))
+/// The regular expressions of an evaluation, each compiled once.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns(Mutex<HashMap<String, Regex>>);
+
+impl Patterns {
+    fn of(&self, pattern: &Pattern) -> Result<Regex> {
+        // What a thread that panicked left is whole.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(regex) = known.get(pattern.as_str()) {
+            return Ok(regex.clone());
+        }
+        let regex = Regex::new(pattern.as_str());
+        let regex = regex.map_err(|error| Error::refused(error.to_string()))?;
+        known.insert(pattern.as_str().to_owned(), regex.clone());
+        Ok(regex)
+    }
 }
 
 /// Whether a text is like a pattern, where `%` is any text and `_` any character.
