@@ -63,13 +63,23 @@ impl<'a> Evaluator<'a> {
         }))
     }
 
+    /// The lists, and where a condition holds of their items.
+    fn of_items(
+        &mut self,
+        source: &'a Value,
+        condition: &'a Condition,
+    ) -> Result<(Lists, BooleanBuffer)> {
+        let lists = self.lists(source)?;
+        let holds = self.about(source, &lists, |inner| inner.condition(condition))?;
+        Ok((lists, holds))
+    }
+
     pub(super) fn any(
         &mut self,
         source: &'a Value,
         condition: &'a Condition,
     ) -> Result<BooleanBuffer> {
-        let lists = self.lists(source)?;
-        let holds = self.about(source, &lists, |inner| inner.condition(condition))?;
+        let (lists, holds) = self.of_items(source, condition)?;
         Ok(lists
             .ranges()
             .map(|items| holds.slice(items.start, items.len()).count_set_bits() > 0)
@@ -81,8 +91,7 @@ impl<'a> Evaluator<'a> {
         source: &'a Value,
         condition: &'a Condition,
     ) -> Result<BooleanBuffer> {
-        let lists = self.lists(source)?;
-        let holds = self.about(source, &lists, |inner| inner.condition(condition))?;
+        let (lists, holds) = self.of_items(source, condition)?;
         let all = |items: Range<usize>| {
             holds.slice(items.start, items.len()).count_set_bits() == items.len()
         };
@@ -90,8 +99,7 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn filter(&mut self, source: &'a Value, condition: &'a Condition) -> Result<Column> {
-        let lists = self.lists(source)?;
-        let holds = self.about(source, &lists, |inner| inner.condition(condition))?;
+        let (lists, holds) = self.of_items(source, condition)?;
         let kept = |items: Range<usize>| {
             items
                 .filter(|item| holds.value(*item))
