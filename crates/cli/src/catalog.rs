@@ -1,9 +1,9 @@
 use export::read_json;
 use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
-    DatasetBody, dataset_id, delete_merge_policy, delete_segment, merge_policies as list_policies,
-    merge_policy, policy_id, put_merge_policy, put_segment, segment, segment_id,
-    segments as list_segments,
+    DatasetBody, check_definition, dataset_id, delete_merge_policy, delete_segment,
+    merge_policies as list_policies, merge_policy, policy_id, put_merge_policy, put_segment,
+    segment, segment_id, segments as list_segments,
 };
 use profile_export::request::MergePolicy;
 use profile_export::store::Kind;
@@ -125,6 +125,7 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             let store = open_or_make(arguments, &at.store)?;
             let mut made = Vec::new();
             for body in read_segments(&read(body)?)? {
+                check_definition(&body)?;
                 made.push(put_segment(store.catalog(), body)?);
             }
             print_one_or_list(&made)
@@ -141,6 +142,7 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             if let Some(body) = body.as_object_mut() {
                 body.insert("id".to_owned(), json!(id));
             }
+            check_definition(&body)?;
             print_json(&put_segment(store.catalog(), body)?)
         }
         DocumentsCommand::Get { id, store: at } => {

@@ -67,6 +67,38 @@ pub fn expression_of(definition: &Value) -> Result<Expression> {
     Expression::from_json(value).map_err(|error| refused(error.to_string()))
 }
 
+/// Refuses a definition whose expression can't be read. One without an expression is kept: it stands for memberships
+/// that data brings along. Whether the fields are there is looked at when it is evaluated.
+///
+/// # Errors
+/// What is wrong with it, with line and column.
+pub fn check_definition(definition: &Value) -> Result<()> {
+    let has_value = |expression: &Value| expression.get("value").is_some();
+    match definition.get("expression").is_some_and(has_value) {
+        true => expression_of(definition).map(drop),
+        false => Ok(()),
+    }
+}
+
+/// A definition that asks for a segment by `inSegment`, if one does.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn dependent_of(catalog: &Catalog, id: &str) -> Result<Option<String>> {
+    let schema = expression_schema(catalog)?;
+    for document in catalog.documents(DocumentKind::Segment)? {
+        let definition = document.value();
+        // One that can't be evaluated asks for nothing.
+        let checked = expression_of(definition).map(|expression| expression.check(&schema));
+        let Ok(Ok(checked)) = checked else { continue };
+        if checked.segments().iter().any(|asked| asked == id) {
+            let own = definition.get("id").and_then(Value::as_str);
+            return Ok(own.map(str::to_owned));
+        }
+    }
+    Ok(None)
+}
+
 /// The merge policy that a segment is evaluated with: the one that is asked for, that of its definition, or the default.
 ///
 /// # Errors

@@ -22,7 +22,8 @@ pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluate::{
-    Estimate, estimate, expression_of, expression_schema, first_members, policy_of_segment,
+    Estimate, check_definition, dependent_of, estimate, expression_of, expression_schema,
+    first_members, policy_of_segment,
 };
 pub use export_file::{Outcome, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use export::read_json;
 use futures_util::StreamExt;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::problem::{Answer, Problem};
@@ -94,4 +95,26 @@ async fn in_time<T>(app: &App, reading: impl Future<Output = T>) -> Answer<T> {
             format!("the body did not come within {} s", limit.as_secs()),
         )
     })
+}
+
+/// The IDs of a `bulk-get`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = BulkGet)]
+pub(crate) struct Ids {
+    #[schema(inline)]
+    ids: Vec<Id>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Id {
+    id: String,
+}
+
+impl Ids {
+    /// Those that are wanted.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().map(|one| one.id.as_str())
+    }
 }

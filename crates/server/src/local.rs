@@ -184,6 +184,7 @@ pub(crate) struct ExpressionBody {
     /// Its text, in PQL.
     expression: String,
     /// The merge policy; the default one where it is missing.
+    #[schema(nullable = false)]
     merge_policy_id: Option<String>,
 }
 

@@ -10,10 +10,9 @@ use profile_export::store::Scope;
 use profile_export::xdm::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 
 use crate::auth::{ReadAccess, WriteAccess};
-use crate::body::JsonBody;
+use crate::body::{Ids, JsonBody};
 use crate::path::Path;
 use crate::problem::{Answer, Problem, if_there};
 use crate::query::Query;
@@ -254,21 +253,6 @@ pub(crate) async fn remove_merge_policy(
     Ok(StatusCode::OK)
 }
 
-/// The IDs of a `bulk-get`.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = BulkGet)]
-pub(crate) struct Ids {
-    #[schema(inline)]
-    ids: Vec<Id>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Id {
-    id: String,
-}
-
 /// Show several merge policies; those that there are not are left out
 #[utoipa::path(
     post, path = "/data/core/ups/config/mergePolicies/bulk-get", tag = "Merge policies",
@@ -284,7 +268,7 @@ pub(crate) async fn bulk_get_merge_policies(
         .await?;
     let results: Map<String, Value> = policies
         .iter()
-        .filter(|policy| wanted.ids.iter().any(|wanted| wanted.id == policy.id))
+        .filter(|policy| wanted.all().any(|wanted| wanted == policy.id))
         .map(|policy| (policy.id.clone(), object(policy, caller.scope())))
         .collect();
     Ok((StatusCode::MULTI_STATUS, Json(json!({"results": results}))))

@@ -48,7 +48,13 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             merge_policies::remove_merge_policy
         ))
         .routes(routes!(segments::list_segments, segments::create_segment))
-        .routes(routes!(segments::get_segment))
+        .routes(routes!(segments::bulk_get_segments))
+        .routes(routes!(segments::convert_segment))
+        .routes(routes!(
+            segments::get_segment,
+            segments::patch_segment,
+            segments::remove_segment
+        ))
         .routes(routes!(import::create_incoming_batch))
         .routes(routes!(
             import::get_incoming_batch,

@@ -3,15 +3,18 @@
 use std::cmp::Ordering;
 
 use axum::Json;
-use profile_export::platform::{put_segment, segment, segments};
-use serde_json::{Value, json};
+use axum::http::StatusCode;
+use profile_export::platform::{
+    check_definition, delete_segment, dependent_of, expression_of, put_segment, segment, segments,
+};
+use serde_json::{Map, Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
-use crate::body::JsonBody;
+use crate::body::{Ids, JsonBody};
 use crate::path::Path;
 use crate::problem::{Answer, Problem, if_there};
 use crate::query::Query;
-use crate::schemas::{Problems, SegmentObject, SegmentPage};
+use crate::schemas::{BulkResults, Looked, Problems, SegmentObject, SegmentPage};
 
 /// List segment definitions
 #[utoipa::path(
@@ -113,10 +116,122 @@ pub(crate) async fn create_segment(
                     "id: there is a segment definition {id:?} already"
                 )));
             }
+            check_definition(&body)?;
             Ok(put_segment(store.catalog(), body)?)
         })
         .await?;
     Ok(Json(made))
+}
+
+/// Replace a segment definition: the whole of it, as the platform has it
+#[utoipa::path(
+    patch, path = "/data/core/ups/segment/definitions/{id}", tag = "Segment definitions",
+    params(("id" = String, Path, description = "The segment's ID")),
+    request_body = SegmentObject,
+    responses((status = 200, description = "The definition", body = SegmentObject), Problems),
+)]
+pub(crate) async fn patch_segment(
+    caller: WriteAccess,
+    Path(id): Path<String>,
+    JsonBody(mut body): JsonBody<Value>,
+) -> Answer<Json<Value>> {
+    let made = caller
+        .on_store(move |store| {
+            segment(store.catalog(), &id)?;
+            if let Some(object) = body.as_object_mut() {
+                let own = object.entry("id").or_insert_with(|| json!(id));
+                if *own != json!(id) {
+                    return Err(Problem::bad_request(format!(
+                        "id: found {own}; allowed is {id:?}, or none"
+                    )));
+                }
+            }
+            check_definition(&body)?;
+            Ok(put_segment(store.catalog(), body)?)
+        })
+        .await?;
+    Ok(Json(made))
+}
+
+/// Delete a segment definition; the memberships of profiles stay
+#[utoipa::path(
+    delete, path = "/data/core/ups/segment/definitions/{id}", tag = "Segment definitions",
+    params(("id" = String, Path, description = "The segment's ID")),
+    responses((status = 200, description = "It is gone", body = Looked), Problems),
+)]
+pub(crate) async fn remove_segment(
+    caller: WriteAccess,
+    Path(id): Path<String>,
+) -> Answer<Json<Value>> {
+    let gone = caller
+        .on_store(move |store| {
+            segment(store.catalog(), &id)?;
+            if let Some(dependent) = dependent_of(store.catalog(), &id)? {
+                return Err(Problem::conflict(format!(
+                    "the segment {dependent:?} asks for {id:?} by inSegment; delete or change that one first"
+                )));
+            }
+            delete_segment(store.catalog(), &id)?;
+            Ok(json!({"status": true, "message": format!("deleted segment {id}")}))
+        })
+        .await?;
+    Ok(Json(gone))
+}
+
+/// Show several segment definitions; those that there are not are named
+#[utoipa::path(
+    post, path = "/data/core/ups/segment/definitions/bulk-get", tag = "Segment definitions",
+    request_body = Ids,
+    responses((status = 207, description = "Definitions by ID", body = BulkResults), Problems),
+)]
+pub(crate) async fn bulk_get_segments(
+    caller: ReadAccess,
+    JsonBody(wanted): JsonBody<Ids>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let found = caller
+        .on_store(move |store| {
+            let (mut results, mut missing) = (Map::new(), Vec::new());
+            for id in wanted.all() {
+                match if_there(segment(store.catalog(), id))? {
+                    Some(definition) => drop(results.insert(id.to_owned(), definition)),
+                    None => missing.push(json!({"code": "UPAPI-113000-404", "message": format!("no segment {id:?}")})),
+                }
+            }
+            let mut found = json!({"results": results});
+            if !missing.is_empty() {
+                found["errors"] = json!({"404": missing});
+            }
+            Ok(found)
+        })
+        .await?;
+    Ok((StatusCode::MULTI_STATUS, Json(found)))
+}
+
+/// Say a definition's expression in the other form: text as JSON, JSON as text
+#[utoipa::path(
+    post, path = "/data/core/ups/segment/conversion", tag = "Segment definitions",
+    request_body = SegmentObject,
+    responses((status = 200, description = "The definition with its expression in the other form", body = SegmentObject), Problems),
+)]
+pub(crate) async fn convert_segment(
+    caller: ReadAccess,
+    JsonBody(mut body): JsonBody<Value>,
+) -> Answer<Json<Value>> {
+    let scope = caller.scope().clone();
+    let converted = caller
+        .on_store(move |_| {
+            let expression = expression_of(&body)?;
+            let is_json = body.pointer("/expression/format") == Some(&json!("pql/json"));
+            let (format, value) = match is_json {
+                true => ("pql/text", expression.to_text()),
+                false => ("pql/json", expression.to_json().to_string()),
+            };
+            body["expression"] = json!({"type": "PQL", "format": format, "value": value});
+            body["imsOrgId"] = json!(scope.org);
+            Ok(body)
+        })
+        .await?;
+    Ok(Json(converted))
 }
 
 /// Show a segment definition

@@ -58,6 +58,7 @@ fn requests_are_described_as_strictly_as_they_are_read() {
         "DatasetRequest",
         "IncomingRequest",
         "BulkGet",
+        "ExpressionBody",
     ] {
         assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
     }

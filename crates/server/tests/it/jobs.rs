@@ -226,6 +226,62 @@ fn segment_definitions_are_created_listed_and_choose_the_policy() {
 }
 
 #[test]
+fn segment_definitions_are_replaced_converted_and_deleted() {
+    let server = Serving::fixtures();
+    let of = |id: &str, expression: &str| {
+        json!({"id": id, "name": id, "schema": {"name": "_xdm.context.profile"},
+               "expression": {"type": "PQL", "format": "pql/text", "value": expression}})
+    };
+    server.post(SEGMENTS, &of("a", "personalEmail")).is(200);
+    server
+        .post(SEGMENTS, &of("b", r#"inSegment("a") and xEvent"#))
+        .is(200);
+    server
+        .post(SEGMENTS, &of("c", "personalEmail and ("))
+        .refuses(400, "line 1, column");
+    let arl = json!({"id": "d", "expression": {"type": "ARL", "value": "x"}});
+    server.post(SEGMENTS, &arl).refuses(400, "ARL");
+
+    let one = format!("{SEGMENTS}/a");
+    let made = server
+        .send("PATCH", &one, &of("a", "not (personalEmail)"))
+        .is(200);
+    assert_eq!(made["expression"]["value"], "not (personalEmail)");
+    server
+        .send("PATCH", &one, &of("x", "personalEmail"))
+        .refuses(400, "id");
+    server
+        .send("PATCH", &one, &of("a", "("))
+        .refuses(400, "line 1");
+    server
+        .send("PATCH", &format!("{SEGMENTS}/none"), &of("none", "1 = 1"))
+        .refuses(404, "none");
+
+    let bulk = json!({"ids": [{"id": "a"}, {"id": "none"}]});
+    let found = server.post(&format!("{SEGMENTS}/bulk-get"), &bulk).is(207);
+    assert_eq!(found["results"]["a"]["id"], "a");
+    assert!(
+        found["errors"]["404"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("none")
+    );
+
+    let conversion = "/data/core/ups/segment/conversion";
+    let json = server
+        .post(conversion, &of("b", r#"inSegment("a") and xEvent"#))
+        .is(200);
+    assert_eq!(json["expression"]["format"], "pql/json");
+    let text = server.post(conversion, &json).is(200);
+    assert_eq!(text["expression"]["value"], r#"inSegment("a") and xEvent"#);
+
+    server.delete(&one).refuses(409, "\"b\"");
+    server.delete(&format!("{SEGMENTS}/b")).is(200);
+    server.delete(&one).is(200);
+    server.get(&one).refuses(404, "a");
+}
+
+#[test]
 fn a_job_that_fails_tells_no_file_of_the_server() {
     let server = Serving::fixtures();
     let target = server.target();
