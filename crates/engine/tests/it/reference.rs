@@ -267,8 +267,12 @@ impl Profile {
         !self.matching(filter, segments).is_empty()
     }
 
-    /// The newest time at which a membership that counts was qualified.
+    /// The newest time at which a membership that counts was qualified, where memberships are asked for.
     fn qualified(&self, filter: &Value, segments: &[Value]) -> Option<i64> {
+        let window = &filter["segmentQualificationTime"];
+        if segments.is_empty() && window["startTime"].is_null() && window["endTime"].is_null() {
+            return None;
+        }
         let matching = self.matching(filter, segments);
         matching.into_iter().flatten().max()
     }
