@@ -54,11 +54,13 @@ impl Graph {
             return Ok(None);
         }
         let components = Components::of(sources, plan.max_identities)?;
-        let graph = Self {
-            report: report(&components, sources)?,
+        let mut graph = Self {
+            report: GraphReport::default(),
             components: Arc::new(components),
         };
+        // Before anything is read of them.
         graph.keeps(sources);
+        graph.report = report(&graph.components, sources)?;
         Ok(Some(graph))
     }
 
