@@ -9,7 +9,7 @@
 //! come takes its objects away again and says so.
 //!
 //! ```no_run
-//! use bucket::BucketOutput;
+//! use profile_export_bucket::BucketOutput;
 //! use platform::{IfExists, Prepared};
 //!
 //! # fn f(prepared: Prepared) -> platform::Result<()> {
