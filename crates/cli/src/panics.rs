@@ -2,6 +2,8 @@
 
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
+use platform::{Error, what_it_said};
+
 use crate::failure::Failure;
 
 /// Keeps what the parquet and arrow crates say about damaged bytes from standard error: whoever reads a file
@@ -24,11 +26,7 @@ fn is_of_a_reader(info: &PanicHookInfo<'_>) -> bool {
 /// Does something, and tells a panic that nobody caught: one of a reader has not been told yet.
 pub fn told(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        let what = text.unwrap_or("without a word");
-        Err(Failure::failed(format!(
-            "the program broke off: {what}; this is a mistake of ours"
-        )))
+        let broken = Error::Panic(what_it_said(&*panic));
+        Err(Failure::failed(broken.to_string()))
     })
 }

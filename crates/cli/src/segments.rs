@@ -39,7 +39,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
         } => {
             let store = open(arguments, &at.store.store)?;
             let wanted = match expression {
-                Some(text) => vec![Wanted::unnamed(text)?],
+                Some(text) => vec![Wanted::unnamed(Expression::parse(text))?],
                 None => Wanted::of_definitions(&store, segment, *all)?,
             };
             tell_estimates(arguments, &store, at, wanted)
@@ -50,7 +50,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             at,
         } => {
             let store = open(arguments, &at.store.store)?;
-            let wanted = Wanted::unnamed(expression)?;
+            let wanted = Wanted::unnamed(Expression::parse(expression))?;
             let schema = expression_schema(store.catalog())?;
             let segment = wanted.segment(&schema)?;
             let policy = wanted.policy(&store, at)?;
@@ -75,12 +75,13 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn unnamed(text: &str) -> Result<Self, Failure> {
+    /// What was read of an expression that stands in no definition.
+    fn unnamed(read: Result<Expression, ExpressionError>) -> Result<Self, Failure> {
         Ok(Self {
             id: UNNAMED.to_owned(),
             name: UNNAMED.to_owned(),
             definition: None,
-            expression: Expression::parse(text).map_err(|error| refused(UNNAMED, &error))?,
+            expression: read.map_err(|error| refused(UNNAMED, &error))?,
         })
     }
 
@@ -243,11 +244,10 @@ fn check(arguments: &Arguments, file: &str, store: Option<&Store>) -> Result<(),
         Ok(definition) if definition.get("expression").is_some() => {
             vec![Wanted::of_definition(definition)?]
         }
-        Ok(json @ (Value::Object(_) | Value::String(_))) => vec![Wanted {
-            expression: Expression::from_json(&json).map_err(|error| refused(UNNAMED, &error))?,
-            ..Wanted::unnamed("true")?
-        }],
-        _ => vec![Wanted::unnamed(text)?],
+        Ok(json @ (Value::Object(_) | Value::String(_))) => {
+            vec![Wanted::unnamed(Expression::from_json(&json))?]
+        }
+        _ => vec![Wanted::unnamed(Expression::parse(text))?],
     };
     let schema = store
         .map(|store| expression_schema(store.catalog()))

@@ -320,9 +320,7 @@ fn request_of(
         }
         if fields.is_empty() {
             // Rows have a column at least: one that costs little.
-            let known = ["_id"]
-                .into_iter()
-                .find(|name| unions.profile.get(name).is_some());
+            let known = unions.profile.get("_id").map(|_| "_id");
             let first = unions.profile.iter().next().map(|(name, _)| name);
             fields.extend(known.or(first).map(quote_part));
         }

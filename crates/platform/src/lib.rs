@@ -37,7 +37,7 @@ pub use jobs::{
     JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
     JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions, cancel_job, check_target,
     create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget, list_jobs,
-    request_of_job, run_job, run_request, sweep,
+    request_of_job, run_job, run_request, sweep, what_it_said,
 };
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,

@@ -4,8 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, UInt32Array, UInt32Builder,
-    new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, UInt32Array, new_null_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{cast, nullif, take};
@@ -68,20 +67,22 @@ impl Column {
                 }),
             }),
             Self::Lists(lists) => {
-                let ranges = numbers
-                    .iter()
-                    .map(|number| Some(lists.range(number? as usize)));
-                let is_null = |number: u32| {
+                let is_there = |row: &usize| {
                     lists
                         .nulls
                         .as_ref()
-                        .is_some_and(|n| n.is_null(number as usize))
+                        .is_none_or(|nulls| nulls.is_valid(*row))
                 };
-                let valid = numbers
+                let rows = numbers
                     .iter()
-                    .map(|n| n.is_some_and(|n| !is_null(n)))
-                    .collect();
-                Self::Lists(gathered(ranges, Some(valid), &lists.items)?)
+                    .map(|number| number.map(|number| number as usize));
+                let ranges = rows.map(|row| row.filter(is_there).map(|row| lists.range(row)));
+                let (offsets, items, nulls) = laid_out(ranges, None);
+                Self::Lists(Lists {
+                    offsets,
+                    nulls: Some(nulls),
+                    items: Box::new(lists.items.gather(&items)?),
+                })
             }
             Self::Record(members, nulls) => {
                 let is_there = |at: u32| {
@@ -195,13 +196,11 @@ impl Column {
         let length = |row: usize| match self {
             Self::Lists(lists) => lists.range(row).len() as u64,
             Self::Rows(Rows { array, at }) => {
-                let at = match at {
-                    None => Some(row),
-                    Some(at) => at.is_valid(row).then(|| at.value(row) as usize),
-                };
                 let lists = array.as_list_opt::<i32>();
-                let length = lists.zip(at).filter(|(lists, at)| lists.is_valid(*at));
-                length.map_or(0, |(lists, at)| lists.value_length(at) as u64)
+                let range = lists.and_then(|lists| {
+                    range_of(lists.value_offsets(), lists.nulls(), at.as_ref(), row)
+                });
+                range.map_or(0, |items| items.len() as u64)
             }
             Self::Constant(_) | Self::Record(..) => 0,
         };
@@ -249,31 +248,11 @@ impl Column {
         let values = map.values();
         let absent = values.logical_nulls();
         let count = at.as_ref().map_or(map.len(), Array::len);
-        let number = |row: usize| match at {
-            None => Some(row),
-            Some(at) => at.is_valid(row).then(|| at.value(row) as usize),
-        };
-        let ranges = (0..count).map(|row| {
-            let at = number(row).filter(|at| map.is_valid(*at))?;
-            let ends = map.value_offsets().get(at..at + 2)?;
-            let &[start, end] = ends else { return None };
-            Some(start as usize..end as usize)
-        });
-        let ranges: Vec<Option<Range<usize>>> = ranges.collect();
-        let is_there = |entry: &usize| absent.as_ref().is_none_or(|nulls| nulls.is_valid(*entry));
-        let (mut offsets, mut entries) = (vec![0u32], UInt32Builder::new());
-        let mut total = 0u32;
-        for range in &ranges {
-            for entry in range.iter().cloned().flatten().filter(is_there) {
-                entries.append_value(entry as u32);
-                total += 1;
-            }
-            offsets.push(total);
-        }
-        let entries = entries.finish();
-        let nulls: NullBuffer = ranges.iter().map(Option::is_some).collect();
+        let ranges =
+            (0..count).map(|row| range_of(map.value_offsets(), map.nulls(), at.as_ref(), row));
+        let (offsets, entries, nulls) = laid_out(ranges, absent.as_ref());
         let lists = |array: &ArrayRef| Lists {
-            offsets: offsets.clone().into(),
+            offsets: Arc::clone(&offsets),
             nulls: Some(nulls.clone()),
             items: Box::new(Self::Rows(Rows {
                 array: array.clone(),
@@ -353,22 +332,43 @@ impl Lists {
     }
 }
 
-/// Lists of these ranges of items.
-fn gathered(
+/// The items of a row of lists or maps: of the row that `at` has in its place, if it is given.
+fn range_of(
+    ends: &[i32],
+    nulls: Option<&NullBuffer>,
+    at: Option<&UInt32Array>,
+    row: usize,
+) -> Option<Range<usize>> {
+    let row = match at {
+        None => row,
+        Some(at) => at.is_valid(row).then(|| at.value(row) as usize)?,
+    };
+    let is_there = nulls.is_none_or(|nulls| nulls.is_valid(row));
+    match ends.get(row..row + 2).filter(|_| is_there)? {
+        &[start, end] => Some(start as usize..end as usize),
+        _ => None,
+    }
+}
+
+/// Offsets for lists of these ranges, the numbers of their items, without those that are absent, and which lists there
+/// are.
+fn laid_out(
     ranges: impl Iterator<Item = Option<Range<usize>>>,
-    nulls: Option<NullBuffer>,
-    items: &Column,
-) -> Result<Lists> {
-    let (mut offsets, mut numbers) = (vec![0u32], Vec::new());
+    absent: Option<&NullBuffer>,
+) -> (Arc<[u32]>, UInt32Array, NullBuffer) {
+    let is_there = |item: &usize| absent.is_none_or(|nulls| nulls.is_valid(*item));
+    let (mut offsets, mut numbers, mut valid) = (vec![0u32], Vec::new(), Vec::new());
     for range in ranges {
-        numbers.extend(range.into_iter().flatten().map(|item| item as u32));
+        valid.push(range.is_some());
+        let items = range.into_iter().flatten().filter(is_there);
+        numbers.extend(items.map(|item| item as u32));
         offsets.push(numbers.len() as u32);
     }
-    Ok(Lists {
-        offsets: offsets.into(),
-        nulls,
-        items: Box::new(items.gather(&UInt32Array::from(numbers))?),
-    })
+    (
+        offsets.into(),
+        UInt32Array::from(numbers),
+        NullBuffer::from(valid),
+    )
 }
 
 fn of_arrow(lists: &ListArray, at: Option<&UInt32Array>) -> Result<Lists> {
@@ -394,29 +394,14 @@ fn of_arrow(lists: &ListArray, at: Option<&UInt32Array>) -> Result<Lists> {
         });
     }
     let count = at.map_or(lists.len(), Array::len);
-    let range = |row: usize| {
-        let at = match at {
-            None => row,
-            Some(at) => at.is_valid(row).then(|| at.value(row) as usize)?,
-        };
-        let ends = ends.get(at..at + 2).filter(|_| lists.is_valid(at))?;
-        let &[start, end] = ends else { return None };
-        Some(start as usize..end as usize)
-    };
-    let nulls: NullBuffer = (0..count).map(|row| range(row).is_some()).collect();
-    let is_there = |item: &usize| absent.as_ref().is_none_or(|nulls| nulls.is_valid(*item));
-    let (mut offsets, mut numbers) = (vec![0u32], Vec::new());
-    for row in 0..count {
-        let items = range(row).into_iter().flatten().filter(is_there);
-        numbers.extend(items.map(|item| item as u32));
-        offsets.push(numbers.len() as u32);
-    }
+    let ranges = (0..count).map(|row| range_of(ends, lists.nulls(), at, row));
+    let (offsets, numbers, nulls) = laid_out(ranges, absent.as_ref());
     Ok(Lists {
-        offsets: offsets.into(),
+        offsets,
         nulls: Some(nulls),
         items: Box::new(Column::Rows(Rows {
             array: values.clone(),
-            at: Some(UInt32Array::from(numbers)),
+            at: Some(numbers),
         })),
     })
 }

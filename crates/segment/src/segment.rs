@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StructArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::concat_batches;
 use pql::{Checked, Expression, Schema};
 use xdm::Timestamp;
 
@@ -161,8 +160,6 @@ impl Evaluation {
 
     fn members_of(&self, rows: &RecordBatch) -> Result<Vec<BooleanBuffer>> {
         let count = rows.num_rows();
-        // Of one chunk the arrays may begin in the middle of others.
-        let rows = &concat_batches(&rows.schema(), [rows])?;
         let profiles = Column::of(Arc::new(StructArray::from(rows.clone())));
         let events = match rows.column_by_name(EVENTS) {
             Some(events) => Column::of(Arc::clone(events)),

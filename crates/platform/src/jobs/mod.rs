@@ -23,7 +23,6 @@ pub use object::{
     Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobSegment, JobTime,
     LargeProfile, LargeProfiles,
 };
-pub(crate) use run::what_it_said;
-pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request};
+pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
 pub use staging::sweep;
 pub use watch::{JobProgress, get_job, job_progress};

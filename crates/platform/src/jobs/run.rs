@@ -144,7 +144,8 @@ fn check(store: &Store, options: &RunOptions) -> Result<()> {
 }
 
 /// What a panic was told with.
-pub(crate) fn what_it_said(panic: &(dyn Any + Send)) -> String {
+#[must_use]
+pub fn what_it_said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("without a word").to_owned()
