@@ -3,13 +3,15 @@ use rusqlite::{OptionalExtension, params};
 use crate::error::{Kind, Result};
 use crate::{Catalog, Document};
 
-/// The kinds of documents that users give the store and that it keeps in versions.
+/// The kinds of documents that the store keeps, in versions where they have such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DocumentKind {
     /// A merge policy.
     MergePolicy,
     /// A segment definition.
     Segment,
+    /// An evaluation of segments.
+    SegmentJob,
 }
 
 impl From<DocumentKind> for Kind {
@@ -17,6 +19,7 @@ impl From<DocumentKind> for Kind {
         match kind {
             DocumentKind::MergePolicy => Self::MergePolicy,
             DocumentKind::Segment => Self::Segment,
+            DocumentKind::SegmentJob => Self::SegmentJob,
         }
     }
 }
@@ -26,6 +29,7 @@ impl DocumentKind {
         match self {
             Self::MergePolicy => "mergePolicy",
             Self::Segment => "segment",
+            Self::SegmentJob => "segmentJob",
         }
     }
 }

@@ -116,6 +116,8 @@ pub enum Kind {
     MergePolicy,
     /// A segment definition.
     Segment,
+    /// An evaluation of segments.
+    SegmentJob,
 }
 
 impl fmt::Display for Kind {
@@ -127,6 +129,7 @@ impl fmt::Display for Kind {
             Self::Batch => "batch",
             Self::MergePolicy => "merge policy",
             Self::Segment => "segment",
+            Self::SegmentJob => "segment job",
         })
     }
 }

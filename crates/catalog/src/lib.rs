@@ -31,7 +31,7 @@ pub use batch_query::{BatchFilter, BatchProperty, BatchQuery};
 pub use documents::DocumentKind;
 use error::of_commit;
 pub use error::{Error, Kind, Result};
-pub use id::new_id;
+pub use id::{new_id, new_uuid};
 pub use jobs::{JobMove, JobOffset, JobQuery, JobRecord, JobSort, NewJob};
 pub use json::Document;
 use open::Unwritable;

@@ -248,6 +248,9 @@ pub struct AudienceArgs {
     /// A batch for each segment
     #[arg(long, requires = "segment")]
     pub segment_per_batch: bool,
+    /// Evaluate the segments first, all definitions where none is named, and write who is in them into the store
+    #[arg(long)]
+    pub evaluate: bool,
     /// Leave out profiles of more identities than this, by the identity graph of the merge policy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_identities: Option<u32>,
@@ -652,6 +655,21 @@ pub enum SegmentsCommand {
         all: bool,
         #[command(flatten)]
         at: EvaluationArgs,
+    },
+    /// Evaluate definitions, and write who is in them: memberships that exports, and other expressions, read
+    Evaluate {
+        /// The definitions, by ID or name
+        #[arg(required_unless_present = "all", conflicts_with = "all", add = ArgValueCandidates::new(candidates::segments))]
+        segment: Vec<String>,
+        /// All definitions that have an expression
+        #[arg(long)]
+        all: bool,
+        /// The moment that now, today and the like mean, at which people enter and leave: RFC 3339, or a date (its
+        /// start in UTC) [default: this one]
+        #[arg(long, value_name = "TIME")]
+        now: Option<String>,
+        #[command(flatten)]
+        store: StoreArg,
     },
     /// Show the first people whom an expression takes, with the fields that it reads
     Preview {

@@ -1,8 +1,8 @@
 //! The options that say who is exported, and what of them, as a request.
 
 use profile_export::request::{
-    AdditionalFields, Destination, EventFilterRequest, EventList, ExportRequest, FilterRequest,
-    MergePolicyRef, RequestError, SegmentRequest, TimeWindow,
+    AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList, ExportRequest,
+    FilterRequest, MergePolicyRef, RequestError, SegmentRequest, TimeWindow,
 };
 
 use crate::args::AudienceArgs;
@@ -65,6 +65,9 @@ fn of_options(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
             segment_per_batch: audience.segment_per_batch.then_some(true),
             ..Destination::default()
         },
+        evaluation_info: audience
+            .evaluate
+            .then_some(EvaluationInfo { segmentation: true }),
         ..ExportRequest::default()
     })
 }

@@ -254,7 +254,7 @@ pub fn without_job<T>(
     request: &ExportRequest,
     write: impl FnOnce(&Prepared) -> Result<T, Error>,
 ) -> Result<(T, u64), Failure> {
-    let (done, rejected) = work.prepared(arguments, request, |prepared| {
+    let (done, rejected) = work.prepared(arguments, request, Prepared::to_write, |prepared| {
         Ok((write(prepared)?, prepared.export.unknown_segments()?))
     })?;
     let (written, unknown) = done;

@@ -1,13 +1,16 @@
 //! Where an export's records come from, and how it is done.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use profile_export::export::Progress;
 use profile_export::jobs::{FinishedJob, FolderExport, RunOptions, export_folder, run_request};
 use profile_export::platform::{
     Error, Prepared, SourceOptions, check_out, check_target, with_ids, with_source, with_target,
 };
 use profile_export::request::ExportRequest;
+use profile_export::store::Store;
 
 use crate::args::{Arguments, LoadArgs, LookArgs, OriginArgs};
 use crate::failure::Failure;
@@ -19,6 +22,10 @@ use crate::stores::open;
 /// How long an export that reads its source itself may take to stop. What one leaves that is killed, the next
 /// export to the folder clears.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How an export is prepared: [`Prepared::new`] where it is only looked at, [`Prepared::to_write`] where it is made.
+pub type Prepare =
+    fn(&Store, &ExportRequest, Option<u32>, &Arc<Progress>) -> Result<Prepared, Error>;
 
 /// A store, or a source folder.
 pub enum Origin {
@@ -132,14 +139,14 @@ impl<'a> Work<'a> {
         &self,
         arguments: &Arguments,
         request: &ExportRequest,
+        prepare: Prepare,
         f: impl FnOnce(&Prepared) -> Result<T, Error>,
     ) -> Result<(T, u64), Failure> {
         match &self.origin {
             Origin::Store(store) => {
                 let store = open(arguments, store)?;
                 let watch = Watch::start(arguments, 0);
-                let prepared =
-                    Prepared::new(&store, request, self.run.max_identities, &watch.progress)?;
+                let prepared = prepare(&store, request, self.run.max_identities, &watch.progress)?;
                 Ok((f(&prepared)?, 0))
             }
             Origin::Source(from) => {
@@ -157,7 +164,7 @@ impl<'a> Work<'a> {
                     load: &load_options(self.loading),
                 };
                 let done = with_source(&source, &options, &watch.progress, |store| {
-                    f(&Prepared::new(
+                    f(&prepare(
                         store,
                         request,
                         self.run.max_identities,

@@ -1,8 +1,9 @@
 //! Segments: their definitions, their expressions, and whom these take.
 
 use profile_export::platform::{
-    Estimate, estimate, expression_of, expression_schema, first_members, policy_id,
-    policy_of_segment, segment, segment_id, segments as list_segments,
+    Audience, Estimate, SegmentJobTarget, estimate, evaluate_segments, expression_of,
+    expression_schema, first_members, policy_id, policy_of_segment, segment, segment_id,
+    segments as list_segments,
 };
 use profile_export::request::MergePolicy;
 use profile_export::segment::{Checked, Expression, ExpressionError, Schema, Segment};
@@ -44,6 +45,17 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             };
             tell_estimates(arguments, &store, at, wanted)
         }
+        SegmentsCommand::Evaluate {
+            segment,
+            all,
+            now,
+            store,
+        } => evaluate(
+            arguments,
+            &open(arguments, &store.store)?,
+            (segment, *all),
+            now.as_deref(),
+        ),
         SegmentsCommand::Preview {
             expression,
             limit,
@@ -54,7 +66,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             let schema = expression_schema(store.catalog())?;
             let segment = wanted.segment(&schema)?;
             let policy = wanted.policy(&store, at)?;
-            let now = now(at)?;
+            let now = now(at.now.as_deref())?;
             let watch = Watch::start(arguments, 0);
             let people = first_members(&store, policy, segment, now, *limit, &watch.progress)?;
             drop(watch);
@@ -123,8 +135,12 @@ impl Wanted {
             .map_err(|error| refused(&self.name, &error))
     }
 
-    fn segment(&self, schema: &Schema) -> Result<Segment, Failure> {
-        Ok(Segment::new(self.id.clone(), self.checked(schema)?))
+    fn segment(&self, schema: &Schema) -> Result<Audience, Failure> {
+        let segment = Segment::new(self.id.clone(), self.checked(schema)?);
+        Ok(match &self.definition {
+            Some(definition) => Audience::of_definition(segment, definition),
+            None => segment.into(),
+        })
     }
 
     fn policy(&self, store: &Store, at: &EvaluationArgs) -> Result<MergePolicy, Failure> {
@@ -148,11 +164,104 @@ fn refused(whose: &str, error: &ExpressionError) -> Failure {
     })
 }
 
-fn now(at: &EvaluationArgs) -> Result<Timestamp, Failure> {
-    let asked = start("--now", at.now.as_deref())?;
+fn now(asked: Option<&str>) -> Result<Timestamp, Failure> {
+    let asked = start("--now", asked)?;
     Ok(asked
         .and_then(|text| Timestamp::parse(&text))
         .unwrap_or_else(Timestamp::now))
+}
+
+/// Evaluates definitions and tells how they came out.
+fn evaluate(
+    arguments: &Arguments,
+    store: &Store,
+    (wanted, all): (&[String], bool),
+    at: Option<&str>,
+) -> Result<(), Failure> {
+    let catalog = store.catalog();
+    let target = match all {
+        true => SegmentJobTarget::All,
+        false => {
+            let ids = wanted
+                .iter()
+                .map(|name| segment_id(catalog, name, "SEGMENT"));
+            SegmentJobTarget::Segments(ids.collect::<Result<_, _>>()?)
+        }
+    };
+    let watch = Watch::start(arguments, 0);
+    let job = evaluate_segments(store, &target, now(at)?, &watch.progress)?;
+    drop(watch);
+    let names = list_segments(catalog)?;
+    let name_of = |id: &str| {
+        let mut own = names.iter().filter(|one| one["id"] == id);
+        own.next()
+            .and_then(|one| one["name"].as_str())
+            .unwrap_or(id)
+            .to_owned()
+    };
+    let metrics = &job.metrics;
+    let counters = &metrics.segmented_profile_by_status_counter;
+    let lines = metrics
+        .segmented_profile_counter
+        .iter()
+        .map(|(id, members)| {
+            let of_status = |status: &str| counters.get(id).and_then(|of| of.get(status));
+            let count = |status| of_status(status).copied().unwrap_or_default();
+            let left = metrics.exited_profile_counter.get(id).copied();
+            (
+                id,
+                *members,
+                [
+                    count("realized"),
+                    count("existing"),
+                    left.unwrap_or_default(),
+                ],
+            )
+        });
+    let lines: Vec<_> = lines.collect();
+    if arguments.is_for_machines() {
+        return print_result(arguments, &job);
+    }
+    let rows = lines.iter().map(|(id, members, [entered, stayed, left])| {
+        [
+            Cell::Text((*id).clone()),
+            Cell::Count(*members),
+            Cell::Count(*entered),
+            Cell::Count(*stayed),
+            Cell::Count(*left),
+            Cell::Text(name_of(id)),
+        ]
+    });
+    let table = Table {
+        head: ["SEGMENT", "IN", "ENTERED", "STAYED", "LEFT", "NAME"],
+        rows: rows.collect(),
+    };
+    print_list(arguments, &lines, &lines, || table)?;
+    let opted_out: u64 = metrics.opted_out_profiles_by_merge_policy.values().sum();
+    if opted_out > 0 {
+        say(
+            arguments,
+            &format!(
+                "{} opted out and are in no segment that heeds it",
+                count(opted_out)
+            ),
+        );
+    }
+    let took = metrics.total_time.total_time_in_ms.unwrap_or_default();
+    let by_policy = metrics.total_profiles_by_merge_policy.iter();
+    let by_policy: Vec<String> = by_policy
+        .map(|(policy, profiles)| format!("{} by merge policy {policy}", count(*profiles)))
+        .collect();
+    say(
+        arguments,
+        &format!(
+            "of profiles: {}, at {}, in {:.3} s",
+            by_policy.join(", "),
+            job.evaluation_time,
+            took as f64 / 1000.0
+        ),
+    );
+    Ok(())
 }
 
 /// Counts those of each merge policy in one pass.
@@ -163,7 +272,7 @@ fn tell_estimates(
     wanted: Vec<Wanted>,
 ) -> Result<(), Failure> {
     let schema = expression_schema(store.catalog())?;
-    let now = now(at)?;
+    let now = now(at.now.as_deref())?;
     let mut by_policy: Vec<(MergePolicy, Vec<usize>)> = Vec::new();
     for (number, one) in wanted.iter().enumerate() {
         let policy = one.policy(store, at)?;
@@ -176,10 +285,11 @@ fn tell_estimates(
     let watch = Watch::start(arguments, 0);
     for (policy, numbers) in by_policy {
         let of = |number: &usize| wanted.get(*number).map(|one| one.segment(&schema));
-        let segments = numbers.iter().filter_map(of).collect::<Result<_, _>>()?;
+        let segments: Vec<Audience> = numbers.iter().filter_map(of).collect::<Result<_, _>>()?;
         let id = policy.id.clone();
-        let Estimate { profiles, members } =
-            estimate(store, policy, segments, now, &watch.progress)?;
+        let Estimate {
+            profiles, members, ..
+        } = estimate(store, policy, segments, now, &watch.progress)?;
         for (number, members) in numbers.iter().zip(members) {
             if let Some(slot) = found.get_mut(*number) {
                 *slot = Some((id.clone(), members, profiles));

@@ -113,6 +113,7 @@ pub mod store {
         Batch, BatchError, BatchFile, BatchFilter, BatchMetrics, BatchProperty, BatchQuery,
         BatchStatus, Catalog, Document, DocumentKind, Error as CatalogError, FileFormat,
         InputFormat, JobQuery, JobRecord, JobSort, JobStatus, Kind, RelatedObject, new_id,
+        new_uuid,
     };
     pub use decode::Error as DecodeError;
     pub use run::Error as RunError;
@@ -135,14 +136,17 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod platform {
     pub use ::platform::{
-        DatasetBody, Error, ErrorKind, Estimate, FileDescription, IfExists, Incoming, IncomingBody,
-        IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome, OutputFolder,
-        Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming,
-        check_definition, check_local, check_out, check_target, complete_incoming, dataset_id,
-        delete_batch, delete_merge_policy, delete_segment, dependent_of, estimate, expression_of,
+        Audience, DatasetBody, Error, ErrorKind, Estimate, FileDescription, IfExists, Incoming,
+        IncomingBody, IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome,
+        OutputFolder, Prepared, Result, SchemaRefBody, SegmentJob, SegmentJobMetrics,
+        SegmentJobSegment, SegmentJobTarget, SourceFolder, SourceOptions, abort_incoming,
+        check_definition, check_local, check_out, check_target, complete_incoming,
+        create_segment_job, dataset_id, delete_batch, delete_merge_policy, delete_segment,
+        delete_segment_job, dependent_of, estimate, evaluate_segments, expression_of,
         expression_schema, first_members, is_bucket, load_incoming, merge_policies, merge_policy,
-        policy_id, policy_of_segment, put_merge_policy, put_segment, segment, segment_id, segments,
-        sweep_incoming, with_ids, with_source, with_target,
+        policy_id, policy_of_segment, put_merge_policy, put_segment, run_segment_job, segment,
+        segment_id, segment_job, segment_jobs, segments, sweep_incoming, waiting_segment_jobs,
+        with_ids, with_source, with_target,
     };
 }
 

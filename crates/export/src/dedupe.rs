@@ -22,13 +22,12 @@ use xdm::{FieldPath, FieldType, Fields, Timestamp, digest128};
 use crate::error::{Error, Result};
 use crate::identity_rows::{ids_in, text};
 use crate::plan::Plan;
+use crate::plan::{IDENTITY_MAP, MEMBERSHIP};
 use crate::request::RequestError;
 use crate::rows::{complete, field};
 
 /// Where a request has its keys.
 const AT: &str = "deduplicationKeys";
-const IDENTITY_MAP: &str = "identityMap";
-const MEMBERSHIP: &str = "segmentMembership";
 
 /// How profiles of one key become one.
 #[derive(Clone, Debug)]

@@ -28,7 +28,8 @@ pub struct Explanation {
     pub is_exported: bool,
     /// What decides, in this order.
     pub conditions: Vec<Condition>,
-    /// Its fragments, best first: numbers of fragments count from 0 here.
+    /// Its fragments: those of evaluated memberships, then the others, best first. Numbers of fragments count from 0
+    /// here.
     pub fragments: Vec<FragmentPart>,
     /// Profile records that have no part in it.
     pub records_without_part: Vec<RecordWithoutPart>,
@@ -324,7 +325,8 @@ impl Explainer<'_> {
             true => Vec::new(),
             false => sources.indexes(filter)?,
         };
-        for (number, at) in self.rows.fragments.iter().enumerate() {
+        let evaluated = self.rows.evaluated.len();
+        for (number, at) in self.all_fragments().enumerate() {
             let Some(Some(index)) = indexes.get(at.source as usize) else {
                 continue;
             };
@@ -337,10 +339,13 @@ impl Explainer<'_> {
                 });
                 let statuses = filter.statuses_of(segment.namespace, segment.id);
                 let (counts, reason) = match better {
-                    Some(better) if better.fragment != number => (
-                        false,
-                        "a better fragment has one of this segment".to_owned(),
-                    ),
+                    Some(better) if better.fragment != number => {
+                        let why = match better.fragment < evaluated && number >= evaluated {
+                            true => "the segment is evaluated, which stands before what data says",
+                            false => "a better fragment has one of this segment",
+                        };
+                        (false, why.to_owned())
+                    }
                     _ => {
                         let verdict = filter.verdict(&statuses, posting);
                         (
@@ -403,7 +408,8 @@ impl Explainer<'_> {
         });
         let fields = fields.collect();
         let mut fragments = Vec::new();
-        for (at, values) in std::iter::zip(self.rows.fragments.clone(), rows) {
+        let all: Vec<RowRef> = self.all_fragments().collect();
+        for (at, values) in std::iter::zip(all, rows) {
             let source = pipeline.sources().of(at);
             let (namespace, id) = source.run.identity(source.run.person_of_row(at.row))?;
             fragments.push(FragmentPart {
@@ -415,6 +421,16 @@ impl Explainer<'_> {
             });
         }
         Ok((fragments, fields, merged))
+    }
+
+    /// Those of evaluated memberships, and behind them the others, best first.
+    fn all_fragments(&self) -> impl Iterator<Item = RowRef> + '_ {
+        let PeopleRows {
+            evaluated,
+            fragments,
+            ..
+        } = &self.rows;
+        evaluated.iter().chain(fragments).copied()
     }
 
     fn without_part(&mut self, keys: &[PersonKey]) -> Result<Vec<RecordWithoutPart>> {
@@ -429,16 +445,17 @@ impl Explainer<'_> {
                     continue;
                 };
                 let at = RowRef::new(number, source.run.rows_of(person).start);
-                if self.rows.fragments.contains(&at) {
+                if self.all_fragments().any(|own| own == at) {
                     continue;
                 }
                 let (namespace, id) = source.run.identity(person)?;
-                let reason = match source.rank {
-                    None => "the merge policy leaves its dataset out",
-                    Some(_) if !sources.is_live(number as usize, at.row, &mut self.times)? => {
+                let takes_part = source.rank.is_some() || source.is_evaluated();
+                let reason = match takes_part {
+                    false => "the merge policy leaves its dataset out",
+                    true if !sources.is_live(number as usize, at.row, &mut self.times)? => {
                         "a later record of the same dataset and identity replaced it"
                     }
-                    Some(_) => "its profile is left out",
+                    true => "its profile is left out",
                 };
                 found.push(RecordWithoutPart {
                     dataset: source.dataset.clone(),

@@ -51,6 +51,7 @@ mod graph;
 mod identity_rows;
 mod links;
 mod people;
+mod persons;
 mod pipeline;
 mod plan;
 mod records;
@@ -74,6 +75,7 @@ pub use explain::{
 };
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
+pub use persons::PersonRows;
 pub use plan::{EventPlan, IdentityRows, Plan};
 pub use records::{DatasetBatches, export_rows, snapshot_of};
 pub use request::{

@@ -18,6 +18,9 @@ const CHUNK_PEOPLE: usize = 4096;
 /// what is read for them.
 const FEW_PEOPLE: usize = 1024;
 
+/// The rank of fragments of evaluated memberships, which compete with each other alone.
+const EVALUATED: u32 = u32::MAX;
+
 /// Which profiles those are, by the least keys of each.
 enum Wanted {
     /// Everybody in a shard: keys are cut into `2^bits` ranges.
@@ -38,9 +41,42 @@ pub(crate) struct PeopleRows {
     /// Live fragments of datasets that take part, best first.
     pub(crate) fragments: Vec<RowRef>,
     pub(crate) fragment_ends: Vec<u32>,
+    /// Live fragments of evaluated memberships, the latest first.
+    pub(crate) evaluated: Vec<RowRef>,
+    pub(crate) evaluated_ends: Vec<u32>,
     /// Ranges of event rows: one for each source and person.
     pub(crate) events: Vec<EventRange>,
     pub(crate) event_ends: Vec<u32>,
+}
+
+/// The rows of one profile, as [`PeopleRows`] has those of many.
+#[derive(Clone, Copy)]
+pub(crate) struct ProfileRows<'a> {
+    pub(crate) fragments: &'a [RowRef],
+    pub(crate) evaluated: &'a [RowRef],
+    pub(crate) events: &'a [EventRange],
+}
+
+impl PeopleRows {
+    /// One profile after the other.
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = ProfileRows<'_>> {
+        let mut starts = [0; 3];
+        (0..self.fragment_ends.len()).map(move |i| {
+            let ends = [
+                self.fragment_ends[i],
+                self.evaluated_ends[i],
+                self.event_ends[i],
+            ]
+            .map(|end| end as usize);
+            let own = ProfileRows {
+                fragments: &self.fragments[starts[0]..ends[0]],
+                evaluated: &self.evaluated[starts[1]..ends[1]],
+                events: &self.events[starts[2]..ends[2]],
+            };
+            starts = ends;
+            own
+        })
+    }
 }
 
 /// Consecutive events of one source.
@@ -252,8 +288,10 @@ impl<'a> RowsBuilder<'a> {
             }
             return Ok(());
         }
-        let Some(rank) = one.rank else {
-            return Ok(());
+        let rank = match one.rank {
+            _ if one.is_evaluated() => EVALUATED,
+            Some(rank) => rank,
+            None => return Ok(()),
         };
         let fragment = Fragment {
             at: RowRef::new(source as u32, rows.start),
@@ -277,19 +315,24 @@ impl<'a> RowsBuilder<'a> {
 
     /// Ends the profile at hand.
     fn close(&mut self) -> Result<()> {
-        if self.fragments.len() > 1 {
-            for fragment in &mut self.fragments {
-                fragment.updated = self.times.updated(fragment.at)?;
-                fragment.sequence = self.times.recency(fragment.at)?.sequence;
+        self.fragments.sort_by_key(|one| one.rank == EVALUATED);
+        let own = self.fragments.partition_point(|one| one.rank != EVALUATED);
+        let (fragments, evaluated) = self.fragments.split_at_mut(own);
+        for together in [&mut *fragments, &mut *evaluated] {
+            if together.len() > 1 {
+                for fragment in &mut *together {
+                    fragment.updated = self.times.updated(fragment.at)?;
+                    fragment.sequence = self.times.recency(fragment.at)?.sequence;
+                }
+                self.sources.precedence.sort(together);
             }
-            self.sources.precedence.sort(&mut self.fragments);
         }
-        self.rows
-            .fragments
-            .extend(self.fragments.drain(..).map(|fragment| fragment.at));
-        self.rows
-            .fragment_ends
-            .push(self.rows.fragments.len() as u32);
+        let rows = &mut self.rows;
+        rows.fragments.extend(fragments.iter().map(|one| one.at));
+        rows.evaluated.extend(evaluated.iter().map(|one| one.at));
+        self.fragments.clear();
+        rows.fragment_ends.push(rows.fragments.len() as u32);
+        rows.evaluated_ends.push(rows.evaluated.len() as u32);
         self.rows.event_ends.push(self.rows.events.len() as u32);
         Ok(())
     }

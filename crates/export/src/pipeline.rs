@@ -13,17 +13,18 @@ use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
-use xdm::{Class, FieldType, PersonKey, Timestamp};
+use xdm::{Class, FieldType, PersonKey, Timestamp, segment_membership};
 
 use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
 use crate::dedupe::passes_differ;
 use crate::error::Result;
 use crate::identity_rows::by_identity;
-use crate::people::{EventRange, PeopleRows};
-use crate::plan::{EVENTS, Plan, identity_field};
+use crate::people::{EventRange, PeopleRows, ProfileRows};
+use crate::persons::{PersonParts, Persons};
+use crate::plan::{EVENTS, IDENTITY_MAP, MEMBERSHIP, Plan, identity_field};
 use crate::rows::complete;
-use crate::sources::Sources;
+use crate::sources::{Source, Sources};
 use crate::times::Times;
 
 /// An export's work on a chunk of people.
@@ -33,6 +34,10 @@ pub(crate) struct Pipeline {
     profile: FieldSet,
     /// `identityMap` of fragments and of events: what empty profiles show, and what has a row for each identity.
     identity_map: Option<FieldSet>,
+    /// `segmentMembership` of fragments and of evaluations, where it is a field of the rows.
+    memberships: Option<FieldSet>,
+    /// The whole of it, where persons are told.
+    persons: Option<FieldSet>,
     events: Option<FieldSet>,
     /// What events are ordered by.
     event_order: Option<FieldSet>,
@@ -49,16 +54,36 @@ pub(crate) struct MergedRows {
 }
 
 /// Columns, and the rows of them that the profiles are made of.
-struct Gathered {
+pub(crate) struct Gathered {
     columns: Arc<Columns>,
     groups: Groups,
+}
+
+/// What the columns of rows are made of.
+struct Parts {
+    profile: Gathered,
+    /// What identity maps are made of, if that is not the same.
+    identity_map: Option<Gathered>,
+    /// What memberships are made of, if that is not the same.
+    memberships: Option<Gathered>,
+    persons: Option<PersonParts>,
+    events: Option<Gathered>,
+}
+
+impl Parts {
+    /// Fields that are made of something else than the profile's fragments.
+    fn others(&self) -> impl Iterator<Item = (&'static str, &Gathered)> {
+        let identity_map = self.identity_map.as_ref().map(|made| (IDENTITY_MAP, made));
+        let memberships = self.memberships.as_ref().map(|made| (MEMBERSHIP, made));
+        identity_map.into_iter().chain(memberships)
+    }
 }
 
 impl Pipeline {
     pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
         let sources = Sources::new(snapshot, plan);
         let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed(), &sources)?;
-        let of_empty = plan.projection.needed().get("identityMap");
+        let of_empty = plan.projection.needed().get(IDENTITY_MAP);
         let of_empty = of_empty.filter(|_| plan.profiles.empty_profiles);
         let of_rows = plan
             .row_per_identity
@@ -66,13 +91,25 @@ impl Pipeline {
             .map(|rows| &rows.identity_map);
         let identity_map = match of_rows.or(of_empty) {
             Some(ty) => {
-                let fields = [("identityMap".to_owned(), ty.clone())]
+                let fields = [(IDENTITY_MAP.to_owned(), ty.clone())]
                     .into_iter()
                     .collect();
                 Some(FieldSet::new(1, &Class::ALL, &fields, &sources)?)
             }
             None => None,
         };
+        let of_memberships = |number, ty: Option<&FieldType>| {
+            ty.map(|ty| {
+                let fields = [(MEMBERSHIP.to_owned(), ty.clone())].into_iter().collect();
+                FieldSet::new(number, &[Class::Profile], &fields, &sources)
+            })
+            .transpose()
+        };
+        let shown = plan.projection.needed().get(MEMBERSHIP);
+        let are_evaluated = sources.all.iter().any(Source::is_evaluated);
+        let memberships = of_memberships(4, shown.filter(|_| are_evaluated))?;
+        let whole = segment_membership();
+        let persons = of_memberships(5, plan.persons.then_some(&whole))?;
         let events = match &plan.events {
             None => None,
             Some(events) => {
@@ -93,6 +130,8 @@ impl Pipeline {
             plan: plan.clone(),
             profile,
             identity_map,
+            memberships,
+            persons,
             events,
             event_order,
             profile_schema: Arc::new(Schema::empty()),
@@ -120,9 +159,22 @@ impl Pipeline {
                 groups: Groups::default(),
             })
         };
-        let identity_map = self.identity_map.as_ref().map(of).transpose()?;
-        let events = self.events.as_ref().map(of).transpose()?;
-        let parts = (of(&self.profile)?, identity_map, events);
+        let of_optional = |fields: &Option<FieldSet>| fields.as_ref().map(of).transpose();
+        let persons = match &self.persons {
+            None => None,
+            Some(fields) => Some(PersonParts {
+                persons: Persons::default(),
+                evaluated: of(fields)?,
+                brought: of(fields)?,
+            }),
+        };
+        let parts = Parts {
+            profile: of(&self.profile)?,
+            identity_map: of_optional(&self.identity_map)?,
+            memberships: of_optional(&self.memberships)?,
+            persons,
+            events: of_optional(&self.events)?,
+        };
         let columns = self.columns(&parts, &|| false)?.into_iter();
         let fields = columns.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
         Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
@@ -167,6 +219,18 @@ impl Pipeline {
             None => None,
             Some(fields) => Some(self.gathered(fields, selected.with_events())?),
         };
+        let memberships = match &self.memberships {
+            None => None,
+            Some(fields) => Some(self.gathered(fields, selected.with_evaluated())?),
+        };
+        let persons = match &self.persons {
+            None => None,
+            Some(fields) => Some(PersonParts {
+                persons: selected.persons,
+                evaluated: self.gathered(fields, selected.evaluated_of_persons)?,
+                brought: self.gathered(fields, selected.fragments.clone())?,
+            }),
+        };
         let events = match &self.events {
             None => None,
             Some(fields) => Some(self.gathered(fields, selected.event_rows)?),
@@ -174,7 +238,13 @@ impl Pipeline {
         let profile = self.gathered(&self.profile, selected.fragments)?;
         let profiles = profile.groups.len();
         let event_ends = events.as_ref().map(|events| events.groups.ends().to_vec());
-        let parts = (profile, identity_map, events);
+        let parts = Parts {
+            profile,
+            identity_map,
+            memberships,
+            persons,
+            events,
+        };
         let columns = self.columns(&parts, is_to_stop)?;
         // Which text is in dictionaries may differ from chunk to chunk.
         let columns = std::iter::zip(columns, self.profile_schema.fields())
@@ -202,7 +272,8 @@ impl Pipeline {
             copies = kept.iter().map(u32::from).collect();
             rows = filter_record_batch(&rows, &BooleanArray::new(kept, None))?;
         }
-        if let (Some(wanted), Some(identities)) = (&self.plan.row_per_identity, &parts.1) {
+        if let (Some(wanted), Some(identities)) = (&self.plan.row_per_identity, &parts.identity_map)
+        {
             let merged = merge_unless_stopped(identities, is_to_stop)?;
             for (_, map) in merged {
                 rows = by_identity(&rows, &map, &wanted.namespace, &self.schema, &mut copies)?;
@@ -232,21 +303,42 @@ impl Pipeline {
         Ok(MergedRows { rows, counts })
     }
 
-    /// What each of a profile's fragments would be alone, a row each, and behind them the profile. Events are left
-    /// out.
+    /// What each of a profile's fragments would be alone, a row each, and behind them the profile: first those of
+    /// evaluated memberships. Events are left out.
     pub(crate) fn each_alone(&self, profile: &PeopleRows) -> Result<RecordBatch> {
-        let mut groups = Groups::default();
+        let (mut groups, mut memberships) = (Groups::default(), Groups::default());
+        for evaluated in &profile.evaluated {
+            groups.push([]);
+            memberships.push([*evaluated]);
+        }
         for fragment in &profile.fragments {
             groups.push([*fragment]);
+            memberships.push([*fragment]);
         }
         groups.push(profile.fragments.iter().copied());
-        let gathered = self.gathered(&self.profile, groups)?;
-        let mut identities = None;
+        memberships.push(profile.evaluated.iter().chain(&profile.fragments).copied());
+        let memberships = match &self.memberships {
+            None => None,
+            Some(fields) => Some(self.gathered(fields, memberships)?),
+        };
+        let mut identity_map = None;
         if let (true, Some(fields)) = (profile.fragments.is_empty(), &self.identity_map) {
             let empty = self.select(profile, None)?.with_events();
-            identities = Some(self.gathered(fields, empty)?).filter(|one| one.groups.len() == 1);
+            if empty.len() == 1 {
+                let mut with_alone = Groups::default();
+                profile.evaluated.iter().for_each(|_| with_alone.push([]));
+                with_alone.push(empty.rows().iter().copied());
+                identity_map = Some(self.gathered(fields, with_alone)?);
+            }
         }
-        let merged = Self::merged(&gathered, identities.as_ref(), &|| false)?;
+        let parts = Parts {
+            profile: self.gathered(&self.profile, groups)?,
+            identity_map,
+            memberships,
+            persons: None,
+            events: None,
+        };
+        let merged = Self::merged(&parts, &|| false)?;
         let columns = self.plan.projection.apply(merged)?;
         let fields = columns.iter();
         let fields: Vec<Field> = fields
@@ -284,16 +376,15 @@ impl Pipeline {
         })
     }
 
-    /// The columns of merged profiles and their events. The parts are the profiles' fields, what their identity
-    /// maps are made of if that is not the same, and their events.
+    /// The columns of merged profiles, their events and their persons.
     fn columns(
         &self,
-        (profile, identity_map, events): &(Gathered, Option<Gathered>, Option<Gathered>),
+        parts: &Parts,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Vec<(String, ArrayRef)>> {
-        let merged = Self::merged(profile, identity_map.as_ref(), is_to_stop)?;
+        let merged = Self::merged(parts, is_to_stop)?;
         let mut columns = self.plan.projection.apply(merged)?;
-        if let (Some(plan), Some(events)) = (&self.plan.events, events) {
+        if let (Some(plan), Some(events)) = (&self.plan.events, &parts.events) {
             let rows = events.groups.rows();
             let fields = events.columns.iter();
             let fields = fields
@@ -303,24 +394,23 @@ impl Pipeline {
             let list = event_lists(to_struct(parts, rows.len())?, events.groups.ends())?;
             columns.push((EVENTS.to_owned(), list));
         }
+        if let Some(persons) = &parts.persons {
+            columns.extend(persons.columns(is_to_stop)?);
+        }
         Ok(columns)
     }
 
-    /// Merged profiles, with identity maps that are made of something else, if they are.
-    fn merged(
-        profile: &Gathered,
-        identity_map: Option<&Gathered>,
-        is_to_stop: &dyn Fn() -> bool,
-    ) -> Result<MergedFields> {
-        let mut merged = merge_unless_stopped(profile, is_to_stop)?;
-        if let Some(gathered) = identity_map {
-            let mut united = merge_unless_stopped(gathered, is_to_stop)?;
-            for (name, array) in &mut merged {
-                if name == "identityMap"
-                    && let Some((_, own)) = united.pop()
-                {
-                    *array = own;
-                }
+    /// Merged profiles, with those fields that are made of something else.
+    fn merged(parts: &Parts, is_to_stop: &dyn Fn() -> bool) -> Result<MergedFields> {
+        let other = |name: &str| parts.others().find(|(other, _)| *other == name);
+        let Gathered { columns, groups } = &parts.profile;
+        let own = columns.iter().filter(|(name, _)| other(name).is_none());
+        let mut own = merge_fields(own, groups, is_to_stop)?.into_iter();
+        let mut merged = MergedFields::new();
+        for (name, _) in columns.iter() {
+            match other(name) {
+                None => merged.extend(own.next()),
+                Some((_, gathered)) => merged.extend(merge_unless_stopped(gathered, is_to_stop)?),
             }
         }
         Ok(merged)
@@ -334,13 +424,13 @@ impl Pipeline {
         let mut selected = Selected::default();
         let mut times = Times::new(&self.sources);
         let [mut tied, mut tied_of_empty] = [Tied::default(), Tied::default()];
-        let (mut fragment_start, mut event_start) = (0, 0);
-        for (fragment_end, event_end) in people.fragment_ends.iter().zip(&people.event_ends) {
-            let (fragment_end, event_end) = (*fragment_end as usize, *event_end as usize);
-            let fragments = &people.fragments[fragment_start..fragment_end];
-            let events = &people.events[event_start..event_end];
-            (fragment_start, event_start) = (fragment_end, event_end);
-            if !self.takes(fragments, events, matches, &mut times)? {
+        for one in people.profiles() {
+            let ProfileRows {
+                fragments,
+                evaluated,
+                events,
+            } = one;
+            if !self.takes(&one, matches, &mut times)? {
                 continue;
             }
             let best = match (fragments.first(), events.first()) {
@@ -355,6 +445,10 @@ impl Pipeline {
             let person = source.run.person_of_row(at.row);
             selected.namespaces.push(source.run.namespace(person)?);
             selected.fragments.push(fragments.iter().copied());
+            selected.evaluated.push(evaluated.iter().copied());
+            if self.persons.is_some() {
+                self.add_persons(&one, &mut selected)?;
+            }
             if let Some(plan) = &self.plan.events {
                 let rows = events_of(events, plan.filter, &mut times)?;
                 tied.add(&selected.event_rows, rows.len(), events);
@@ -372,13 +466,42 @@ impl Pipeline {
         Ok(selected)
     }
 
+    /// Adds the persons of a profile, in the order of their keys.
+    fn add_persons(&self, profile: &ProfileRows<'_>, selected: &mut Selected<'_>) -> Result<()> {
+        let key = |at: &RowRef| {
+            let run = &self.sources.of(*at).run;
+            run.person(run.person_of_row(at.row))
+        };
+        let events = profile
+            .events
+            .iter()
+            .flat_map(|range| rows_of(range).next());
+        let mut rows: Vec<(PersonKey, RowRef)> = (profile.fragments.iter().copied())
+            .chain(events)
+            .map(|at| (key(&at), at))
+            .collect();
+        rows.sort_by_key(|(key, _)| *key);
+        rows.dedup_by_key(|(key, _)| *key);
+        for (person, at) in rows {
+            let run = &self.sources.of(at).run;
+            let identity = run.identity(run.person_of_row(at.row))?;
+            selected.persons.push(identity);
+            let own = profile.evaluated.iter().filter(|at| key(at) == person);
+            selected.evaluated_of_persons.push(own.copied());
+        }
+        selected.persons.end_profile();
+        Ok(())
+    }
+
     fn takes(
         &self,
-        fragments: &[RowRef],
-        events: &[EventRange],
+        profile: &ProfileRows<'_>,
         matches: Option<&MembershipMatches>,
         times: &mut Times<'_>,
     ) -> Result<bool> {
+        let ProfileRows {
+            fragments, events, ..
+        } = *profile;
         let filter = &self.plan.profiles;
         let is_empty = fragments.is_empty();
         if is_empty && (events.is_empty() || !filter.empty_profiles) {
@@ -395,7 +518,10 @@ impl Pipeline {
                 return Ok(false);
             }
         }
-        Ok(matches.is_none_or(|matches| matches.takes(fragments)))
+        Ok(matches.is_none_or(|matches| match profile.evaluated {
+            [] => matches.takes(fragments),
+            evaluated => matches.takes(&[evaluated, fragments].concat()),
+        }))
     }
 
     /// Puts the events of profiles in order that come from several sources: by time and `_id`; where two datasets
@@ -466,6 +592,11 @@ fn events_of(
 struct Selected<'a> {
     /// Their fragments, best first.
     fragments: Groups,
+    /// Their fragments of evaluated memberships, the latest first.
+    evaluated: Groups,
+    /// The persons that they are, if these are told, and the fragment of evaluated memberships of each.
+    persons: Persons,
+    evaluated_of_persons: Groups,
     /// The events that are added.
     event_rows: Groups,
     /// For each profile, all its events in order if it is empty; only where `identityMap` needs them.
@@ -483,16 +614,34 @@ impl Selected<'_> {
         }
         groups
     }
+
+    /// The fragments of each profile, behind those of its evaluated memberships: these stand before what data
+    /// brought along.
+    fn with_evaluated(&self) -> Groups {
+        let mut groups = Groups::default();
+        for (evaluated, fragments) in self.evaluated.iter().zip(self.fragments.iter()) {
+            groups.push(evaluated.iter().chain(fragments).copied());
+        }
+        groups
+    }
 }
 
-fn merge_unless_stopped(
+pub(crate) fn merge_unless_stopped(
     gathered: &Gathered,
     is_to_stop: &dyn Fn() -> bool,
 ) -> Result<MergedFields> {
-    let fields: Vec<(&str, &Column)> = (gathered.columns.iter())
+    merge_fields(gathered.columns.iter(), &gathered.groups, is_to_stop)
+}
+
+fn merge_fields<'a>(
+    fields: impl Iterator<Item = &'a (String, Column)>,
+    groups: &Groups,
+    is_to_stop: &dyn Fn() -> bool,
+) -> Result<MergedFields> {
+    let fields: Vec<(&str, &Column)> = fields
         .map(|(name, column)| (name.as_str(), column))
         .collect();
-    merge_until(&fields, &gathered.groups, is_to_stop).map_err(|error| match error {
+    merge_until(&fields, groups, is_to_stop).map_err(|error| match error {
         merge::Error::Arrow(error) => error.into(),
         merge::Error::Stopped => decode::Error::Cancelled.into(),
     })
@@ -503,7 +652,7 @@ pub(crate) fn rows_of(range: &EventRange) -> impl Iterator<Item = RowRef> + use<
     (range.start..range.end).map(move |row| RowRef::new(source, row))
 }
 
-fn to_struct(parts: Vec<(String, ArrayRef)>, length: usize) -> Result<ArrayRef> {
+pub(crate) fn to_struct(parts: Vec<(String, ArrayRef)>, length: usize) -> Result<ArrayRef> {
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = parts
         .into_iter()
         .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))

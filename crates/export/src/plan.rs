@@ -12,12 +12,19 @@ use xdm::{Class, FieldPath, FieldType, Fields, Timestamp, list_of};
 use crate::dedupe::Deduplication;
 use crate::error::Result;
 use crate::identity_rows::IDENTITY;
+use crate::persons::person_fields;
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
 use crate::shard::Shard;
 use crate::unions::UnionSchemas;
 
 /// The union schema's name for a profile's events.
 pub(crate) const EVENTS: &str = "timeSeriesEvents";
+
+/// The union schema's name for a person's identities.
+pub(crate) const IDENTITY_MAP: &str = "identityMap";
+
+/// The union schema's name for who is in which segment.
+pub(crate) const MEMBERSHIP: &str = "segmentMembership";
 
 /// What an export does, checked.
 #[derive(Clone, Debug)]
@@ -40,6 +47,8 @@ pub struct Plan {
     pub row_per_identity: Option<IdentityRows>,
     /// Profiles of more identities are left out, where the policy has an identity graph.
     pub max_identities: Option<u32>,
+    /// Whether rows end with the persons that each profile is and their memberships, see [`PersonRows`](crate::PersonRows).
+    pub persons: bool,
 }
 
 /// A row for each identity of a namespace.
@@ -81,14 +90,10 @@ impl Plan {
             )
             .into());
         }
-        if request
-            .evaluation_info
-            .as_ref()
-            .is_some_and(|e| e.segmentation)
-        {
+        if request.evaluates_segments() {
             return Err(RequestError::new(
                 "evaluationInfo.segmentation",
-                "found true; the engine can't evaluate segments yet and exports the memberships that \
+                "found true, but only a store's jobs evaluate segments; an export by itself has the memberships that \
                  the profiles carry: give false or leave it out",
             )
             .into());
@@ -171,6 +176,7 @@ impl Plan {
             projection,
             events,
             max_identities: None,
+            persons: false,
         };
         if let Some(keys) = request
             .deduplication_keys
@@ -195,8 +201,16 @@ impl Plan {
             Field::new(EVENTS, list_of(event), true)
         });
         let identity = (self.row_per_identity.as_ref()).map(|_| identity_field());
+        let persons = self.persons.then(person_fields).into_iter().flatten();
         let fields = identity.into_iter().chain(fields).chain(events);
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        Arc::new(Schema::new(fields.chain(persons).collect::<Vec<_>>()))
+    }
+
+    /// Whether it looks at who is in which segment.
+    pub(crate) fn reads_memberships(&self) -> bool {
+        self.persons
+            || self.projection.needed().get(MEMBERSHIP).is_some()
+            || self.batches.iter().any(|filter| !filter.is_open())
     }
 
     /// The plan cut into `n` ranges of keys, which can be exported by themselves, by other processes
@@ -333,7 +347,7 @@ fn row_per_identity(
              fields",
         );
     }
-    match union.get("identityMap") {
+    match union.get(IDENTITY_MAP) {
         Some(identity_map) => Ok(IdentityRows {
             namespace: namespace.to_owned(),
             identity_map: identity_map.clone(),

@@ -199,9 +199,8 @@ pub struct SchemaRef {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationInfo {
-    /// Only false can be done.
+    /// Whether those of the filter are, all where it names none, before the export reads who is in them.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(schema_with = described::never))]
     pub segmentation: bool,
 }
 
@@ -241,6 +240,23 @@ impl ExportRequest {
     /// unknown one, the nearest known name.
     pub fn from_json(text: &[u8]) -> Result<Self, RequestError> {
         read_json(text)
+    }
+
+    /// Whether segments are to be evaluated before: `evaluationInfo.segmentation`.
+    #[must_use]
+    pub fn evaluates_segments(&self) -> bool {
+        self.evaluation_info
+            .as_ref()
+            .is_some_and(|info| info.segmentation)
+    }
+
+    /// What is left to do when its segments are evaluated.
+    #[must_use]
+    pub fn evaluated(&self) -> Self {
+        Self {
+            evaluation_info: None,
+            ..self.clone()
+        }
     }
 
     /// The segment of the batch with this number, where each has a batch.
@@ -322,11 +338,6 @@ mod described {
         let name = ObjectBuilder::new().schema_type(Type::String);
         name.enum_values(Some([Class::Profile.schema_name()]))
             .build()
-    }
-
-    pub(super) fn never() -> Object {
-        let flag = ObjectBuilder::new().schema_type(Type::Boolean);
-        flag.enum_values(Some([false])).build()
     }
 }
 

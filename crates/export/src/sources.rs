@@ -9,7 +9,7 @@ use membership::MembershipIndex;
 use merge::{IdentityGraphType, Precedence};
 use rayon::prelude::*;
 use run::{RecordTimes, Run, Snapshot};
-use xdm::Class;
+use xdm::{Class, Dataset};
 
 use crate::cache::Cache;
 use crate::columns::{BatchFields, BatchRef};
@@ -44,7 +44,12 @@ pub(crate) struct Source {
 impl Source {
     /// Whether its records become part of profiles.
     pub(crate) fn takes_part(&self) -> bool {
-        self.rank.is_some() || self.takes_events
+        self.rank.is_some() || self.takes_events || self.is_evaluated()
+    }
+
+    /// Whether it has memberships that an evaluation of segments made.
+    pub(crate) fn is_evaluated(&self) -> bool {
+        self.run.dataset == Dataset::EVALUATED_MEMBERSHIPS
     }
 }
 
@@ -59,13 +64,15 @@ impl Sources {
         let precedence = Precedence::new(policy, datasets);
         let wants_events = plan.events.is_some() || plan.profiles.empty_profiles;
         let has_graph = policy.identity_graph.kind != IdentityGraphType::None;
-        let runs = snapshot
-            .runs
-            .iter()
-            .filter(|run| has_graph || wants_events || run.class == Class::Profile);
+        let runs = snapshot.runs.iter().filter(|run| match run.class {
+            _ if run.dataset == Dataset::EVALUATED_MEMBERSHIPS => plan.reads_memberships(),
+            Class::Profile => true,
+            Class::Event => has_graph || wants_events,
+        });
         let all = runs
             .map(|run| Source {
                 rank: match run.class {
+                    _ if run.dataset == Dataset::EVALUATED_MEMBERSHIPS => None,
                     Class::Profile => precedence.rank(&run.dataset),
                     Class::Event => None,
                 },
@@ -166,12 +173,14 @@ impl Sources {
     ) -> Result<Vec<Option<MembershipIndex>>> {
         self.all
             .par_iter()
-            .map(|source| match source.rank {
-                Some(_) => Ok(source
-                    .run
-                    .members(|namespace, id| filter.looks_at(namespace, id))?),
-                None => Ok(None),
-            })
+            .map(
+                |source| match source.rank.is_some() || source.is_evaluated() {
+                    true => Ok(source
+                        .run
+                        .members(|namespace, id| filter.looks_at(namespace, id))?),
+                    false => Ok(None),
+                },
+            )
             .collect()
     }
 }

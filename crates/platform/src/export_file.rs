@@ -16,6 +16,7 @@ use tempfile::Builder;
 use writer::{WriterOptions, Written, part};
 
 use crate::error::{Error, Result};
+use crate::evaluation::evaluate_for;
 use crate::export_folder::Temporary;
 use crate::jobs::{BatchFolders, sweep_goal};
 use crate::manifest::{ManifestBatch, ManifestFile};
@@ -58,7 +59,11 @@ impl Prepared {
         let policy = resolve_policy(store.catalog(), &request)?;
         progress.begin(Phase::Prepare);
         let snapshot = store.snapshot(None)?;
-        let plan = Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?;
+        let plan = Plan::new(
+            &request.evaluated(),
+            policy.clone(),
+            &UnionSchemas::from(&snapshot),
+        )?;
         let plan = Plan {
             max_identities,
             ..plan
@@ -71,6 +76,20 @@ impl Prepared {
             request,
             policy,
         })
+    }
+
+    /// The same for an export that is made: its segments are evaluated first, if the request asks for that.
+    ///
+    /// # Errors
+    /// As for [`Prepared::new`]; a segment that can't be evaluated.
+    pub fn to_write(
+        store: &Store,
+        request: &ExportRequest,
+        max_identities: Option<u32>,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        evaluate_for(store, &with_ids(store.catalog(), request)?, progress)?;
+        Self::new(store, request, max_identities, progress)
     }
 
     /// Makes all rows and keeps none: what each batch would have.

@@ -4,7 +4,7 @@
 mod address;
 mod dataset_body;
 mod error;
-mod evaluate;
+mod evaluation;
 mod export_file;
 mod export_folder;
 mod folder;
@@ -21,9 +21,11 @@ mod segments;
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
-pub use evaluate::{
-    Estimate, check_definition, dependent_of, estimate, expression_of, expression_schema,
-    first_members, policy_of_segment,
+pub use evaluation::{
+    Audience, Estimate, SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget,
+    check_definition, create_segment_job, delete_segment_job, dependent_of, estimate,
+    evaluate_segments, expression_of, expression_schema, first_members, policy_of_segment,
+    run_segment_job, segment_job, segment_jobs, waiting_segment_jobs,
 };
 pub use export_file::{Outcome, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};

@@ -17,7 +17,7 @@ pub(crate) fn plan_of(catalog: &Catalog, request: &ExportRequest) -> Result<Plan
         event: catalog.union(Class::Event, None)?,
     };
     Ok(Plan::new(
-        request,
+        &request.evaluated(),
         resolve_policy(catalog, request)?,
         &unions,
     )?)

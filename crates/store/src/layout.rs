@@ -18,7 +18,9 @@ use crate::publish::make_folder;
 ///   batches/         the exports: a folder for each batch
 ///   staging/         batches that are being written: a folder and a lock for each running job
 ///   incoming/        files of batches that are being uploaded: a folder for each batch
+///   evaluation/      what an evaluation of segments found, until it is loaded
 ///   load.lock        held by whoever changes the runs
+///   evaluation.lock  held by whoever evaluates segments
 ///   serve.lock       held by the server that works off the queue
 /// ```
 #[derive(Clone, Debug)]
@@ -123,6 +125,18 @@ impl Layout {
         self.root.join("load.lock")
     }
 
+    /// The folder of what an evaluation of segments found, until it is loaded.
+    #[must_use]
+    pub fn evaluation(&self) -> PathBuf {
+        self.root.join("evaluation")
+    }
+
+    /// The lock of whoever evaluates segments.
+    #[must_use]
+    pub fn evaluation_lock(&self) -> PathBuf {
+        self.root.join("evaluation.lock")
+    }
+
     /// The lock of the server that works off the queue.
     #[must_use]
     pub fn serve_lock(&self) -> PathBuf {
@@ -131,7 +145,7 @@ impl Layout {
 
     /// Refuses a folder that is no store and has what no store has: a store in it would be in among others' files.
     pub(crate) fn check_ours(&self) -> Result<()> {
-        const OWN: [&str; 11] = [
+        const OWN: [&str; 13] = [
             "catalog.sqlite",
             "store.json",
             "backups",
@@ -141,7 +155,9 @@ impl Layout {
             "batches",
             "staging",
             "incoming",
+            "evaluation",
             "load.lock",
+            "evaluation.lock",
             "serve.lock",
         ];
         let entries = match fs::read_dir(&self.root) {

@@ -251,6 +251,22 @@ impl Dataset {
         json!({"persisted": true, "containerFormat": "parquet", "format": "parquet"})
     }
 
+    /// The ID of the dataset that segment evaluations write memberships into: one in each sandbox.
+    pub const EVALUATED_MEMBERSHIPS: &str = "70726f2d7365676d656e7473";
+
+    /// The dataset that segment evaluations write memberships into: one fragment for each primary identity. Its
+    /// fragments take part under every merge policy, but in memberships alone.
+    #[must_use]
+    pub fn evaluated_memberships() -> Self {
+        let name = "Segment memberships, evaluated";
+        let description =
+            "Made by the evaluation of segments: whoever deletes it takes back all of them.";
+        Self {
+            description: Some(description.to_owned()),
+            ..Self::new(Self::EVALUATED_MEMBERSHIPS, name, Class::Profile)
+        }
+    }
+
     /// Whether a text is a dataset's ID: 24 lower-case hex digits.
     #[must_use]
     pub fn is_id(text: &str) -> bool {

@@ -5,6 +5,7 @@ use xdm::{Dataset, Timestamp};
 
 use super::object::{Job, damaged};
 use crate::error::{Error, Result};
+use crate::evaluation::SegmentJobTarget;
 use crate::resolve::plan_of;
 
 /// Creates a job from a request; it reads the store, and uses the merge policy, as they stand now.
@@ -25,6 +26,9 @@ pub(super) fn create_in(
     let catalog = store.catalog();
     check_target(catalog, &request.destination.dataset_id)?;
     let plan = plan_of(catalog, request)?;
+    if request.evaluates_segments() {
+        SegmentJobTarget::of_request(request).entries(catalog)?;
+    }
     let ids: Vec<String> = plan.batches.iter().map(|_| new_id()).collect();
     let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));
     let new = NewJob {

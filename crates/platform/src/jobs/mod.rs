@@ -25,4 +25,5 @@ pub use object::{
 };
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
 pub use staging::sweep;
+pub(crate) use watch::while_looking;
 pub use watch::{JobProgress, get_job, job_progress};

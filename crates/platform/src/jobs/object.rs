@@ -327,7 +327,7 @@ pub(super) fn lacking(id: i64, problem: &str) -> Error {
 
 impl JobTime {
     /// A step that took so long and ends now.
-    pub(super) fn ended(took: std::time::Duration) -> Self {
+    pub(crate) fn ended(took: std::time::Duration) -> Self {
         let end = Timestamp::now().millis();
         let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         Self {
@@ -340,7 +340,7 @@ impl JobTime {
 
 impl JobError {
     /// An entry of a failed job's `errors`.
-    pub(super) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         let mut causes = vec![error.to_string()];
         let mut next = error.source();
         while let Some(cause) = next {

@@ -26,6 +26,7 @@ use super::staging::{JobStaging, sweep};
 use super::watch::watched;
 use crate::address::check_out;
 use crate::error::{Error, Result};
+use crate::evaluation::evaluate_for;
 
 /// How a job is run.
 #[derive(Clone, Debug, Default)]
@@ -248,14 +249,20 @@ impl<'a> RunningJob<'a> {
         let in_row = |e: serde_json::Error| damaged(record.id, &e);
         let request: ExportRequest = record.request.read().map_err(in_row)?;
         let policy: MergePolicy = record.policy.read().map_err(in_row)?;
-        let snapshot = store.snapshot(Some(record.generation))?;
+        // What an evaluation writes is read, and what came in until then.
+        let generation = match evaluate_for(store, &request, self.progress)? {
+            Some(_) => None,
+            None => Some(record.generation),
+        };
+        let snapshot = store.snapshot(generation)?;
+        let unions = UnionSchemas::from(&snapshot);
         let plan = Plan {
             max_identities: self.options.max_identities,
-            ..Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?
+            ..Plan::new(&request.evaluated(), policy.clone(), &unions)?
         };
         self.exported = Some(Exported {
             request,
-            generation: record.generation,
+            generation: snapshot.generation,
             policy,
             schema: plan.schema(),
         });

@@ -67,28 +67,36 @@ pub(super) fn watched<T>(
     work: impl FnOnce() -> T,
 ) -> T {
     let file = store.layout().job(id).join(FILE);
+    let look = || {
+        let at = progress.snapshot();
+        let now = JobProgress {
+            rows: at.rows,
+            bytes: at.bytes,
+            millionths: match at.phase {
+                Phase::Export => at.millionths,
+                Phase::Publish => 1_000_000,
+                _ => 0,
+            },
+        };
+        // Progress is a courtesy: a full disk must not end the job here.
+        if let Ok(text) = serde_json::to_vec(&now) {
+            let _ = fs::write(&file, text);
+        }
+        // Where the catalog can't be asked now, it is asked again at the next look.
+        if store.catalog().is_cancel_requested(id).unwrap_or(false) {
+            progress.cancel();
+        }
+    };
+    while_looking(look, work)
+}
+
+/// Does some work while another thread looks at something ten times a second.
+pub(crate) fn while_looking<T>(look: impl Fn() + Send + Sync, work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
-                let at = progress.snapshot();
-                let now = JobProgress {
-                    rows: at.rows,
-                    bytes: at.bytes,
-                    millionths: match at.phase {
-                        Phase::Export => at.millionths,
-                        Phase::Publish => 1_000_000,
-                        _ => 0,
-                    },
-                };
-                // Progress is a courtesy: a full disk must not end the job here.
-                if let Ok(text) = serde_json::to_vec(&now) {
-                    let _ = fs::write(&file, text);
-                }
-                // Where the catalog can't be asked now, it is asked again at the next look.
-                if store.catalog().is_cancel_requested(id).unwrap_or(false) {
-                    progress.cancel();
-                }
+                look();
                 std::thread::park_timeout(TICK);
             }
         });

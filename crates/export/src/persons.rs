@@ -1,0 +1,140 @@
+//! The persons that profiles are, with the memberships of each: what an evaluation of segments starts from.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
+use membership::MembershipIndex;
+use xdm::{list_of, segment_membership};
+
+use crate::error::Result;
+use crate::pipeline::{Gathered, merge_unless_stopped, to_struct};
+use crate::plan::MEMBERSHIP;
+
+/// The columns behind the fields of rows. No field of XDM is called so.
+const PERSONS: &str = " persons";
+const BROUGHT: &str = " brought";
+
+/// The persons of the profiles in a record batch: what the last two columns say of a plan with
+/// [`Plan::persons`](crate::Plan::persons).
+pub struct PersonRows {
+    /// For each profile the persons that it is, in the order of their keys: numbers of persons.
+    ends: OffsetBuffer<i32>,
+    /// The namespace of each person's primary identity, and the id.
+    pub namespaces: StringArray,
+    /// The id of each person's primary identity.
+    pub ids: StringArray,
+    /// The memberships that earlier evaluations gave each person: rows are persons.
+    pub evaluated: MembershipIndex,
+    /// The memberships that data brought along, merged by the policy: rows are profiles.
+    pub brought: MembershipIndex,
+}
+
+impl PersonRows {
+    /// Takes the columns of persons off a record batch.
+    ///
+    /// # Errors
+    /// A record batch of a plan without them.
+    pub fn split(rows: &RecordBatch) -> Result<(RecordBatch, Self)> {
+        let wrong = || ArrowError::SchemaError("rows without their persons".to_owned());
+        let fields = rows.num_columns().checked_sub(2).ok_or_else(wrong)?;
+        let list = rows.column(fields).as_list_opt::<i32>();
+        let list = list.ok_or_else(wrong)?;
+        let persons = list.values().as_struct_opt().ok_or_else(wrong)?;
+        let [namespaces, ids, evaluated] = persons.columns() else {
+            return Err(wrong().into());
+        };
+        let text = |array: &ArrayRef| array.as_string_opt::<i32>().cloned().ok_or_else(wrong);
+        let persons = Self {
+            ends: list.offsets().clone(),
+            namespaces: text(namespaces)?,
+            ids: text(ids)?,
+            evaluated: MembershipIndex::from_columns(&[Arc::clone(evaluated)])?,
+            brought: MembershipIndex::from_columns(&[Arc::clone(rows.column(fields + 1))])?,
+        };
+        let kept: Vec<usize> = (0..fields).collect();
+        Ok((rows.project(&kept)?, persons))
+    }
+
+    /// The persons of each profile.
+    pub fn of_profiles(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let ends = self.ends.windows(2);
+        ends.map(|bounds| bounds[0] as usize..bounds[1] as usize)
+    }
+}
+
+/// The persons of profiles, by their primary identities.
+#[derive(Default)]
+pub(crate) struct Persons {
+    ends: Vec<i32>,
+    namespaces: Vec<String>,
+    ids: Vec<String>,
+}
+
+impl Persons {
+    /// Adds a person to the profile at hand.
+    pub(crate) fn push(&mut self, (namespace, id): (&str, &str)) {
+        self.namespaces.push(namespace.to_owned());
+        self.ids.push(id.to_owned());
+    }
+
+    /// Ends the profile at hand.
+    pub(crate) fn end_profile(&mut self) {
+        self.ends.push(self.ids.len() as i32);
+    }
+}
+
+/// What the columns of persons are made of.
+pub(crate) struct PersonParts {
+    pub(crate) persons: Persons,
+    /// A group for each person.
+    pub(crate) evaluated: Gathered,
+    /// A group for each profile.
+    pub(crate) brought: Gathered,
+}
+
+impl PersonParts {
+    pub(crate) fn columns(&self, is_to_stop: &dyn Fn() -> bool) -> Result<Vec<(String, ArrayRef)>> {
+        let text =
+            |texts: &[String]| -> ArrayRef { Arc::new(StringArray::from_iter_values(texts)) };
+        let mut of_person = vec![
+            ("namespace".to_owned(), text(&self.persons.namespaces)),
+            ("id".to_owned(), text(&self.persons.ids)),
+        ];
+        of_person.extend(merge_unless_stopped(&self.evaluated, is_to_stop)?);
+        let persons = to_struct(of_person, self.persons.ids.len())?;
+        let ends = [0].into_iter().chain(self.persons.ends.iter().copied());
+        let item = Arc::new(Field::new_list_field(persons.data_type().clone(), true));
+        let ends = OffsetBuffer::new(ends.collect());
+        let list = ListArray::try_new(item, ends, persons, None)?;
+        let brought = merge_unless_stopped(&self.brought, is_to_stop)?;
+        let brought = brought
+            .into_iter()
+            .map(|(_, array)| (BROUGHT.to_owned(), array));
+        let list: ArrayRef = Arc::new(list);
+        Ok([(PERSONS.to_owned(), list)]
+            .into_iter()
+            .chain(brought)
+            .collect())
+    }
+}
+
+/// The columns of persons, where text is in no dictionaries.
+pub(crate) fn person_fields() -> [Field; 2] {
+    let memberships = segment_membership().data_type();
+    let person = DataType::Struct(
+        vec![
+            Field::new("namespace", DataType::Utf8, true),
+            Field::new("id", DataType::Utf8, true),
+            Field::new(MEMBERSHIP, memberships.clone(), true),
+        ]
+        .into(),
+    );
+    [
+        Field::new(PERSONS, list_of(person), true),
+        Field::new(BROUGHT, memberships, true),
+    ]
+}

@@ -1,0 +1,244 @@
+//! What an evaluation changes in the memberships of some profiles.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow::array::{Array, AsArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use membership::MembershipIndex;
+use xdm::{PersonKey, SEGMENT_NAMESPACE, Timestamp};
+
+use super::pass::{Chunk, IDENTITY_MAP};
+use super::standing::{Standing, after, kept};
+use crate::error::Result;
+
+/// The IDs of all segments that have memberships, with numbers in place of them.
+pub(super) struct Names {
+    pub(super) ids: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+/// A segment that has no definition any more: nobody will evaluate it again.
+const FORGOTTEN: u32 = u32::MAX;
+
+impl Names {
+    pub(super) fn new(ids: impl IntoIterator<Item = String>) -> Self {
+        let mut names = Self {
+            ids: Vec::new(),
+            numbers: HashMap::new(),
+        };
+        for id in ids {
+            names.number(id);
+        }
+        names
+    }
+
+    /// The number of a segment, which it is given if it has none.
+    pub(super) fn number(&mut self, id: String) -> u32 {
+        let next = self.ids.len() as u32;
+        let number = *self.numbers.entry(id.clone()).or_insert(next);
+        if number == next {
+            self.ids.push(id);
+        }
+        number
+    }
+
+    fn number_of(&self, id: &str) -> u32 {
+        self.numbers.get(id).copied().unwrap_or(FORGOTTEN)
+    }
+}
+
+/// A membership: the segment's number, and what it says.
+pub(super) type Entry = (u32, Standing);
+
+/// What evaluations of the same job found for persons before, by their keys: all of their memberships.
+pub(super) type Found = HashMap<PersonKey, FoundPerson>;
+
+/// A person's memberships.
+#[derive(Clone)]
+pub(super) struct FoundPerson {
+    pub(super) namespace: String,
+    pub(super) id: String,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// How a segment came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SegmentCounts {
+    /// Profiles that came in by this evaluation.
+    pub(super) entered: u64,
+    /// Profiles that were in before.
+    pub(super) stayed: u64,
+    /// Profiles that went out by this evaluation.
+    pub(super) left: u64,
+    /// All that are known to have left.
+    pub(super) exited: u64,
+    /// Those that are in, by the namespaces of their identities, in lower case.
+    pub(super) by_namespace: BTreeMap<String, u64>,
+}
+
+impl SegmentCounts {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.entered += other.entered;
+        self.stayed += other.stayed;
+        self.left += other.left;
+        self.exited += other.exited;
+        for (namespace, count) in &other.by_namespace {
+            *self.by_namespace.entry(namespace.clone()).or_default() += count;
+        }
+    }
+
+    fn count(&mut self, before: Option<Standing>, next: Option<Standing>) {
+        let was_in = before.is_some_and(Standing::is_in);
+        match next {
+            Some(next) if next.is_in() && was_in => self.stayed += 1,
+            Some(next) if next.is_in() => self.entered += 1,
+            Some(_) if was_in => {
+                self.left += 1;
+                self.exited += 1;
+            }
+            Some(_) => self.exited += 1,
+            None => {}
+        }
+    }
+}
+
+/// What changes in a chunk.
+pub(super) struct Changes {
+    /// Persons whose memberships are others now, with all of them.
+    pub(super) persons: Vec<FoundPerson>,
+    /// For each segment that was evaluated.
+    pub(super) counts: Vec<SegmentCounts>,
+}
+
+/// What is evaluated: segments by their numbers, in the order of a chunk's members, at a time.
+pub(super) struct Evaluated<'a> {
+    pub(super) names: &'a Names,
+    pub(super) segments: &'a [u32],
+    pub(super) now: Timestamp,
+}
+
+impl Evaluated<'_> {
+    /// What changes in a chunk. Passes before this one, of other merge policies, `found` something already.
+    pub(super) fn changes(&self, chunk: &Chunk, found: &Found) -> Result<Changes> {
+        let mut changes = Changes {
+            persons: Vec::new(),
+            counts: vec![SegmentCounts::default(); self.segments.len()],
+        };
+        let Some(persons) = &chunk.persons else {
+            return Ok(changes);
+        };
+        let mut own = self.entries(&persons.evaluated, persons.ids.len());
+        if !found.is_empty() {
+            for (person, own) in own.iter_mut().enumerate() {
+                let key =
+                    PersonKey::of(persons.namespaces.value(person), persons.ids.value(person));
+                if let Some(found) = found.get(&key) {
+                    own.clone_from(&found.entries);
+                }
+            }
+        }
+        let brought = self.entries(&persons.brought, chunk.rows.num_rows());
+        let mut is_evaluated = vec![false; self.names.ids.len()];
+        for number in self.segments {
+            is_evaluated[*number as usize] = true;
+        }
+        let mut next_of_profile: Vec<Entry> = Vec::new();
+        for ((profile, persons_of), brought) in persons.of_profiles().enumerate().zip(&brought) {
+            next_of_profile.clear();
+            let own_of = own.get(persons_of.clone()).unwrap_or_default();
+            for (i, number) in self.segments.iter().enumerate() {
+                let is_in = chunk.members[i].value(profile);
+                let own = Standing::of_all(own_of.iter().filter_map(|own| find(own, *number)));
+                let brought = find(brought, *number);
+                if !is_in && own.is_none() && brought.is_none() {
+                    continue;
+                }
+                let next = after(own, brought, is_in, self.now);
+                changes.counts[i].count(own.or(brought), next.or(brought));
+                next_of_profile.extend(next.map(|next| (*number, next)));
+            }
+            for (person, own) in persons_of.zip(own_of) {
+                let others = own.iter().filter_map(|(number, standing)| {
+                    let is_other = is_evaluated.get(*number as usize).is_some_and(|is| !is);
+                    let kept = kept(Some(*standing), find(brought, *number), self.now);
+                    Some((*number, kept.filter(|_| is_other)?))
+                });
+                let mut next: Vec<Entry> = others.chain(next_of_profile.iter().copied()).collect();
+                next.sort_unstable_by_key(|(number, _)| *number);
+                if next != *own {
+                    changes.persons.push(FoundPerson {
+                        namespace: persons.namespaces.value(person).to_owned(),
+                        id: persons.ids.value(person).to_owned(),
+                        entries: next,
+                    });
+                }
+            }
+        }
+        for (namespace, who) in namespaces(chunk)? {
+            for (counts, members) in changes.counts.iter_mut().zip(&chunk.members) {
+                let both = (members & &who).count_set_bits() as u64;
+                if both > 0 {
+                    counts.by_namespace.insert(namespace.clone(), both);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The memberships of each row of an index, by the numbers of their segments.
+    fn entries(&self, index: &MembershipIndex, rows: usize) -> Vec<Vec<Entry>> {
+        let mut entries = vec![Vec::new(); rows];
+        let own = index.segments();
+        for segment in own.filter(|segment| segment.namespace == SEGMENT_NAMESPACE) {
+            let number = self.names.number_of(segment.id);
+            for posting in segment.postings() {
+                if let Some(entries) = entries.get_mut(posting.row as usize) {
+                    let standing = Standing {
+                        status: posting.status,
+                        qualified: posting.qualified,
+                    };
+                    entries.push((number, standing));
+                }
+            }
+        }
+        for entries in &mut entries {
+            entries.sort_by_key(|(number, _)| *number);
+        }
+        entries
+    }
+}
+
+fn find(entries: &[Entry], number: u32) -> Option<Standing> {
+    let at = entries.binary_search_by_key(&number, |(number, _)| *number);
+    Some(entries.get(at.ok()?)?.1)
+}
+
+/// Which profiles of a chunk have identities of each namespace, in lower case.
+fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
+    let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+    let rows = chunk.rows.num_rows();
+    let maps = chunk.rows.column_by_name(IDENTITY_MAP);
+    let Some(maps) = maps.and_then(|column| column.as_map_opt()) else {
+        return Ok(BTreeMap::new());
+    };
+    let keys = cast(maps.keys(), &DataType::Utf8).map_err(export::Error::from)?;
+    let keys = keys.as_string::<i32>();
+    for (row, bounds) in maps.value_offsets().windows(2).enumerate() {
+        for at in bounds[0] as usize..bounds[1] as usize {
+            let key = keys.value(at).to_ascii_lowercase();
+            if let Some(slot) = found
+                .entry(key)
+                .or_insert_with(|| vec![false; rows])
+                .get_mut(row)
+            {
+                *slot = true;
+            }
+        }
+    }
+    Ok(found
+        .into_iter()
+        .map(|(key, who)| (key, who.into()))
+        .collect())
+}

@@ -1,0 +1,91 @@
+//! Segment definitions as what is evaluated: their expressions and merge policies.
+
+use catalog::{Catalog, DocumentKind};
+use export::{ExportRequest, RequestError};
+use merge::MergePolicy;
+use pql::{Expression, Schema};
+use segment::schema_of;
+use serde_json::Value;
+use xdm::Class;
+
+use crate::error::{Error, Result};
+use crate::policies::named_policy;
+use crate::resolve::resolve_policy;
+use crate::segments::policy_of;
+
+/// The schema that expressions over a store are checked against: its union schemas.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn expression_schema(catalog: &Catalog) -> Result<Schema> {
+    let profile = catalog.union(Class::Profile, None)?;
+    Ok(schema_of(&profile, &catalog.union(Class::Event, None)?))
+}
+
+/// The expression of a segment's definition: `expression.value`, text or JSON.
+///
+/// # Errors
+/// It has none, or one that can't be read; a type that is not PQL.
+pub fn expression_of(definition: &Value) -> Result<Expression> {
+    let at = "expression";
+    let refused = |problem: String| Error::Request(RequestError::new(at, problem));
+    let expression = definition.get(at).ok_or_else(|| {
+        refused("missing; allowed is {\"type\": \"PQL\", \"value\": \"…\"}".to_owned())
+    })?;
+    let kind = expression.get("type").and_then(Value::as_str);
+    if let Some(kind) = kind.filter(|kind| !kind.eq_ignore_ascii_case("PQL")) {
+        return Err(refused(format!(
+            "found the type {kind:?}; allowed is \"PQL\""
+        )));
+    }
+    let value = expression.get("value").unwrap_or(&Value::Null);
+    Expression::from_json(value).map_err(|error| refused(error.to_string()))
+}
+
+/// Refuses a definition whose expression can't be read. One without an expression is kept: it stands for memberships
+/// that data brings along. Whether the fields are there is looked at when it is evaluated.
+///
+/// # Errors
+/// What is wrong with it, with line and column.
+pub fn check_definition(definition: &Value) -> Result<()> {
+    let has_value = |expression: &Value| expression.get("value").is_some();
+    match definition.get("expression").is_some_and(has_value) {
+        true => expression_of(definition).map(drop),
+        false => Ok(()),
+    }
+}
+
+/// A definition that asks for a segment by `inSegment`, if one does.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn dependent_of(catalog: &Catalog, id: &str) -> Result<Option<String>> {
+    let schema = expression_schema(catalog)?;
+    for document in catalog.documents(DocumentKind::Segment)? {
+        let definition = document.value();
+        // One that can't be evaluated asks for nothing.
+        let checked = expression_of(definition).map(|expression| expression.check(&schema));
+        let Ok(Ok(checked)) = checked else { continue };
+        if checked.segments().iter().any(|asked| asked == id) {
+            let own = definition.get("id").and_then(Value::as_str);
+            return Ok(own.map(str::to_owned));
+        }
+    }
+    Ok(None)
+}
+
+/// The merge policy that a segment is evaluated with: the one that is asked for, that of its definition, or the default.
+///
+/// # Errors
+/// There is no such policy.
+pub fn policy_of_segment(
+    catalog: &Catalog,
+    asked: Option<&str>,
+    definition: Option<&Value>,
+) -> Result<MergePolicy> {
+    let own = definition.and_then(policy_of);
+    match asked.or(own) {
+        Some(id) => named_policy(catalog, id, None, "mergePolicy"),
+        None => resolve_policy(catalog, &ExportRequest::default()),
+    }
+}

@@ -1,0 +1,22 @@
+//! Who is in a segment, by its expression: asked, or written as memberships.
+
+mod changes;
+mod definitions;
+mod estimate;
+mod evaluate;
+mod job;
+mod pass;
+mod spool;
+mod standing;
+
+pub use definitions::{
+    check_definition, dependent_of, expression_of, expression_schema, policy_of_segment,
+};
+pub use estimate::{Estimate, estimate, first_members};
+pub(crate) use evaluate::evaluate_for;
+pub use job::{
+    SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,
+    delete_segment_job, evaluate_segments, run_segment_job, segment_job, segment_jobs,
+    waiting_segment_jobs,
+};
+pub use pass::Audience;

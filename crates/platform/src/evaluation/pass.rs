@@ -1,0 +1,322 @@
+//! A pass over all profiles that works out whom segments take.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+use catalog::{Catalog, DocumentKind};
+use decode::{Phase, Progress};
+use export::{
+    AdditionalFields, EventList, Export, ExportRequest, FilterRequest, PersonRows, Plan,
+    RequestError, UnionSchemas,
+};
+use merge::MergePolicy;
+use pql::Expression;
+use pql::typed::Column;
+use run::Snapshot;
+use segment::{Evaluation, Segment, schema_of};
+use serde_json::Value;
+use store::Store;
+use xdm::{FieldType, Fields, Timestamp, quote_part};
+
+use super::definitions::expression_of;
+use crate::error::{Error, Result};
+use crate::jobs::what_it_said;
+
+/// The identities of a person.
+pub(super) const IDENTITY_MAP: &str = "identityMap";
+/// Who said that no marketing is to be made for them.
+const OPTED_OUT: &str = r#"select o from privacyOptOuts where o.optOutType = "general_opt_out" and o.optOutValue = "out""#;
+/// What that is called among the segments: no segment's ID begins with a blank.
+const OPT_OUTS: &str = " opted out";
+
+/// A segment, and what its definition says beside the expression.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    segment: Segment,
+    excludes_opt_outs: bool,
+}
+
+impl From<Segment> for Audience {
+    fn from(segment: Segment) -> Self {
+        Self {
+            segment,
+            excludes_opt_outs: true,
+        }
+    }
+}
+
+impl Audience {
+    /// The segment as its definition has it: `dataGovernancePolicy.excludeOptOut` is true where it does not say so.
+    #[must_use]
+    pub fn of_definition(segment: Segment, definition: &Value) -> Self {
+        let says = definition.pointer("/dataGovernancePolicy/excludeOptOut");
+        Self {
+            segment,
+            excludes_opt_outs: says != Some(&Value::Bool(false)),
+        }
+    }
+}
+
+/// What a pass shows beside what the expressions read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Columns {
+    pub(super) identities: bool,
+    pub(super) persons: bool,
+}
+
+/// A pass over all profiles with what some segments read.
+pub(super) struct Pass {
+    export: Export,
+    evaluation: Evaluation,
+    /// Of the segments that were given: whether they leave those out that opted out.
+    exclude: Vec<bool>,
+    /// The place of who opted out among what is evaluated, if profiles say so at all.
+    opt_outs: Option<usize>,
+    columns: Columns,
+}
+
+/// What a pass found of some profiles.
+pub(super) struct Chunk {
+    pub(super) number: usize,
+    pub(super) rows: RecordBatch,
+    /// Where they were asked for.
+    pub(super) persons: Option<PersonRows>,
+    /// Who of the rows is in each of the segments that were given.
+    pub(super) members: Vec<BooleanBuffer>,
+    /// How many opted out.
+    pub(super) opted_out: u64,
+}
+
+impl Pass {
+    pub(super) fn new(
+        store: &Store,
+        snapshot: &Snapshot,
+        policy: MergePolicy,
+        audiences: Vec<Audience>,
+        now: Timestamp,
+        columns: Columns,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        progress.begin(Phase::Prepare);
+        let unions = UnionSchemas::from(snapshot);
+        let exclude: Vec<bool> = audiences.iter().map(|one| one.excludes_opt_outs).collect();
+        let segments = audiences.into_iter().map(|one| one.segment).collect();
+        let mut segments = with_asked(store.catalog(), segments, &unions)?;
+        let mut opt_outs = None;
+        if exclude.contains(&true)
+            && let Some(segment) = opted_out(&unions)?
+        {
+            opt_outs = Some(segments.len());
+            segments.push(segment);
+        }
+        let request = request_of(&segments, &unions, columns.identities);
+        let plan = Plan {
+            persons: columns.persons,
+            ..Plan::new(&request, policy, &unions)?
+        };
+        let evaluation = Evaluation::new(segments, now).map_err(refused)?;
+        let export = Export::new(snapshot, &plan)?.with_dictionaries();
+        progress.begin(Phase::Export);
+        Ok(Self {
+            export: export.with_progress(Arc::clone(progress)),
+            evaluation,
+            exclude,
+            opt_outs,
+            columns,
+        })
+    }
+
+    /// Evaluates all chunks, on as many threads as there are, until `take` has enough. All that were begun are taken.
+    pub(super) fn run(&self, take: impl Fn(Chunk) -> Result<bool> + Sync) -> Result<()> {
+        // None of rayon's threads, which make the rows: what waits for rows is no task of theirs.
+        let chunks = Mutex::new(Some(self.export.batch(0).chunks().enumerate()));
+        let next = || {
+            let mut chunks = chunks.lock().unwrap_or_else(PoisonError::into_inner);
+            chunks.as_mut()?.next()
+        };
+        let stop = || *chunks.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let work = || -> Result<()> {
+            while let Some((number, rows)) = next() {
+                let done = rows
+                    .map_err(Error::from)
+                    .and_then(|rows| take(self.chunk(number, rows)?));
+                match done {
+                    Ok(true) => {}
+                    Ok(false) => stop(),
+                    Err(error) => {
+                        stop();
+                        return Err(error);
+                    }
+                }
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..rayon::current_num_threads())
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+                .collect();
+            let mut done = work();
+            for other in others {
+                let other = other.join();
+                let other = other.unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))));
+                done = done.and(other);
+            }
+            done
+        })
+    }
+
+    fn chunk(&self, number: usize, rows: RecordBatch) -> Result<Chunk> {
+        let (rows, persons) = match self.columns.persons {
+            true => {
+                let (rows, persons) = PersonRows::split(&rows)?;
+                (rows, Some(persons))
+            }
+            false => (rows, None),
+        };
+        let mut members = self.evaluation.members(&rows).map_err(refused)?;
+        let opted_out = self.opt_outs.and_then(|place| members.get(place).cloned());
+        // Behind those that were given are others that these ask for.
+        members.truncate(self.exclude.len());
+        if let Some(opted_out) = &opted_out {
+            let stay = !opted_out;
+            for (members, excludes) in members.iter_mut().zip(&self.exclude) {
+                if *excludes {
+                    *members = &*members & &stay;
+                }
+            }
+        }
+        Ok(Chunk {
+            number,
+            rows,
+            persons,
+            members,
+            opted_out: opted_out.map_or(0, |who| who.count_set_bits() as u64),
+        })
+    }
+}
+
+/// Who opted out, as a segment; `None` where no profile has the fields that say so.
+fn opted_out(unions: &UnionSchemas) -> Result<Option<Segment>> {
+    let schema = schema_of(&unions.profile, &unions.event);
+    let expression = Expression::parse(OPTED_OUT);
+    let expression = expression.map_err(|error| Error::Panic(error.to_string()))?;
+    let checked = expression.check(&schema).ok();
+    Ok(checked.map(|checked| Segment::new(OPT_OUTS, checked)))
+}
+
+/// The segments, and behind them those that they ask for by `inSegment`, and these, and so on, by their definitions:
+/// evaluated as they are now, by the same merge policy.
+fn with_asked(
+    catalog: &Catalog,
+    mut segments: Vec<Segment>,
+    unions: &UnionSchemas,
+) -> Result<Vec<Segment>> {
+    let schema = schema_of(&unions.profile, &unions.event);
+    let mut looked_at = 0;
+    while let Some(segment) = segments.get(looked_at) {
+        looked_at += 1;
+        for id in segment.checked().segments().to_vec() {
+            if segments.iter().any(|known| known.id() == id) {
+                continue;
+            }
+            // One that is not there is refused by its name.
+            let Some(definition) = catalog.document(DocumentKind::Segment, &id, None)? else {
+                continue;
+            };
+            let refused = |problem: String| {
+                let problem = format!("segment {id}, which is asked for: {problem}");
+                Error::Request(RequestError::new("expression", problem))
+            };
+            let expression = expression_of(definition.value())?;
+            let checked = expression
+                .check(&schema)
+                .map_err(|error| refused(error.to_string()))?;
+            segments.push(Segment::new(id, checked));
+        }
+    }
+    Ok(segments)
+}
+
+fn refused(error: segment::Error) -> Error {
+    match error {
+        segment::Error::Arrow(error) => export::Error::from(error).into(),
+        error => Error::Request(RequestError::new("expression", error.to_string())),
+    }
+}
+
+/// The export that gives the rows which segments are evaluated over, with the identities of each or without.
+fn request_of(
+    segments: &[Segment],
+    unions: &UnionSchemas,
+    shows_identities: bool,
+) -> ExportRequest {
+    let columns: Vec<pql::typed::Columns> =
+        segments.iter().map(|one| one.checked().columns()).collect();
+    let profile = columns.iter().flat_map(|columns| &columns.profile);
+    let mut fields = paths(profile, &unions.profile);
+    if let Some(fields) = &mut fields {
+        if shows_identities && unions.profile.get(IDENTITY_MAP).is_some() {
+            fields.push(IDENTITY_MAP.to_owned());
+        }
+        if fields.is_empty() {
+            // Rows have a column at least: one that costs little.
+            let known = unions.profile.get("_id").map(|_| "_id");
+            let first = unions.profile.iter().next().map(|(name, _)| name);
+            fields.extend(known.or(first).map(quote_part));
+        }
+    }
+    let reads_events = columns.iter().any(|columns| columns.events.is_some());
+    // Where there is no event there is no field to read.
+    let events = (reads_events && unions.event.iter().next().is_some()).then(|| {
+        let read = columns.iter().filter_map(|columns| columns.events.as_ref());
+        let fields = paths(read.flatten(), &unions.event).map(|mut fields| {
+            fields.push("timestamp".to_owned());
+            fields.push(quote_part("_id"));
+            fields.join(",")
+        });
+        AdditionalFields {
+            event_list: Some(EventList {
+                fields,
+                filter: None,
+            }),
+        }
+    });
+    ExportRequest {
+        fields: fields.map(|fields| fields.join(",")),
+        filter: Some(FilterRequest {
+            empty_profiles: Some(true),
+            ..FilterRequest::default()
+        }),
+        additional_fields: events,
+        ..ExportRequest::default()
+    }
+}
+
+/// The paths of columns; `None` where one is the whole row. What is in lists and maps is read with these.
+fn paths<'a>(columns: impl Iterator<Item = &'a Column>, union: &Fields) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    for column in columns {
+        let mut path = Vec::new();
+        let mut fields = Some(union);
+        for name in &column.path {
+            let Some(inner) = fields.and_then(|fields| fields.get(name)) else {
+                break;
+            };
+            path.push(quote_part(name));
+            fields = match inner {
+                FieldType::Object(fields) => Some(fields),
+                _ => None,
+            };
+        }
+        match (path.is_empty(), column.only_shape) {
+            (false, _) => all.push(path.join(".")),
+            (true, true) => {}
+            (true, false) => return None,
+        }
+    }
+    all.sort();
+    all.dedup();
+    Some(all)
+}
