@@ -1,7 +1,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::{Kind, Result};
-use crate::{Catalog, Document};
+use crate::{Catalog, Document, JobStatus, Scope, scope};
 
 /// The kinds of documents that the store keeps, in versions where they have such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,24 @@ impl Catalog {
                 |row| row.get(0),
             )
             .optional()?)
+    }
+
+    /// The segment jobs of all sandboxes that wait, the oldest first.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn waiting_segment_jobs(&self) -> Result<Vec<(Scope, String)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox, id FROM documents
+             WHERE kind = ?1 AND json_extract(body, '$.status') = ?2
+             ORDER BY json_extract(body, '$.creationTime'), id",
+        )?;
+        let kind = DocumentKind::SegmentJob.word();
+        let rows = statement.query_map(params![kind, JobStatus::New], |row| {
+            Ok((scope(row)?, row.get(2)?))
+        })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
     /// The newest version of each document, by ID.

@@ -145,8 +145,8 @@ pub mod platform {
         delete_segment_job, dependent_of, estimate, evaluate_segments, expression_of,
         expression_schema, first_members, is_bucket, load_incoming, merge_policies, merge_policy,
         policy_id, policy_of_segment, put_merge_policy, put_segment, run_segment_job, segment,
-        segment_id, segment_job, segment_jobs, segments, sweep_incoming, waiting_segment_jobs,
-        with_ids, with_source, with_target,
+        segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids, with_source,
+        with_target,
     };
 }
 

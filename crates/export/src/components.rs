@@ -13,7 +13,7 @@ use xdm::PersonKey;
 use crate::error::Result;
 use crate::graph::LARGE;
 use crate::links::{Link, Links};
-use crate::sources::Sources;
+use crate::sources::{Source, Sources};
 use crate::times::Times;
 use crate::union_find::UnionFind;
 
@@ -244,7 +244,7 @@ fn joined(
 
 /// Adds the persons that link nothing: they have one identity, their own.
 fn add_the_rest(alone: &mut Vec<(PersonKey, u32)>, graph: &UnionFind, sources: &Sources) {
-    let persons = sources.all.iter().map(|source| &source.run);
+    let persons = sources.of_data().map(|source| &source.run);
     let persons = persons.flat_map(|run| (0..run.persons()).map(|i| run.person(i)));
     let known: HashSet<PersonKey> = alone.iter().map(|(key, _)| *key).collect();
     let mut rest: Vec<(PersonKey, u32)> = persons
@@ -264,7 +264,8 @@ fn retain_persons(keys: &mut Vec<(PersonKey, u32)>, sources: &Sources) {
 
 /// Which of some sorted keys have records of their own, sorted.
 fn persons_among(sources: &Sources, keys: &[PersonKey]) -> Vec<PersonKey> {
-    let found = sources.all.par_iter().map(|source| {
+    let of_data: Vec<&Source> = sources.of_data().collect();
+    let found = of_data.into_par_iter().map(|source| {
         let run = &source.run;
         let mut found = Vec::new();
         // Through the shorter of the two, and by search through the other.

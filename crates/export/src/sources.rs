@@ -94,6 +94,11 @@ impl Sources {
         }
     }
 
+    /// All but those of evaluated memberships: who has nothing else is nobody.
+    pub(crate) fn of_data(&self) -> impl Iterator<Item = &Source> {
+        self.all.iter().filter(|source| !source.is_evaluated())
+    }
+
     /// The source that a row is in.
     pub(crate) fn of(&self, at: RowRef) -> &Source {
         &self.all[at.source as usize]

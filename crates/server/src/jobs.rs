@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::Json;
 use axum::http::StatusCode;
 use profile_export::jobs::{
-    Job, JobList, JobPage, cancel_job, create_job, get_job as get, list_jobs as list,
+    Job, JobError, JobList, JobPage, cancel_job, create_job, get_job as get, list_jobs as list,
 };
 use profile_export::platform::ErrorKind;
 use profile_export::request::ExportRequest;
@@ -111,8 +111,14 @@ pub(crate) async fn delete_job(
 /// A job as clients see it: what went wrong here, rather than with the request, may name files of this
 /// machine.
 fn told(mut job: Job, store: &Path) -> Job {
+    tell_outside(&mut job.errors, store);
+    job
+}
+
+/// Puts words for clients in place of those for who runs the store.
+pub(crate) fn tell_outside(errors: &mut [JobError], store: &Path) {
     let ours = format!("{}/", store.display());
-    for error in &mut job.errors {
+    for error in errors {
         let names_a_file = error.msg.contains(&ours) || error.call_stack.contains(&ours);
         let words = match ErrorKind::told_outside_of_code(&error.code) {
             None if names_a_file => ErrorKind::NewerFormat.told_outside(),
@@ -124,7 +130,6 @@ fn told(mut job: Job, store: &Path) -> Job {
         };
         (error.msg, error.call_stack) = (msg, call_stack);
     }
-    job
 }
 
 /// A text that is no number names no job.
@@ -135,7 +140,6 @@ fn job_id(text: &str) -> Answer<i64> {
 
 #[cfg(test)]
 mod tests {
-    use profile_export::jobs::JobError;
     use serde_json::json;
 
     use super::*;

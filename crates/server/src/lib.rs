@@ -43,6 +43,7 @@ mod queue;
 mod retry;
 mod routes;
 mod schemas;
+mod segment_jobs;
 mod segments;
 mod server;
 mod settings;

@@ -20,6 +20,8 @@ pub(crate) struct Queue {
     pub(crate) jobs: Line<i64>,
     /// Incoming batches.
     pub(crate) batches: Line<String>,
+    /// Segment jobs.
+    pub(crate) segment_jobs: Line<String>,
     stopping: AtomicBool,
 }
 
@@ -28,6 +30,7 @@ impl Default for Queue {
         Self {
             jobs: Line::new("job"),
             batches: Line::new("batch"),
+            segment_jobs: Line::new("segment job"),
             stopping: AtomicBool::default(),
         }
     }
@@ -38,6 +41,7 @@ impl Queue {
     pub(crate) fn wake(&self) {
         self.jobs.wake();
         self.batches.wake();
+        self.segment_jobs.wake();
     }
 
     /// Begins nothing more.
@@ -53,13 +57,14 @@ impl Queue {
 
     /// How much runs.
     pub(crate) fn running(&self) -> usize {
-        self.jobs.running() + self.batches.running()
+        self.jobs.running() + self.batches.running() + self.segment_jobs.running()
     }
 
     /// Asks everything that runs to stop.
     pub(crate) fn cancel(&self) {
         self.jobs.cancel();
         self.batches.cancel();
+        self.segment_jobs.cancel();
     }
 }
 

@@ -21,7 +21,7 @@ use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
     batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi, operation,
-    page, segments,
+    page, segment_jobs, segments,
 };
 
 /// The API's routes and their description.
@@ -54,6 +54,15 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             segments::get_segment,
             segments::patch_segment,
             segments::remove_segment
+        ))
+        .routes(routes!(
+            segment_jobs::list_segment_jobs,
+            segment_jobs::create_segment_job
+        ))
+        .routes(routes!(segment_jobs::bulk_get_segment_jobs))
+        .routes(routes!(
+            segment_jobs::get_segment_job,
+            segment_jobs::delete_segment_job
         ))
         .routes(routes!(import::create_incoming_batch))
         .routes(routes!(

@@ -156,6 +156,31 @@ schemas! {
         .property("name", string())
         .property("mergePolicyId", string());
 
+    SegmentJobRequest => of_type(SchemaType::AnyValue)
+        .description(Some("A list of {segmentId}, or {segments: [{segmentId}], schema: {name}}; * is all definitions"));
+
+    SegmentJobObject => object([
+            "id", "imsOrgId", "status", "batchId", "segments", "metrics", "errors", "requestId", "schema",
+            "evaluationTime", "creationTime", "updateTime", "updateEpoch",
+        ])
+        .property("id", string())
+        .property("status", one_of(["NEW", "PROCESSING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]))
+        .property("segments", list(object(["segmentId"]).property("segmentId", string())))
+        .property("metrics", object([
+            "totalTime", "totalProfiles", "totalProfilesByMergePolicy", "segmentedProfileCounter",
+            "segmentedProfileByNamespaceCounter", "segmentedProfileByStatusCounter",
+        ]))
+        .property("errors", list(object(["code", "msg", "callStack"])))
+        .property("evaluationTime", int64().description(Some("What now means in expressions")))
+        .property("creationTime", int64())
+        .property("updateTime", int64())
+        .property("updateEpoch", int64());
+
+    SegmentJobPage => object(["_page", "children", "_links"])
+        .property("_page", object(["totalCount", "pageSize"]))
+        .property("children", list(Ref::from_schema_name("SegmentJobObject")))
+        .property("_links", object(["next"]));
+
     SegmentPage => object(["segments", "page", "link"])
         .property("segments", list(object([])))
         .property("page", object(["totalCount", "totalPages"]))

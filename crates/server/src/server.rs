@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::stores::Stores;
 use crate::token_file::{TokenFile, watch_tokens};
 use crate::tokens::TokenError;
-use crate::workers::{load_batches, run_jobs};
+use crate::workers::{load_batches, run_jobs, run_segment_jobs};
 use crate::{listen, routes};
 
 /// Why a server can't start, or stopped by itself.
@@ -156,6 +156,10 @@ impl Server {
         let mut workers = JoinSet::new();
         workers.spawn(run_jobs(Arc::clone(&self.app), Arc::clone(&self.lock)));
         workers.spawn(load_batches(Arc::clone(&self.app), Arc::clone(&self.lock)));
+        workers.spawn(run_segment_jobs(
+            Arc::clone(&self.app),
+            Arc::clone(&self.lock),
+        ));
         if self.app.tokens.is_some() {
             workers.spawn(watch_tokens(Arc::clone(&self.app)));
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
 use profile_export::jobs::{JobStatus, RunOptions, run_job, sweep};
-use profile_export::platform::{Error, load_incoming};
+use profile_export::platform::{Error, ErrorKind, load_incoming, run_segment_job};
 use profile_export::store::{Batch, BatchStatus, Scope};
 use store::FileLock;
 use tokio::sync::Semaphore;
@@ -116,6 +116,56 @@ fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Result<()
             Ok(())
         }
     }
+}
+
+/// Runs segment jobs, one after the other, until the queue is stopped.
+///
+/// What runs keeps `lock`, as above.
+pub(crate) async fn run_segment_jobs(app: Arc<App>, lock: Arc<FileLock>) {
+    let mut looking = Retry::default();
+    while !app.queue.is_stopping() {
+        let Some((scope, id)) = next_segment_job(&app, &mut looking).await else {
+            app.queue.segment_jobs.wait(LOOK).await;
+            continue;
+        };
+        let progress = app.queue.segment_jobs.begin(&scope, &id);
+        let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
+        let work = move || {
+            let _lock = lock;
+            evaluate(&shared, &scope, &name, &progress)
+        };
+        let result = on_a_thread(work).await;
+        app.queue.segment_jobs.end(&id, result);
+    }
+}
+
+/// The segment job that is to be run next, in the same way.
+async fn next_segment_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
+    if !looking.is_due() {
+        return None;
+    }
+    let shared = Arc::clone(app);
+    let waiting: Result<_, WorkError> = app
+        .blocking(move || Ok(shared.stores.any()?.catalog().waiting_segment_jobs()?))
+        .await;
+    let waiting = looking.note("looking for segment jobs", waiting)?;
+    app.queue.segment_jobs.next(waiting)
+}
+
+fn evaluate(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Result<(), WorkError> {
+    let store = app.stores.get(scope)?;
+    let job = match run_segment_job(&store, id, progress) {
+        Ok(job) => job,
+        // Another program runs it, or somebody cancelled it before it began.
+        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
+            tracing::info!(job = id, %error, "segment job left to others");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let error = job.errors.first().map(|error| error.msg.as_str());
+    tracing::info!(job = id, status = %job.status, error, "segment job ended");
+    Ok(())
 }
 
 /// Loads incoming batches, one after the other, until the queue is stopped.

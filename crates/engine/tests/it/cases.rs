@@ -559,7 +559,7 @@ fn a_bad_request_names_the_path_what_was_found_and_what_is_allowed() {
         ),
         (
             json!({"evaluationInfo": {"segmentation": true}}),
-            "evaluationInfo.segmentation: found true",
+            "evaluationInfo.segmentation: found true, but bad request: segments: no definition has an expression",
         ),
     ];
     for (more, expected) in cases {

@@ -1,5 +1,6 @@
 //! Stores and requests with every feature, small enough to collide a lot.
 
+use profile_export::xdm::Dataset;
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -11,6 +12,8 @@ pub const PROFILES: [&str; 3] = [
     "0000000000000000000000a2",
     "0000000000000000000000a3",
 ];
+/// Whose records stand before the memberships of all others.
+pub const EVALUATED: &str = Dataset::EVALUATED_MEMBERSHIPS;
 pub const EVENTS: [&str; 2] = ["0000000000000000000000e1", "0000000000000000000000e2"];
 
 #[derive(Clone, Debug)]
@@ -38,6 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (select(&PROFILES[..2]), vec(profile(), 0..8)).prop_map(|(d, r)| Step::Load(d, r)),
         2 => vec(member(), 0..6).prop_map(|r| Step::Load(PROFILES[2], r)),
+        2 => vec(evaluated(), 0..6).prop_map(|r| Step::Load(EVALUATED, r)),
         5 => (select(&EVENTS[..]), vec(event(), 0..8)).prop_map(|(d, r)| Step::Load(d, r)),
         1 => Just(Step::Compact),
     ]
@@ -255,6 +259,21 @@ fn member() -> impl Strategy<Value = Value> {
             more.extend(map.map(|map| ("identityMap", map)));
             more.extend(scores.map(|scores| ("scores", scores)));
             record(fields, more)
+        },
+    )
+}
+
+/// A record as the evaluation of segments makes them.
+fn evaluated() -> impl Strategy<Value = Value> {
+    let namespace = select(&["Email", "ECID", "CRMID"][..]);
+    let segments = subsequence(vec!["seg1", "seg2"], 0..3);
+    (namespace, id(), segments, vec(membership(), 2), moment()).prop_map(
+        |(namespace, id, segments, memberships, ingested)| {
+            let segments = segments.into_iter().map(str::to_owned);
+            let memberships: Value = segments.zip(memberships).collect();
+            let mut map = json!({});
+            map[namespace] = json!([{"id": id, "primary": true}]);
+            json!({"identityMap": map, "segmentMembership": {"ups": memberships}, "ingestedAt": ingested})
         },
     )
 }

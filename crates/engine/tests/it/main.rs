@@ -5,6 +5,7 @@ mod cancel;
 mod cases;
 mod catalog;
 mod determinism;
+mod evaluation;
 mod explain;
 mod file_metadata;
 mod frozen;

@@ -11,7 +11,7 @@ use profile_export::xdm::{Class, Timestamp};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, EVENTS, PROFILES, Step, case};
+use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case};
 use crate::reference::Reference;
 use crate::scratch::{Scratch, TARGET, batches, sorted};
 
@@ -71,6 +71,9 @@ fn check(case: &Case) {
         scratch.dataset(id, Class::Profile, more);
         reference.dataset(id, false, declares.then_some(("email.address", "Email")));
     }
+    let more = json!({"ingestedAtField": "ingestedAt"});
+    scratch.dataset(EVALUATED, Class::Profile, more);
+    reference.dataset(EVALUATED, false, None);
     for id in EVENTS {
         let more = json!({"ingestedAtField": "ingestedAt"});
         describe(id, Class::Event, &more);
@@ -84,9 +87,12 @@ fn check(case: &Case) {
     for (number, step) in case.steps.iter().enumerate() {
         match step {
             Step::Load(dataset, records) => {
-                let file = source.join(dataset).join(format!("{number:03}.ndjson"));
-                let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
-                fs::write(file, lines).unwrap();
+                if *dataset != EVALUATED {
+                    let file = source.join(dataset).join(format!("{number:03}.ndjson"));
+                    let lines: String =
+                        records.iter().map(|record| format!("{record}\n")).collect();
+                    fs::write(file, lines).unwrap();
+                }
                 scratch.load(dataset, records).unwrap();
                 reference.load(dataset, records);
             }
@@ -115,6 +121,11 @@ fn check(case: &Case) {
         check_tiers(case, &scratch, &expected);
     }
 
+    // What a store evaluated is in no folder of sources.
+    let of_evaluation = |step: &Step| matches!(step, Step::Load(EVALUATED, _));
+    if case.steps.iter().any(of_evaluation) {
+        return;
+    }
     // The same without a store, where only what the request looks at is kept.
     fs::write(
         source.join("merge-policies.json"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
-use profile_export::xdm::PersonKey;
+use profile_export::xdm::{Dataset, PersonKey};
 use serde_json::{Map, Value, json};
 
 /// Microseconds since 1970.
@@ -30,6 +30,8 @@ pub struct Reference {
     /// Dataset ID, whether it holds events, primary identity's path and namespace.
     datasets: Vec<(String, bool, Option<(String, String)>)>,
     fragments: Vec<Record>,
+    /// Of the dataset of evaluated memberships.
+    evaluated: Vec<Record>,
     events: Vec<Record>,
     places: usize,
 }
@@ -78,12 +80,16 @@ impl Reference {
                 continue;
             }
             let same = |f: &Record| f.dataset == dataset && f.identity == record.identity;
-            match self.fragments.iter().position(same) {
-                None => self.fragments.push(record),
+            let fragments = match dataset == Dataset::EVALUATED_MEMBERSHIPS {
+                true => &mut self.evaluated,
+                false => &mut self.fragments,
+            };
+            match fragments.iter().position(same) {
+                None => fragments.push(record),
                 Some(at) => {
-                    let old = &self.fragments[at];
+                    let old = &fragments[at];
                     if (record.ingested, record.place) > (old.ingested, old.place) {
-                        self.fragments[at] = record;
+                        fragments[at] = record;
                     }
                 }
             }
@@ -171,8 +177,18 @@ impl Reference {
             if !(fragments.is_empty() && events.is_empty()) {
                 let all = self.fragments.iter().chain(&self.events);
                 let persons = all.map(|record| &record.identity);
+                let persons: BTreeSet<Identity> =
+                    persons.filter(|own| group.contains(own)).cloned().collect();
+                // Whatever the policy says of datasets, the latest first.
+                let own = self
+                    .evaluated
+                    .iter()
+                    .filter(|e| persons.contains(&e.identity));
+                let mut evaluated: Vec<Record> = own.cloned().collect();
+                evaluated.sort_by_key(|e| std::cmp::Reverse((e.ingested, e.place)));
                 profiles.push(Profile {
-                    persons: persons.filter(|own| group.contains(own)).cloned().collect(),
+                    persons,
+                    evaluated,
                     fragments,
                     events,
                 });
@@ -242,6 +258,8 @@ fn identities_of(row: &Value, namespace: &str) -> Vec<String> {
 struct Profile {
     /// The persons that it is, by their records.
     persons: BTreeSet<Identity>,
+    /// Memberships that stand before those of the fragments.
+    evaluated: Vec<Record>,
     fragments: Vec<Record>,
     events: Vec<Record>,
 }
@@ -323,7 +341,7 @@ impl Profile {
     /// By namespace in lower case and segment.
     fn memberships(&self) -> BTreeMap<(String, String), Value> {
         let mut all = BTreeMap::new();
-        for fragment in &self.fragments {
+        for fragment in self.evaluated.iter().chain(&self.fragments) {
             if let Some(map) = fragment.body["segmentMembership"].as_object() {
                 for (namespace, segments) in map {
                     for (id, membership) in segments.as_object().into_iter().flatten() {
@@ -360,6 +378,14 @@ impl Profile {
             fill(&mut row, &fragment.body);
         }
         unite_maps(&mut row, &self.fragments);
+        let mut united = json!({});
+        unite_maps(
+            &mut united,
+            &[&self.evaluated[..], &self.fragments].concat(),
+        );
+        if let Some(memberships) = united.get("segmentMembership") {
+            row["segmentMembership"] = memberships.clone();
+        }
         if self.fragments.is_empty() {
             // An empty profile shows whose it is: its events' identities.
             let mut of_events = json!({});

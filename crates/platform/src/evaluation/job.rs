@@ -129,6 +129,10 @@ impl SegmentJobTarget {
     /// No segment, or one that has no definition or no expression.
     pub(crate) fn entries(&self, catalog: &Catalog) -> Result<Vec<SegmentJobSegment>> {
         let Self::Segments(ids) = self else {
+            if !segments(catalog)?.iter().any(is_evaluated) {
+                let problem = "no definition has an expression: create one first";
+                return Err(RequestError::new("segments", problem).into());
+            }
             return Ok(vec![SegmentJobSegment {
                 segment_id: ALL.to_owned(),
                 segment: None,
@@ -255,16 +259,6 @@ pub fn segment_job(store: &Store, id: &str) -> Result<SegmentJob> {
 pub fn segment_jobs(store: &Store) -> Result<Vec<SegmentJob>> {
     sweep_if_idle(store)?;
     all(store.catalog())
-}
-
-/// The IDs of the jobs that wait, the oldest first.
-///
-/// # Errors
-/// The catalog can't be read.
-pub fn waiting_segment_jobs(store: &Store) -> Result<Vec<String>> {
-    let waiting = all(store.catalog())?.into_iter().rev();
-    let waiting = waiting.filter(|job| job.status == JobStatus::New);
-    Ok(waiting.map(|job| job.id).collect())
 }
 
 /// Cancels a job that waits or runs, and deletes one that has ended. The memberships that it made stay.
@@ -488,10 +482,6 @@ impl SegmentJob {
                     }
                 }
             }
-        }
-        if definitions.is_empty() {
-            let problem = "no definition has an expression: create one first";
-            return Err(RequestError::new("segments", problem).into());
         }
         Ok(definitions)
     }

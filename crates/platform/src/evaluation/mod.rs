@@ -17,6 +17,5 @@ pub(crate) use evaluate::evaluate_for;
 pub use job::{
     SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,
     delete_segment_job, evaluate_segments, run_segment_job, segment_job, segment_jobs,
-    waiting_segment_jobs,
 };
 pub use pass::Audience;

@@ -27,7 +27,12 @@ pub(super) fn create_in(
     check_target(catalog, &request.destination.dataset_id)?;
     let plan = plan_of(catalog, request)?;
     if request.evaluates_segments() {
-        SegmentJobTarget::of_request(request).entries(catalog)?;
+        let refused = |error: Error| {
+            let problem = format!("found true, but {error}");
+            RequestError::new("evaluationInfo.segmentation", problem)
+        };
+        let target = SegmentJobTarget::of_request(request);
+        target.entries(catalog).map_err(refused)?;
     }
     let ids: Vec<String> = plan.batches.iter().map(|_| new_id()).collect();
     let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));

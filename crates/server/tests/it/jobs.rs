@@ -53,7 +53,8 @@ fn bad_requests_name_what_is_wrong_and_create_nothing() {
     post(json!({"filter": {"segments": [{"segmentNs": "ups"}]}})).refuses(400, "segmentId");
     post(json!({"destination": {"datasetId": "nowhere"}})).refuses(400, "destination.datasetId");
     post(json!({"mergePolicy": {"id": "none"}})).refuses(400, "mergePolicy");
-    post(json!({"evaluationInfo": {"segmentation": true}})).refuses(400, "evaluationInfo");
+    let evaluated = json!({"filter": {"segments": [{"segmentId": "none"}]}, "evaluationInfo": {"segmentation": true}});
+    post(evaluated).refuses(400, "evaluationInfo");
     server
         .ask("POST", JOBS, &crate::serving::HEADERS, b"{broken")
         .refuses(400, "key must be");

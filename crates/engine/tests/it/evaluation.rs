@@ -1,0 +1,412 @@
+//! Memberships that evaluations of segments write: who enters, stays and leaves, and what exports then see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use profile_export::jobs::JobStatus;
+use profile_export::platform::{
+    Result, SegmentJob, SegmentJobTarget, evaluate_segments, put_merge_policy, put_segment,
+    segment_jobs,
+};
+use profile_export::request::MergePolicy;
+use profile_export::xdm::{Class, Timestamp};
+use serde_json::{Value, json};
+
+use crate::scratch::{Scratch, request};
+
+const CRM: &str = "0000000000000000000000c1";
+const WEB: &str = "0000000000000000000000c2";
+const VISITS: &str = "0000000000000000000000e1";
+
+/// A store with a dataset of profiles by their CRM number, and one of events.
+fn store() -> Scratch {
+    let scratch = Scratch::new();
+    let more = json!({"primaryIdentity": "id=CRMID"});
+    scratch.dataset(CRM, Class::Profile, more.clone());
+    scratch.dataset(VISITS, Class::Event, json!({}));
+    scratch.dataset(WEB, Class::Profile, json!({}));
+    let person = json!({"id": "nobody", "person": {"age": 0}, "optIn": false});
+    scratch.load(CRM, &[person]).unwrap();
+    scratch
+}
+
+fn define(scratch: &Scratch, id: &str, expression: &str, more: Value) {
+    let mut definition =
+        json!({"id": id, "expression": {"type": "PQL", "format": "pql/text", "value": expression}});
+    for (key, value) in more.as_object().unwrap() {
+        definition[key] = value.clone();
+    }
+    put_segment(scratch.store.catalog(), definition).unwrap();
+}
+
+fn day(n: u32) -> Timestamp {
+    let time = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    Timestamp::from_millis(time.millis() + i64::from(n - 1) * 24 * 60 * 60 * 1000)
+}
+
+fn evaluate(scratch: &Scratch, n: u32) -> Result<SegmentJob> {
+    evaluate_segments(
+        &scratch.store,
+        &SegmentJobTarget::All,
+        day(n),
+        &Arc::default(),
+    )
+}
+
+/// Realized, existing, exited and newly exited profiles of a segment.
+fn counts(job: &SegmentJob, segment: &str) -> [u64; 4] {
+    let metrics = &job.metrics;
+    let of = &metrics.segmented_profile_by_status_counter[segment];
+    [
+        of["realized"],
+        of["existing"],
+        of["exited"],
+        metrics.exited_profile_counter[segment],
+    ]
+}
+
+/// The memberships of each person as `status day`, by the CRM number or e-mail address, as an export has them.
+fn standings(scratch: &Scratch, more: Value) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut asked = request(more);
+    asked["fields"] = json!("identityMap, id, segmentMembership");
+    let rows = scratch.rows(&asked);
+    let one = |row: Value| {
+        let id = row["id"].as_str().map(str::to_owned).unwrap_or_else(|| {
+            let map = row["identityMap"].as_object().unwrap();
+            let id = map.values().next().unwrap()[0]["id"].as_str();
+            id.unwrap().to_owned()
+        });
+        let own = row["segmentMembership"]["ups"].as_object();
+        let own = own.into_iter().flatten().map(|(segment, membership)| {
+            let status = membership["status"].as_str().unwrap();
+            let time = membership["lastQualificationTime"]["µs"].as_i64().unwrap();
+            let days = (time - day(1).micros()) / (24 * 60 * 60 * 1_000_000) + 1;
+            (segment.clone(), format!("{status} {days}"))
+        });
+        (id, own.collect())
+    };
+    rows.into_iter().map(one).collect()
+}
+
+fn of(standings: &BTreeMap<String, BTreeMap<String, String>>, person: &str) -> Vec<String> {
+    let own = standings[person].iter();
+    own.map(|(segment, standing)| format!("{segment} {standing}"))
+        .collect()
+}
+
+fn person(id: &str, age: u32) -> Value {
+    json!({"id": id, "person": {"age": age}})
+}
+
+#[test]
+fn people_enter_stay_leave_and_are_forgotten_thirty_days_later() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    scratch
+        .load(CRM, &[person("ann", 20), person("bob", 10)])
+        .unwrap();
+    let run = |n| counts(&evaluate(&scratch, n).unwrap(), "adults");
+    let standing = |who: &str| of(&standings(&scratch, json!({})), who);
+    assert_eq!(run(1), [1, 0, 0, 0]);
+    assert_eq!(
+        (standing("ann"), standing("bob")),
+        (vec!["adults realized 1".to_owned()], vec![])
+    );
+    scratch.load(CRM, &[person("bob", 18)]).unwrap();
+    assert_eq!(run(2), [1, 1, 0, 0]);
+    assert_eq!(
+        (standing("ann"), standing("bob")),
+        (
+            vec!["adults existing 1".to_owned()],
+            vec!["adults realized 2".to_owned()]
+        )
+    );
+    scratch.load(CRM, &[person("ann", 17)]).unwrap();
+    assert_eq!(run(3), [0, 1, 1, 1]);
+    assert_eq!(
+        (standing("ann"), standing("bob")),
+        (
+            vec!["adults exited 3".to_owned()],
+            vec!["adults existing 2".to_owned()]
+        )
+    );
+    assert_eq!(run(33), [0, 1, 1, 0]);
+    assert_eq!(standing("ann"), ["adults exited 3"]);
+    assert_eq!(run(34), [0, 1, 0, 0]);
+    assert_eq!(standing("ann"), Vec::<String>::new());
+    scratch.load(CRM, &[person("ann", 19)]).unwrap();
+    scratch.store.compact().unwrap();
+    assert_eq!(run(35), [1, 1, 0, 0]);
+    let members = json!({"filter": {"segments": [{"segmentId": "adults", "segmentNs": "ups"}]}});
+    let found: Vec<String> = standings(&scratch, members).into_keys().collect();
+    assert_eq!(found, ["ann", "bob"]);
+    scratch.store.verify().unwrap();
+}
+
+#[test]
+fn what_data_brought_is_where_an_evaluation_begins_and_gives_way_to_it() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    let brought = |id: &str, age: u32, status: &str| {
+        let membership = json!({"status": status, "lastQualificationTime": "2026-01-02T00:00:00Z"});
+        let mut record = person(id, age);
+        record["segmentMembership"] = json!({"UPS": {"adults": membership, "other": membership}});
+        record
+    };
+    let people = [
+        brought("ann", 20, "realized"),
+        brought("bob", 10, "realized"),
+        brought("carl", 10, "exited"),
+        brought("dora", 20, "exited"),
+    ];
+    scratch.load(CRM, &people).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 5).unwrap(), "adults"),
+        [1, 1, 2, 1]
+    );
+    let expected = |all: &BTreeMap<String, BTreeMap<String, String>>| {
+        assert_eq!(of(all, "ann")[0], "adults existing 2");
+        assert_eq!(of(all, "bob"), ["adults exited 5", "other realized 2"]);
+        assert_eq!(of(all, "carl")[0], "adults exited 2");
+        assert_eq!(of(all, "dora")[0].split(' ').next_back(), Some("5"));
+    };
+    expected(&standings(&scratch, json!({})));
+    // A policy that knows none of the datasets but one leaves the evaluated ones where they are.
+    let order = json!({"type": "dataSetPrecedence", "order": [CRM]});
+    let policy: MergePolicy =
+        serde_json::from_value(json!({"id": "crm", "attributeMerge": order})).unwrap();
+    put_merge_policy(scratch.store.catalog(), policy, day(1)).unwrap();
+    expected(&standings(&scratch, json!({"mergePolicy": {"id": "crm"}})));
+    // However long ago somebody left, what data says does not bring them back.
+    evaluate(&scratch, 99).unwrap();
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "bob")[0],
+        "adults exited 5"
+    );
+    let members = json!({"filter": {"segments": [{"segmentId": "adults"}]}});
+    let found: Vec<String> = standings(&scratch, members).into_keys().collect();
+    assert_eq!(found, ["ann", "dora"]);
+}
+
+#[test]
+fn memberships_make_no_profile_and_move_no_timestamp() {
+    let scratch = store();
+    define(
+        &scratch,
+        "visitors",
+        "xEvent[eventType = \"visit\"]",
+        json!({}),
+    );
+    let visit = json!({"_id": "v1", "timestamp": "2026-01-01T00:00:00Z", "eventType": "visit",
+        "identityMap": {"ECID": [{"id": "e1", "primary": true}]}});
+    scratch.load(VISITS, &[visit]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 5).unwrap(), "visitors"),
+        [1, 0, 0, 0]
+    );
+    let segment = json!([{"segmentId": "visitors"}]);
+    let with = |empty: bool| {
+        let filter = json!({"segments": segment, "emptyProfiles": empty});
+        standings(&scratch, json!({"filter": filter}))
+    };
+    assert_eq!(with(false).len(), 0);
+    assert_eq!(of(&with(true), "e1"), ["visitors realized 5"]);
+    // The records came in one second after 1970, the evaluation just now.
+    let filter = json!({"fromIngestTimestamp": "2000-01-01T00:00:00Z", "emptyProfiles": true});
+    assert_eq!(standings(&scratch, json!({"filter": filter})).len(), 0);
+    // Who has nothing but memberships is nobody.
+    scratch.store.catalog().delete_dataset(VISITS).unwrap();
+    assert_eq!(with(true).len(), 0);
+    evaluate_nothing(&scratch);
+}
+
+/// Nobody is left whom the expression could take.
+fn evaluate_nothing(scratch: &Scratch) {
+    assert_eq!(
+        counts(&evaluate(scratch, 6).unwrap(), "visitors"),
+        [0, 0, 0, 0]
+    );
+}
+
+#[test]
+fn each_definition_sees_people_by_its_own_merge_policy() {
+    let scratch = store();
+    let graph = json!({"mergePolicyId": "timestampOrdered-pdg-mp"});
+    define(&scratch, "alone", "person.age >= 18", json!({}));
+    define(&scratch, "joined", "person.age >= 18", graph);
+    let linked = json!({"identityMap": {"Email": [{"id": "a@x.org", "primary": true}], "CRMID": [{"id": "ann"}]}});
+    scratch
+        .load(CRM, &[person("ann", 20), person("bob", 20)])
+        .unwrap();
+    scratch.load(WEB, &[linked]).unwrap();
+    for n in [1, 2] {
+        let job = evaluate(&scratch, n).unwrap();
+        let (entered, stayed) = if n == 1 { (2, 0) } else { (0, 2) };
+        assert_eq!(counts(&job, "alone"), [entered, stayed, 0, 0]);
+        assert_eq!(counts(&job, "joined"), [entered, stayed, 0, 0]);
+        let policies = &job.metrics.total_profiles_by_merge_policy;
+        assert_eq!(policies["timestampOrdered-none-mp"], 4);
+        assert_eq!(policies["timestampOrdered-pdg-mp"], 3);
+        let by_namespace = &job.metrics.segmented_profile_by_namespace_counter;
+        assert_eq!(
+            json!(by_namespace["joined"]),
+            json!({"email": 1, "crmid": 1})
+        );
+        let word = if n == 1 { "realized" } else { "existing" };
+        let both = [format!("alone {word} 1"), format!("joined {word} 1")];
+        let alone = standings(&scratch, json!({}));
+        assert_eq!(
+            (of(&alone, "ann"), of(&alone, "bob")),
+            (both.to_vec(), both.to_vec())
+        );
+        // Each identity of a profile has its memberships, and no other's.
+        assert_eq!(of(&alone, "a@x.org"), [format!("joined {word} 1")]);
+        let joined = json!({"mergePolicy": {"id": "timestampOrdered-pdg-mp"}});
+        assert_eq!(of(&standings(&scratch, joined), "ann"), both);
+    }
+}
+
+#[test]
+fn two_people_who_become_one_keep_what_the_one_of_them_had() {
+    let scratch = store();
+    let graph = json!({"mergePolicyId": "timestampOrdered-pdg-mp"});
+    define(&scratch, "adults", "person.age >= 18", graph.clone());
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    let alone = json!({"identityMap": {"Email": [{"id": "a@x.org", "primary": true}]}, "person": {"age": 5}});
+    scratch.load(WEB, &[alone]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 1).unwrap(), "adults"),
+        [1, 0, 0, 0]
+    );
+    let linked = json!({"identityMap": {"Email": [{"id": "a@x.org", "primary": true}], "CRMID": [{"id": "ann"}]}});
+    scratch.load(WEB, &[linked]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 2).unwrap(), "adults"),
+        [0, 1, 0, 0]
+    );
+    let all = standings(&scratch, json!({}));
+    assert_eq!(of(&all, "ann"), ["adults existing 1"]);
+    assert_eq!(of(&all, "a@x.org"), ["adults existing 1"]);
+    scratch.load(CRM, &[person("ann", 7)]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 3).unwrap(), "adults"),
+        [0, 0, 1, 1]
+    );
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "a@x.org"),
+        ["adults exited 3"]
+    );
+}
+
+#[test]
+fn who_opted_out_is_in_no_segment_that_heeds_it() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    let heedless = json!({"dataGovernancePolicy": {"excludeOptOut": false}});
+    define(&scratch, "all-adults", "person.age >= 18", heedless);
+    let mut out = person("ann", 20);
+    out["privacyOptOuts"] = json!([{"optOutType": "general_opt_out", "optOutValue": "out"}]);
+    let mut other = person("carl", 20);
+    other["privacyOptOuts"] = json!([{"optOutType": "general_opt_out", "optOutValue": "in"}]);
+    scratch.load(CRM, &[out, other, person("bob", 20)]).unwrap();
+    let job = evaluate(&scratch, 1).unwrap();
+    assert_eq!(counts(&job, "adults"), [2, 0, 0, 0]);
+    assert_eq!(counts(&job, "all-adults"), [3, 0, 0, 0]);
+    assert_eq!(
+        json!(job.metrics.opted_out_profiles_by_merge_policy),
+        json!({"timestampOrdered-none-mp": 1})
+    );
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "ann"),
+        ["all-adults realized 1"]
+    );
+}
+
+#[test]
+fn an_evaluation_that_fails_changes_nothing_and_says_why() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    evaluate(&scratch, 1).unwrap();
+    let before = standings(&scratch, json!({}));
+    define(&scratch, "broken", "person.agee >= 18", json!({}));
+    let error = evaluate(&scratch, 2).unwrap_err().to_string();
+    assert!(
+        error.contains("segment broken: line 1, column 8"),
+        "{error}"
+    );
+    assert_eq!(standings(&scratch, json!({})), before);
+    let jobs = segment_jobs(&scratch.store).unwrap();
+    let statuses: Vec<JobStatus> = jobs.iter().map(|job| job.status).collect();
+    assert_eq!(statuses, [JobStatus::Failed, JobStatus::Succeeded]);
+    assert_eq!(jobs[0].errors[0].msg, error);
+    // A definition that is gone is never evaluated again: its memberships go with the next evaluation.
+    profile_export::platform::delete_segment(scratch.store.catalog(), "broken").unwrap();
+    define(&scratch, "second", "person.age >= 18", json!({}));
+    evaluate(&scratch, 3).unwrap();
+    profile_export::platform::delete_segment(scratch.store.catalog(), "adults").unwrap();
+    evaluate(&scratch, 4).unwrap();
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "ann"),
+        ["second existing 3"]
+    );
+}
+
+#[test]
+fn an_export_evaluates_its_segments_first_where_it_says_so() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    define(&scratch, "children", "person.age < 18", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    let asked = |segment: &str, evaluates: bool| {
+        request(
+            json!({"fields": "id", "filter": {"segments": [{"segmentId": segment}]},
+            "evaluationInfo": {"segmentation": evaluates}}),
+        )
+    };
+    assert_eq!(scratch.rows(&asked("adults", false)), Vec::<Value>::new());
+    assert_eq!(scratch.rows(&asked("adults", true)), [json!({"id": "ann"})]);
+    // What the filter does not name is not evaluated.
+    let all = standings(&scratch, json!({}));
+    assert_eq!(all["ann"].keys().collect::<Vec<_>>(), ["adults"]);
+    assert_eq!(all["nobody"].len(), 0);
+    let error = scratch.run(&asked("adult", true)).unwrap_err().to_string();
+    assert!(error.contains("adult"), "{error}");
+    // Without a filter all are.
+    let everybody = request(json!({"fields": "id", "evaluationInfo": {"segmentation": true}}));
+    assert_eq!(scratch.rows(&everybody).len(), 2);
+    assert_eq!(standings(&scratch, json!({}))["nobody"].len(), 1);
+}
+
+#[test]
+fn segments_of_segments_and_stored_memberships_are_seen_by_expressions() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    define(&scratch, "others", "not inSegment(\"adults\")", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    let job = evaluate(&scratch, 1).unwrap();
+    assert_eq!(counts(&job, "adults"), [1, 0, 0, 0]);
+    assert_eq!(counts(&job, "others"), [1, 0, 0, 0]);
+    let stored = "segmentMembership.get(\"ups\").get(\"adults\").status = \"realized\"";
+    define(&scratch, "stored", stored, json!({}));
+    let job = evaluate(&scratch, 2).unwrap();
+    assert_eq!(counts(&job, "stored"), [1, 0, 0, 0]);
+}
+
+#[test]
+fn a_clock_that_went_back_does_not_hide_what_is_found_later() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    evaluate(&scratch, 400).unwrap();
+    scratch.load(CRM, &[person("ann", 2)]).unwrap();
+    // Evaluated as of an earlier day, it is the later word all the same.
+    assert_eq!(
+        counts(&evaluate(&scratch, 2).unwrap(), "adults"),
+        [0, 0, 1, 1]
+    );
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "ann"),
+        ["adults exited 2"]
+    );
+}
