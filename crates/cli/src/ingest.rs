@@ -134,6 +134,9 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
         }
     };
     if let Some(known) = store.catalog().dataset(name)? {
+        if let Some(problem) = known.why_no_input() {
+            return Err(Failure::usage(format!("--dataset: {problem}")));
+        }
         if schema.is_some() && schema != known.schema {
             return Err(Failure::usage(format!(
                 "--schema: dataset {name:?} was made with {}, which stays",

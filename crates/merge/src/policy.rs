@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use xdm::Class;
+use xdm::{Class, Dataset};
 
 /// A merge policy, in the platform's JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,10 @@ impl MergePolicy {
             AttributeMergeType::TimestampOrdered if !order.is_empty() => {
                 problem(path, "only dataSetPrecedence takes an order".to_owned())
             }
+            _ if order.iter().any(|id| id == Dataset::EVALUATED_MEMBERSHIPS) => problem(
+                path,
+                "evaluated memberships take part in every policy, before all others: leave their dataset out".to_owned(),
+            ),
             _ => order
                 .iter()
                 .enumerate()
@@ -230,6 +234,10 @@ mod tests {
             (
                 policy(by_dataset, &["a", "b", "a"]),
                 "dataset a is listed twice",
+            ),
+            (
+                policy(by_dataset, &["a", Dataset::EVALUATED_MEMBERSHIPS]),
+                "take part in every policy",
             ),
             (of_events, "found \"_xdm.context.experienceevent\""),
         ] {

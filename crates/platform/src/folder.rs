@@ -58,6 +58,9 @@ impl SourceFolder {
             let path = &description.path;
             let text = fs::read(path).map_err(|e| in_file(path, e.to_string()))?;
             let dataset: Dataset = read_json(&text).map_err(|e| in_file(path, e.to_string()))?;
+            if let Some(problem) = dataset.why_no_input() {
+                return Err(in_file(path, problem));
+            }
             if dataset.id.is_empty() {
                 return Err(in_file(path, "\"id\" is missing".to_owned()));
             }

@@ -212,6 +212,18 @@ impl Dataset {
         None
     }
 
+    /// Why nothing can be loaded into it, if nothing can.
+    #[must_use]
+    pub fn why_no_input(&self) -> Option<String> {
+        let is_evaluated = self.id == Self::EVALUATED_MEMBERSHIPS;
+        is_evaluated.then(|| {
+            format!(
+                "dataset {} ({:?}) has what evaluations of segments find; load memberships into one of your own",
+                self.id, self.name
+            )
+        })
+    }
+
     /// A dataset of records of a class, with all else open.
     #[must_use]
     pub fn new(id: &str, name: &str, class: Class) -> Self {

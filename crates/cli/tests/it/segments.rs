@@ -1,6 +1,6 @@
 //! Whom expressions take, from the command line.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::program::{fixture_store, parsed, run, stderr, stdout};
@@ -222,4 +222,99 @@ fn an_expression_that_is_none_is_named_with_its_place() {
     ]));
     assert_eq!(read["eventFields"], serde_json::json!(["eventType"]));
     assert_eq!(read["name"], "a");
+}
+
+/// The walk from an expression to its people: written, evaluated, exported, explained.
+#[test]
+fn an_expression_becomes_memberships_that_exports_read() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let file = folder.path().join("buyers.json");
+    let expression = json!({"type": "PQL", "format": "pql/text",
+        "value": "xEvent[eventType = \"commerce.purchase\"].count() > 1"});
+    let definition = json!({"id": "buyers", "name": "Buyers", "expression": expression, "mergePolicyId": "latest"});
+    std::fs::write(&file, definition.to_string()).unwrap();
+    let of_store = |arguments: &[&str]| run(&[arguments, &["--store", &store]].concat());
+    assert!(
+        of_store(&["segments", "create", file.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let estimate = parsed(&of_store(&[
+        "segments",
+        "estimate",
+        "--segment",
+        "Buyers",
+        "--json",
+    ]));
+    let members = estimate[0]["members"].as_u64().unwrap();
+    assert!(members > 0);
+
+    let export = [
+        "export",
+        "--segment",
+        "buyers",
+        "--fields",
+        "personalEmail.address,segmentMembership",
+        "--out",
+        "-",
+        "--quiet",
+        "--empty-profiles",
+    ];
+    assert_eq!(stdout(&of_store(&export)), "");
+    let evaluate = ["segments", "evaluate", "Buyers", "--now", "2026-11-01"];
+    let job = parsed(&of_store(&[&evaluate[..], &["--json"]].concat()));
+    assert_eq!(job["status"], "SUCCEEDED");
+    assert_eq!(
+        job["metrics"]["segmentedProfileByStatusCounter"]["buyers"]["realized"],
+        members
+    );
+    let rows = stdout(&of_store(&export));
+    assert_eq!(rows.lines().count() as u64, members);
+    let row: Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        row["segmentMembership"]["ups"]["buyers"]["lastQualificationTime"],
+        "2026-11-01T00:00:00Z"
+    );
+
+    let again = of_store(&[&evaluate[..], &["--quiet"]].concat());
+    let table = stdout(&again);
+    let line: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    let members = members.to_string();
+    assert_eq!(
+        line,
+        ["buyers", &members, "0", &members, "0", "Buyers"],
+        "{table}"
+    );
+
+    // Exporting evaluates, where that is asked for; whom data alone says to be members is no expression's.
+    let out = folder.path().join("out.ndjson");
+    let evaluated = [
+        "export",
+        "--segment",
+        "buyers",
+        "--evaluate",
+        "--empty-profiles",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    assert!(of_store(&evaluated).status.success());
+    assert_eq!(
+        std::fs::read_to_string(&out)
+            .unwrap()
+            .lines()
+            .count()
+            .to_string(),
+        members
+    );
+    let unknown = of_store(&["export", "--segment", "nobody", "--evaluate"]);
+    assert_eq!(unknown.status.code(), Some(2), "{}", stderr(&unknown));
+    let into = of_store(&[
+        "ingest",
+        "--dataset",
+        "Segment memberships, evaluated",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(into.status.code(), Some(2));
+    assert!(stderr(&into).contains("evaluations"), "{}", stderr(&into));
 }

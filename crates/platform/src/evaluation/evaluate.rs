@@ -53,11 +53,9 @@ impl Evaluation<'_> {
             self.load(&mut spool, &outcome, end)?;
             Ok(outcome)
         });
-        // What can't be deleted now is at the next evaluation.
-        let deleted = spool.delete();
-        let outcome = done?;
-        deleted?;
-        Ok(outcome)
+        // What can't be deleted now is at the next evaluation: it is no failure of this one.
+        let _ = spool.delete();
+        done
     }
 
     fn find(&self, spool: &mut Spool) -> Result<Outcome> {

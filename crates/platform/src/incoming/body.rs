@@ -59,6 +59,9 @@ impl IncomingBody {
             let problem = format!("no dataset {:?}; create it first", self.dataset_id);
             return refuse("datasetId", problem);
         };
+        if let Some(problem) = dataset.why_no_input() {
+            return refuse("datasetId", problem);
+        }
         let input_format = self.input_format.unwrap_or_else(|| InputFormat {
             format: usual_format(&dataset),
             is_multi_line_json: false,

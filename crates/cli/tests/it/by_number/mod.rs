@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use crate::faults::is_deep;
 use crate::ground::{CRM, Ground, Seen, names, shared};
 use crate::shim::{self, Call, Class, Fault, What, count};
+use serde_json::json;
+
 use known::{KNOWN, Outcome, known};
 use operations::{Again, Operation};
 
@@ -274,6 +276,19 @@ fn an_export_of_a_folder_whose_calls_fail_or_kill_it_is_as_it_was_told() {
 #[test]
 fn a_compaction_whose_calls_fail_or_kill_it_is_as_it_was_told() {
     break_at_many_calls(&operations::COMPACT, |_| {});
+}
+
+/// Everybody was in at the first evaluation, and is existing behind each later one.
+#[test]
+fn an_evaluation_whose_calls_fail_or_kill_it_is_as_it_was_told() {
+    break_at_many_calls(&operations::EVALUATE, |ground| {
+        let expression = json!({"type": "PQL", "format": "pql/text", "value": "identityMap"});
+        let definition = json!({"id": "everybody", "name": "everybody", "expression": expression});
+        fs::write(ground.path("segment.json"), definition.to_string()).unwrap();
+        ground.succeeds(&["segments", "create", "segment.json"]);
+        let evaluate = ["segments", "evaluate", "everybody", "--now", "2026-01-01"];
+        ground.succeeds(&evaluate);
+    });
 }
 
 #[test]

@@ -67,6 +67,19 @@ pub const COMPACT: Operation = Operation {
     changes_runs: true,
 };
 
+pub const EVALUATE: Operation = Operation {
+    name: "segments evaluate",
+    arguments: &[
+        "segments",
+        "evaluate",
+        "--all",
+        "--now",
+        "2026-01-02T00:00:00Z",
+    ],
+    again: Again::Same,
+    changes_runs: true,
+};
+
 pub const DELETE_DATASET: Operation = Operation {
     name: "datasets delete",
     arguments: &["datasets", "delete", VISITS],
