@@ -156,8 +156,10 @@ schemas! {
         .property("name", string())
         .property("mergePolicyId", string());
 
-    SegmentJobRequest => of_type(SchemaType::AnyValue)
-        .description(Some("A list of {segmentId}, or {segments: [{segmentId}], schema: {name}}; * is all definitions"));
+    SegmentJobRequest => list(strict(["segmentId"])
+            .property("segmentId", string().min_length(Some(1))))
+        .min_items(Some(1))
+        .description(Some("Or {segments: that list, schema: {name}}, as the platform has it for all definitions: *"));
 
     SegmentJobObject => object([
             "id", "imsOrgId", "status", "batchId", "segments", "metrics", "errors", "requestId", "schema",

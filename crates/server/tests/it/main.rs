@@ -15,5 +15,6 @@ mod log;
 mod policies;
 mod queries;
 mod queue;
+mod segment_jobs;
 mod serving;
 mod tokens;
