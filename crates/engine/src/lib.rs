@@ -138,11 +138,11 @@ pub mod platform {
         DatasetBody, Error, ErrorKind, Estimate, FileDescription, IfExists, Incoming, IncomingBody,
         IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome, OutputFolder,
         Prepared, Result, SchemaRefBody, SourceFolder, SourceOptions, abort_incoming,
-        check_definition, check_local, check_out, check_target, complete_incoming, dataset_id,
-        delete_batch, delete_merge_policy, delete_segment, dependent_of, estimate, expression_of,
-        expression_schema, first_members, is_bucket, load_incoming, merge_policies, merge_policy,
-        policy_id, policy_of_segment, put_merge_policy, put_segment, segment, segment_id, segments,
-        sweep_incoming, with_ids, with_source, with_target,
+        asked_segments, check_definition, check_local, check_out, check_target, complete_incoming,
+        dataset_id, delete_batch, delete_merge_policy, delete_segment, dependent_of, estimate,
+        expression_of, expression_schema, first_members, is_bucket, load_incoming, merge_policies,
+        merge_policy, namesake, policy_id, policy_of_segment, put_merge_policy, put_segment,
+        segment, segment_id, segments, sweep_incoming, with_ids, with_source, with_target,
     };
 }
 

@@ -51,7 +51,8 @@ impl Drop for Look {
     }
 }
 
-async fn look<T: Send + 'static>(
+/// Looks at the store in the caller's scope; what takes too long is given up.
+pub(crate) async fn look<T: Send + 'static>(
     caller: &ReadAccess,
     work: impl FnOnce(&Store, &Arc<Progress>) -> Answer<T> + Send + 'static,
 ) -> Answer<T> {

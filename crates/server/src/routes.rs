@@ -20,8 +20,8 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi, operation,
-    page, segments,
+    audiences, batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi,
+    operation, page, previews, segments,
 };
 
 /// The API's routes and their description.
@@ -55,6 +55,19 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             segments::patch_segment,
             segments::remove_segment
         ))
+        .routes(routes!(
+            audiences::list_audiences,
+            audiences::create_audience
+        ))
+        .routes(routes!(
+            audiences::get_audience,
+            audiences::replace_audience,
+            audiences::patch_audience,
+            audiences::remove_audience
+        ))
+        .routes(routes!(previews::create_preview))
+        .routes(routes!(previews::get_preview, previews::remove_preview))
+        .routes(routes!(previews::get_estimate))
         .routes(routes!(import::create_incoming_batch))
         .routes(routes!(
             import::get_incoming_batch,
