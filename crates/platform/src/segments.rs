@@ -150,3 +150,64 @@ pub(crate) fn policy_of(segment: &Value) -> Option<&str> {
         .or_else(|| segment.get("mergePolicy")?.get("id"))?;
     id.as_str().filter(|id| !id.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::{Scope, Store};
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_name_belongs_to_one_definition_unless_data_brings_it_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Scope::default()).expect("a store");
+        let catalog = store.catalog();
+        let of = |id: &str, name: &str| json!({"id": id, "name": name});
+        for kept in [
+            of("a", "Gold"),
+            of("b", ""),
+            of("c", ""),
+            json!({"id": "d"}),
+        ] {
+            put_segment(catalog, kept).expect("it is kept");
+        }
+        let taken = |definition| {
+            let error = put_segment(catalog, definition).expect_err("its name is taken");
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+            assert!(error.to_string().contains("\"a\""), "{error}");
+        };
+        taken(of("b", "Gold"));
+        taken(json!({"name": "Gold"}));
+        assert_eq!(segments(catalog).expect("definitions").len(), 4);
+        // Its own name it keeps, whoever has it, too.
+        load_segment(catalog, of("b", "Gold")).expect("data brings it along");
+        for id in ["a", "b"] {
+            put_segment(catalog, of(id, "Gold")).expect("it has had the name before");
+        }
+        taken(of("c", "Gold"));
+    }
+
+    #[test]
+    fn definitions_say_whom_they_ask_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Scope::default()).expect("a store");
+        for (id, expression) in [
+            ("a", "true"),
+            ("b", r#"inSegment("a") and not inSegment("x")"#),
+            ("broken", r#"inSegment("a") and nothing.like.it"#),
+        ] {
+            let expression = json!({"type": "PQL", "value": expression});
+            let definition = json!({"id": id, "expression": expression});
+            put_segment(store.catalog(), definition).expect("it is kept");
+        }
+        put_segment(store.catalog(), json!({"id": "none"})).expect("it is kept");
+        let asked = asked_segments(store.catalog()).expect("expressions");
+        let right = [("a", vec![]), ("b", vec!["a".to_owned(), "x".to_owned()])];
+        assert_eq!(
+            asked,
+            right.map(|(id, asked)| (id.to_owned(), asked)).into()
+        );
+    }
+}

@@ -37,9 +37,9 @@ pub(crate) struct PreviewBody {
     #[schema(nullable = false)]
     merge_policy_id: Option<String>,
     /// What older clients send; it says nothing.
-    #[serde(default)]
+    #[serde(default, rename = "mergeStrategy")]
     #[schema(nullable = false)]
-    merge_strategy: Option<MergeStrategy>,
+    _merge_strategy: Option<MergeStrategy>,
 }
 
 #[derive(Deserialize, ToSchema)]

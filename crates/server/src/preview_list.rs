@@ -207,7 +207,7 @@ fn uuid() -> Answer<String> {
 
 #[cfg(test)]
 mod tests {
-    use profile_export::segment::{Fields, Schema};
+    use profile_export::segment::Schema;
 
     use super::*;
 
