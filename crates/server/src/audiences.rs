@@ -140,7 +140,7 @@ fn wanted_property(text: &str) -> Answer<(String, String)> {
 fn says(found: &Value, value: &str) -> bool {
     match found {
         Value::String(text) => text == value,
-        other => other.to_string() == value,
+        other => serde_json::from_str::<Value>(value).is_ok_and(|value| value == *other),
     }
 }
 
