@@ -62,7 +62,7 @@ pub(crate) async fn look<T: Send + 'static>(
     match tokio::time::timeout(PATIENCE, looked).await {
         Ok(looked) => looked,
         Err(_) => Err(Problem::busy(
-            "it takes longer than half a minute; ask profile-export plan on the command line",
+            "it takes longer than half a minute; profile-export on the command line waits for it",
         )),
     }
 }
