@@ -140,13 +140,13 @@ pub mod platform {
         IncomingBody, IncomingFile, Manifest, ManifestBatch, ManifestExport, ManifestFile, Outcome,
         OutputFolder, Prepared, Result, SchemaRefBody, SegmentJob, SegmentJobMetrics,
         SegmentJobSegment, SegmentJobTarget, SourceFolder, SourceOptions, abort_incoming,
-        check_definition, check_local, check_out, check_target, complete_incoming,
+        asked_segments, check_definition, check_local, check_out, check_target, complete_incoming,
         create_segment_job, dataset_id, delete_batch, delete_merge_policy, delete_segment,
         delete_segment_job, dependent_of, estimate, evaluate_segments, expression_of,
         expression_schema, first_members, is_bucket, load_incoming, merge_policies, merge_policy,
-        policy_id, policy_of_segment, put_merge_policy, put_segment, run_segment_job, segment,
-        segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids, with_source,
-        with_target,
+        namesake, policy_id, policy_of_segment, put_merge_policy, put_segment, run_segment_job,
+        segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids,
+        with_source, with_target,
     };
 }
 

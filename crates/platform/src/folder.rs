@@ -11,7 +11,7 @@ use xdm::{Class, Dataset, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::policies::{merge_policies, put_merge_policy, read_merge_policies};
-use crate::segments::{put_segment, read_segments};
+use crate::segments::{load_segment, read_segments};
 
 /// A source folder, read but not loaded.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ impl SourceFolder {
                 put.map_err(|e| in_file(path, e.to_string()))?;
             }
             for (path, segment) in &segments {
-                let put = put_segment(catalog, segment.clone());
+                let put = load_segment(catalog, segment.clone());
                 put.map_err(|e| in_file(path, e.to_string()))?;
             }
             Ok(())

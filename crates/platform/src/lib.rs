@@ -50,4 +50,6 @@ pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };
-pub use segments::{delete_segment, put_segment, read_segments, segment, segments};
+pub use segments::{
+    asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
+};

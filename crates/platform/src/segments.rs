@@ -1,10 +1,13 @@
 //! Segment definitions, as the catalog keeps them.
 
+use std::collections::BTreeMap;
+
 use catalog::{Catalog, DocumentKind, Kind, new_id};
 use export::{RequestError, read_json};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::evaluation::{expression_of, expression_schema};
 use crate::policies::named_policy;
 
 /// A segment definition.
@@ -31,8 +34,50 @@ pub fn delete_segment(catalog: &Catalog, id: &str) -> Result<()> {
 /// Adds a segment definition or replaces it.
 ///
 /// # Errors
+/// As for a definition that data brings along; a name that another definition has.
+pub fn put_segment(catalog: &Catalog, segment: Value) -> Result<Value> {
+    catalog.atomically(|catalog| {
+        if let Some(other) = namesake(catalog, &segment)? {
+            let name = segment.get("name").unwrap_or(&Value::Null);
+            return Err(catalog::Error::Conflict(format!(
+                "name: found {name}, which the segment definition {other:?} has already; change that one, or take \
+                 another name"
+            ))
+            .into());
+        }
+        load_segment(catalog, segment)
+    })
+}
+
+/// The ID of another definition that is called as this one is, if there is one. A definition that has had its name before
+/// keeps it, and those without a name are called nothing.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn namesake(catalog: &Catalog, segment: &Value) -> Result<Option<String>> {
+    let Some(name) = name_of(segment) else {
+        return Ok(None);
+    };
+    let own = segment.get("id").and_then(Value::as_str);
+    let known = segments(catalog)?;
+    let called_so = || known.iter().filter(|one| name_of(one) == Some(name));
+    let mut ids = called_so().filter_map(|one| one.get("id")?.as_str());
+    if ids.clone().any(|id| Some(id) == own) {
+        return Ok(None);
+    }
+    Ok(ids.next().map(str::to_owned))
+}
+
+fn name_of(segment: &Value) -> Option<&str> {
+    let name = segment.get("name")?.as_str()?;
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// Adds a segment definition that data brings along, or replaces it, whatever it is called.
+///
+/// # Errors
 /// A definition that is no object, has names that are no strings, or a merge policy that there isn't.
-pub fn put_segment(catalog: &Catalog, mut segment: Value) -> Result<Value> {
+pub(crate) fn load_segment(catalog: &Catalog, mut segment: Value) -> Result<Value> {
     let Some(object) = segment.as_object_mut() else {
         return Err(RequestError::new(".", "a segment definition is an object").into());
     };
@@ -69,6 +114,24 @@ pub fn segments(catalog: &Catalog) -> Result<Vec<Value>> {
     Ok(segments.iter().map(|s| s.value().clone()).collect())
 }
 
+/// The segments that each definition asks for by `inSegment`, by the definition's ID. One that can't be evaluated asks for
+/// none.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn asked_segments(catalog: &Catalog) -> Result<BTreeMap<String, Vec<String>>> {
+    let schema = expression_schema(catalog)?;
+    let mut asked = BTreeMap::new();
+    for definition in segments(catalog)? {
+        let checked = expression_of(&definition).map(|expression| expression.check(&schema));
+        let id = definition.get("id").and_then(Value::as_str);
+        if let (Some(id), Ok(Ok(checked))) = (id, checked) {
+            asked.insert(id.to_owned(), checked.segments().to_vec());
+        }
+    }
+    Ok(asked)
+}
+
 /// Reads a definition, or a list of definitions.
 ///
 /// # Errors
@@ -86,4 +149,65 @@ pub(crate) fn policy_of(segment: &Value) -> Option<&str> {
         .get("mergePolicyId")
         .or_else(|| segment.get("mergePolicy")?.get("id"))?;
     id.as_str().filter(|id| !id.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::{Scope, Store};
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_name_belongs_to_one_definition_unless_data_brings_it_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Scope::default()).expect("a store");
+        let catalog = store.catalog();
+        let of = |id: &str, name: &str| json!({"id": id, "name": name});
+        for kept in [
+            of("a", "Gold"),
+            of("b", ""),
+            of("c", ""),
+            json!({"id": "d"}),
+        ] {
+            put_segment(catalog, kept).expect("it is kept");
+        }
+        let taken = |definition| {
+            let error = put_segment(catalog, definition).expect_err("its name is taken");
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+            assert!(error.to_string().contains("\"a\""), "{error}");
+        };
+        taken(of("b", "Gold"));
+        taken(json!({"name": "Gold"}));
+        assert_eq!(segments(catalog).expect("definitions").len(), 4);
+        // Its own name it keeps, whoever has it, too.
+        load_segment(catalog, of("b", "Gold")).expect("data brings it along");
+        for id in ["a", "b"] {
+            put_segment(catalog, of(id, "Gold")).expect("it has had the name before");
+        }
+        taken(of("c", "Gold"));
+    }
+
+    #[test]
+    fn definitions_say_whom_they_ask_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Scope::default()).expect("a store");
+        for (id, expression) in [
+            ("a", "true"),
+            ("b", r#"inSegment("a") and not inSegment("x")"#),
+            ("broken", r#"inSegment("a") and nothing.like.it"#),
+        ] {
+            let expression = json!({"type": "PQL", "value": expression});
+            let definition = json!({"id": id, "expression": expression});
+            put_segment(store.catalog(), definition).expect("it is kept");
+        }
+        put_segment(store.catalog(), json!({"id": "none"})).expect("it is kept");
+        let asked = asked_segments(store.catalog()).expect("expressions");
+        let right = [("a", vec![]), ("b", vec!["a".to_owned(), "x".to_owned()])];
+        assert_eq!(
+            asked,
+            right.map(|(id, asked)| (id.to_owned(), asked)).into()
+        );
+    }
 }

@@ -7,6 +7,7 @@ use tokio::task::JoinError;
 use crate::local::CountedAudiences;
 use crate::metrics::Metrics;
 use crate::parameters::Parameters;
+use crate::preview_list::Previews;
 use crate::problem::{Answer, Problem};
 use crate::queue::Queue;
 use crate::settings::Settings;
@@ -24,6 +25,8 @@ pub(crate) struct App {
     pub(crate) permits: Arc<Semaphore>,
     /// What was counted of audiences, for as long as it holds.
     pub(crate) audiences: Mutex<CountedAudiences>,
+    /// Expressions whose people are looked for.
+    pub(crate) previews: Previews,
     /// What queries may say.
     pub(crate) parameters: Parameters,
     /// The API's description, as JSON.

@@ -19,15 +19,18 @@
 //! in front where TLS or other ways to sign in are needed.
 
 mod app;
+mod audiences;
 mod auth;
 mod batches;
 mod body;
 mod catalog_query;
 mod data_access;
 mod datasets;
+mod definitions;
 mod host;
 mod import;
 mod jobs;
+mod json_patch;
 mod listen;
 mod local;
 mod merge_policies;
@@ -37,6 +40,9 @@ mod operation;
 mod page;
 mod parameters;
 mod path;
+mod preview_body;
+mod preview_list;
+mod previews;
 mod problem;
 mod query;
 mod queue;

@@ -51,7 +51,8 @@ impl Drop for Look {
     }
 }
 
-async fn look<T: Send + 'static>(
+/// Looks at the store in the caller's scope; what takes too long is given up.
+pub(crate) async fn look<T: Send + 'static>(
     caller: &ReadAccess,
     work: impl FnOnce(&Store, &Arc<Progress>) -> Answer<T> + Send + 'static,
 ) -> Answer<T> {
@@ -61,7 +62,7 @@ async fn look<T: Send + 'static>(
     match tokio::time::timeout(PATIENCE, looked).await {
         Ok(looked) => looked,
         Err(_) => Err(Problem::busy(
-            "it takes longer than half a minute; ask profile-export plan on the command line",
+            "it takes longer than half a minute; profile-export on the command line waits for it",
         )),
     }
 }

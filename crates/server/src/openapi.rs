@@ -20,6 +20,7 @@ pub(crate) fn start() -> OpenApi {
         .schema_from::<schemas::Problem>()
         .schema_from::<schemas::ExportJob>()
         .schema_from::<schemas::MergePolicyObject>()
+        .schema_from::<schemas::AudienceObject>()
         .security_scheme("bearer", SecurityScheme::Http(bearer));
     let mut requirement = SecurityRequirement::new("bearer", [""; 0]);
     for header in ["x-api-key", "x-gw-ims-org-id", "x-sandbox-name"] {

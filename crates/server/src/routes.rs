@@ -20,8 +20,8 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi, operation,
-    page, segment_jobs, segments,
+    audiences, batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi,
+    operation, page, previews, segment_jobs, segments,
 };
 
 /// The API's routes and their description.
@@ -64,6 +64,19 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             segment_jobs::get_segment_job,
             segment_jobs::delete_segment_job
         ))
+        .routes(routes!(
+            audiences::list_audiences,
+            audiences::create_audience
+        ))
+        .routes(routes!(
+            audiences::get_audience,
+            audiences::replace_audience,
+            audiences::patch_audience,
+            audiences::remove_audience
+        ))
+        .routes(routes!(previews::create_preview))
+        .routes(routes!(previews::get_preview, previews::remove_preview))
+        .routes(routes!(previews::get_estimate))
         .routes(routes!(import::create_incoming_batch))
         .routes(routes!(
             import::get_incoming_batch,

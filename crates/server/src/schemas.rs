@@ -14,7 +14,11 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
+use crate::audiences::{NAMESPACE, ORIGIN, SEGMENT_DEFINITION};
 use crate::merge_policies::CHANGEABLE;
+
+/// The states of previews and estimates.
+const PREVIEW_STATES: [&str; 4] = ["NEW", "RUNNING", "RESULT_READY", "FAILED"];
 
 /// Gives names to schemas.
 macro_rules! schemas {
@@ -185,8 +189,88 @@ schemas! {
 
     SegmentPage => object(["segments", "page", "link"])
         .property("segments", list(object([])))
-        .property("page", object(["totalCount", "totalPages"]))
+        .property("page", object([
+            "totalCount", "totalPages", "pageOffset", "pageSize", "limit", "sortField", "sort",
+        ])
+            .property("totalCount", integer())
+            .property("totalPages", integer())
+            .property("pageOffset", integer())
+            .property("pageSize", integer())
+            .property("limit", integer())
+            .property("sortField", string())
+            .property("sort", one_of(["asc", "desc"])))
         .property("link", object([]));
+
+    PreviewObject => object([
+            "state", "previewQueryId", "previewQueryStatus", "previewId", "previewExecutionId",
+        ])
+        .property("state", one_of(PREVIEW_STATES))
+        .property("previewQueryId", string())
+        .property("previewQueryStatus", one_of(PREVIEW_STATES))
+        .property("previewId", string())
+        .property("previewExecutionId", integer());
+
+    PreviewResults => object(["results", "state", "links", "page"])
+        .property("results", list(object([])
+            .description(Some("One property, called by an identity of the person: NAMESPACE:ID"))
+            .additional_properties(Some(object(["endCustomerIds"])
+                .property("_href", string())
+                .property("endCustomerIds", object([]))))))
+        .property("state", one_of(PREVIEW_STATES))
+        .property("error", object(["description", "traceback"]))
+        .property("links", object(["_self", "next", "prev"])
+            .property("_self", string())
+            .property("next", string())
+            .property("prev", string()))
+        .property("page", object(["offset", "size"])
+            .property("offset", integer())
+            .property("size", integer()));
+
+    EstimateObject => object(["state", "now", "mergePolicy", "_links"])
+        .property("state", one_of(PREVIEW_STATES))
+        .property("estimatedSize", int64())
+        .property("profilesMatchedSoFar", int64())
+        .property("numRowsToRead", int64())
+        .property("totalRows", int64())
+        .property("profilesReadSoFar", int64())
+        .property("standardError", integer())
+        .property("confidenceInterval", string())
+        .property("error", object(["description", "traceback"]))
+        .property("now", string().description(Some("The moment that now is in the expression")))
+        .property("mergePolicy", object(["id", "version"]))
+        .property("_links", object(["preview"]).property("preview", string()));
+
+    AudienceObject => object([])
+        .property("id", string().min_length(Some(1)).description(Some("Given out where it is missing")))
+        .property("audienceId", string().description(Some("The same as id")))
+        .property("name", string())
+        .property("mergePolicyId", string())
+        .property("type", one_of([SEGMENT_DEFINITION]))
+        .property("originName", one_of([ORIGIN]))
+        .property("namespace", one_of([NAMESPACE]))
+        .property("lifecycleState", string())
+        .property("dependencies", list(string()).description(Some("The segments that it asks for by inSegment")))
+        .property("dependents", list(string()).description(Some("The segments that ask for it by inSegment")));
+
+    AudiencePage => object(["children", "_page", "_links"])
+        .property("children", list(Ref::from_schema_name("AudienceObject")))
+        .property("_page", object([
+            "totalCount", "totalPages", "pageSize", "limit", "start", "sortField", "sort",
+        ])
+            .property("totalCount", integer())
+            .property("totalPages", integer())
+            .property("pageSize", integer())
+            .property("limit", integer())
+            .property("start", integer())
+            .property("next", integer().description(Some("The start of the next page; missing on the last")))
+            .property("sortField", string())
+            .property("sort", one_of(["asc", "desc"])))
+        .property("_links", object(["next"]));
+
+    AudiencePatch => list(strict(["op", "path"])
+        .property("op", one_of(["add", "replace", "remove"]))
+        .property("path", string().description(Some("A JSON pointer, such as /expression")))
+        .property("value", of_type(SchemaType::AnyValue)));
 
     IncomingBatch => object(["id", "status", "imsOrg", "relatedObjects", "created", "updated"])
         .property("id", string())
@@ -257,6 +341,10 @@ impl IntoResponses for Problems {
             ("409", "It contradicts what there is"),
             ("413", "The body is too large"),
             ("421", "The host's name is not the server's"),
+            (
+                "422",
+                "Something of it is another's already, such as a name",
+            ),
             ("503", "The server is busy; nothing was done"),
         ]
         .into_iter()

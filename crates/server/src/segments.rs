@@ -1,99 +1,82 @@
 //! Segment definitions: `/data/core/ups/segment/definitions`.
 
-use std::cmp::Ordering;
-
 use axum::Json;
 use axum::http::StatusCode;
-use profile_export::platform::{
-    check_definition, delete_segment, dependent_of, expression_of, put_segment, segment, segments,
-};
+use profile_export::platform::{expression_of, segment, segments};
 use serde_json::{Map, Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::{Ids, JsonBody};
+use crate::definitions::{Order, create, remove, replace};
 use crate::path::Path;
-use crate::problem::{Answer, Problem, if_there};
+use crate::problem::{Answer, if_there};
 use crate::query::Query;
 use crate::schemas::{BulkResults, Looked, Problems, SegmentObject, SegmentPage};
+
+/// The platform's page of definitions.
+const USUAL_PAGE: u32 = 100;
+
+/// The ways to evaluate a definition, and the parameters that ask for those that say so of themselves.
+const METHODS: [(&str, &str); 3] = [
+    ("batch", "evaluationInfo.batch.enabled"),
+    ("continuous", "evaluationInfo.continuous.enabled"),
+    ("synchronous", "evaluationInfo.synchronous.enabled"),
+];
 
 /// List segment definitions
 #[utoipa::path(
     get, path = "/data/core/ups/segment/definitions", tag = "Segment definitions",
     params(
-        ("limit" = Option<u32>, Query, description = "Definitions on a page; all where it is missing", minimum = 1),
-        ("page" = Option<u32>, Query, description = "The page's number, from 0"),
+        ("limit" = Option<u32>, Query, description = "Definitions on a page, 100 by default", minimum = 1),
+        ("page" = Option<u32>, Query, description = "The page's number, from 0; a page behind the last has no definitions"),
         ("start" = Option<u32>, Query, description = "How many are left out before the first page"),
-        ("sort" = Option<String>, Query, description = "A property of the definitions, with :asc or :desc"),
+        ("sort" = Option<String>, Query, description = "A property of the definitions, with :asc or :desc; creationTime:desc by default"),
+        ("evaluationInfo.batch.enabled" = Option<bool>, Query, description = "Only those that are evaluated in batches, or that are not; one that says nothing is"),
         ("evaluationInfo.continuous.enabled" = Option<bool>, Query, description = "Only those that say so of themselves, or that do not"),
+        ("evaluationInfo.synchronous.enabled" = Option<bool>, Query, description = "Only those that say so of themselves, or that do not"),
     ),
     responses((status = 200, description = "A page of definitions", body = SegmentPage), Problems),
 )]
 pub(crate) async fn list_segments(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
-    let limit = query.number("limit", 1, u32::MAX)?;
+    let limit = query.number("limit", 1, u32::MAX)?.unwrap_or(USUAL_PAGE) as usize;
     let page = query.number("page", 0, u32::MAX)?.unwrap_or(0) as usize;
     let start = query.number("start", 0, u32::MAX)?.unwrap_or(0) as usize;
-    let continuous = query.flag("evaluationInfo.continuous.enabled")?;
     let mut all = caller
         .on_store(|store| Ok(segments(store.catalog())?))
         .await?;
-    if let Some(order) = query.get("sort") {
-        sort(&mut all, order)?;
+    let order = Order::sort(query.get("sort"), &mut all)?;
+    for (method, parameter) in METHODS {
+        if let Some(wanted) = query.flag(parameter)? {
+            all.retain(|segment| is_evaluated(segment, method) == wanted);
+        }
     }
-    all.retain(|segment| {
-        let says = segment.pointer("/evaluationInfo/continuous/enabled");
-        continuous.is_none_or(|wanted| (says == Some(&json!(true))) == wanted)
-    });
     let total = all.len();
-    let size = limit.map_or(total.max(1), |limit| limit as usize);
     let shown: Vec<Value> = all
         .into_iter()
-        .skip(page.saturating_mul(size).saturating_add(start))
-        .take(size)
+        .skip(page.saturating_mul(limit).saturating_add(start))
+        .take(limit)
         .collect();
     Ok(Json(json!({
         "page": {
             "totalCount": total,
-            "totalPages": total.div_ceil(size),
+            "totalPages": total.div_ceil(limit),
             "pageOffset": page,
             "pageSize": shown.len(),
+            "limit": limit,
+            "sortField": order.property,
+            "sort": order.direction(),
         },
         "segments": shown,
         "link": {},
     })))
 }
 
-/// Sorts definitions by `property:asc` or `property:desc`; those that lack it come last.
-fn sort(segments: &mut [Value], order: &str) -> Answer<()> {
-    let refuse = |allowed: &str| {
-        Err(Problem::bad_request(format!(
-            "sort: found {order:?}; {allowed}"
-        )))
-    };
-    let (property, is_down) = match order.rsplit_once(':') {
-        None => (order, false),
-        Some((property, "asc")) => (property, false),
-        Some((property, "desc")) => (property, true),
-        Some(_) => return refuse("allowed is a property with :asc or :desc behind it"),
-    };
-    if !segments.is_empty() && segments.iter().all(|s| s.get(property).is_none()) {
-        return refuse("no definition has that property");
-    }
-    segments.sort_by(|a, b| match (a.get(property), b.get(property)) {
-        (Some(a), Some(b)) if is_down => compare(b, a),
-        (Some(a), Some(b)) => compare(a, b),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    });
-    Ok(())
-}
-
-/// Numbers by their size and before all else, which is sorted as text.
-fn compare(a: &Value, b: &Value) -> Ordering {
-    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        (None, None) => text(a).cmp(&text(b)),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    }
+/// Whether a definition says that it is evaluated in this way. One that names no way at all is evaluated in batches.
+fn is_evaluated(segment: &Value, method: &str) -> bool {
+    let info = segment.get("evaluationInfo");
+    let says = |method: &str| info.and_then(|info| info.get(method)?.get("enabled"));
+    let says_nothing = METHODS.iter().all(|(one, _)| says(one).is_none());
+    says(method) == Some(&json!(true)) || (method == "batch" && says_nothing)
 }
 
 /// Create a segment definition
@@ -106,20 +89,7 @@ pub(crate) async fn create_segment(
     caller: WriteAccess,
     JsonBody(body): JsonBody<Value>,
 ) -> Answer<Json<Value>> {
-    let made = caller
-        .on_store(move |store| {
-            // An ID that is no text is refused below, with everything else that is no definition.
-            if let Some(id) = body.get("id").and_then(Value::as_str)
-                && if_there(segment(store.catalog(), id))?.is_some()
-            {
-                return Err(Problem::conflict(format!(
-                    "id: there is a segment definition {id:?} already"
-                )));
-            }
-            check_definition(&body)?;
-            Ok(put_segment(store.catalog(), body)?)
-        })
-        .await?;
+    let made = caller.on_store(move |store| create(store, body)).await?;
     Ok(Json(made))
 }
 
@@ -133,24 +103,10 @@ pub(crate) async fn create_segment(
 pub(crate) async fn patch_segment(
     caller: WriteAccess,
     Path(id): Path<String>,
-    JsonBody(mut body): JsonBody<Value>,
+    JsonBody(body): JsonBody<Value>,
 ) -> Answer<Json<Value>> {
-    let made = caller
-        .on_store(move |store| {
-            segment(store.catalog(), &id)?;
-            if let Some(object) = body.as_object_mut() {
-                let own = object.entry("id").or_insert_with(|| json!(id));
-                if *own != json!(id) {
-                    return Err(Problem::bad_request(format!(
-                        "id: found {own}; allowed is {id:?}, or none"
-                    )));
-                }
-            }
-            check_definition(&body)?;
-            Ok(put_segment(store.catalog(), body)?)
-        })
-        .await?;
-    Ok(Json(made))
+    let made = caller.on_store(move |store| replace(store, &id, body));
+    Ok(Json(made.await?))
 }
 
 /// Delete a segment definition; the memberships of profiles stay
@@ -165,13 +121,7 @@ pub(crate) async fn remove_segment(
 ) -> Answer<Json<Value>> {
     let gone = caller
         .on_store(move |store| {
-            segment(store.catalog(), &id)?;
-            if let Some(dependent) = dependent_of(store.catalog(), &id)? {
-                return Err(Problem::conflict(format!(
-                    "the segment {dependent:?} asks for {id:?} by inSegment; delete or change that one first"
-                )));
-            }
-            delete_segment(store.catalog(), &id)?;
+            remove(store, &id)?;
             Ok(json!({"status": true, "message": format!("deleted segment {id}")}))
         })
         .await?;

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::metrics::Metrics;
 use crate::parameters::Parameters;
+use crate::preview_list::Previews;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stores::Stores;
@@ -114,6 +115,7 @@ impl Server {
             queue: Queue::default(),
             metrics: Metrics::default(),
             audiences: Mutex::default(),
+            previews: Previews::default(),
             parameters: Parameters::of(&description),
             openapi: description
                 .to_pretty_json()
@@ -188,6 +190,7 @@ impl Server {
                 }
             }
             app.queue.stop();
+            app.previews.stop();
             let _ = stopped.send(());
         };
         let listening = listen::serve(Arc::clone(&app), self.listener, self.router, stop);

@@ -134,7 +134,7 @@ export const ended = ["SUCCEEDED", "FAILED", "CANCELLED"];
 
 // The segments of a job or a request by their names, in few words.
 export async function segmentNames() {
-  const { segments } = await json(paths.segments);
+  const { segments } = await json(`${paths.segments}?limit=100000`);
   return new Map(segments.filter((one) => one.name).map((one) => [one.id, one.name]));
 }
 

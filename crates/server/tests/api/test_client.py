@@ -80,9 +80,46 @@ def test_merge_policies_are_listed_made_and_changed(client):
     assert made["id"] not in {policy["id"] for policy in profile.getMergePolicies()}
 
 
-def test_segments_are_listed(client):
-    segments = client["segmentation"].getSegments()
-    assert {segment["id"] for segment in segments} >= {"holiday-shoppers"}
+def test_segments_are_listed(client, server):
+    segmentation = client["segmentation"]
+    assert {segment["id"] for segment in segmentation.getSegments()} >= {"holiday-shoppers"}
+    for number in range(200):
+        assert server.ask("POST", "/data/core/ups/segment/definitions", json={"id": f"s{number}"}).status_code == 200
+    # It walks the pages by itself, and one page too far.
+    assert len({segment["id"] for segment in segmentation.getSegments()}) == 204
+
+
+def test_an_expression_is_estimated_and_previewed(client):
+    segmentation = client["segmentation"]
+    made = segmentation.createPreview(pql="xEvent")
+    preview = made["previewId"]
+    done = until(lambda: told if (told := segmentation.getEstimate(preview))["state"] == "RESULT_READY" else None)
+    # Counted by hand from the fixtures: people as identity maps join them, and those who have events.
+    assert (done["estimatedSize"], done["totalRows"], done["standardError"]) == (268, 328, 0)
+    people = segmentation.getPreview(preview)
+    assert people["state"] == "RESULT_READY" and len(people["results"]) == people["page"]["size"] == 268
+    assert segmentation.deletePreview(preview)
+    assert segmentation.getPreview(preview)["status"] == 404
+    assert "line 1, column" in segmentation.createPreview(pql="xEvent and")["detail"]
+
+
+def test_audiences_are_made_listed_changed_and_deleted(client):
+    segmentation = client["segmentation"]
+    body = {**segmentation.PLATFORM_AUDIENCE_DICT, "expression": {"type": "PQL", "format": "pql/text", "value": "xEvent"}}
+    made = segmentation.createAudience(body)
+    audience = made["audienceId"]
+    assert (made["namespace"], made["lifecycleState"]) == ("AEPSegments", "published")
+    assert segmentation.createAudience(body)["status"] == 422
+    # It asks for pages of two.
+    assert {one["id"] for one in segmentation.getAudiences(limit=2)} >= {audience, "holiday-shoppers"}
+    assert [one["id"] for one in segmentation.getAudiences(name="LAST 30")] == [audience]
+    assert [one["id"] for one in segmentation.getAudiences(prop=f"audienceId=={audience}")] == [audience]
+    assert segmentation.getAudience(audience)["labels"] == ["core/C1"]
+    changes = [{"op": "add", "path": "/expression", "value": {"type": "PQL", "format": "pql/text", "value": "true"}}]
+    assert segmentation.patchAudience(audience, changes)["expression"]["value"] == "true"
+    assert segmentation.putAudience(audience, body)["expression"]["value"] == "xEvent"
+    segmentation.deleteAudience(audience)
+    assert segmentation.getAudience(audience)["status"] == 404
 
 
 def test_failed_batches_are_listed_with_their_errors(client, server):

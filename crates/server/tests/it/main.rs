@@ -1,6 +1,7 @@
 //! The HTTP front as its clients meet it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod audiences;
 mod bodies;
 mod catalog;
 mod description;
@@ -13,6 +14,7 @@ mod limits;
 mod local;
 mod log;
 mod policies;
+mod previews;
 mod queries;
 mod queue;
 mod segment_jobs;
