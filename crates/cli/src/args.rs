@@ -671,6 +671,17 @@ pub enum SegmentsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
+    /// Count the people in each two of some definitions, as they are now; nothing is written
+    Overlap {
+        /// The definitions, by ID or name
+        #[arg(required_unless_present = "all", conflicts_with = "all", add = ArgValueCandidates::new(candidates::segments))]
+        segment: Vec<String>,
+        /// All definitions
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        at: EvaluationArgs,
+    },
     /// Show the first people whom an expression takes, with the fields that it reads
     Preview {
         /// The expression, in PQL

@@ -1,8 +1,10 @@
 //! Segments: their definitions, their expressions, and whom these take.
 
+use std::collections::BTreeMap;
+
 use profile_export::platform::{
-    Audience, Estimate, SegmentJobTarget, estimate, evaluate_segments, expression_of,
-    expression_schema, first_members, policy_id, policy_of_segment, segment, segment_id,
+    Audience, Estimate, SegmentJobTarget, estimate_by_namespace, evaluate_segments, expression_of,
+    expression_schema, first_members, overlap, policy_id, policy_of_segment, segment, segment_id,
     segments as list_segments,
 };
 use profile_export::request::MergePolicy;
@@ -56,6 +58,11 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             (segment, *all),
             now.as_deref(),
         ),
+        SegmentsCommand::Overlap { segment, all, at } => {
+            let store = open(arguments, &at.store.store)?;
+            let wanted = Wanted::of_definitions(&store, segment, *all)?;
+            tell_overlap(arguments, &store, at, &wanted)
+        }
         SegmentsCommand::Preview {
             expression,
             limit,
@@ -171,6 +178,64 @@ fn now(asked: Option<&str>) -> Result<Timestamp, Failure> {
         .unwrap_or_else(Timestamp::now))
 }
 
+/// Tells how many are in each two of some definitions: a line for each two, or a matrix for machines.
+fn tell_overlap(
+    arguments: &Arguments,
+    store: &Store,
+    at: &EvaluationArgs,
+    wanted: &[Wanted],
+) -> Result<(), Failure> {
+    let schema = expression_schema(store.catalog())?;
+    let now = now(at.now.as_deref())?;
+    let mut policies: Vec<MergePolicy> = Vec::new();
+    for one in wanted {
+        let policy = one.policy(store, at)?;
+        if !policies.contains(&policy) {
+            policies.push(policy);
+        }
+    }
+    let policy = match policies.pop() {
+        Some(policy) if policies.is_empty() => policy,
+        Some(_) => {
+            return Err(Failure::usage(
+                "the definitions have different merge policies, and profiles differ with these: say one by --merge-policy",
+            ));
+        }
+        None => return Err(Failure::missing("no segment has a definition")),
+    };
+    let segments = wanted.iter().map(|one| one.segment(&schema));
+    let segments: Vec<Audience> = segments.collect::<Result<_, _>>()?;
+    let watch = Watch::start(arguments, 0);
+    let id = policy.id.clone();
+    let counts: Vec<Vec<u64>> = overlap(store, policy, segments, now, &watch.progress)?;
+    drop(watch);
+    let ids: Vec<&str> = wanted.iter().map(|one| &*one.id).collect();
+    let whole =
+        json!({"segments": ids, "counts": counts, "mergePolicyId": id, "now": now.to_string()});
+    if arguments.is_for_machines() {
+        return print_result(arguments, &whole);
+    }
+    let count = |row: usize, column: usize| counts.get(row).and_then(|row| row.get(column));
+    let count = |row, column| Cell::Count(count(row, column).copied().unwrap_or_default());
+    let mut rows = Vec::new();
+    for (first, one) in wanted.iter().enumerate() {
+        for (second, other) in wanted.iter().enumerate().skip(first + 1) {
+            rows.push([
+                Cell::Text(one.name.clone()),
+                Cell::Text(other.name.clone()),
+                count(first, second),
+                count(first, first),
+                count(second, second),
+            ]);
+        }
+    }
+    let table = Table {
+        head: ["FIRST", "SECOND", "IN BOTH", "IN FIRST", "IN SECOND"],
+        rows,
+    };
+    print_list(arguments, &whole, std::slice::from_ref(&whole), || table)
+}
+
 /// Evaluates definitions and tells how they came out.
 fn evaluate(
     arguments: &Arguments,
@@ -264,6 +329,15 @@ fn evaluate(
     Ok(())
 }
 
+/// What was counted of an expression.
+#[derive(Clone)]
+struct Found {
+    policy: String,
+    members: u64,
+    profiles: u64,
+    by_namespace: BTreeMap<String, u64>,
+}
+
 /// Counts those of each merge policy in one pass.
 fn tell_estimates(
     arguments: &Arguments,
@@ -281,55 +355,76 @@ fn tell_estimates(
             None => by_policy.push((policy, vec![number])),
         }
     }
-    let mut found: Vec<Option<(String, u64, u64)>> = vec![None; wanted.len()];
+    let mut found: Vec<Option<Found>> = vec![None; wanted.len()];
     let watch = Watch::start(arguments, 0);
     for (policy, numbers) in by_policy {
         let of = |number: &usize| wanted.get(*number).map(|one| one.segment(&schema));
         let segments: Vec<Audience> = numbers.iter().filter_map(of).collect::<Result<_, _>>()?;
         let id = policy.id.clone();
         let Estimate {
-            profiles, members, ..
-        } = estimate(store, policy, segments, now, &watch.progress)?;
-        for (number, members) in numbers.iter().zip(members) {
+            profiles,
+            members,
+            by_namespace,
+            ..
+        } = estimate_by_namespace(store, policy, segments, now, &watch.progress)?;
+        let counted = members.into_iter().zip(by_namespace);
+        for (number, (members, by_namespace)) in numbers.iter().zip(counted) {
             if let Some(slot) = found.get_mut(*number) {
-                *slot = Some((id.clone(), members, profiles));
+                *slot = Some(Found {
+                    policy: id.clone(),
+                    members,
+                    profiles,
+                    by_namespace,
+                });
             }
         }
     }
     drop(watch);
-    let lines: Vec<(&Wanted, String, u64, u64)> = (wanted.iter().zip(found))
-        .filter_map(|(one, found)| found.map(|(policy, members, all)| (one, policy, members, all)))
+    let lines: Vec<(&Wanted, Found)> = (wanted.iter().zip(found))
+        .filter_map(|(one, found)| Some((one, found?)))
         .collect();
-    if let [(one, policy, members, all)] = &lines[..]
+    if let [(one, found)] = &lines[..]
         && one.definition.is_none()
         && !arguments.is_for_machines()
     {
-        print(&count(*members))?;
+        print(&count(found.members))?;
+        let by_namespace = found.by_namespace.iter();
+        let by_namespace: Vec<String> = by_namespace
+            .map(|(namespace, members)| format!("{namespace} {}", count(*members)))
+            .collect();
+        if !by_namespace.is_empty() {
+            say(
+                arguments,
+                &format!("with identities of {}", by_namespace.join(", ")),
+            );
+        }
         say(
             arguments,
             &format!(
-                "of {} profiles, by merge policy {policy}, at {now}",
-                count(*all)
+                "of {} profiles, by merge policy {}, at {now}",
+                count(found.profiles),
+                found.policy
             ),
         );
         return Ok(());
     }
     let entries: Vec<Value> = (lines.iter())
-        .map(|(one, policy, members, all)| {
-            json!({"segmentId": one.definition.as_ref().map(|_| &one.id), "name": one.name, "members": members,
-                   "profiles": all, "mergePolicyId": policy, "now": now.to_string()})
+        .map(|(one, found)| {
+            json!({"segmentId": one.definition.as_ref().map(|_| &one.id), "name": one.name, "members": found.members,
+                   "membersByNamespace": found.by_namespace, "profiles": found.profiles,
+                   "mergePolicyId": found.policy, "now": now.to_string()})
         })
         .collect();
     print_list(arguments, &entries, &entries, || Table {
         head: ["SEGMENT", "MEMBERS", "OF PROFILES", "MERGE POLICY", "NAME"],
         rows: (lines.iter())
-            .map(|(one, policy, members, all)| {
+            .map(|(one, found)| {
                 let text = |text: &str| Cell::Text(text.to_owned());
                 [
                     text(&one.id),
-                    Cell::Count(*members),
-                    Cell::Count(*all),
-                    text(policy),
+                    Cell::Count(found.members),
+                    Cell::Count(found.profiles),
+                    text(&found.policy),
                     text(&one.name),
                 ]
             })

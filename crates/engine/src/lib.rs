@@ -142,11 +142,11 @@ pub mod platform {
         SegmentJobSegment, SegmentJobTarget, SourceFolder, SourceOptions, abort_incoming,
         asked_segments, check_definition, check_local, check_out, check_target, complete_incoming,
         create_segment_job, dataset_id, delete_batch, delete_merge_policy, delete_segment,
-        delete_segment_job, dependent_of, estimate, evaluate_segments, expression_of,
-        expression_schema, first_members, is_bucket, load_incoming, merge_policies, merge_policy,
-        namesake, policy_id, policy_of_segment, put_merge_policy, put_segment, run_segment_job,
-        segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids,
-        with_source, with_target,
+        delete_segment_job, dependent_of, estimate, estimate_by_namespace, evaluate_segments,
+        expression_of, expression_schema, first_members, is_bucket, load_incoming, merge_policies,
+        merge_policy, namesake, overlap, policy_id, policy_of_segment, put_merge_policy,
+        put_segment, run_segment_job, segment, segment_id, segment_job, segment_jobs, segments,
+        sweep_incoming, with_ids, with_source, with_target,
     };
 }
 

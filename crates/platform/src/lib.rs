@@ -24,8 +24,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
     Audience, Estimate, SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget,
     check_definition, create_segment_job, delete_segment_job, dependent_of, estimate,
-    evaluate_segments, expression_of, expression_schema, first_members, policy_of_segment,
-    run_segment_job, segment_job, segment_jobs,
+    estimate_by_namespace, evaluate_segments, expression_of, expression_schema, first_members,
+    overlap, policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
 pub use export_file::{Outcome, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};

@@ -216,7 +216,7 @@ fn find(entries: &[Entry], number: u32) -> Option<Standing> {
 }
 
 /// Which profiles of a chunk have identities of each namespace, in lower case.
-fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
+pub(super) fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
     let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
     let rows = chunk.rows.num_rows();
     let maps = chunk.rows.column_by_name(IDENTITY_MAP);

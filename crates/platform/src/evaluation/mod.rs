@@ -12,7 +12,7 @@ mod standing;
 pub use definitions::{
     check_definition, dependent_of, expression_of, expression_schema, policy_of_segment,
 };
-pub use estimate::{Estimate, estimate, first_members};
+pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
 pub(crate) use evaluate::evaluate_for;
 pub use job::{
     SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,
