@@ -682,6 +682,17 @@ pub enum SegmentsCommand {
         #[command(flatten)]
         at: EvaluationArgs,
     },
+    /// Say why a profile is in a segment or not: each part of the expression, and what it saw
+    Explain {
+        /// The definition, by ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::segments))]
+        segment: String,
+        /// Whose profile: a primary identity, such as Email:ann@example.com
+        #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
+        identity: Identity,
+        #[command(flatten)]
+        at: EvaluationArgs,
+    },
     /// Show the first people whom an expression takes, with the fields that it reads
     Preview {
         /// The expression, in PQL

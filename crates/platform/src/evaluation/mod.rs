@@ -4,6 +4,7 @@ mod changes;
 mod definitions;
 mod estimate;
 mod evaluate;
+mod explain;
 mod job;
 mod pass;
 mod spool;
@@ -14,6 +15,7 @@ pub use definitions::{
 };
 pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
 pub(crate) use evaluate::evaluate_for;
+pub use explain::{ExplainedPart, SegmentExplanation, StoredMembership, explain_segment};
 pub use job::{
     SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,
     delete_segment_job, evaluate_segments, run_segment_job, segment_job, segment_jobs,
