@@ -653,6 +653,9 @@ pub enum SegmentsCommand {
         /// Those of all definitions
         #[arg(long)]
         all: bool,
+        /// Count them by the namespaces of their identities, too
+        #[arg(long)]
+        by_namespace: bool,
         #[command(flatten)]
         at: EvaluationArgs,
     },

@@ -35,6 +35,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             expression,
             segment,
             all,
+            by_namespace,
             at,
         } => {
             let store = open(arguments, &at.store.store)?;
@@ -42,7 +43,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
                 Some(text) => vec![Wanted::unnamed(Expression::parse(text))?],
                 None => Wanted::of_definitions(&store, segment, *all)?,
             };
-            tell_estimates(arguments, &store, at, wanted)
+            tell_estimates(arguments, &store, (at, *by_namespace), wanted)
         }
         SegmentsCommand::Evaluate {
             segment,

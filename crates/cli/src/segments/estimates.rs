@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use profile_export::platform::{Audience, Estimate, estimate_by_namespace, expression_schema};
+use profile_export::platform::{
+    Audience, Estimate, estimate, estimate_by_namespace, expression_schema,
+};
 use profile_export::request::MergePolicy;
 use profile_export::store::Store;
 use serde_json::{Value, json};
@@ -28,7 +30,7 @@ struct Found {
 pub fn tell_estimates(
     arguments: &Arguments,
     store: &Store,
-    at: &EvaluationArgs,
+    (at, by_namespace): (&EvaluationArgs, bool),
     wanted: Vec<Wanted>,
 ) -> Result<(), Failure> {
     let schema = expression_schema(store.catalog())?;
@@ -50,10 +52,14 @@ pub fn tell_estimates(
         let Estimate {
             profiles,
             members,
-            by_namespace,
+            by_namespace: mut namespaces,
             ..
-        } = estimate_by_namespace(store, policy, segments, now, &watch.progress)?;
-        let counted = members.into_iter().zip(by_namespace);
+        } = match by_namespace {
+            true => estimate_by_namespace(store, policy, segments, now, &watch.progress)?,
+            false => estimate(store, policy, segments, now, &watch.progress)?,
+        };
+        namespaces.resize(members.len(), BTreeMap::new());
+        let counted = members.into_iter().zip(namespaces);
         for (number, (members, by_namespace)) in numbers.iter().zip(counted) {
             if let Some(slot) = found.get_mut(*number) {
                 *slot = Some(Found {
@@ -96,9 +102,13 @@ pub fn tell_estimates(
     }
     let entries: Vec<Value> = (lines.iter())
         .map(|(one, found)| {
-            json!({"segmentId": one.definition.as_ref().map(|_| &one.id), "name": one.name, "members": found.members,
-                   "membersByNamespace": found.by_namespace, "profiles": found.profiles,
-                   "mergePolicyId": found.policy, "now": now.to_string()})
+            let mut entry = json!({"segmentId": one.definition.as_ref().map(|_| &one.id), "name": one.name,
+                "members": found.members, "profiles": found.profiles, "mergePolicyId": found.policy,
+                "now": now.to_string()});
+            if by_namespace {
+                entry["membersByNamespace"] = json!(found.by_namespace);
+            }
+            entry
         })
         .collect();
     print_list(arguments, &entries, &entries, || Table {

@@ -393,6 +393,7 @@ fn an_explanation_says_which_part_decided_and_an_overlap_who_is_in_both() {
         "buyers",
         "--segment",
         "reachable",
+        "--by-namespace",
         "--json",
     ];
     let estimates = parsed(&of_store(&estimates));
