@@ -103,6 +103,26 @@ def test_an_expression_is_estimated_and_previewed(client):
     assert "line 1, column" in segmentation.createPreview(pql="xEvent and")["detail"]
 
 
+def test_a_segment_is_made_evaluated_and_exported(client):
+    segmentation, profile = client["segmentation"], client["profile"]
+    made = segmentation.createSegment({
+        "name": "In France", "description": "who lives there", "ttlInDays": 30, "mergePolicyId": "latest",
+        "schema": {"name": "_xdm.context.profile"},
+        "expression": {"type": "PQL", "format": "pql/text", "value": 'homeAddress.countryCode = "FR"'}})
+    job = segmentation.createJob([made["id"]])
+    done = until(lambda: told if (told := segmentation.getJob(job["id"]))["status"] == "SUCCEEDED" else None)
+    assert done["metrics"]["segmentedProfileCounter"] == {made["id"]: 52}
+    assert [one["id"] for one in segmentation.getJobs()] == [job["id"]]
+    target = client["catalog"].createDataSet(data={"name": "In France", "schemaRef": UNION})[0].split("/")[-1]
+    export = profile.createExportJob(exportDefinition={
+        "fields": "personalEmail.address", "filter": {"segments": [{"segmentId": made["id"], "segmentNs": "ups"}]},
+        "destination": {"datasetId": target, "segmentPerBatch": True}, "schema": {"name": "_xdm.context.profile"}})
+    assert finished(profile, export["id"])["metrics"]["totalExportedProfileCounter"] == 52
+    segmentation.deleteJob(job["id"])
+    assert segmentation.getJobs() == []
+    segmentation.deleteSegment(made["id"])
+
+
 def test_audiences_are_made_listed_changed_and_deleted(client):
     segmentation = client["segmentation"]
     body = {**segmentation.PLATFORM_AUDIENCE_DICT, "expression": {"type": "PQL", "format": "pql/text", "value": "xEvent"}}

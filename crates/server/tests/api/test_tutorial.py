@@ -56,6 +56,22 @@ def test_the_tutorial_as_the_platform_has_it(server, tmp_path):
     assert set(catalog) == {batch["batchId"] for batch in batches}
 
 
+def test_segments_from_the_expression_to_the_export(server, tmp_path):
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    answers = curl(Path(__file__).with_name("segmentation.sh"), folder, server)
+    told = {name: body for name, (status, _, body) in answers.items() if status in (200, 201)}
+    assert told.keys() == answers.keys()
+    # Fifty-two of 403 people live in France: counted from the fixtures by hand.
+    assert (told["estimate"]["estimatedSize"], told["estimate"]["totalRows"]) == (52, 403)
+    assert len(told["people"]["results"]) == 52
+    segment = told["defined"]["id"]
+    assert told["refined"]["id"] == segment and told["refined"]["name"] == "People in FR"
+    metrics = told["evaluated"]["metrics"]
+    assert metrics["segmentedProfileByStatusCounter"][segment] == {"realized": 52, "existing": 0, "exited": 0}
+    assert told["exported"]["metrics"]["totalExportedProfileCounter"] == 52
+
+
 def test_a_job_that_waits_is_cancelled_with_204(server):
     target = server.target()
     jobs = [server.create(target, additionalFields={"eventList": {}}) for _ in range(20)]
