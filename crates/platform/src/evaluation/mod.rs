@@ -14,6 +14,7 @@ pub use definitions::{
 };
 pub use estimate::{Estimate, estimate, first_members};
 pub(crate) use evaluate::evaluate_for;
+pub(crate) use job::create_scheduled_job;
 pub use job::{
     SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,
     delete_segment_job, evaluate_segments, run_segment_job, segment_job, segment_jobs,
