@@ -59,18 +59,8 @@ impl Wanted {
                 self.schema.name
             )));
         }
-        let ids: Vec<String> = self
-            .segments
-            .into_iter()
-            .map(|one| one.segment_id)
-            .collect();
-        match ids.iter().any(|id| id == "*") {
-            false => Ok(SegmentJobTarget::Segments(ids)),
-            true if ids.len() == 1 => Ok(SegmentJobTarget::All),
-            true => Err(Problem::bad_request(
-                "segments: \"*\" is all of them; name no other beside it",
-            )),
-        }
+        let ids = self.segments.into_iter().map(|one| one.segment_id);
+        Ok(SegmentJobTarget::of_ids(ids.collect())?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Schedules as the catalog keeps them.
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use catalog::{Catalog, Document, DocumentKind, Kind, new_uuid};
 use export::{ExportRequest, RequestError};
@@ -109,6 +110,15 @@ pub enum ScheduledJob {
     Export(i64),
     /// Of a segment job.
     Segment(String),
+}
+
+impl fmt::Display for ScheduledJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Export(id) => id.fmt(f),
+            Self::Segment(id) => id.fmt(f),
+        }
+    }
 }
 
 /// A schedule that is to be created.

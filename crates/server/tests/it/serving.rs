@@ -20,6 +20,7 @@ pub const POLICIES: &str = "/data/core/ups/config/mergePolicies";
 pub const SEGMENTS: &str = "/data/core/ups/segment/definitions";
 pub const AUDIENCES: &str = "/data/core/ups/audiences";
 pub const PREVIEW: &str = "/data/core/ups/preview";
+pub const SCHEDULES: &str = "/data/core/ups/config/schedules";
 pub const ESTIMATE: &str = "/data/core/ups/estimate";
 pub const DATASETS: &str = "/data/foundation/catalog/dataSets";
 pub const BATCHES: &str = "/data/foundation/catalog/batches";
@@ -132,6 +133,8 @@ impl Serving {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
+            // A server that refuses before it has read the body ends the connection: the next request gets one of its own.
+            .max_idle_connections(0)
             .build();
         Self {
             url: format!("http://{}", address.recv().unwrap()),
