@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
-use profile_export::platform::SourceFolder;
+use profile_export::platform::{SourceFolder, put_segment};
 use profile_export::store::{LoadOptions, Scope, Store};
 use profile_export_server::{Server, Settings};
 use serde_json::{Value, json};
@@ -210,6 +210,11 @@ impl Serving {
 
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, body)
+    }
+
+    /// Puts a definition into the store, where nobody says when.
+    pub fn keep(&self, definition: &Value) {
+        put_segment(self.store().catalog(), definition.clone()).unwrap();
     }
 
     /// Makes a dataset for exports; returns its ID.
