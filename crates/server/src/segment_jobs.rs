@@ -251,7 +251,10 @@ impl Property {
             .fold(job, |value, part| &value[part.as_str()]);
         let is_it = |value: &Value| match value {
             Value::String(text) => *text == self.value,
-            other => other.to_string() == self.value,
+            other => {
+                let text = other.to_string();
+                text == self.value
+            }
         };
         match &self.key {
             None => is_it(found),

@@ -203,7 +203,7 @@ mod tests {
         assert!(due_ids(&store, at("20T23:00:00")).is_empty());
         // Nobody looked for two nights.
         let now = at("22T09:00:00");
-        assert_eq!(due_ids(&store, now), [id.clone()]);
+        assert_eq!(due_ids(&store, now), std::slice::from_ref(&id));
         let other = Store::open(folder.path(), Scope::default()).expect("a store");
         let run = run_schedule(&store, &id, now).expect("it is done");
         let ScheduleRun::Created(ScheduledJob::Segment(job)) = run else {
