@@ -12,7 +12,7 @@ way to run it: it makes the virtual environment and builds the program first. Se
 show how time and memory grow; a million takes 20 GB of disk.
 
 works.py says what is measured, peer_*.py how each peer does it; program.py runs ours, answers.py holds the answers
-against each other. cold.py measures without the page cache, nights.py a store that grows.
+against each other. cold.py measures without the page cache, nights.py a store that grows, segments.py the evaluation of segments.
 """
 import argparse
 import importlib
@@ -30,6 +30,7 @@ import answers
 import cold
 import nights
 import peer_duckdb
+import segments
 from program import ROOT, Place, bytes_in, fresh, ours, workload
 from works import NAMES
 
@@ -51,6 +52,7 @@ class Measured(NamedTuple):
     graph: dict
     cold: Any
     nights: Any
+    segments: Any
 
 
 def size_of(folders):
@@ -128,7 +130,8 @@ def measure(people, threads, rounds, base, how_many_nights):
               "Parquet": bytes_in(place.parquet), "database": place.database.stat().st_size}
     graph = joined(place)
     from_disk = cold.measure(place)
-    return Measured(times, memory, sizes, places, graph, from_disk, nights.measure(place, people, how_many_nights))
+    night_by_night = nights.measure(place, people, how_many_nights)
+    return Measured(times, memory, sizes, places, graph, from_disk, night_by_night, segments.measure(place))
 
 
 def joined(place):
@@ -169,6 +172,7 @@ def table(people, threads, rounds, result):
     graph_table(result.graph)
     cold.table(result.cold, TITLES)
     nights.table(result.nights)
+    segments.table(result.segments)
 
 
 def graph_table(took):

@@ -653,6 +653,9 @@ pub enum SegmentsCommand {
         /// Those of all definitions
         #[arg(long)]
         all: bool,
+        /// Count them by the namespaces of their identities, too
+        #[arg(long)]
+        by_namespace: bool,
         #[command(flatten)]
         at: EvaluationArgs,
     },
@@ -670,6 +673,28 @@ pub enum SegmentsCommand {
         now: Option<String>,
         #[command(flatten)]
         store: StoreArg,
+    },
+    /// Count the people in each two of some definitions, as they are now; nothing is written
+    Overlap {
+        /// The definitions, by ID or name
+        #[arg(required_unless_present = "all", conflicts_with = "all", add = ArgValueCandidates::new(candidates::segments))]
+        segment: Vec<String>,
+        /// All definitions
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        at: EvaluationArgs,
+    },
+    /// Say why a profile is in a segment or not: each part of the expression, and what it saw
+    Explain {
+        /// The definition, by ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::segments))]
+        segment: String,
+        /// Whose profile: a primary identity, such as Email:ann@example.com
+        #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
+        identity: Identity,
+        #[command(flatten)]
+        at: EvaluationArgs,
     },
     /// Show the first people whom an expression takes, with the fields that it reads
     Preview {

@@ -1,29 +1,28 @@
 //! Segments: their definitions, their expressions, and whom these take.
 
-use profile_export::platform::{
-    Audience, Estimate, SegmentJobTarget, estimate, evaluate_segments, expression_of,
-    expression_schema, first_members, policy_id, policy_of_segment, segment, segment_id,
-    segments as list_segments,
-};
-use profile_export::request::MergePolicy;
-use profile_export::segment::{Checked, Expression, ExpressionError, Schema, Segment};
-use profile_export::store::Store;
-use profile_export::xdm::Timestamp;
-use serde_json::{Value, json};
+mod check;
+mod estimates;
+mod evaluate;
+mod explain;
+mod overlap;
+mod wanted;
 
-use crate::args::{Arguments, EvaluationArgs, SegmentsCommand};
-use crate::audience::start;
+use profile_export::platform::{expression_schema, first_members};
+use profile_export::segment::Expression;
+
+use self::check::check;
+use self::estimates::tell_estimates;
+use self::evaluate::evaluate;
+use self::explain::explain;
+use self::overlap::tell_overlap;
+use self::wanted::{Wanted, now};
+use crate::args::{Arguments, SegmentsCommand};
 use crate::catalog;
 use crate::failure::Failure;
-use crate::listing::{Cell, Table, print_list};
-use crate::message::say;
-use crate::output::{count, print, print_result, read};
+use crate::output::print_result;
 use crate::plan::print_profiles;
 use crate::progress::Watch;
 use crate::stores::open;
-
-/// What an expression that stands in no definition is called.
-const UNNAMED: &str = "(expression)";
 
 pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), Failure> {
     match command {
@@ -36,6 +35,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             expression,
             segment,
             all,
+            by_namespace,
             at,
         } => {
             let store = open(arguments, &at.store.store)?;
@@ -43,7 +43,7 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
                 Some(text) => vec![Wanted::unnamed(Expression::parse(text))?],
                 None => Wanted::of_definitions(&store, segment, *all)?,
             };
-            tell_estimates(arguments, &store, at, wanted)
+            tell_estimates(arguments, &store, (at, *by_namespace), wanted)
         }
         SegmentsCommand::Evaluate {
             segment,
@@ -56,6 +56,19 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             (segment, *all),
             now.as_deref(),
         ),
+        SegmentsCommand::Overlap { segment, all, at } => {
+            let store = open(arguments, &at.store.store)?;
+            let wanted = Wanted::of_definitions(&store, segment, *all)?;
+            tell_overlap(arguments, &store, at, &wanted)
+        }
+        SegmentsCommand::Explain {
+            segment,
+            identity,
+            at,
+        } => {
+            let store = open(arguments, &at.store.store)?;
+            explain(arguments, &store, (segment, identity), at)
+        }
         SegmentsCommand::Preview {
             expression,
             limit,
@@ -76,329 +89,4 @@ pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), 
             }
         }
     }
-}
-
-/// An expression, and the definition that it is of, if it is of one.
-struct Wanted {
-    id: String,
-    name: String,
-    definition: Option<Value>,
-    expression: Expression,
-}
-
-impl Wanted {
-    /// What was read of an expression that stands in no definition.
-    fn unnamed(read: Result<Expression, ExpressionError>) -> Result<Self, Failure> {
-        Ok(Self {
-            id: UNNAMED.to_owned(),
-            name: UNNAMED.to_owned(),
-            definition: None,
-            expression: read.map_err(|error| refused(UNNAMED, &error))?,
-        })
-    }
-
-    fn of_definition(definition: Value) -> Result<Self, Failure> {
-        let text = |name: &str| {
-            definition
-                .get(name)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        let id = text("id").unwrap_or_else(|| UNNAMED.to_owned());
-        Ok(Self {
-            name: text("name").unwrap_or_else(|| id.clone()),
-            expression: expression_of(&definition)
-                .map_err(|error| Failure::usage(format!("segment {id}: {error}")))?,
-            id,
-            definition: Some(definition),
-        })
-    }
-
-    fn of_definitions(store: &Store, wanted: &[String], all: bool) -> Result<Vec<Self>, Failure> {
-        let catalog = store.catalog();
-        let definitions = match all {
-            true => list_segments(catalog)?,
-            false => {
-                let ids = wanted
-                    .iter()
-                    .map(|name| segment_id(catalog, name, "--segment"));
-                let found = ids.map(|id| segment(catalog, &id?));
-                found.collect::<Result<_, _>>()?
-            }
-        };
-        definitions.into_iter().map(Self::of_definition).collect()
-    }
-
-    fn checked(&self, schema: &Schema) -> Result<Checked, Failure> {
-        self.expression
-            .check(schema)
-            .map_err(|error| refused(&self.name, &error))
-    }
-
-    fn segment(&self, schema: &Schema) -> Result<Audience, Failure> {
-        let segment = Segment::new(self.id.clone(), self.checked(schema)?);
-        Ok(match &self.definition {
-            Some(definition) => Audience::of_definition(segment, definition),
-            None => segment.into(),
-        })
-    }
-
-    fn policy(&self, store: &Store, at: &EvaluationArgs) -> Result<MergePolicy, Failure> {
-        let catalog = store.catalog();
-        let asked = at.merge_policy.as_deref();
-        let asked = asked
-            .map(|name| policy_id(catalog, name, "--merge-policy"))
-            .transpose()?;
-        Ok(policy_of_segment(
-            catalog,
-            asked.as_deref(),
-            self.definition.as_ref(),
-        )?)
-    }
-}
-
-fn refused(whose: &str, error: &ExpressionError) -> Failure {
-    Failure::usage(match whose {
-        UNNAMED => error.to_string(),
-        whose => format!("segment {whose}: {error}"),
-    })
-}
-
-fn now(asked: Option<&str>) -> Result<Timestamp, Failure> {
-    let asked = start("--now", asked)?;
-    Ok(asked
-        .and_then(|text| Timestamp::parse(&text))
-        .unwrap_or_else(Timestamp::now))
-}
-
-/// Evaluates definitions and tells how they came out.
-fn evaluate(
-    arguments: &Arguments,
-    store: &Store,
-    (wanted, all): (&[String], bool),
-    at: Option<&str>,
-) -> Result<(), Failure> {
-    let catalog = store.catalog();
-    let target = match all {
-        true => SegmentJobTarget::All,
-        false => {
-            let ids = wanted
-                .iter()
-                .map(|name| segment_id(catalog, name, "SEGMENT"));
-            SegmentJobTarget::Segments(ids.collect::<Result<_, _>>()?)
-        }
-    };
-    let watch = Watch::start(arguments, 0);
-    let job = evaluate_segments(store, &target, now(at)?, &watch.progress)?;
-    drop(watch);
-    let names = list_segments(catalog)?;
-    let name_of = |id: &str| {
-        let mut own = names.iter().filter(|one| one["id"] == id);
-        own.next()
-            .and_then(|one| one["name"].as_str())
-            .unwrap_or(id)
-            .to_owned()
-    };
-    let metrics = &job.metrics;
-    let counters = &metrics.segmented_profile_by_status_counter;
-    let lines = metrics
-        .segmented_profile_counter
-        .iter()
-        .map(|(id, members)| {
-            let of_status = |status: &str| counters.get(id).and_then(|of| of.get(status));
-            let count = |status| of_status(status).copied().unwrap_or_default();
-            let left = metrics.exited_profile_counter.get(id).copied();
-            (
-                id,
-                *members,
-                [
-                    count("realized"),
-                    count("existing"),
-                    left.unwrap_or_default(),
-                ],
-            )
-        });
-    let lines: Vec<_> = lines.collect();
-    if arguments.is_for_machines() {
-        return print_result(arguments, &job);
-    }
-    let rows = lines.iter().map(|(id, members, [entered, stayed, left])| {
-        [
-            Cell::Text((*id).clone()),
-            Cell::Count(*members),
-            Cell::Count(*entered),
-            Cell::Count(*stayed),
-            Cell::Count(*left),
-            Cell::Text(name_of(id)),
-        ]
-    });
-    let table = Table {
-        head: ["SEGMENT", "IN", "ENTERED", "STAYED", "LEFT", "NAME"],
-        rows: rows.collect(),
-    };
-    print_list(arguments, &lines, &lines, || table)?;
-    let opted_out: u64 = metrics.opted_out_profiles_by_merge_policy.values().sum();
-    if opted_out > 0 {
-        say(
-            arguments,
-            &format!(
-                "{} opted out and are in no segment that heeds it",
-                count(opted_out)
-            ),
-        );
-    }
-    let took = metrics.total_time.total_time_in_ms.unwrap_or_default();
-    let by_policy = metrics.total_profiles_by_merge_policy.iter();
-    let by_policy: Vec<String> = by_policy
-        .map(|(policy, profiles)| format!("{} by merge policy {policy}", count(*profiles)))
-        .collect();
-    say(
-        arguments,
-        &format!(
-            "of profiles: {}, at {}, in {:.3} s",
-            by_policy.join(", "),
-            job.evaluation_time,
-            took as f64 / 1000.0
-        ),
-    );
-    Ok(())
-}
-
-/// Counts those of each merge policy in one pass.
-fn tell_estimates(
-    arguments: &Arguments,
-    store: &Store,
-    at: &EvaluationArgs,
-    wanted: Vec<Wanted>,
-) -> Result<(), Failure> {
-    let schema = expression_schema(store.catalog())?;
-    let now = now(at.now.as_deref())?;
-    let mut by_policy: Vec<(MergePolicy, Vec<usize>)> = Vec::new();
-    for (number, one) in wanted.iter().enumerate() {
-        let policy = one.policy(store, at)?;
-        match by_policy.iter_mut().find(|(known, _)| *known == policy) {
-            Some((_, numbers)) => numbers.push(number),
-            None => by_policy.push((policy, vec![number])),
-        }
-    }
-    let mut found: Vec<Option<(String, u64, u64)>> = vec![None; wanted.len()];
-    let watch = Watch::start(arguments, 0);
-    for (policy, numbers) in by_policy {
-        let of = |number: &usize| wanted.get(*number).map(|one| one.segment(&schema));
-        let segments: Vec<Audience> = numbers.iter().filter_map(of).collect::<Result<_, _>>()?;
-        let id = policy.id.clone();
-        let Estimate {
-            profiles, members, ..
-        } = estimate(store, policy, segments, now, &watch.progress)?;
-        for (number, members) in numbers.iter().zip(members) {
-            if let Some(slot) = found.get_mut(*number) {
-                *slot = Some((id.clone(), members, profiles));
-            }
-        }
-    }
-    drop(watch);
-    let lines: Vec<(&Wanted, String, u64, u64)> = (wanted.iter().zip(found))
-        .filter_map(|(one, found)| found.map(|(policy, members, all)| (one, policy, members, all)))
-        .collect();
-    if let [(one, policy, members, all)] = &lines[..]
-        && one.definition.is_none()
-        && !arguments.is_for_machines()
-    {
-        print(&count(*members))?;
-        say(
-            arguments,
-            &format!(
-                "of {} profiles, by merge policy {policy}, at {now}",
-                count(*all)
-            ),
-        );
-        return Ok(());
-    }
-    let entries: Vec<Value> = (lines.iter())
-        .map(|(one, policy, members, all)| {
-            json!({"segmentId": one.definition.as_ref().map(|_| &one.id), "name": one.name, "members": members,
-                   "profiles": all, "mergePolicyId": policy, "now": now.to_string()})
-        })
-        .collect();
-    print_list(arguments, &entries, &entries, || Table {
-        head: ["SEGMENT", "MEMBERS", "OF PROFILES", "MERGE POLICY", "NAME"],
-        rows: (lines.iter())
-            .map(|(one, policy, members, all)| {
-                let text = |text: &str| Cell::Text(text.to_owned());
-                [
-                    text(&one.id),
-                    Cell::Count(*members),
-                    Cell::Count(*all),
-                    text(policy),
-                    text(&one.name),
-                ]
-            })
-            .collect(),
-    })
-}
-
-/// Reads expressions, and holds them against the fields of a store, if there is one.
-fn check(arguments: &Arguments, file: &str, store: Option<&Store>) -> Result<(), Failure> {
-    let text = read(file)?;
-    let text =
-        String::from_utf8(text).map_err(|_| Failure::usage(format!("{file}: no UTF-8 text")))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let wanted = match serde_json::from_str::<Value>(text) {
-        Ok(Value::Array(definitions)) if definitions.is_empty() => {
-            return Err(Failure::usage(format!("{file}: a list of no definition")));
-        }
-        Ok(Value::Array(definitions)) => definitions
-            .into_iter()
-            .map(Wanted::of_definition)
-            .collect::<Result<_, _>>()?,
-        Ok(definition) if definition.get("expression").is_some() => {
-            vec![Wanted::of_definition(definition)?]
-        }
-        Ok(json @ (Value::Object(_) | Value::String(_))) => {
-            vec![Wanted::unnamed(Expression::from_json(&json))?]
-        }
-        _ => vec![Wanted::unnamed(Expression::parse(text))?],
-    };
-    let schema = store
-        .map(|store| expression_schema(store.catalog()))
-        .transpose()?;
-    let mut told = Vec::new();
-    for one in &wanted {
-        let mut entry = json!({"name": one.name, "expression": one.expression.to_text()});
-        if let Some(schema) = &schema {
-            let checked = one.checked(schema)?;
-            let columns = checked.columns();
-            let path = |column: &profile_export::segment::Column| match column.path.is_empty() {
-                true => "(all)".to_owned(),
-                false => column.path.join("."),
-            };
-            entry["fields"] = columns.profile.iter().map(path).collect();
-            entry["eventFields"] = columns.events.iter().flatten().map(path).collect();
-            entry["segments"] = json!(checked.segments());
-        }
-        told.push(entry);
-    }
-    if arguments.is_for_machines() {
-        return match &told[..] {
-            [one] => print_result(arguments, one),
-            all => print_result(arguments, &all),
-        };
-    }
-    let lines: Vec<String> = (told.iter())
-        .map(|entry| {
-            let expression = entry["expression"].as_str().unwrap_or_default();
-            match entry["name"].as_str() {
-                Some(UNNAMED) | None => expression.to_owned(),
-                Some(name) => format!("{name}: {expression}"),
-            }
-        })
-        .collect();
-    print(&lines.join("\n"))?;
-    if schema.is_none() {
-        say(
-            arguments,
-            "no store was given: its fields were not looked at",
-        );
-    }
-    Ok(())
 }

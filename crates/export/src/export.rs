@@ -8,7 +8,10 @@ use filter::MembershipMatches;
 use run::Snapshot;
 use xdm::nearest;
 
+use xdm::PersonKey;
+
 use crate::chunks::{Chunks, Selection, Watched};
+use crate::components::Profile;
 use crate::dedupe::Kept;
 use crate::error::Result;
 use crate::graph::{Graph, GraphReport};
@@ -167,6 +170,22 @@ impl Export {
             });
         }
         Ok(unknown)
+    }
+
+    /// The shard of the profile of a primary identity alone, whatever the namespace's case; `None` where the identity graph
+    /// leaves it out. It is empty where no record has that identity.
+    #[must_use]
+    pub fn shard_of(&self, namespace: &str, id: &str) -> Option<Shard> {
+        let key = PersonKey::of(namespace, id);
+        let key = match self.graph().map(|graph| graph.profile(key)) {
+            None | Some(Profile::Alone) => key,
+            Some(Profile::Joined(members)) => *members.first()?,
+            Some(Profile::LeftOut) => return None,
+        };
+        Some(Shard {
+            first: key,
+            last: key,
+        })
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {

@@ -23,9 +23,10 @@ pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
-    Audience, Estimate, SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget,
-    check_definition, create_segment_job, delete_segment_job, dependent_of, estimate,
-    evaluate_segments, expression_of, expression_schema, first_members, policy_of_segment,
+    Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,
+    SegmentJobSegment, SegmentJobTarget, StoredMembership, check_definition, create_segment_job,
+    delete_segment_job, dependent_of, estimate, estimate_by_namespace, evaluate_segments,
+    explain_segment, expression_of, expression_schema, first_members, overlap, policy_of_segment,
     run_segment_job, segment_job, segment_jobs,
 };
 pub use export_file::{Outcome, Prepared};

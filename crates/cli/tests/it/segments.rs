@@ -318,3 +318,95 @@ fn an_expression_becomes_memberships_that_exports_read() {
     assert_eq!(into.status.code(), Some(2));
     assert!(stderr(&into).contains("evaluations"), "{}", stderr(&into));
 }
+
+/// Which part decided, and by which value or event: looked at in an export of the same people.
+#[test]
+fn an_explanation_says_which_part_decided_and_an_overlap_who_is_in_both() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let of_store = |arguments: &[&str]| run(&[arguments, &["--store", &store]].concat());
+    let define = |id: &str, expression: &str| {
+        let file = folder.path().join(format!("{id}.json"));
+        let expression = json!({"type": "PQL", "format": "pql/text", "value": expression});
+        let body =
+            json!({"id": id, "name": id, "expression": expression, "mergePolicyId": "latest"});
+        std::fs::write(&file, body.to_string()).unwrap();
+        let made = of_store(&["segments", "create", file.to_str().unwrap()]);
+        assert!(made.status.success(), "{}", stderr(&made));
+    };
+    define(
+        "buyers",
+        r#"personalEmail.address and not (xEvent[eventType = "commerce.purchase"].count() < 2)"#,
+    );
+    define("reachable", "personalEmail.address");
+    let explain = |who: &str| {
+        let arguments = ["segments", "explain", "buyers", "--identity", who, "--json"];
+        parsed(&of_store(&arguments))
+    };
+    let found = explain("email:person226@example.com");
+    assert_eq!(found["isIn"], true, "{found}");
+    assert_eq!(found["stored"], Value::Null);
+    let [address, not] = &found["expression"]["parts"].as_array().unwrap()[..] else {
+        panic!("{found}");
+    };
+    assert_eq!(
+        address["values"],
+        json!({"personalEmail.address": "person226@example.com"})
+    );
+    assert_eq!(
+        (&not["holds"], &not["parts"][0]["holds"]),
+        (&json!(true), &json!(false))
+    );
+    let of_events = &not["parts"][0];
+    assert_eq!(of_events["eventCount"], 2);
+    let ids = of_events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["_id"].clone());
+    assert_eq!(ids.collect::<Vec<_>>(), ["visit-00675", "visit-00676"]);
+    let other = explain("Email:person180@example.com");
+    assert_eq!(other["isIn"], false);
+    assert_eq!(other["expression"]["parts"][1]["holds"], false);
+    assert_eq!(other["expression"]["parts"][1]["parts"][0]["eventCount"], 1);
+    let nobody = of_store(&[
+        "segments",
+        "explain",
+        "buyers",
+        "--identity",
+        "Email:nobody",
+    ]);
+    assert_eq!(nobody.status.code(), Some(3));
+
+    let overlap = parsed(&of_store(&[
+        "segments",
+        "overlap",
+        "buyers",
+        "reachable",
+        "--json",
+    ]));
+    let counts = |first: usize, second: usize| overlap["counts"][first][second].as_u64().unwrap();
+    let estimates = [
+        "segments",
+        "estimate",
+        "--segment",
+        "buyers",
+        "--segment",
+        "reachable",
+        "--by-namespace",
+        "--json",
+    ];
+    let estimates = parsed(&of_store(&estimates));
+    let members = |n: usize| estimates[n]["members"].as_u64().unwrap();
+    assert_eq!((counts(0, 0), counts(1, 1)), (members(0), members(1)));
+    // Whoever buys here is reachable.
+    assert_eq!((counts(0, 1), counts(1, 0)), (members(0), members(0)));
+    assert!(members(0) < members(1));
+    assert_eq!(estimates[1]["membersByNamespace"]["email"], members(1));
+    let both = of_store(&["segments", "overlap", "--all"]);
+    assert!(
+        stderr(&both).contains("--merge-policy"),
+        "{}",
+        stderr(&both)
+    );
+}

@@ -140,28 +140,35 @@ impl Evaluated<'_> {
             }
         }
         let brought = self.entries(&persons.brought, chunk.rows.num_rows());
-        let mut is_evaluated = vec![false; self.names.ids.len()];
-        for number in self.segments {
-            is_evaluated[*number as usize] = true;
+        // The place of each segment among those that are evaluated.
+        let mut places: Vec<Option<usize>> = vec![None; self.names.ids.len()];
+        for (place, number) in self.segments.iter().enumerate() {
+            places[*number as usize] = Some(place);
         }
-        let mut next_of_profile: Vec<Entry> = Vec::new();
+        let place_of = |(number, _): &Entry| places.get(*number as usize).copied().flatten();
+        let is_in = places_of_members(&chunk.members, chunk.rows.num_rows());
+        let (mut looked_at, mut next_of_profile) = (Vec::new(), Vec::new());
         for ((profile, persons_of), brought) in persons.of_profiles().enumerate().zip(&brought) {
-            next_of_profile.clear();
             let own_of = own.get(persons_of.clone()).unwrap_or_default();
-            for (i, number) in self.segments.iter().enumerate() {
-                let is_in = chunk.members[i].value(profile);
-                let own = Standing::of_all(own_of.iter().filter_map(|own| find(own, *number)));
-                let brought = find(brought, *number);
-                if !is_in && own.is_none() && brought.is_none() {
-                    continue;
-                }
+            // Most people have to do with few of the segments.
+            let known = own_of.iter().flatten().chain(brought).filter_map(place_of);
+            looked_at.clear();
+            looked_at.extend(is_in[profile].iter().copied().chain(known));
+            looked_at.sort_unstable();
+            looked_at.dedup();
+            next_of_profile.clear();
+            for place in &looked_at {
+                let number = self.segments[*place];
+                let is_in = chunk.members[*place].value(profile);
+                let own = Standing::of_all(own_of.iter().filter_map(|own| find(own, number)));
+                let brought = find(brought, number);
                 let next = after(own, brought, is_in, self.now);
-                changes.counts[i].count(own.or(brought), next.or(brought));
-                next_of_profile.extend(next.map(|next| (*number, next)));
+                changes.counts[*place].count(own.or(brought), next.or(brought));
+                next_of_profile.extend(next.map(|next| (number, next)));
             }
             for (person, own) in persons_of.zip(own_of) {
-                let others = own.iter().filter_map(|(number, standing)| {
-                    let is_other = is_evaluated.get(*number as usize).is_some_and(|is| !is);
+                let others = own.iter().filter_map(|entry @ (number, standing)| {
+                    let is_other = *number != FORGOTTEN && place_of(entry).is_none();
                     let kept = kept(Some(*standing), find(brought, *number), self.now);
                     Some((*number, kept.filter(|_| is_other)?))
                 });
@@ -210,13 +217,24 @@ impl Evaluated<'_> {
     }
 }
 
+/// For each profile of a chunk the segments that it is in, by their places.
+fn places_of_members(members: &[BooleanBuffer], rows: usize) -> Vec<Vec<usize>> {
+    let mut of_profiles = vec![Vec::new(); rows];
+    for (place, members) in members.iter().enumerate() {
+        for profile in members.set_indices() {
+            of_profiles[profile].push(place);
+        }
+    }
+    of_profiles
+}
+
 fn find(entries: &[Entry], number: u32) -> Option<Standing> {
     let at = entries.binary_search_by_key(&number, |(number, _)| *number);
     Some(entries.get(at.ok()?)?.1)
 }
 
 /// Which profiles of a chunk have identities of each namespace, in lower case.
-fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
+pub(super) fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
     let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
     let rows = chunk.rows.num_rows();
     let maps = chunk.rows.column_by_name(IDENTITY_MAP);

@@ -1,5 +1,6 @@
 //! How many people segments take, and the first of them: over the store as it is now, with nothing written.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use store::Store;
 use xdm::Timestamp;
 
+use super::changes::namespaces;
 use super::pass::{Audience, Columns, Pass};
 use crate::error::Result;
 
@@ -21,6 +23,9 @@ pub struct Estimate {
     pub profiles: u64,
     /// Those in each segment, in the order in which they were given.
     pub members: Vec<u64>,
+    /// The same by the namespaces of their identities, in lower case, where that is asked for: a profile of several
+    /// counts for each.
+    pub by_namespace: Vec<BTreeMap<String, u64>>,
     /// Those with a general opt-out, whom segments leave out unless they say otherwise.
     pub opted_out: u64,
 }
@@ -38,28 +43,91 @@ pub fn estimate(
     now: Timestamp,
     progress: &Arc<Progress>,
 ) -> Result<Estimate> {
+    count(store, policy, segments, now, false, progress)
+}
+
+/// The same by namespace, too, for which all identities are read.
+///
+/// # Errors
+/// As for [`estimate`].
+pub fn estimate_by_namespace(
+    store: &Store,
+    policy: MergePolicy,
+    segments: Vec<impl Into<Audience>>,
+    now: Timestamp,
+    progress: &Arc<Progress>,
+) -> Result<Estimate> {
+    count(store, policy, segments, now, true, progress)
+}
+
+fn count(
+    store: &Store,
+    policy: MergePolicy,
+    segments: Vec<impl Into<Audience>>,
+    now: Timestamp,
+    by_namespace: bool,
+    progress: &Arc<Progress>,
+) -> Result<Estimate> {
     let snapshot = store.snapshot(None)?;
     let counts = Mutex::new(Estimate {
         profiles: 0,
         members: vec![0; segments.len()],
+        by_namespace: vec![BTreeMap::new(); if by_namespace { segments.len() } else { 0 }],
         opted_out: 0,
     });
     let segments = segments.into_iter().map(Into::into).collect();
-    let pass = Pass::new(
-        store,
-        &snapshot,
-        policy,
-        segments,
-        now,
-        Columns::default(),
-        progress,
-    )?;
+    let columns = Columns {
+        identities: by_namespace,
+        persons: false,
+    };
+    let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     pass.run(|chunk| {
+        let namespaces = match by_namespace {
+            true => namespaces(&chunk)?,
+            false => BTreeMap::new(),
+        };
         let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.profiles += chunk.rows.num_rows() as u64;
         counts.opted_out += chunk.opted_out;
         for (count, members) in counts.members.iter_mut().zip(&chunk.members) {
             *count += members.count_set_bits() as u64;
+        }
+        for (namespace, who) in namespaces {
+            for (counts, members) in counts.by_namespace.iter_mut().zip(&chunk.members) {
+                let both = (members & &who).count_set_bits() as u64;
+                if both > 0 {
+                    *counts.entry(namespace.clone()).or_default() += both;
+                }
+            }
+        }
+        Ok(true)
+    })?;
+    Ok(counts.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// How many people are in each two of some segments: a row and a column for each, in the order in which they were given,
+/// with those in one segment where it meets itself.
+///
+/// # Errors
+/// As for [`estimate`].
+pub fn overlap(
+    store: &Store,
+    policy: MergePolicy,
+    segments: Vec<impl Into<Audience>>,
+    now: Timestamp,
+    progress: &Arc<Progress>,
+) -> Result<Vec<Vec<u64>>> {
+    let snapshot = store.snapshot(None)?;
+    let counts = Mutex::new(vec![vec![0; segments.len()]; segments.len()]);
+    let segments = segments.into_iter().map(Into::into).collect();
+    let columns = Columns::default();
+    let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
+    pass.run(|chunk| {
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (row, first) in counts.iter_mut().zip(&chunk.members) {
+            for (count, second) in row.iter_mut().zip(&chunk.members) {
+                *count += (first & second).count_set_bits() as u64;
+            }
         }
         Ok(true)
     })?;

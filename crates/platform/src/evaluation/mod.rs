@@ -4,6 +4,7 @@ mod changes;
 mod definitions;
 mod estimate;
 mod evaluate;
+mod explain;
 mod job;
 mod pass;
 mod spool;
@@ -12,8 +13,9 @@ mod standing;
 pub use definitions::{
     check_definition, dependent_of, expression_of, expression_schema, policy_of_segment,
 };
-pub use estimate::{Estimate, estimate, first_members};
+pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
 pub(crate) use evaluate::evaluate_for;
+pub use explain::{ExplainedPart, SegmentExplanation, StoredMembership, explain_segment};
 pub(crate) use job::create_scheduled_job;
 pub use job::{
     SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,

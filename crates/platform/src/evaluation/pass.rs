@@ -9,7 +9,7 @@ use catalog::{Catalog, DocumentKind};
 use decode::{Phase, Progress};
 use export::{
     AdditionalFields, EventList, Export, ExportRequest, FilterRequest, PersonRows, Plan,
-    RequestError, UnionSchemas,
+    RequestError, Shard, UnionSchemas,
 };
 use merge::MergePolicy;
 use pql::Expression;
@@ -48,6 +48,14 @@ impl From<Segment> for Audience {
 }
 
 impl Audience {
+    /// The segment with those, too, who opted out.
+    pub(super) fn of_anybody(segment: Segment) -> Self {
+        Self {
+            segment,
+            excludes_opt_outs: false,
+        }
+    }
+
     /// The segment as its definition has it: `dataGovernancePolicy.excludeOptOut` is true where it does not say so.
     #[must_use]
     pub fn of_definition(segment: Segment, definition: &Value) -> Self {
@@ -75,6 +83,8 @@ pub(super) struct Pass {
     /// The place of who opted out among what is evaluated, if profiles say so at all.
     opt_outs: Option<usize>,
     columns: Columns,
+    /// Whose profiles are looked at.
+    shard: Shard,
 }
 
 /// What a pass found of some profiles.
@@ -125,13 +135,26 @@ impl Pass {
             exclude,
             opt_outs,
             columns,
+            shard: Shard::ALL,
         })
+    }
+
+    /// The same over the profile of a primary identity alone; `None` where it is left out.
+    pub(super) fn only(self, namespace: &str, id: &str) -> Option<Self> {
+        let shard = self.export.shard_of(namespace, id)?;
+        Some(Self { shard, ..self })
     }
 
     /// Evaluates all chunks, on as many threads as there are, until `take` has enough. All that were begun are taken.
     pub(super) fn run(&self, take: impl Fn(Chunk) -> Result<bool> + Sync) -> Result<()> {
         // None of rayon's threads, which make the rows: what waits for rows is no task of theirs.
-        let chunks = Mutex::new(Some(self.export.batch(0).chunks().enumerate()));
+        let chunks = Mutex::new(Some(
+            self.export
+                .batch(0)
+                .in_shard(self.shard)
+                .chunks()
+                .enumerate(),
+        ));
         let next = || {
             let mut chunks = chunks.lock().unwrap_or_else(PoisonError::into_inner);
             chunks.as_mut()?.next()
@@ -239,7 +262,7 @@ fn with_asked(
     Ok(segments)
 }
 
-fn refused(error: segment::Error) -> Error {
+pub(super) fn refused(error: segment::Error) -> Error {
     match error {
         segment::Error::Arrow(error) => export::Error::from(error).into(),
         error => Error::Request(RequestError::new("expression", error.to_string())),
