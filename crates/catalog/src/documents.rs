@@ -12,6 +12,8 @@ pub enum DocumentKind {
     Segment,
     /// An evaluation of segments.
     SegmentJob,
+    /// Work that is done at times.
+    Schedule,
 }
 
 impl From<DocumentKind> for Kind {
@@ -20,6 +22,7 @@ impl From<DocumentKind> for Kind {
             DocumentKind::MergePolicy => Self::MergePolicy,
             DocumentKind::Segment => Self::Segment,
             DocumentKind::SegmentJob => Self::SegmentJob,
+            DocumentKind::Schedule => Self::Schedule,
         }
     }
 }
@@ -30,6 +33,7 @@ impl DocumentKind {
             Self::MergePolicy => "mergePolicy",
             Self::Segment => "segment",
             Self::SegmentJob => "segmentJob",
+            Self::Schedule => "schedule",
         }
     }
 }
@@ -114,6 +118,22 @@ impl Catalog {
         let kind = DocumentKind::SegmentJob.word();
         let rows = statement.query_map(params![kind, JobStatus::New], |row| {
             Ok((scope(row)?, row.get(2)?))
+        })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// The schedules of all sandboxes that are active, by ID.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn active_schedules(&self) -> Result<Vec<(Scope, String, Document)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox, id, body FROM documents
+             WHERE kind = ?1 AND json_extract(body, '$.state') = 'active' ORDER BY id",
+        )?;
+        let rows = statement.query_map(params![DocumentKind::Schedule.word()], |row| {
+            Ok((scope(row)?, row.get(2)?, row.get(3)?))
         })?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }

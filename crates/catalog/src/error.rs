@@ -118,6 +118,8 @@ pub enum Kind {
     Segment,
     /// An evaluation of segments.
     SegmentJob,
+    /// Work that is done at times.
+    Schedule,
 }
 
 impl fmt::Display for Kind {
@@ -130,6 +132,7 @@ impl fmt::Display for Kind {
             Self::MergePolicy => "merge policy",
             Self::Segment => "segment",
             Self::SegmentJob => "segment job",
+            Self::Schedule => "schedule",
         })
     }
 }

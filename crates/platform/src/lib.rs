@@ -1,5 +1,5 @@
 //! The platform's objects over a store: export jobs, batches that come in, merge policies, segment
-//! definitions, source folders.
+//! definitions, schedules, source folders.
 
 mod address;
 mod dataset_body;
@@ -16,6 +16,7 @@ mod names;
 mod output;
 mod policies;
 mod resolve;
+mod schedules;
 mod segments;
 
 pub use address::{check_local, check_out, is_bucket};
@@ -50,6 +51,11 @@ pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
 pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
+};
+pub use schedules::{
+    NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,
+    ScheduleState, ScheduledJob, change_schedule, create_schedule, delete_schedule, due_schedules,
+    run_schedule, schedule, schedules,
 };
 pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,

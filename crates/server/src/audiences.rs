@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
-use crate::definitions::{Order, create, remove, replace};
+use crate::definitions::{self, Order, create, remove, replace};
 use crate::json_patch::Change;
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
@@ -24,7 +24,7 @@ pub(crate) const ORIGIN: &str = "REAL_TIME_CUSTOMER_PROFILE";
 pub(crate) const NAMESPACE: &str = "AEPSegments";
 /// The states that a definition may have; those in others would not be evaluated, and here they are.
 const STATES: [&str; 2] = ["published", "draft"];
-/// What the server says of an audience: no patch changes it.
+/// What the server says of an audience, beside what it says of a definition: no patch changes it.
 const GENERATED: [&str; 7] = [
     "id",
     "audienceId",
@@ -217,7 +217,8 @@ pub(crate) async fn patch_audience(
                 ..problem
             };
             let member = change.member();
-            if GENERATED.contains(&member.as_str()) {
+            let mut generated = GENERATED.iter().chain(&definitions::GENERATED);
+            if generated.any(|name| *name == member) {
                 let problem = format!("path: {member} is what the server says; nobody changes it");
                 return Err(in_change(Problem::bad_request(problem)));
             }

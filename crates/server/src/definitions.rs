@@ -7,15 +7,26 @@ use profile_export::platform::{
     check_definition, delete_segment, dependent_of, namesake, put_segment, segment,
 };
 use profile_export::store::Store;
+use profile_export::xdm::Timestamp;
 use serde_json::{Value, json};
 
+use crate::merge_policies::Sandbox;
 use crate::problem::{Answer, Problem, if_there};
+
+/// What the server says of a definition, whatever its sender says.
+pub(crate) const GENERATED: [&str; 5] = [
+    "creationTime",
+    "updateTime",
+    "updateEpoch",
+    "imsOrgId",
+    "sandbox",
+];
 
 /// Adds a definition.
 ///
 /// # Errors
 /// Its ID or its name is another one's; an expression that can't be read.
-pub(crate) fn create(store: &Store, definition: Value) -> Answer<Value> {
+pub(crate) fn create(store: &Store, mut definition: Value) -> Answer<Value> {
     // An ID that is no text is refused below, with everything else that is no definition.
     if let Some(id) = definition.get("id").and_then(Value::as_str)
         && if_there(segment(store.catalog(), id))?.is_some()
@@ -24,6 +35,8 @@ pub(crate) fn create(store: &Store, definition: Value) -> Answer<Value> {
             "id: there is a segment definition {id:?} already"
         )));
     }
+    let now = Timestamp::now();
+    generate(store, &mut definition, Some(json!(now.millis())), now);
     put(store, definition)
 }
 
@@ -32,7 +45,7 @@ pub(crate) fn create(store: &Store, definition: Value) -> Answer<Value> {
 /// # Errors
 /// There is none; it has another ID, or another one's name; an expression that can't be read.
 pub(crate) fn replace(store: &Store, id: &str, mut definition: Value) -> Answer<Value> {
-    segment(store.catalog(), id)?;
+    let kept = segment(store.catalog(), id)?;
     if let Some(object) = definition.as_object_mut() {
         let own = object.entry("id").or_insert_with(|| json!(id));
         if *own != json!(id) {
@@ -41,7 +54,32 @@ pub(crate) fn replace(store: &Store, id: &str, mut definition: Value) -> Answer<
             )));
         }
     }
+    // Of one that a load or the command line brought, nobody may know when it was created.
+    let created = kept.get("creationTime").cloned();
+    generate(store, &mut definition, created, Timestamp::now());
     put(store, definition)
+}
+
+/// Says what the server says of a definition.
+fn generate(store: &Store, definition: &mut Value, created: Option<Value>, now: Timestamp) {
+    // What is no object is refused where it is read.
+    let Some(object) = definition.as_object_mut() else {
+        return;
+    };
+    for name in GENERATED {
+        object.shift_remove(name);
+    }
+    let scope = store.catalog().scope();
+    let said = [
+        ("imsOrgId", Some(json!(scope.org))),
+        ("sandbox", Some(json!(Sandbox::of(scope)))),
+        ("creationTime", created),
+        ("updateTime", Some(json!(now.millis()))),
+        ("updateEpoch", Some(json!(now.seconds()))),
+    ];
+    for (name, value) in said {
+        object.extend(value.map(|value| (name.to_owned(), value)));
+    }
 }
 
 fn put(store: &Store, definition: Value) -> Answer<Value> {

@@ -48,6 +48,8 @@ mod query;
 mod queue;
 mod retry;
 mod routes;
+mod scheduler;
+mod schedules;
 mod schemas;
 mod segment_jobs;
 mod segments;

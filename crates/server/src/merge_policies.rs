@@ -303,9 +303,10 @@ struct Shown<'a> {
     policy: &'a MergePolicy,
 }
 
+/// A sandbox in the platform's form.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Sandbox<'a> {
+pub(crate) struct Sandbox<'a> {
     sandbox_id: &'a str,
     sandbox_name: &'a str,
     #[serde(rename = "type")]
@@ -313,15 +314,21 @@ struct Sandbox<'a> {
     default: bool,
 }
 
-fn object(policy: &MergePolicy, scope: &Scope) -> Value {
-    json!(Shown {
-        ims_org_id: &scope.org,
-        sandbox: Sandbox {
+impl<'a> Sandbox<'a> {
+    pub(crate) fn of(scope: &'a Scope) -> Self {
+        Self {
             sandbox_id: &scope.sandbox,
             sandbox_name: &scope.sandbox,
             kind: "production",
             default: scope.sandbox == "prod",
-        },
+        }
+    }
+}
+
+fn object(policy: &MergePolicy, scope: &Scope) -> Value {
+    json!(Shown {
+        ims_org_id: &scope.org,
+        sandbox: Sandbox::of(scope),
         is_active_on_edge: false,
         policy,
     })

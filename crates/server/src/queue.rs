@@ -22,6 +22,8 @@ pub(crate) struct Queue {
     pub(crate) batches: Line<String>,
     /// Segment jobs.
     pub(crate) segment_jobs: Line<String>,
+    /// What the scheduler waits at.
+    pub(crate) scheduler: Notify,
     stopping: AtomicBool,
 }
 
@@ -31,6 +33,7 @@ impl Default for Queue {
             jobs: Line::new("job"),
             batches: Line::new("batch"),
             segment_jobs: Line::new("segment job"),
+            scheduler: Notify::new(),
             stopping: AtomicBool::default(),
         }
     }
@@ -48,6 +51,7 @@ impl Queue {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.wake();
+        self.scheduler.notify_one();
     }
 
     /// Whether nothing more is to be begun.

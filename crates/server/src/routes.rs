@@ -21,7 +21,7 @@ use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
     audiences, batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi,
-    operation, page, previews, segment_jobs, segments,
+    operation, page, previews, schedules, segment_jobs, segments,
 };
 
 /// The API's routes and their description.
@@ -73,6 +73,15 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             audiences::replace_audience,
             audiences::patch_audience,
             audiences::remove_audience
+        ))
+        .routes(routes!(
+            schedules::list_schedules,
+            schedules::create_schedule
+        ))
+        .routes(routes!(
+            schedules::get_schedule,
+            schedules::patch_schedule,
+            schedules::delete_schedule
         ))
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))

@@ -187,6 +187,51 @@ schemas! {
         .property("children", list(Ref::from_schema_name("SegmentJobObject")))
         .property("_links", object(["next"]));
 
+    ScheduleRequest => strict(["name", "type", "properties"])
+        .property("name", string())
+        .property("type", one_of(["batch_segmentation", "export"]))
+        .property("state", one_of(["active", "inactive"]).description(Some("inactive where it is missing")))
+        .property("schedule", string().description(Some(
+            "Quartz's times, in UTC: seconds, minutes, hours, day of month, month, day of week (1 is Sunday) and, where \
+             there is one, the year; daily where it is missing",
+        )))
+        .property("frequency", one_of(["daily"]).description(Some("Kept, without an effect")))
+        .property("properties", strict([])
+            .property("segments", list(string().min_length(Some(1))).min_items(Some(1))
+                .description(Some("Of batch_segmentation: IDs, or * alone")))
+            .property("exportRequest", Ref::from_schema_name("ExportJobRequest")));
+
+    ScheduleObject => object([
+            "id", "name", "state", "type", "schedule", "properties", "imsOrgId", "sandbox", "createEpoch", "updateEpoch",
+            "errors",
+        ])
+        .property("id", string())
+        .property("name", string())
+        .property("state", one_of(["active", "inactive"]))
+        .property("type", one_of(["batch_segmentation", "export"]))
+        .property("schedule", string())
+        .property("frequency", one_of(["daily"]))
+        .property("properties", object([]))
+        .property("imsOrgId", string())
+        .property("sandbox", object(["sandboxName"]))
+        .property("createEpoch", int64())
+        .property("updateEpoch", int64())
+        .property("lastRunEpoch", int64().description(Some("The due time that was done last")))
+        .property("lastJobId", of_type(SchemaType::AnyValue)
+            .description(Some("The job that was created last: a segment job's text, an export job's number")))
+        .property("errors", list(object(["code", "msg", "callStack"]))
+            .description(Some("Why no job could be created the last time")));
+
+    SchedulePage => object(["_page", "children", "_links"])
+        .property("_page", object(["totalCount", "pageSize"]))
+        .property("children", list(Ref::from_schema_name("ScheduleObject")))
+        .property("_links", object(["next"]));
+
+    SchedulePatch => list(strict(["op", "path", "value"])
+        .property("op", one_of(["add", "replace"]))
+        .property("path", one_of(["/state", "/schedule"]))
+        .property("value", string()));
+
     SegmentPage => object(["segments", "page", "link"])
         .property("segments", list(object([])))
         .property("page", object([

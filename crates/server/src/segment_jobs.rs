@@ -59,18 +59,8 @@ impl Wanted {
                 self.schema.name
             )));
         }
-        let ids: Vec<String> = self
-            .segments
-            .into_iter()
-            .map(|one| one.segment_id)
-            .collect();
-        match ids.iter().any(|id| id == "*") {
-            false => Ok(SegmentJobTarget::Segments(ids)),
-            true if ids.len() == 1 => Ok(SegmentJobTarget::All),
-            true => Err(Problem::bad_request(
-                "segments: \"*\" is all of them; name no other beside it",
-            )),
-        }
+        let ids = self.segments.into_iter().map(|one| one.segment_id);
+        Ok(SegmentJobTarget::of_ids(ids.collect())?)
     }
 }
 
@@ -261,7 +251,10 @@ impl Property {
             .fold(job, |value, part| &value[part.as_str()]);
         let is_it = |value: &Value| match value {
             Value::String(text) => *text == self.value,
-            other => other.to_string() == self.value,
+            other => {
+                let text = other.to_string();
+                text == self.value
+            }
         };
         match &self.key {
             None => is_it(found),

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use profile_export::platform::{expression_of, segment, segments};
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,13 @@ use crate::problem::{Answer, if_there};
 use crate::query::Query;
 use crate::schemas::{BulkResults, Looked, Problems, SegmentObject, SegmentPage};
 
+const PATH: &str = "/data/core/ups/segment/definitions";
+/// What is escaped in an ID that is part of a path.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// The platform's page of definitions.
 const USUAL_PAGE: u32 = 100;
 
@@ -83,14 +92,22 @@ fn is_evaluated(segment: &Value, method: &str) -> bool {
 #[utoipa::path(
     post, path = "/data/core/ups/segment/definitions", tag = "Segment definitions",
     request_body = SegmentObject,
-    responses((status = 200, description = "The definition", body = SegmentObject), Problems),
+    responses((status = 200, description = "The definition", body = SegmentObject,
+        headers(("X-Location" = String, description = "Its path"))), Problems),
 )]
 pub(crate) async fn create_segment(
     caller: WriteAccess,
     JsonBody(body): JsonBody<Value>,
-) -> Answer<Json<Value>> {
-    let made = caller.on_store(move |store| create(store, body)).await?;
-    Ok(Json(made))
+) -> Answer<impl IntoResponse> {
+    let made = caller.on_store(move |store| create(store, body));
+    Ok(located(made.await?))
+}
+
+/// A definition with its path in a header.
+fn located(definition: Value) -> impl IntoResponse {
+    let id = definition.get("id").and_then(Value::as_str);
+    let id = utf8_percent_encode(id.unwrap_or_default(), ESCAPED);
+    ([("x-location", format!("{PATH}/{id}"))], Json(definition))
 }
 
 /// Replace a segment definition: the whole of it, as the platform has it
@@ -98,15 +115,16 @@ pub(crate) async fn create_segment(
     patch, path = "/data/core/ups/segment/definitions/{id}", tag = "Segment definitions",
     params(("id" = String, Path, description = "The segment's ID")),
     request_body = SegmentObject,
-    responses((status = 200, description = "The definition", body = SegmentObject), Problems),
+    responses((status = 200, description = "The definition", body = SegmentObject,
+        headers(("X-Location" = String, description = "Its path"))), Problems),
 )]
 pub(crate) async fn patch_segment(
     caller: WriteAccess,
     Path(id): Path<String>,
     JsonBody(body): JsonBody<Value>,
-) -> Answer<Json<Value>> {
+) -> Answer<impl IntoResponse> {
     let made = caller.on_store(move |store| replace(store, &id, body));
-    Ok(Json(made.await?))
+    Ok(located(made.await?))
 }
 
 /// Delete a segment definition; the memberships of profiles stay

@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::parameters::Parameters;
 use crate::preview_list::Previews;
 use crate::queue::Queue;
+use crate::scheduler::run_schedules;
 use crate::settings::Settings;
 use crate::stores::Stores;
 use crate::token_file::{TokenFile, watch_tokens};
@@ -162,6 +163,7 @@ impl Server {
             Arc::clone(&self.app),
             Arc::clone(&self.lock),
         ));
+        workers.spawn(run_schedules(Arc::clone(&self.app)));
         if self.app.tokens.is_some() {
             workers.spawn(watch_tokens(Arc::clone(&self.app)));
         }

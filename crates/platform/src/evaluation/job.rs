@@ -34,6 +34,9 @@ pub struct SegmentJob {
     pub profile_instance_id: String,
     /// Who asked for it: `api`, or `scheduler`.
     pub source: String,
+    /// What the scheduler says of it: `scheduleId` and `runId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<Value>,
     /// Its state.
     pub status: JobStatus,
     /// Whether somebody asked to cancel it while it ran.
@@ -107,6 +110,21 @@ pub enum SegmentJobTarget {
 }
 
 impl SegmentJobTarget {
+    /// Those with these IDs, or all where the one is `*`.
+    ///
+    /// # Errors
+    /// `*` beside others.
+    pub fn of_ids(ids: Vec<String>) -> Result<Self, RequestError> {
+        match ids.iter().any(|id| id == ALL) {
+            false => Ok(Self::Segments(ids)),
+            true if ids.len() == 1 => Ok(Self::All),
+            true => {
+                let problem = "\"*\" is all of them; name no other beside it";
+                Err(RequestError::new("segments", problem))
+            }
+        }
+    }
+
     /// The platform's own segments that an export's filter names; all where it names none.
     pub(crate) fn of_request(request: &ExportRequest) -> Self {
         let filter = request.filter.as_ref();
@@ -205,6 +223,20 @@ pub fn create_segment_job(
 ) -> Result<SegmentJob> {
     let job = SegmentJob::new(store.catalog(), target, now)?;
     job.put(store.catalog())?;
+    Ok(job)
+}
+
+/// Creates a job that waits for a schedule, in a catalog that may have a transaction open.
+pub(crate) fn create_scheduled_job(
+    catalog: &Catalog,
+    target: &SegmentJobTarget,
+    now: Timestamp,
+    schedule: &str,
+) -> Result<SegmentJob> {
+    let mut job = SegmentJob::new(catalog, target, now)?;
+    job.source = "scheduler".to_owned();
+    job.properties = Some(json!({"scheduleId": schedule, "runId": new_uuid()}));
+    job.put(catalog)?;
     Ok(job)
 }
 
@@ -356,6 +388,7 @@ impl SegmentJob {
             sandbox: json!({"sandboxName": scope.sandbox}),
             profile_instance_id: "ups".to_owned(),
             source: "api".to_owned(),
+            properties: None,
             status: JobStatus::New,
             cancelling: false,
             batch_id: new_uuid(),

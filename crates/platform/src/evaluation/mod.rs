@@ -16,6 +16,7 @@ pub use definitions::{
 pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
 pub(crate) use evaluate::evaluate_for;
 pub use explain::{ExplainedPart, SegmentExplanation, StoredMembership, explain_segment};
+pub(crate) use job::create_scheduled_job;
 pub use job::{
     SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, create_segment_job,
     delete_segment_job, evaluate_segments, run_segment_job, segment_job, segment_jobs,

@@ -1,5 +1,5 @@
 use catalog::{Catalog, Document, JobRecord, JobStatus, NewJob, new_id};
-use export::{ExportRequest, RequestError};
+use export::{ExportRequest, Plan, RequestError};
 use store::Store;
 use xdm::{Dataset, Timestamp};
 
@@ -13,17 +13,19 @@ use crate::resolve::plan_of;
 /// # Errors
 /// A request that can't be done as asked; then nothing is created.
 pub fn create_job(store: &Store, request: &ExportRequest) -> Result<Job> {
-    Job::of(&create_in(store, request, JobStatus::New, |_| Ok(()))?)
+    create_waiting(store.catalog(), request)
 }
 
-/// Creates a job in a state; `claim` is given its ID before anybody else sees it.
-pub(super) fn create_in(
-    store: &Store,
-    request: &ExportRequest,
-    status: JobStatus,
-    claim: impl FnOnce(i64) -> Result<()>,
-) -> Result<JobRecord> {
-    let catalog = store.catalog();
+/// The same in a catalog that may have a transaction open.
+pub(crate) fn create_waiting(catalog: &Catalog, request: &ExportRequest) -> Result<Job> {
+    Job::of(&create_in(catalog, request, JobStatus::New, |_| Ok(()))?)
+}
+
+/// What a job of a request does.
+///
+/// # Errors
+/// It can't be done as asked.
+pub(crate) fn plan_job(catalog: &Catalog, request: &ExportRequest) -> Result<Plan> {
     check_target(catalog, &request.destination.dataset_id)?;
     let plan = plan_of(catalog, request)?;
     if request.evaluates_segments() {
@@ -34,6 +36,17 @@ pub(super) fn create_in(
         let target = SegmentJobTarget::of_request(request);
         target.entries(catalog).map_err(refused)?;
     }
+    Ok(plan)
+}
+
+/// Creates a job in a state; `claim` is given its ID before anybody else sees it.
+pub(super) fn create_in(
+    catalog: &Catalog,
+    request: &ExportRequest,
+    status: JobStatus,
+    claim: impl FnOnce(i64) -> Result<()>,
+) -> Result<JobRecord> {
+    let plan = plan_job(catalog, request)?;
     let ids: Vec<String> = plan.batches.iter().map(|_| new_id()).collect();
     let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));
     let new = NewJob {
@@ -44,7 +57,7 @@ pub(super) fn create_in(
     };
     catalog.create_job::<Error>(&new, |id, created| {
         claim(id)?;
-        let mut job = Job::new(store, request, &plan, &ids, (id, created));
+        let mut job = Job::new(&catalog.scope().org, request, &plan, &ids, (id, created));
         job.status = status;
         job.document()
     })

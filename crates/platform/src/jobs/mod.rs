@@ -12,8 +12,8 @@ mod staging;
 mod watch;
 
 pub use cancel::{CancelOutcome, cancel_job};
-pub(crate) use create::ensure_target;
 pub use create::{check_target, create_job};
+pub(crate) use create::{create_waiting, ensure_target, plan_job};
 pub use delete::{Keep, delete_job, forget_job, jobs_to_forget, request_of_job};
 pub use folders::BatchFolders;
 pub(crate) use folders::{PARTITION, batch_of};

@@ -6,7 +6,6 @@ use std::error::Error as _;
 use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
 use export::{AdditionalFields, ExportRequest, FilterRequest, MergePolicyRef, Plan, SchemaRef};
 use serde::{Deserialize, Serialize};
-use store::Store;
 use xdm::{Timestamp, epoch_millis};
 
 use crate::error::{Error, Result};
@@ -223,7 +222,7 @@ pub struct JobError {
 impl Job {
     /// The object of a new job.
     pub(super) fn new(
-        store: &Store,
+        org: &str,
         request: &ExportRequest,
         plan: &Plan,
         batch_ids: &[String],
@@ -270,7 +269,7 @@ impl Job {
                 ..JobMetrics::default()
             },
             errors: Vec::new(),
-            ims_org_id: store.catalog().scope().org.clone(),
+            ims_org_id: org.to_owned(),
             creation_time: now,
             update_time: now,
             fields: request.fields.clone(),

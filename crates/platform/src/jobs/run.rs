@@ -115,7 +115,7 @@ pub fn run_request(
     check(store, options)?;
     sweep(store)?;
     let mut staging = None;
-    let record = create_in(store, request, JobStatus::Processing, |id| {
+    let record = create_in(store.catalog(), request, JobStatus::Processing, |id| {
         staging = Some(JobStaging::create_unseen(store, id)?);
         Ok(())
     })?;

@@ -142,6 +142,21 @@ def test_audiences_are_made_listed_changed_and_deleted(client):
     assert segmentation.getAudience(audience)["status"] == 404
 
 
+def test_schedules_are_made_changed_and_deleted(client):
+    segmentation = client["segmentation"]
+    made = segmentation.createSchedule({
+        "name": "Nightly", "type": "batch_segmentation", "properties": {"segments": ["*"]},
+        "schedule": "0 0 2 * * ?", "frequency": "daily"})
+    # It looks for the daily one by itself.
+    segmentation.updateScheduledBatchSegmentationJob("0 0 1 * * ?")
+    segmentation.updateSchedule(made["id"], [{"op": "add", "path": "/state", "value": "active"}])
+    changed = segmentation.getSchedule(made["id"])
+    assert (changed["schedule"], changed["state"]) == ("0 0 1 * * ?", "active")
+    assert [one["id"] for one in segmentation.getSchedules()] == [made["id"]]
+    segmentation.deleteSchedule(made["id"])
+    assert segmentation.getSchedule(made["id"])["status"] == 404
+
+
 def test_failed_batches_are_listed_with_their_errors(client, server):
     target = server.target()
     failed = []

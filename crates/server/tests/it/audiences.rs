@@ -16,6 +16,63 @@ fn ids(list: &Value) -> Vec<&str> {
     list.map(|one| one["id"].as_str().unwrap()).collect()
 }
 
+/// Without when it was created and changed, and where, as the server says.
+fn own(mut object: Value) -> Value {
+    for name in [
+        "creationTime",
+        "updateTime",
+        "updateEpoch",
+        "imsOrgId",
+        "sandbox",
+    ] {
+        assert!(
+            object.as_object_mut().unwrap().remove(name).is_some(),
+            "{name}"
+        );
+    }
+    object
+}
+
+#[test]
+fn the_server_says_when_and_where_a_definition_was_made() {
+    let server = Serving::empty();
+    let mut body = definition("an id/é", "Mine", "true");
+    body["creationTime"] = json!(0);
+    body["imsOrgId"] = json!("another");
+    let answer = server.post(SEGMENTS, &body);
+    let path = answer.header("x-location").to_owned();
+    assert_eq!(path, format!("{SEGMENTS}/an%20id%2F%C3%A9"));
+    let made = answer.is(200);
+    let created = made["creationTime"].as_i64().unwrap();
+    assert!(created > 1_700_000_000_000);
+    assert_eq!(made["updateTime"], created);
+    assert_eq!(made["updateEpoch"], created / 1000);
+    assert_eq!(made["imsOrgId"], "acme");
+    assert_eq!(made["sandbox"]["sandboxName"], "prod");
+    assert_eq!(server.get(&path).is(200), made);
+
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let answer = server.send("PATCH", &path, &body);
+    assert_eq!(answer.header("x-location"), path);
+    let changed = answer.is(200);
+    assert_eq!(changed["creationTime"], created);
+    assert!(changed["updateTime"].as_i64().unwrap() > created);
+    let patch = json!([{"op": "add", "path": "/creationTime", "value": 1}]);
+    let audience = path.replace(SEGMENTS, AUDIENCES);
+    server
+        .send("PATCH", &audience, &patch)
+        .refuses(400, "creationTime");
+
+    // When one was created that the command line brought, nobody knows.
+    server.keep(&definition("brought", "Brought", "true"));
+    let path = format!("{SEGMENTS}/brought");
+    let changed = server
+        .send("PATCH", &path, &definition("brought", "Brought", "false"))
+        .is(200);
+    assert_eq!(changed.get("creationTime"), None);
+    assert!(changed["updateTime"].is_i64());
+}
+
 #[test]
 fn definitions_come_in_pages_of_a_hundred() {
     let server = Serving::empty();
@@ -30,7 +87,7 @@ fn definitions_come_in_pages_of_a_hundred() {
         if number < 2 {
             body["creationTime"] = json!(1000 + number);
         }
-        server.post(SEGMENTS, &body).is(200);
+        server.keep(&body);
     }
     let first = server.get(SEGMENTS).is(200);
     assert_eq!(
@@ -161,7 +218,7 @@ fn an_audience_is_a_definition_with_another_face() {
     let mut right = definition("mine", "Mine", r#"inSegment("base")"#);
     right["labels"] = json!(["core/C1"]);
     // What is kept is the definition alone.
-    assert_eq!(server.get(&format!("{SEGMENTS}/mine")).is(200), right);
+    assert_eq!(own(server.get(&format!("{SEGMENTS}/mine")).is(200)), right);
     for (name, value) in [
         ("audienceId", json!("mine")),
         ("type", json!("SegmentDefinition")),
@@ -173,9 +230,9 @@ fn an_audience_is_a_definition_with_another_face() {
     ] {
         right[name] = value;
     }
-    assert_eq!(made, right);
     let one = format!("{AUDIENCES}/mine");
-    assert_eq!(server.get(&one).is(200), right);
+    assert_eq!(server.get(&one).is(200), made);
+    assert_eq!(own(made.clone()), right);
     let base = server.get(&format!("{AUDIENCES}/base")).is(200);
     assert_eq!(
         (&base["dependencies"], &base["dependents"]),
@@ -183,7 +240,9 @@ fn an_audience_is_a_definition_with_another_face() {
     );
 
     // An answer may be sent back.
-    assert_eq!(server.send("PUT", &one, &right).is(201), right);
+    let put = server.send("PUT", &one, &made).is(201);
+    assert_eq!(put["creationTime"], made["creationTime"]);
+    assert_eq!(own(put), right);
     let changes = json!([
         {"op": "replace", "path": "/expression/value", "value": "false"},
         {"op": "add", "path": "/labels/-", "value": "core/C2"},
@@ -323,7 +382,7 @@ fn audiences_are_listed_filtered_and_paged() {
         );
         body["description"] = json!(description);
         body["updateTime"] = json!(100 - i32::from(id.as_bytes()[0]));
-        server.post(SEGMENTS, &body).is(200);
+        server.keep(&body);
     }
     let list = |query: &str| server.get(&format!("{AUDIENCES}?{query}")).is(200);
     for (query, right) in [

@@ -17,6 +17,7 @@ mod policies;
 mod previews;
 mod queries;
 mod queue;
+mod schedules;
 mod segment_jobs;
 mod serving;
 mod tokens;

@@ -279,7 +279,7 @@ fn segments_are_filtered_and_sorted_as_the_query_says() {
         if !time.is_null() {
             body["updateTime"] = time;
         }
-        server.post(SEGMENTS, &body).is(200);
+        server.keep(&body);
     }
     let list = |query: &str| -> Vec<String> {
         let page = server.get(&format!("{SEGMENTS}?{query}")).is(200);

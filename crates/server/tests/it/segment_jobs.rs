@@ -120,14 +120,14 @@ fn jobs_are_listed_looked_up_and_deleted() {
     );
     assert_eq!(
         ids("property=segments~segmentId==holiday-shoppers").0,
-        [second.clone()]
+        std::slice::from_ref(&second)
     );
     assert_eq!(
         ids("property=status==FAILED&status=SUCCEEDED").0,
         [] as [&str; 0]
     );
     let (page, next) = ids("limit=1");
-    assert_eq!(page, [second.clone()]);
+    assert_eq!(page, std::slice::from_ref(&second));
     let next = server.get(&next.unwrap()).is(200);
     assert_eq!(next["children"][0]["id"], first.as_str());
     let wanted = json!({"ids": [{"id": first}, {"id": "nobody"}]});

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
-use profile_export::platform::SourceFolder;
+use profile_export::platform::{SourceFolder, put_segment};
 use profile_export::store::{LoadOptions, Scope, Store};
 use profile_export_server::{Server, Settings};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ pub const POLICIES: &str = "/data/core/ups/config/mergePolicies";
 pub const SEGMENTS: &str = "/data/core/ups/segment/definitions";
 pub const AUDIENCES: &str = "/data/core/ups/audiences";
 pub const PREVIEW: &str = "/data/core/ups/preview";
+pub const SCHEDULES: &str = "/data/core/ups/config/schedules";
 pub const ESTIMATE: &str = "/data/core/ups/estimate";
 pub const DATASETS: &str = "/data/foundation/catalog/dataSets";
 pub const BATCHES: &str = "/data/foundation/catalog/batches";
@@ -132,6 +133,8 @@ impl Serving {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
+            // A server that refuses before it has read the body ends the connection: the next request gets one of its own.
+            .max_idle_connections(0)
             .build();
         Self {
             url: format!("http://{}", address.recv().unwrap()),
@@ -207,6 +210,11 @@ impl Serving {
 
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, body)
+    }
+
+    /// Puts a definition into the store, where nobody says when.
+    pub fn keep(&self, definition: &Value) {
+        put_segment(self.store().catalog(), definition.clone()).unwrap();
     }
 
     /// Makes a dataset for exports; returns its ID.
