@@ -174,6 +174,8 @@ impl SegmentJobTarget {
     }
 }
 
+/// How many jobs that have ended are kept in a sandbox.
+const KEPT: usize = 1000;
 /// All segments.
 const ALL: &str = "*";
 
@@ -339,6 +341,17 @@ fn damaged(id: &str, error: &serde_json::Error) -> Error {
     damaged.into()
 }
 
+/// Forgets the oldest jobs that have ended, beyond so many as are kept.
+fn forget_old(catalog: &Catalog) -> Result<()> {
+    let ended = all(catalog)?
+        .into_iter()
+        .filter(|job| job.status.is_final());
+    for job in ended.skip(KEPT) {
+        catalog.delete_document(DocumentKind::SegmentJob, &job.id)?;
+    }
+    Ok(())
+}
+
 /// Waits for other evaluations of the store: each starts from what the one before found.
 fn lock(store: &Store, progress: &Progress) -> Result<FileLock> {
     store.catalog().check_writable()?;
@@ -438,6 +451,7 @@ impl SegmentJob {
         });
         self.set_status(JobStatus::Processing);
         self.put(catalog)?;
+        forget_old(catalog)?;
         let ended = Cell::new(None);
         let done = self.evaluate(store, progress, written_at, &ended, started);
         if let Some(job) = ended.take().filter(|_| done.is_ok()) {

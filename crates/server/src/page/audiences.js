@@ -1,4 +1,4 @@
-// Audiences: members by status, how their exports grew, and what chosen ones have in common.
+// Audiences: members by status, how their exports and evaluations went, and what chosen ones have in common.
 import { begin as beginExpression } from "/page/expression.js";
 import { button, byId, cell, count, drawn, element, fail, fill, json, link, look, paths } from "/page/base.js";
 
@@ -7,6 +7,7 @@ let audiences = [];
 let policy;
 let leftOut = 0;
 let history = new Map();
+let evaluated = new Map();
 let chosen = [];
 
 // Exports of one segment alone, oldest first: their profiles.
@@ -23,7 +24,26 @@ function histories(jobs) {
   return found;
 }
 
-function line(points) {
+// Evaluations of each segment, oldest first: who was in, who came and who went.
+function evaluations(jobs) {
+  const found = new Map();
+  for (const { metrics } of [...jobs].reverse()) {
+    for (const [id, rows] of Object.entries(metrics.segmentedProfileCounter)) {
+      const entered = metrics.segmentedProfileByStatusCounter[id].realized;
+      found.set(id, [...(found.get(id) ?? []), { rows, entered, left: metrics.exitedProfileCounter[id] }]);
+    }
+  }
+  return found;
+}
+
+function moved(points) {
+  if (!points) return "";
+  const { entered, left } = points.at(-1);
+  const told = element("div", { className: "faint", textContent: `last: ${count(entered)} entered, ${count(left)} left` });
+  return [element("div", {}, ...[line(points, "evaluations")].flat()), told];
+}
+
+function line(points, what) {
   if (!points || points.length < 2) return points ? `${count(points[0].rows)} once` : "";
   const [width, height] = [110, 26];
   const [low, high] = [Math.min(...points.map((one) => one.rows)), Math.max(...points.map((one) => one.rows))];
@@ -31,7 +51,7 @@ function line(points) {
     const share = high === low ? 0.5 : (one.rows - low) / (high - low);
     return `${((i / (points.length - 1)) * (width - 6) + 3).toFixed(1)},${(height - 3 - share * (height - 6)).toFixed(1)}`;
   };
-  const told = `${points.length} exports, from ${count(points[0].rows)} to ${count(points.at(-1).rows)} profiles`;
+  const told = `${points.length} ${what}, from ${count(points[0].rows)} to ${count(points.at(-1).rows)} profiles`;
   const path = drawn("polyline", { points: points.map(place).join(" ") });
   return [drawn("svg", { viewBox: `0 0 ${width} ${height}`, class: "line", role: "img", "aria-label": told }, path),
     ` ${count(points.at(-1).rows)}`];
@@ -62,7 +82,8 @@ function row(one, largest) {
     cell("Members", count(one.realized + one.existing), "number"),
     cell("Realized, existing", bar(one, largest)),
     cell("Exited", count(one.exited), "number"),
-    cell("Exported, over time", line(history.get(one.id))),
+    cell("Exported, over time", line(history.get(one.id), "exports")),
+    cell("Evaluated, over time", one.namespace === "ups" ? moved(evaluated.get(one.id)) : ""),
     cell("", link(`#/new?segment=${encodeURIComponent(key(one))}`, "Export")),
   );
 }
@@ -136,11 +157,14 @@ function draw() {
 export async function show(rest, parameters, isNew) {
   if (!isNew) return 0;
   beginExpression();
-  const [counted, jobs] = await Promise.all([json("/local/audiences"), json(`${paths.jobs}?limit=1000`)]);
+  const [counted, jobs, evaluating] = await Promise.all([
+    json("/local/audiences"), json(`${paths.jobs}?limit=1000`), json(`${paths.evaluations}?status=SUCCEEDED&limit=100`),
+  ]);
   audiences = counted.audiences;
   policy = counted.mergePolicy;
   leftOut = counted.leftOut;
   history = histories(jobs.records);
+  evaluated = evaluations(evaluating.children);
   chosen = [];
   draw();
   await overlap();

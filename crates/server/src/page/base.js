@@ -4,6 +4,7 @@ export const paths = {
   jobs: "/data/core/ups/export/jobs",
   policies: "/data/core/ups/config/mergePolicies",
   segments: "/data/core/ups/segment/definitions",
+  evaluations: "/data/core/ups/segment/jobs",
   catalog: "/data/foundation/catalog",
   files: "/data/foundation/export",
 };

@@ -213,6 +213,10 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
 
 
 def test_audiences_are_counted_and_compared(browser, server):
+    for _ in range(2):
+        job = server.ask("POST", "/data/core/ups/segment/jobs", json=[{"segmentId": "85ae2c1b-7a0f-4a3e-8d52-3f0c9b6e7d21"}])
+        path = f"/data/core/ups/segment/jobs/{job.json()['id']}"
+        until(lambda: server.get(path)["status"] == "SUCCEEDED")
     open_page(browser, server, "#/audiences")
     until(lambda: browser.find_elements(By.CSS_SELECTOR, "#audience-rows tr"))
     shoppers = server.ask("POST", "/local/plan", json={**EVERYBODY, "filter": {"segments": [{"segmentId": "holiday-shoppers"}]}}).json()
@@ -234,6 +238,9 @@ def test_audiences_are_counted_and_compared(browser, server):
     numbers = browser.execute_script("return [...document.querySelectorAll('#overlap text')].map((t) => t.textContent)")
     assert sum(int(number.replace(",", "")) for number in numbers) == union, numbers
     assert row is not None
+    evaluated = next(row for row in browser.find_elements(By.CSS_SELECTOR, "#audience-rows tr") if "ups:85ae2c1b" in row.text)
+    assert "last: 0 entered, 0 left" in evaluated.text, evaluated.text
+    assert evaluated.find_elements(By.CSS_SELECTOR, "svg[aria-label^='2 evaluations']")
     # An expression is counted while it is typed.
     box = browser.find_element(By.ID, "expression")
     box.send_keys("personalEmail.address")
