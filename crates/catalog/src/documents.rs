@@ -12,6 +12,8 @@ pub enum DocumentKind {
     Segment,
     /// An evaluation of segments.
     SegmentJob,
+    /// That an evaluation has not ended: `{status, creationTime}`.
+    OpenSegmentJob,
     /// Work that is done at times.
     Schedule,
 }
@@ -21,7 +23,7 @@ impl From<DocumentKind> for Kind {
         match kind {
             DocumentKind::MergePolicy => Self::MergePolicy,
             DocumentKind::Segment => Self::Segment,
-            DocumentKind::SegmentJob => Self::SegmentJob,
+            DocumentKind::SegmentJob | DocumentKind::OpenSegmentJob => Self::SegmentJob,
             DocumentKind::Schedule => Self::Schedule,
         }
     }
@@ -33,6 +35,7 @@ impl DocumentKind {
             Self::MergePolicy => "mergePolicy",
             Self::Segment => "segment",
             Self::SegmentJob => "segmentJob",
+            Self::OpenSegmentJob => "openSegmentJob",
             Self::Schedule => "schedule",
         }
     }
@@ -115,10 +118,26 @@ impl Catalog {
              WHERE kind = ?1 AND json_extract(body, '$.status') = ?2
              ORDER BY json_extract(body, '$.creationTime'), id",
         )?;
-        let kind = DocumentKind::SegmentJob.word();
+        let kind = DocumentKind::OpenSegmentJob.word();
         let rows = statement.query_map(params![kind, JobStatus::New], |row| {
             Ok((scope(row)?, row.get(2)?))
         })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// The segment jobs of this sandbox that are in a state, of those that have not ended.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn open_segment_jobs(&self, status: JobStatus) -> Result<Vec<String>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT id FROM documents WHERE kind = ?1 AND org = ?2 AND sandbox = ?3
+               AND json_extract(body, '$.status') = ?4",
+        )?;
+        let kind = DocumentKind::OpenSegmentJob.word();
+        let of = params![kind, self.scope.org, self.scope.sandbox, status];
+        let rows = statement.query_map(of, |row| row.get(0))?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 

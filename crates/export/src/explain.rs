@@ -181,7 +181,8 @@ impl Export {
         };
         let is_left_out =
             (self.graph()).is_some_and(|g| matches!(g.profile(key), Profile::LeftOut));
-        let runs = || sources.all.iter().map(|source| &source.run);
+        // Who has nothing but evaluated memberships is nobody.
+        let runs = || sources.of_data().map(|source| &source.run);
         let mut identities = Vec::new();
         for key in &keys {
             if let Some((run, person)) = runs().find_map(|run| Some((run, run.find(*key)?))) {

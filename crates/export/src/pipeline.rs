@@ -478,6 +478,8 @@ impl Pipeline {
             .flat_map(|range| rows_of(range).next());
         let mut rows: Vec<(PersonKey, RowRef)> = (profile.fragments.iter().copied())
             .chain(events)
+            // Of persons whose other records take no part in this policy.
+            .chain(profile.evaluated.iter().copied())
             .map(|at| (key(&at), at))
             .collect();
         rows.sort_by_key(|(key, _)| *key);

@@ -89,6 +89,12 @@ pub(crate) fn load_segment(catalog: &Catalog, mut segment: Value) -> Result<Valu
                 RequestError::new(name, format!("found {other}; allowed is a string")).into(),
             );
         }
+        if let ("id", Some(id)) = (name, object.get(name).and_then(Value::as_str))
+            && id.starts_with(' ')
+        {
+            let problem = format!("found {id:?}; allowed is a string that begins with no blank");
+            return Err(RequestError::new(name, problem).into());
+        }
     }
     let id = match object.get("id").and_then(Value::as_str) {
         Some(id) => id.to_owned(),

@@ -1,5 +1,5 @@
 use crate::schema::{Schema, Type};
-use crate::typed::{Columns, Condition, Value};
+use crate::typed::{Columns, Condition, Test, Value};
 use crate::{Error, Expression, check};
 
 /// A segment's expression that fits a schema.
@@ -45,6 +45,24 @@ impl Checked {
     #[must_use]
     pub fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// The people in this segment who are not in the other.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let span = self.condition.span;
+        let not = Condition::new(Test::Not(other.condition.clone()), other.condition.span);
+        let both = Test::And(vec![self.condition.clone(), not]);
+        let mut segments = self.segments.clone();
+        for asked in &other.segments {
+            if !segments.contains(asked) {
+                segments.push(asked.clone());
+            }
+        }
+        Self {
+            condition: Condition::new(both, span),
+            segments,
+        }
     }
 
     /// The fields it reads.

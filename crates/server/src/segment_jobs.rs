@@ -147,7 +147,17 @@ pub(crate) async fn list_segment_jobs(caller: ReadAccess, query: Query) -> Answe
     let children: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
     let behind = start.saturating_add(children.len());
     let next = match behind < total {
-        true => json!({"href": format!("{PATH}?start={behind}&limit={limit}")}),
+        true => {
+            let mut next = form_urlencoded::Serializer::new(String::new());
+            next.append_pair("start", &behind.to_string());
+            next.append_pair("limit", &limit.to_string());
+            for name in ["status", "sort", "property"] {
+                if let Some(asked) = query.get(name) {
+                    next.append_pair(name, asked);
+                }
+            }
+            json!({"href": format!("{PATH}?{}", next.finish())})
+        }
         false => json!({}),
     };
     Ok(Json(json!({

@@ -410,3 +410,189 @@ fn a_clock_that_went_back_does_not_hide_what_is_found_later() {
         ["adults exited 2"]
     );
 }
+
+fn policy(scratch: &Scratch, id: &str, order: &[&str], graph: &str) {
+    let merge = match order {
+        [] => json!({"type": "timestampOrdered"}),
+        order => json!({"type": "dataSetPrecedence", "order": order}),
+    };
+    let body = json!({"id": id, "identityGraph": {"type": graph}, "attributeMerge": merge});
+    let policy: MergePolicy = serde_json::from_value(body).unwrap();
+    put_merge_policy(scratch.store.catalog(), policy, day(1)).unwrap();
+}
+
+#[test]
+fn persons_whose_records_take_no_part_leave_with_their_profile() {
+    let scratch = store();
+    policy(&scratch, "all", &[], "pdg");
+    policy(&scratch, "web", &[WEB], "pdg");
+    define(
+        &scratch,
+        "adults",
+        "person.age >= 18",
+        json!({"mergePolicyId": "all"}),
+    );
+    let linked = |age: u32| {
+        json!({"identityMap": {"Email": [{"id": "a@x.org", "primary": true}], "CRMID": [{"id": "ann"}]},
+            "person": {"age": age}})
+    };
+    scratch
+        .load(CRM, &[json!({"id": "ann", "optIn": true})])
+        .unwrap();
+    scratch.load(WEB, &[linked(20)]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 1).unwrap(), "adults"),
+        [1, 0, 0, 0]
+    );
+    // Now by a policy in which the CRM's records take no part, and she is no adult any more.
+    define(
+        &scratch,
+        "adults",
+        "person.age >= 18",
+        json!({"mergePolicyId": "web"}),
+    );
+    scratch.load(WEB, &[linked(7)]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 2).unwrap(), "adults"),
+        [0, 0, 1, 1]
+    );
+    let all = standings(&scratch, json!({}));
+    assert_eq!(of(&all, "ann"), ["adults exited 2"]);
+    assert_eq!(of(&all, "a@x.org"), ["adults exited 2"]);
+}
+
+#[test]
+fn an_exit_stays_where_data_would_say_otherwise_whatever_else_is_evaluated() {
+    let scratch = store();
+    policy(&scratch, "crm", &[CRM], "none");
+    let mut brought = person("ann", 20);
+    brought["segmentMembership"] = json!({"ups": {"children": {"status": "realized"}}});
+    brought["identityMap"] = json!({"CRMID": [{"id": "ann", "primary": true}]});
+    brought.as_object_mut().unwrap().remove("id");
+    scratch.load(WEB, &[brought]).unwrap();
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    define(&scratch, "children", "person.age < 18", json!({}));
+    define(
+        &scratch,
+        "others",
+        "person.age >= 18",
+        json!({"mergePolicyId": "crm"}),
+    );
+    assert_eq!(
+        counts(&evaluate(&scratch, 1).unwrap(), "children"),
+        [1, 0, 1, 1]
+    );
+    // The policy of the other segment does not know the dataset that says so.
+    for n in [40, 80] {
+        assert_eq!(
+            counts(&evaluate(&scratch, n).unwrap(), "children"),
+            [0, 1, 1, 0]
+        );
+    }
+    let only = SegmentJobTarget::Segments(vec!["others".to_owned()]);
+    evaluate_segments(&scratch.store, &only, day(120), &Arc::default()).unwrap();
+    let members = json!({"filter": {"segments": [{"segmentId": "children"}]}});
+    let found: Vec<String> = standings(&scratch, members).into_keys().collect();
+    assert_eq!(found, ["nobody"]);
+}
+
+#[test]
+fn a_segment_that_asks_for_another_sees_whom_that_leaves_out() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    let heedless = json!({"dataGovernancePolicy": {"excludeOptOut": false}});
+    define(&scratch, "others", "not inSegment(\"adults\")", heedless);
+    let mut out = person("ann", 20);
+    out["privacyOptOuts"] = json!([{"optOutType": "general_opt_out", "optOutValue": "out"}]);
+    scratch.load(CRM, &[out, person("bob", 20)]).unwrap();
+    let job = evaluate(&scratch, 1).unwrap();
+    assert_eq!(counts(&job, "adults"), [1, 0, 0, 0]);
+    // The opted out, and nobody.
+    assert_eq!(counts(&job, "others"), [2, 0, 0, 0]);
+}
+
+#[test]
+fn a_definition_without_an_expression_any_more_gives_its_segment_back_to_the_data() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    define(&scratch, "everybody", "id", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    evaluate(&scratch, 1).unwrap();
+    put_segment(scratch.store.catalog(), json!({"id": "adults"})).unwrap();
+    evaluate(&scratch, 2).unwrap();
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "ann"),
+        ["everybody existing 1"]
+    );
+}
+
+#[test]
+fn what_is_found_now_stands_before_all_that_was_written_whatever_the_clock_said() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    evaluate(&scratch, 1).unwrap();
+    // As a clock that was far ahead would have left it.
+    let ahead = json!({"identityMap": {"CRMID": [{"id": "ann", "primary": true}]},
+        "segmentMembership": {"ups": {"adults": {"status": "existing", "lastQualificationTime": "2026-01-01T00:00:00Z"}}}});
+    let file = profile_export::store::Input::File(scratch.file("ahead.ndjson", ahead.to_string()));
+    let dataset = profile_export::xdm::Dataset::EVALUATED_MEMBERSHIPS;
+    let mut load = profile_export::store::DatasetInputs::new(dataset, vec![file]);
+    load.ingested_at = Some(Timestamp::parse("2099-01-01T00:00:00Z").unwrap());
+    scratch
+        .store
+        .ingest(&[load], &Default::default(), &Default::default())
+        .unwrap();
+    for job in segment_jobs(&scratch.store).unwrap() {
+        profile_export::platform::delete_segment_job(&scratch.store, &job.id).unwrap();
+    }
+    scratch.load(CRM, &[person("ann", 2)]).unwrap();
+    evaluate(&scratch, 2).unwrap();
+    assert_eq!(
+        of(&standings(&scratch, json!({})), "ann"),
+        ["adults exited 2"]
+    );
+}
+
+#[test]
+fn a_dataset_of_the_users_may_have_the_name_of_the_systems() {
+    let scratch = store();
+    let name = profile_export::xdm::Dataset::evaluated_memberships().name;
+    scratch.dataset(
+        "0000000000000000000000c9",
+        Class::Profile,
+        json!({"name": name}),
+    );
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    assert_eq!(
+        counts(&evaluate(&scratch, 1).unwrap(), "adults"),
+        [1, 0, 0, 0]
+    );
+}
+
+#[test]
+fn a_job_that_waits_keeps_the_policy_that_it_was_created_with() {
+    let scratch = store();
+    policy(&scratch, "mine", &[CRM], "none");
+    define(
+        &scratch,
+        "adults",
+        "person.age >= 18",
+        json!({"mergePolicyId": "mine"}),
+    );
+    scratch.load(CRM, &[person("ann", 20)]).unwrap();
+    let target = SegmentJobTarget::All;
+    let of_one = SegmentJobTarget::Segments(vec!["adults".to_owned()]);
+    let job =
+        profile_export::platform::create_segment_job(&scratch.store, &of_one, day(1)).unwrap();
+    // A version that sees nobody's age.
+    policy(&scratch, "mine", &[WEB], "none");
+    let run = |id: &str| {
+        profile_export::platform::run_segment_job(&scratch.store, id, &Arc::default()).unwrap()
+    };
+    assert_eq!(counts(&run(&job.id), "adults"), [1, 0, 0, 0]);
+    let job =
+        profile_export::platform::create_segment_job(&scratch.store, &target, day(2)).unwrap();
+    assert_eq!(counts(&run(&job.id), "adults")[1], 0);
+}

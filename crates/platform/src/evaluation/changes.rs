@@ -10,7 +10,7 @@ use membership::MembershipIndex;
 use xdm::{PersonKey, SEGMENT_NAMESPACE, Timestamp};
 
 use super::pass::{Chunk, IDENTITY_MAP};
-use super::standing::{Standing, after, kept};
+use super::standing::{Standing, after};
 use crate::error::Result;
 
 /// The IDs of all segments that have memberships, with numbers in place of them.
@@ -167,11 +167,9 @@ impl Evaluated<'_> {
                 next_of_profile.extend(next.map(|next| (number, next)));
             }
             for (person, own) in persons_of.zip(own_of) {
-                let others = own.iter().filter_map(|entry @ (number, standing)| {
-                    let is_other = *number != FORGOTTEN && place_of(entry).is_none();
-                    let kept = kept(Some(*standing), find(brought, *number), self.now);
-                    Some((*number, kept.filter(|_| is_other)?))
-                });
+                // What data says of other segments depends on their own merge policies: they stay as they are.
+                let is_other = |entry: &&Entry| entry.0 != FORGOTTEN && place_of(entry).is_none();
+                let others = own.iter().filter(is_other).copied();
                 let mut next: Vec<Entry> = others.chain(next_of_profile.iter().copied()).collect();
                 next.sort_unstable_by_key(|(number, _)| *number);
                 if next != *own {

@@ -1,6 +1,6 @@
 //! Segment definitions as what is evaluated: their expressions and merge policies.
 
-use catalog::{Catalog, DocumentKind};
+use catalog::Catalog;
 use export::{ExportRequest, RequestError};
 use merge::MergePolicy;
 use pql::{Expression, Schema};
@@ -11,7 +11,7 @@ use xdm::Class;
 use crate::error::{Error, Result};
 use crate::policies::named_policy;
 use crate::resolve::resolve_policy;
-use crate::segments::policy_of;
+use crate::segments::{asked_segments, policy_of};
 
 /// The schema that expressions over a store are checked against: its union schemas.
 ///
@@ -60,18 +60,9 @@ pub fn check_definition(definition: &Value) -> Result<()> {
 /// # Errors
 /// The catalog can't be read.
 pub fn dependent_of(catalog: &Catalog, id: &str) -> Result<Option<String>> {
-    let schema = expression_schema(catalog)?;
-    for document in catalog.documents(DocumentKind::Segment)? {
-        let definition = document.value();
-        // One that can't be evaluated asks for nothing.
-        let checked = expression_of(definition).map(|expression| expression.check(&schema));
-        let Ok(Ok(checked)) = checked else { continue };
-        if checked.segments().iter().any(|asked| asked == id) {
-            let own = definition.get("id").and_then(Value::as_str);
-            return Ok(own.map(str::to_owned));
-        }
-    }
-    Ok(None)
+    let mut all = asked_segments(catalog)?.into_iter();
+    let found = all.find(|(_, asked)| asked.iter().any(|one| one == id));
+    Ok(found.map(|(own, _)| own))
 }
 
 /// The merge policy that a segment is evaluated with: the one that is asked for, that of its definition, or the default.

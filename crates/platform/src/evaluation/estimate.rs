@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 use decode::Progress;
 use export::json_values;
@@ -123,12 +124,18 @@ pub fn overlap(
     let columns = Columns::default();
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     pass.run(|chunk| {
+        let both = |first: &BooleanBuffer| -> Vec<u64> {
+            let others = chunk.members.iter();
+            others
+                .map(|second| (first & second).count_set_bits() as u64)
+                .collect()
+        };
+        let found: Vec<Vec<u64>> = chunk.members.iter().map(both).collect();
         let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for (row, first) in counts.iter_mut().zip(&chunk.members) {
-            for (count, second) in row.iter_mut().zip(&chunk.members) {
-                *count += (first & second).count_set_bits() as u64;
-            }
-        }
+        let total = counts.iter_mut().flatten();
+        total
+            .zip(found.into_iter().flatten())
+            .for_each(|(total, found)| *total += found);
         Ok(true)
     })?;
     Ok(counts.into_inner().unwrap_or_else(PoisonError::into_inner))

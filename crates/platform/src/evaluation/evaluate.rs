@@ -7,6 +7,7 @@ use catalog::Catalog;
 use decode::{Input, Progress};
 use export::{ExportRequest, RequestError};
 use merge::MergePolicy;
+use run::Snapshot;
 use segment::{Segment, schema_of};
 use serde_json::Value;
 use store::{DatasetInputs, LoadOptions, Store};
@@ -18,7 +19,9 @@ use super::job::{SegmentJob, SegmentJobTarget, evaluate_segments};
 use super::pass::{Audience, Columns, Pass};
 use super::spool::Spool;
 use crate::error::{Error, Result};
-use crate::segments::segments;
+use crate::jobs::while_looking;
+use crate::policies::named_policy;
+use crate::segments::{policy_of, segments};
 
 /// What an evaluation found.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +40,6 @@ pub(super) struct Evaluation<'a> {
     /// The definitions: objects with an `id` and an `expression`.
     pub(super) definitions: &'a [Value],
     pub(super) now: Timestamp,
-    /// When what is found comes in: later than what evaluations found before.
-    pub(super) written_at: Timestamp,
     pub(super) progress: &'a Arc<Progress>,
 }
 
@@ -49,21 +50,36 @@ impl Evaluation<'_> {
     /// Evaluates, and loads what is found together with the change of the catalog that `end` makes.
     pub(super) fn run(&self, end: impl Fn(&Catalog, &Outcome) -> Result<()>) -> Result<Outcome> {
         let mut spool = Spool::new(self.store)?;
-        let done = self.find(&mut spool).and_then(|outcome| {
-            self.load(&mut spool, &outcome, end)?;
-            Ok(outcome)
-        });
+        let done = self.evaluate(&mut spool, end);
         // What can't be deleted now is at the next evaluation: it is no failure of this one.
         let _ = spool.delete();
         done
     }
 
-    fn find(&self, spool: &mut Spool) -> Result<Outcome> {
-        let catalog = self.store.catalog();
+    fn evaluate(
+        &self,
+        spool: &mut Spool,
+        end: impl Fn(&Catalog, &Outcome) -> Result<()>,
+    ) -> Result<Outcome> {
+        let dataset = self
+            .store
+            .catalog()
+            .dataset(Dataset::EVALUATED_MEMBERSHIPS)?;
         let snapshot = self.store.snapshot(None)?;
+        let outcome = self.find(&snapshot, spool)?;
+        self.load(spool, (dataset, after_all(&snapshot)?), &outcome, end)?;
+        Ok(outcome)
+    }
+
+    fn find(&self, snapshot: &Snapshot, spool: &mut Spool) -> Result<Outcome> {
+        let catalog = self.store.catalog();
         let schema = schema_of(&snapshot.profile_union, &snapshot.event_union);
+        // What has no expression any more is never evaluated again.
         let known = segments(catalog)?;
-        let mut names = Names::new(known.iter().filter_map(id_of));
+        let known = known
+            .iter()
+            .filter(|one| one.pointer("/expression/value").is_some());
+        let mut names = Names::new(known.filter_map(id_of));
         let (mut audiences, mut numbers) = (Vec::new(), Vec::new());
         let mut of_policies: Vec<OfPolicy> = Vec::new();
         for (i, definition) in self.definitions.iter().enumerate() {
@@ -80,7 +96,13 @@ impl Evaluation<'_> {
             let segment = Segment::new(id.clone(), checked);
             audiences.push(Audience::of_definition(segment, definition));
             numbers.push(names.number(id));
-            let policy = policy_of_segment(catalog, None, Some(definition))?;
+            let version = definition
+                .pointer("/mergePolicy/version")
+                .and_then(Value::as_i64);
+            let policy = match (policy_of(definition), version) {
+                (Some(id), Some(_)) => named_policy(catalog, id, version, "mergePolicy")?,
+                _ => policy_of_segment(catalog, None, Some(definition))?,
+            };
             match of_policies.iter_mut().find(|(other, _)| *other == policy) {
                 Some((_, own)) => own.push(i),
                 None => of_policies.push((policy, vec![i])),
@@ -106,7 +128,7 @@ impl Evaluation<'_> {
             let id = policy.id.clone();
             let audiences = own.iter().map(|i| audiences[*i].clone()).collect();
             let (store, now, progress) = (self.store, self.now, self.progress);
-            let one = Pass::new(store, &snapshot, policy, audiences, now, columns, progress)?;
+            let one = Pass::new(store, snapshot, policy, audiences, now, columns, progress)?;
             let results = Mutex::new(PassResults::default());
             let sink = Mutex::new(&mut *spool);
             one.run(|chunk| {
@@ -150,9 +172,11 @@ impl Evaluation<'_> {
     fn load(
         &self,
         spool: &mut Spool,
+        (before, written_at): (Option<Dataset>, Timestamp),
         outcome: &Outcome,
         end: impl Fn(&Catalog, &Outcome) -> Result<()>,
     ) -> Result<()> {
+        let made = |dataset: &Option<Dataset>| dataset.as_ref().map(|dataset| dataset.created);
         let Some(file) = spool.finish()? else {
             return self
                 .store
@@ -161,13 +185,21 @@ impl Evaluation<'_> {
         };
         let mut inputs =
             DatasetInputs::new(Dataset::EVALUATED_MEMBERSHIPS, vec![Input::File(file)]);
-        inputs.ingested_at = Some(self.written_at);
+        inputs.ingested_at = Some(written_at);
         let change = |catalog: &Catalog, report: Option<&store::LoadReport>| {
-            if catalog.dataset(Dataset::EVALUATED_MEMBERSHIPS)?.is_none() {
-                catalog.create_dataset(Dataset {
-                    created: self.written_at,
-                    ..Dataset::evaluated_memberships()
-                })?;
+            let found = catalog.dataset(Dataset::EVALUATED_MEMBERSHIPS)?;
+            if made(&found) != made(&before) {
+                let problem = "the memberships that the evaluation began with were deleted meanwhile: evaluate again";
+                return Err(catalog::Error::Conflict(problem.to_owned()).into());
+            }
+            if found.is_none() {
+                let mut dataset = Dataset::evaluated_memberships();
+                dataset.created = written_at;
+                if catalog.dataset(&dataset.name)?.is_some() {
+                    // Somebody has a dataset of that name.
+                    dataset.name = format!("{} ({})", dataset.name, dataset.id);
+                }
+                catalog.create_dataset(dataset)?;
             }
             match report {
                 None => Ok(()),
@@ -179,6 +211,20 @@ impl Evaluation<'_> {
         store.ingest_and_tell(&[inputs], &options, self.progress, change)?;
         Ok(())
     }
+}
+
+/// A moment behind all that earlier evaluations wrote, whatever the clock says: what is found now stands.
+fn after_all(snapshot: &Snapshot) -> Result<Timestamp> {
+    let mut latest = Timestamp::now();
+    let runs = snapshot.runs.iter();
+    for run in runs.filter(|run| run.dataset == Dataset::EVALUATED_MEMBERSHIPS) {
+        for batch in 0..run.batch_count() as u32 {
+            let times = run.batch_ingest_times(batch).map_err(export::Error::from)?;
+            let last = times.iter().copied().max().unwrap_or(i64::MIN);
+            latest = latest.max(Timestamp::from_micros(last.saturating_add(1)));
+        }
+    }
+    Ok(latest)
 }
 
 #[derive(Default)]
@@ -218,5 +264,13 @@ pub(crate) fn evaluate_for(
         return Ok(None);
     }
     let target = SegmentJobTarget::of_request(request);
-    evaluate_segments(store, &target, Timestamp::now(), progress).map(Some)
+    // What it counts is not the export's.
+    let own = Arc::new(Progress::default());
+    let look = || {
+        if progress.is_cancelled() {
+            own.cancel();
+        }
+    };
+    let work = || evaluate_segments(store, &target, Timestamp::now(), &own);
+    while_looking(look, work).map(Some)
 }

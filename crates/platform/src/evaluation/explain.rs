@@ -17,6 +17,7 @@ use store::Store;
 use xdm::{SEGMENT_NAMESPACE, Timestamp};
 
 use super::pass::{Audience, Chunk, Columns, Pass};
+use super::standing::Standing;
 use crate::error::{Error, Result};
 
 /// Why a person is in a segment, or is not.
@@ -142,13 +143,18 @@ fn stored(chunk: &Chunk, id: &str) -> Option<StoredMembership> {
     let both = [(&persons.evaluated, true), (&persons.brought, false)];
     both.into_iter().find_map(|(index, is_evaluated)| {
         let is_it = |namespace: &str| namespace == SEGMENT_NAMESPACE;
-        let mut own = index
+        let own = index
             .segments()
             .filter(|one| one.id == id && is_it(one.namespace));
-        let posting = own.find_map(|one| one.postings().next())?;
+        let postings = own.flat_map(|one| one.postings());
+        // What the next evaluation begins with.
+        let before = Standing::of_all(postings.map(|one| Standing {
+            status: one.status,
+            qualified: one.qualified,
+        }))?;
         Some(StoredMembership {
-            status: posting.status.to_string(),
-            last_qualification_time: posting.qualified.map(|time| time.to_string()),
+            status: before.status.to_string(),
+            last_qualification_time: before.qualified.map(|time| time.to_string()),
             is_evaluated,
         })
     })
@@ -218,8 +224,17 @@ impl Part {
         let parts = self.parts.iter();
         let parts = parts.map(|part| part.explained(chunk, row, events, now));
         let values = self.fields.iter().map(|path| {
-            let found = path.iter().try_fold(row, |value, name| value.get(name));
-            (path.join("."), found.cloned().unwrap_or(Value::Null))
+            // What is in a list or a map is shown with all of it.
+            let mut found = Some(row);
+            let mut shown: Vec<&str> = Vec::new();
+            for name in path {
+                let Some(Value::Object(object)) = found else {
+                    break;
+                };
+                found = object.get(name);
+                shown.push(name);
+            }
+            (shown.join("."), found.cloned().unwrap_or(Value::Null))
         });
         let mut taken: Vec<usize> = Vec::new();
         if let (Some((rows, _)), false) = (events, self.filters.is_empty()) {

@@ -175,7 +175,7 @@ impl SegmentJobTarget {
 }
 
 /// How many jobs that have ended are kept in a sandbox.
-const KEPT: usize = 1000;
+const KEPT: usize = 200;
 /// All segments.
 const ALL: &str = "*";
 
@@ -224,7 +224,7 @@ pub fn create_segment_job(
     now: Timestamp,
 ) -> Result<SegmentJob> {
     let job = SegmentJob::new(store.catalog(), target, now)?;
-    job.put(store.catalog())?;
+    job.save(store.catalog())?;
     Ok(job)
 }
 
@@ -255,6 +255,8 @@ pub fn evaluate_segments(
     let mut job = SegmentJob::new(store.catalog(), target, now)?;
     let lock = lock(store, progress)?;
     sweep(store, &lock)?;
+    job.set_status(JobStatus::Processing);
+    job.save(store.catalog())?;
     job.work(store, progress)?;
     Ok(job)
 }
@@ -266,11 +268,16 @@ pub fn evaluate_segments(
 pub fn run_segment_job(store: &Store, id: &str, progress: &Arc<Progress>) -> Result<SegmentJob> {
     let lock = lock(store, progress)?;
     sweep(store, &lock)?;
-    let mut job = SegmentJob::of(store.catalog(), id)?;
-    if job.status != JobStatus::New {
-        let problem = format!("segment job {id} is {}, no longer NEW", job.status);
-        return Err(catalog::Error::Conflict(problem).into());
-    }
+    let mut job = store.catalog().atomically(|catalog| {
+        let mut job = SegmentJob::of(catalog, id)?;
+        if job.status != JobStatus::New {
+            let problem = format!("segment job {id} is {}, no longer NEW", job.status);
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+        job.set_status(JobStatus::Processing);
+        job.put(catalog)?;
+        Ok::<_, Error>(job)
+    })?;
     match job.work(store, progress) {
         Err(_) if job.status.is_final() => Ok(job),
         done => done.map(|()| job),
@@ -363,20 +370,20 @@ fn lock(store: &Store, progress: &Progress) -> Result<FileLock> {
 
 /// Fails the jobs of processes that are gone: whoever holds the lock knows that none runs.
 fn sweep(store: &Store, _held: &FileLock) -> Result<()> {
-    for mut job in all(store.catalog())? {
-        if job.status == JobStatus::Processing {
+    for id in store.catalog().open_segment_jobs(JobStatus::Processing)? {
+        store.catalog().atomically(|catalog| {
+            let mut job = SegmentJob::of(catalog, &id)?;
             let problem = "the process that ran it ended before it did; no membership has changed";
             job.errors = vec![JobError::of(&Error::Panic(problem.to_owned()))];
             job.set_status(JobStatus::Failed);
-            job.put(store.catalog())?;
-        }
+            job.put(catalog)
+        })?;
     }
     Ok(())
 }
 
 fn sweep_if_idle(store: &Store) -> Result<()> {
-    let runs = |job: &SegmentJob| job.status == JobStatus::Processing;
-    if !all(store.catalog())?.iter().any(runs) {
+    if (store.catalog().open_segment_jobs(JobStatus::Processing)?).is_empty() {
         return Ok(());
     }
     let path = store.layout().evaluation_lock();
@@ -430,9 +437,24 @@ impl SegmentJob {
         read(id, &document)
     }
 
+    /// Keeps it as it is now, in a transaction that is open: the job, and that it has not ended, which is looked for
+    /// often and quickly found.
     fn put(&self, catalog: &Catalog) -> Result<()> {
         let document = Document::of(self).map_err(|error| damaged(&self.id, &error))?;
-        Ok(catalog.put_document(DocumentKind::SegmentJob, &self.id, 1, &document)?)
+        catalog.put_document(DocumentKind::SegmentJob, &self.id, 1, &document)?;
+        let open = DocumentKind::OpenSegmentJob;
+        if self.status.is_final() {
+            catalog.delete_document(open, &self.id)?;
+            return Ok(());
+        }
+        let at = self.creation_time.micros();
+        let told = json!({"status": self.status, "creationTime": at});
+        Ok(catalog.put_document(open, &self.id, 1, &told.into())?)
+    }
+
+    /// The same in a transaction of its own.
+    fn save(&self, catalog: &Catalog) -> Result<()> {
+        catalog.atomically(|catalog| self.put(catalog))
     }
 
     fn set_status(&mut self, status: JobStatus) {
@@ -444,16 +466,9 @@ impl SegmentJob {
     fn work(&mut self, store: &Store, progress: &Arc<Progress>) -> Result<()> {
         let started = Instant::now();
         let catalog = store.catalog();
-        // A clock may go back; what is found now is later all the same than what was found before.
-        let before = all(catalog)?.into_iter().map(|job| job.update_time).max();
-        let written_at = before.map_or_else(Timestamp::now, |before| {
-            Timestamp::now().max(Timestamp::from_millis(before.millis() + 1))
-        });
-        self.set_status(JobStatus::Processing);
-        self.put(catalog)?;
-        forget_old(catalog)?;
         let ended = Cell::new(None);
-        let done = self.evaluate(store, progress, written_at, &ended, started);
+        let done =
+            forget_old(catalog).and_then(|()| self.evaluate(store, progress, &ended, started));
         if let Some(job) = ended.take().filter(|_| done.is_ok()) {
             *self = job;
             return Ok(());
@@ -462,6 +477,13 @@ impl SegmentJob {
             Ok(()) => return Err(Error::Panic("an evaluation without an end".to_owned())),
             Err(error) => error,
         };
+        // SQLite's journal may hold what it could not say to be durable.
+        if let Ok(found) = Self::of(catalog, &self.id)
+            && found.status == JobStatus::Succeeded
+        {
+            *self = found;
+            return Ok(());
+        }
         self.metrics.total_time = JobTime::ended(started.elapsed());
         match error.is_cancelled() {
             true => self.set_status(JobStatus::Cancelled),
@@ -471,7 +493,7 @@ impl SegmentJob {
             }
         }
         // Where even this can't be written, it is found dead later.
-        self.put(catalog)?;
+        self.save(catalog)?;
         Err(error)
     }
 
@@ -479,7 +501,6 @@ impl SegmentJob {
         &self,
         store: &Store,
         progress: &Arc<Progress>,
-        written_at: Timestamp,
         ended: &Cell<Option<Self>>,
         started: Instant,
     ) -> Result<()> {
@@ -488,7 +509,6 @@ impl SegmentJob {
             store,
             definitions: &definitions,
             now: self.evaluation_time,
-            written_at,
             progress,
         };
         let id = &self.id;

@@ -78,8 +78,8 @@ pub(super) struct Columns {
 pub(super) struct Pass {
     export: Export,
     evaluation: Evaluation,
-    /// Of the segments that were given: whether they leave those out that opted out.
-    exclude: Vec<bool>,
+    /// How many segments were given.
+    given: usize,
     /// The place of who opted out among what is evaluated, if profiles say so at all.
     opt_outs: Option<usize>,
     columns: Columns,
@@ -111,16 +111,22 @@ impl Pass {
     ) -> Result<Self> {
         progress.begin(Phase::Prepare);
         let unions = UnionSchemas::from(snapshot);
-        let exclude: Vec<bool> = audiences.iter().map(|one| one.excludes_opt_outs).collect();
-        let segments = audiences.into_iter().map(|one| one.segment).collect();
-        let mut segments = with_asked(store.catalog(), segments, &unions)?;
-        let mut opt_outs = None;
-        if exclude.contains(&true)
-            && let Some(segment) = opted_out(&unions)?
-        {
-            opt_outs = Some(segments.len());
-            segments.push(segment);
-        }
+        let given = audiences.len();
+        let audiences = with_asked(store.catalog(), audiences, &unions)?;
+        let who_opted_out = opted_out(&unions)?;
+        let excluded = who_opted_out
+            .as_ref()
+            .filter(|_| audiences.iter().any(|one| one.excludes_opt_outs));
+        let of = |one: Audience| match excluded {
+            Some(who) if one.excludes_opt_outs => Segment::new(
+                one.segment.id(),
+                one.segment.checked().without(who.checked()),
+            ),
+            _ => one.segment,
+        };
+        let mut segments: Vec<Segment> = audiences.into_iter().map(of).collect();
+        let opt_outs = excluded.map(|_| segments.len());
+        segments.extend(excluded.cloned());
         let request = request_of(&segments, &unions, columns.identities);
         let plan = Plan {
             persons: columns.persons,
@@ -132,7 +138,7 @@ impl Pass {
         Ok(Self {
             export: export.with_progress(Arc::clone(progress)),
             evaluation,
-            exclude,
+            given,
             opt_outs,
             columns,
             shard: Shard::ALL,
@@ -201,15 +207,7 @@ impl Pass {
         let mut members = self.evaluation.members(&rows).map_err(refused)?;
         let opted_out = self.opt_outs.and_then(|place| members.get(place).cloned());
         // Behind those that were given are others that these ask for.
-        members.truncate(self.exclude.len());
-        if let Some(opted_out) = &opted_out {
-            let stay = !opted_out;
-            for (members, excludes) in members.iter_mut().zip(&self.exclude) {
-                if *excludes {
-                    *members = &*members & &stay;
-                }
-            }
-        }
+        members.truncate(self.given);
         Ok(Chunk {
             number,
             rows,
@@ -233,15 +231,15 @@ fn opted_out(unions: &UnionSchemas) -> Result<Option<Segment>> {
 /// evaluated as they are now, by the same merge policy.
 fn with_asked(
     catalog: &Catalog,
-    mut segments: Vec<Segment>,
+    mut segments: Vec<Audience>,
     unions: &UnionSchemas,
-) -> Result<Vec<Segment>> {
+) -> Result<Vec<Audience>> {
     let schema = schema_of(&unions.profile, &unions.event);
     let mut looked_at = 0;
     while let Some(segment) = segments.get(looked_at) {
         looked_at += 1;
-        for id in segment.checked().segments().to_vec() {
-            if segments.iter().any(|known| known.id() == id) {
+        for id in segment.segment.checked().segments().to_vec() {
+            if segments.iter().any(|known| known.segment.id() == id) {
                 continue;
             }
             // One that is not there is refused by its name.
@@ -256,7 +254,8 @@ fn with_asked(
             let checked = expression
                 .check(&schema)
                 .map_err(|error| refused(error.to_string()))?;
-            segments.push(Segment::new(id, checked));
+            let segment = Segment::new(id, checked);
+            segments.push(Audience::of_definition(segment, definition.value()));
         }
     }
     Ok(segments)

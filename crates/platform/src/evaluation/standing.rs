@@ -21,7 +21,7 @@ impl Standing {
     }
 
     /// Whether it is of somebody who left so long before `now` that nobody needs to know.
-    pub(super) fn is_gone(self, now: Timestamp) -> bool {
+    fn is_gone(self, now: Timestamp) -> bool {
         let left = self.qualified.filter(|_| self.status == Status::Exited);
         left.is_some_and(|left| now.micros().saturating_sub(left.micros()) > GONE_AFTER)
     }
@@ -53,18 +53,9 @@ pub(super) fn after(
         }),
         (true, None) => Some(at_now(Status::Realized)),
         (false, Some(_)) => Some(at_now(Status::Exited)),
-        (false, None) => kept(own, brought, now),
+        // What somebody left long ago goes, unless data would say again that they are in.
+        (false, None) => own.filter(|own| brought.is_some() || !own.is_gone(now)),
     }
-}
-
-/// What stays of an evaluated membership that no evaluation looks at: what somebody left long ago goes, unless data
-/// would say again that they are in.
-pub(super) fn kept(
-    own: Option<Standing>,
-    brought: Option<Standing>,
-    now: Timestamp,
-) -> Option<Standing> {
-    own.filter(|own| brought.is_some() || !own.is_gone(now))
 }
 
 #[cfg(test)]
@@ -106,9 +97,6 @@ mod tests {
         // Else the person would be in again, by what data says.
         let brought = standing(Status::Realized, 0);
         assert_eq!(after(exited, brought, false, later), exited);
-        assert_eq!(kept(exited, None, later), None);
-        let realized = standing(Status::Realized, 1);
-        assert_eq!(kept(realized, None, at(99)), realized);
     }
 
     #[test]

@@ -200,6 +200,12 @@ fn a_job_that_waits_is_cancelled_and_one_whose_process_is_gone_has_failed() {
         .catalog()
         .put_document(kind, &id, 1, &dead.into())
         .unwrap();
+    let open = profile_export::store::DocumentKind::OpenSegmentJob;
+    let told = json!({"status": "PROCESSING", "creationTime": 1});
+    store
+        .catalog()
+        .put_document(open, &id, 1, &told.into())
+        .unwrap();
     let found = segment_job(&store, &id).unwrap();
     assert_eq!(found.status.word(), "FAILED");
     assert!(
