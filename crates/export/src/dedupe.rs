@@ -17,12 +17,11 @@ use arrow::row::{RowConverter, SortField};
 use filter::{MembershipFilter, MembershipVerdict};
 use membership::{Posting, Status};
 use projection::Projection;
-use xdm::{FieldPath, FieldType, Fields, Timestamp, digest128};
+use xdm::{FieldPath, FieldType, Fields, IDENTITY_MAP, SEGMENT_MEMBERSHIP, Timestamp, digest128};
 
 use crate::error::{Error, Result};
 use crate::identity_rows::{ids_in, text};
 use crate::plan::Plan;
-use crate::plan::{IDENTITY_MAP, MEMBERSHIP};
 use crate::request::RequestError;
 use crate::rows::{complete, field};
 
@@ -77,8 +76,8 @@ impl Deduplication {
             keys.push(key);
         }
         let is_open = plan.batches.iter().all(MembershipFilter::is_open);
-        if !is_open && union.get(MEMBERSHIP).is_some() {
-            needed.push(FieldPath::from_parts([MEMBERSHIP]));
+        if !is_open && union.get(SEGMENT_MEMBERSHIP).is_some() {
+            needed.push(FieldPath::from_parts([SEGMENT_MEMBERSHIP]));
         }
         let projection = Projection::new(&needed, union).map_err(|error| (AT, error))?;
         let first_pass = Plan {
@@ -219,7 +218,7 @@ fn first_ids(rows: &RecordBatch, namespace: &str) -> Result<ArrayRef> {
 /// When the newest membership that counts was qualified, of each row. Empty where none is asked for.
 fn qualified(rows: &RecordBatch, filter: &MembershipFilter) -> Result<Vec<Option<Timestamp>>> {
     let mut latest = vec![None; rows.num_rows()];
-    let (Some(map), false) = (rows.column_by_name(MEMBERSHIP), filter.is_open()) else {
+    let (Some(map), false) = (rows.column_by_name(SEGMENT_MEMBERSHIP), filter.is_open()) else {
         return Ok(Vec::new());
     };
     let map = map.as_map();

@@ -8,11 +8,10 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use membership::MembershipIndex;
-use xdm::{list_of, segment_membership};
+use xdm::{SEGMENT_MEMBERSHIP, list_of, segment_membership};
 
 use crate::error::Result;
 use crate::pipeline::{Gathered, merge_unless_stopped, to_struct};
-use crate::plan::MEMBERSHIP;
 
 /// The columns behind the fields of rows. No field of XDM is called so.
 const PERSONS: &str = " persons";
@@ -129,7 +128,7 @@ pub(crate) fn person_fields() -> [Field; 2] {
         vec![
             Field::new("namespace", DataType::Utf8, true),
             Field::new("id", DataType::Utf8, true),
-            Field::new(MEMBERSHIP, memberships.clone(), true),
+            Field::new(SEGMENT_MEMBERSHIP, memberships.clone(), true),
         ]
         .into(),
     );

@@ -13,7 +13,9 @@ use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
-use xdm::{Class, FieldType, PersonKey, Timestamp, segment_membership};
+use xdm::{
+    Class, FieldType, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP, Timestamp, segment_membership,
+};
 
 use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
@@ -22,7 +24,7 @@ use crate::error::Result;
 use crate::identity_rows::by_identity;
 use crate::people::{EventRange, PeopleRows, ProfileRows};
 use crate::persons::{PersonParts, Persons};
-use crate::plan::{EVENTS, IDENTITY_MAP, MEMBERSHIP, Plan, identity_field};
+use crate::plan::{EVENTS, Plan, identity_field};
 use crate::rows::complete;
 use crate::sources::{Source, Sources};
 use crate::times::Times;
@@ -74,7 +76,10 @@ impl Parts {
     /// Fields that are made of something else than the profile's fragments.
     fn others(&self) -> impl Iterator<Item = (&'static str, &Gathered)> {
         let identity_map = self.identity_map.as_ref().map(|made| (IDENTITY_MAP, made));
-        let memberships = self.memberships.as_ref().map(|made| (MEMBERSHIP, made));
+        let memberships = self
+            .memberships
+            .as_ref()
+            .map(|made| (SEGMENT_MEMBERSHIP, made));
         identity_map.into_iter().chain(memberships)
     }
 }
@@ -100,12 +105,14 @@ impl Pipeline {
         };
         let of_memberships = |number, ty: Option<&FieldType>| {
             ty.map(|ty| {
-                let fields = [(MEMBERSHIP.to_owned(), ty.clone())].into_iter().collect();
+                let fields = [(SEGMENT_MEMBERSHIP.to_owned(), ty.clone())]
+                    .into_iter()
+                    .collect();
                 FieldSet::new(number, &[Class::Profile], &fields, &sources)
             })
             .transpose()
         };
-        let shown = plan.projection.needed().get(MEMBERSHIP);
+        let shown = plan.projection.needed().get(SEGMENT_MEMBERSHIP);
         let are_evaluated = sources.all.iter().any(Source::is_evaluated);
         let memberships = of_memberships(4, shown.filter(|_| are_evaluated))?;
         let whole = segment_membership();

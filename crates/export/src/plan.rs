@@ -7,7 +7,9 @@ use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
 use membership::Status;
 use merge::MergePolicy;
 use projection::Projection;
-use xdm::{Class, FieldPath, FieldType, Fields, Timestamp, list_of};
+use xdm::{
+    Class, FieldPath, FieldType, Fields, IDENTITY_MAP, SEGMENT_MEMBERSHIP, Timestamp, list_of,
+};
 
 use crate::dedupe::Deduplication;
 use crate::error::Result;
@@ -19,12 +21,6 @@ use crate::unions::UnionSchemas;
 
 /// The union schema's name for a profile's events.
 pub(crate) const EVENTS: &str = "timeSeriesEvents";
-
-/// The union schema's name for a person's identities.
-pub(crate) const IDENTITY_MAP: &str = "identityMap";
-
-/// The union schema's name for who is in which segment.
-pub(crate) const MEMBERSHIP: &str = "segmentMembership";
 
 /// What an export does, checked.
 #[derive(Clone, Debug)]
@@ -209,7 +205,7 @@ impl Plan {
     /// Whether it looks at who is in which segment.
     pub(crate) fn reads_memberships(&self) -> bool {
         self.persons
-            || self.projection.needed().get(MEMBERSHIP).is_some()
+            || self.projection.needed().get(SEGMENT_MEMBERSHIP).is_some()
             || self.batches.iter().any(|filter| !filter.is_open())
     }
 

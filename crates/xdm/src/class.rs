@@ -101,6 +101,12 @@ pub fn identity_map() -> FieldType {
     FieldType::Map(Box::new(FieldType::List(Box::new(FieldType::Object(item)))))
 }
 
+/// The union schema's name for a person's identities.
+pub const IDENTITY_MAP: &str = "identityMap";
+
+/// The union schema's name for who is in which segment.
+pub const SEGMENT_MEMBERSHIP: &str = "segmentMembership";
+
 /// The namespace of the platform's own segments, as the platform spells it.
 pub const SEGMENT_NAMESPACE: &str = "ups";
 

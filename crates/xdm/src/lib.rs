@@ -26,7 +26,10 @@ pub mod testing;
 mod time;
 mod types;
 
-pub use class::{Class, SEGMENT_NAMESPACE, identity_map, segment_membership, standard_child};
+pub use class::{
+    Class, IDENTITY_MAP, SEGMENT_MEMBERSHIP, SEGMENT_NAMESPACE, identity_map, segment_membership,
+    standard_child,
+};
 pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
 pub use identity::{Identity, PersonKey, digest128, is_identity};
 pub use nearest::nearest;

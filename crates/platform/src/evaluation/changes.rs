@@ -7,9 +7,9 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use membership::MembershipIndex;
-use xdm::{PersonKey, SEGMENT_NAMESPACE, Timestamp};
+use xdm::{IDENTITY_MAP, PersonKey, SEGMENT_NAMESPACE, Timestamp};
 
-use super::pass::{Chunk, IDENTITY_MAP};
+use super::pass::Chunk;
 use super::standing::{Standing, after};
 use crate::error::Result;
 

@@ -18,14 +18,12 @@ use run::Snapshot;
 use segment::{Evaluation, Segment, schema_of};
 use serde_json::Value;
 use store::Store;
-use xdm::{FieldType, Fields, Timestamp, quote_part};
+use xdm::{FieldType, Fields, IDENTITY_MAP, Timestamp, quote_part};
 
 use super::definitions::expression_of;
 use crate::error::{Error, Result};
 use crate::jobs::what_it_said;
 
-/// The identities of a person.
-pub(super) const IDENTITY_MAP: &str = "identityMap";
 /// Who said that no marketing is to be made for them.
 const OPTED_OUT: &str = r#"select o from privacyOptOuts where o.optOutType = "general_opt_out" and o.optOutValue = "out""#;
 /// What that is called among the segments: no segment's ID begins with a blank.

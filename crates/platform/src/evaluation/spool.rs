@@ -14,10 +14,9 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use store::Store;
 use writer::{FileWriter, WriterOptions};
-use xdm::SEGMENT_NAMESPACE;
+use xdm::{IDENTITY_MAP, SEGMENT_MEMBERSHIP, SEGMENT_NAMESPACE};
 
 use super::changes::{FoundPerson, Names};
-use super::pass::IDENTITY_MAP;
 use crate::error::{Error, Result};
 
 /// Records on their way into the store. The folder is the evaluation's as long as it holds the lock.
@@ -120,7 +119,7 @@ fn records(persons: &[FoundPerson], names: &Names) -> Result<RecordBatch, ArrowE
     let keys = text(persons.iter().map(|_| SEGMENT_NAMESPACE));
     let memberships = to_map(one_each(), keys, Arc::new(inner))?;
     let columns: [ArrayRef; 2] = [Arc::new(identity_map), Arc::new(memberships)];
-    let names = [IDENTITY_MAP, "segmentMembership"];
+    let names = [IDENTITY_MAP, SEGMENT_MEMBERSHIP];
     let fields = std::iter::zip(names, &columns)
         .map(|(name, column)| Field::new(name, column.data_type().clone(), true));
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
