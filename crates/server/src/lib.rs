@@ -24,6 +24,7 @@ mod auth;
 mod batches;
 mod body;
 mod catalog_query;
+mod children;
 mod data_access;
 mod datasets;
 mod definitions;

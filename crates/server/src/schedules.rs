@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
+use crate::children;
 use crate::jobs::tell_outside;
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
@@ -21,8 +22,6 @@ use crate::query::Query;
 use crate::schemas::{Problems, ScheduleObject, SchedulePage, SchedulePatch, ScheduleRequest};
 
 const PATH: &str = "/data/core/ups/config/schedules";
-/// How many schedules are on a page where nobody says.
-const PAGE: u32 = 100;
 
 /// List schedules, newest first
 #[utoipa::path(
@@ -34,23 +33,11 @@ const PAGE: u32 = 100;
     responses((status = 200, description = "A page of schedules", body = SchedulePage), Problems),
 )]
 pub(crate) async fn list_schedules(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
-    let start = query.number("start", 0, u32::MAX)?.unwrap_or(0) as usize;
-    let limit = query.number("limit", 1, u32::MAX)?.unwrap_or(PAGE) as usize;
     let all = caller.on_store(|store| Ok(schedules(store)?)).await?;
-    let total = all.len();
     let store = &caller.app().settings.store;
-    let page = all.into_iter().skip(start).take(limit);
-    let children: Vec<Value> = page.map(|one| told(one, store)).collect::<Answer<_>>()?;
-    let behind = start.saturating_add(children.len());
-    let next = match behind < total {
-        true => json!({"href": format!("{PATH}?start={behind}&limit={limit}")}),
-        false => json!({}),
-    };
-    Ok(Json(json!({
-        "_page": {"totalCount": total, "pageSize": children.len()},
-        "children": children,
-        "_links": {"next": next},
-    })))
+    let found = all.into_iter().map(|one| told(one, store));
+    let found = found.collect::<Answer<_>>()?;
+    Ok(Json(children::page(PATH, &query, &[], found)?))
 }
 
 /// Create a schedule, at whose times a segment job or an export job is created

@@ -13,10 +13,11 @@ use profile_export::platform::{
 use profile_export::request::SchemaRef;
 use profile_export::xdm::{Class, Timestamp};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::{Ids, JsonBody};
+use crate::children;
 use crate::jobs::tell_outside;
 use crate::path::Path;
 use crate::problem::{Answer, Problem, if_there};
@@ -24,8 +25,6 @@ use crate::query::Query;
 use crate::schemas::{BulkResults, Problems, SegmentJobObject, SegmentJobPage, SegmentJobRequest};
 
 const PATH: &str = "/data/core/ups/segment/jobs";
-/// How many jobs are on a page where nobody says.
-const PAGE: u32 = 100;
 
 /// What is to be evaluated.
 #[derive(Deserialize)]
@@ -108,8 +107,6 @@ pub(crate) async fn create_segment_job(
     responses((status = 200, description = "A page of jobs", body = SegmentJobPage), Problems),
 )]
 pub(crate) async fn list_segment_jobs(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
-    let start = query.number("start", 0, u32::MAX)?.unwrap_or(0) as usize;
-    let limit = query.number("limit", 1, u32::MAX)?.unwrap_or(PAGE) as usize;
     let status = query.get("status").map(|word| {
         JobStatus::of(word).ok_or_else(|| {
             let words: Vec<&str> = JobStatus::ALL.iter().map(|one| one.word()).collect();
@@ -143,28 +140,8 @@ pub(crate) async fn list_segment_jobs(caller: ReadAccess, query: Query) -> Answe
             found.push(job);
         }
     }
-    let total = found.len();
-    let children: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
-    let behind = start.saturating_add(children.len());
-    let next = match behind < total {
-        true => {
-            let mut next = form_urlencoded::Serializer::new(String::new());
-            next.append_pair("start", &behind.to_string());
-            next.append_pair("limit", &limit.to_string());
-            for name in ["status", "sort", "property"] {
-                if let Some(asked) = query.get(name) {
-                    next.append_pair(name, asked);
-                }
-            }
-            json!({"href": format!("{PATH}?{}", next.finish())})
-        }
-        false => json!({}),
-    };
-    Ok(Json(json!({
-        "_page": {"totalCount": total, "pageSize": children.len()},
-        "children": children,
-        "_links": {"next": next},
-    })))
+    let others = ["status", "sort", "property"];
+    Ok(Json(children::page(PATH, &query, &others, found)?))
 }
 
 /// Show a segment job
@@ -212,18 +189,10 @@ pub(crate) async fn bulk_get_segment_jobs(
     let path = caller.app().settings.store.clone();
     let found = caller
         .on_store(move |store| {
-            let (mut results, mut missing) = (Map::new(), Vec::new());
-            for id in wanted.all() {
-                match if_there(segment_job(store, id))? {
-                    Some(job) => drop(results.insert(id.to_owned(), told(job, &path)?)),
-                    None => missing.push(json!({"code": "UPAPI-113430-404", "message": format!("no segment job {id:?}")})),
-                }
-            }
-            let mut found = json!({"results": results});
-            if !missing.is_empty() {
-                found["errors"] = json!({"404": missing});
-            }
-            Ok(found)
+            children::by_ids(&wanted, ("UPAPI-113430-404", "segment job"), |id| {
+                let found = if_there(segment_job(store, id))?;
+                found.map(|job| told(job, &path)).transpose()
+            })
         })
         .await?;
     Ok((StatusCode::MULTI_STATUS, Json(found)))

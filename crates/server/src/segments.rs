@@ -5,10 +5,11 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use profile_export::platform::{expression_of, segment, segments};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::{Ids, JsonBody};
+use crate::children;
 use crate::definitions::{Order, create, remove, replace};
 use crate::path::Path;
 use crate::problem::{Answer, if_there};
@@ -158,18 +159,9 @@ pub(crate) async fn bulk_get_segments(
 ) -> Answer<(StatusCode, Json<Value>)> {
     let found = caller
         .on_store(move |store| {
-            let (mut results, mut missing) = (Map::new(), Vec::new());
-            for id in wanted.all() {
-                match if_there(segment(store.catalog(), id))? {
-                    Some(definition) => drop(results.insert(id.to_owned(), definition)),
-                    None => missing.push(json!({"code": "UPAPI-113000-404", "message": format!("no segment {id:?}")})),
-                }
-            }
-            let mut found = json!({"results": results});
-            if !missing.is_empty() {
-                found["errors"] = json!({"404": missing});
-            }
-            Ok(found)
+            children::by_ids(&wanted, ("UPAPI-113000-404", "segment"), |id| {
+                Ok(if_there(segment(store.catalog(), id))?)
+            })
         })
         .await?;
     Ok((StatusCode::MULTI_STATUS, Json(found)))
