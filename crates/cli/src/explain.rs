@@ -11,7 +11,6 @@ use crate::message::shown;
 use crate::origin::Work;
 use crate::output::{count, print, print_result, short, table};
 use crate::settings::Settings;
-use profile_export::platform::Prepared;
 
 /// Events that are shown one by one.
 const MOST_EVENTS: usize = 20;
@@ -24,7 +23,7 @@ pub fn explain(
     let work = Work::to_look(settings, &explain.look)?;
     let request = audience::request(&explain.look.audience)?;
     let wanted = &explain.identity;
-    let (found, _) = work.prepared(arguments, &request, Prepared::new, |prepared| {
+    let (found, _) = work.looked_at(arguments, &request, |prepared| {
         let explanation = prepared.export.explain(&wanted.namespace, &wanted.id)?;
         Ok((explanation, prepared.policy.clone()))
     })?;

@@ -15,6 +15,7 @@ use profile_export::store::Store;
 use crate::args::{Arguments, LoadArgs, LookArgs, OriginArgs};
 use crate::failure::Failure;
 use crate::loading::{load_options, open_source, say_loaded};
+use crate::message::say;
 use crate::progress::Watch;
 use crate::settings::Settings;
 use crate::stores::open;
@@ -132,6 +133,22 @@ impl<'a> Work<'a> {
             check_target(store.catalog(), &request.destination.dataset_id)?;
         }
         Ok(())
+    }
+
+    /// Prepares an export that is only looked at: nothing is evaluated for it, and that is said.
+    pub fn looked_at<T>(
+        &self,
+        arguments: &Arguments,
+        request: &ExportRequest,
+        f: impl FnOnce(&Prepared) -> Result<T, Error>,
+    ) -> Result<(T, u64), Failure> {
+        if request.evaluates_segments() {
+            say(
+                arguments,
+                "segments are not evaluated where nothing is written: memberships are shown as they stand",
+            );
+        }
+        self.prepared(arguments, request, Prepared::new, f)
     }
 
     /// Prepares it without a job and does `f` with it; returns that, and how many records were rejected.

@@ -12,7 +12,6 @@ use crate::origin::Work;
 use crate::output::{print, print_result, print_rows};
 use crate::settings::Settings;
 use crate::told::{Written, left_out, unknown_segment, written};
-use profile_export::platform::Prepared;
 
 pub fn plan(arguments: &Arguments, settings: &Settings, look: &LookArgs) -> Result<(), Failure> {
     let work = Work::to_look(settings, look)?;
@@ -26,7 +25,7 @@ pub fn tell(
     work: &Work<'_>,
     request: &ExportRequest,
 ) -> Result<(Vec<u64>, u64), Failure> {
-    let (found, rejected) = work.prepared(arguments, request, Prepared::new, |prepared| {
+    let (found, rejected) = work.looked_at(arguments, request, |prepared| {
         let schema = prepared.export.schema();
         let fields: Vec<String> = schema
             .fields()
@@ -104,7 +103,7 @@ pub fn preview(
 ) -> Result<(), Failure> {
     let work = Work::to_look(settings, &preview.look)?;
     let request = audience::request(&preview.look.audience)?;
-    let (found, _) = work.prepared(arguments, &request, Prepared::new, |prepared| {
+    let (found, _) = work.looked_at(arguments, &request, |prepared| {
         let unknown = prepared.export.unknown_segments()?;
         Ok((prepared.first_rows(preview.limit)?, unknown))
     })?;

@@ -307,6 +307,8 @@ fn an_expression_becomes_memberships_that_exports_read() {
             .to_string(),
         members
     );
+    let look = of_store(&["plan", "--segment", "buyers", "--evaluate"]);
+    assert!(stderr(&look).contains("not evaluated"), "{}", stderr(&look));
     let unknown = of_store(&["export", "--segment", "nobody", "--evaluate"]);
     assert_eq!(unknown.status.code(), Some(2), "{}", stderr(&unknown));
     let into = of_store(&[
