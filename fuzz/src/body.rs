@@ -19,6 +19,14 @@ use tokio::runtime::Runtime;
 
 const JOBS: &str = "/data/core/ups/export/jobs";
 const POLICIES: &str = "/data/core/ups/config/mergePolicies";
+/// What the server says of a definition, whatever its sender says.
+const GENERATED: [&str; 5] = [
+    "creationTime",
+    "updateTime",
+    "updateEpoch",
+    "imsOrgId",
+    "sandbox",
+];
 const SEGMENTS: &str = "/data/core/ups/segment/definitions";
 const DATASETS: &str = "/data/foundation/catalog/dataSets";
 const IMPORT: &str = "/data/foundation/import/batches";
@@ -217,9 +225,9 @@ impl Place {
 
     /// What was told as made is there.
     fn check_made(&self, path: &str, body: &[u8], answer: &Value) {
-        let sent: Value = serde_json::from_slice(body).expect("JSON");
+        let mut sent: Value = serde_json::from_slice(body).expect("JSON");
         match path {
-            JOBS => self.check_job(answer),
+            JOBS => self.check_job(answer, &sent),
             DATASETS => {
                 let reference = answer[0].as_str().expect("a reference");
                 let id = reference.strip_prefix("@/dataSets/").expect("a dataset");
@@ -236,7 +244,9 @@ impl Place {
                 holds(&answer["tags"], &sent["tags"]);
             }
             SEGMENTS => {
-                holds(answer, &sent);
+                let sent = sent.as_object_mut().expect("a definition");
+                sent.retain(|name, _| !GENERATED.contains(&name.as_str()));
+                holds(answer, &json!(sent));
                 self.check_shown(SEGMENTS, answer);
             }
             _ => {
@@ -259,7 +269,8 @@ impl Place {
     }
 
     /// A job that was created ends, and not by a mistake.
-    fn check_job(&self, job: &Value) {
+    fn check_job(&self, job: &Value, sent: &Value) {
+        let evaluates = sent["evaluationInfo"]["segmentation"] == json!(true);
         let id = job["id"].as_i64().expect("an ID");
         assert_eq!(self.get(&format!("{JOBS}/{id}")), *job);
         let store = Store::open(self.folder.path(), scope()).expect("a store");
@@ -270,6 +281,8 @@ impl Place {
                 assert_eq!(job["status"], "SUCCEEDED");
                 assert_eq!(job, json!(finished.job));
             }
+            // Definitions are made up, too: one may ask for a field that no record has.
+            Err(error) if evaluates && error.to_string().contains("bad request: segment ") => {}
             Err(error) => panic!("a job that was created fails: {error}: {:?}", error),
         }
     }
