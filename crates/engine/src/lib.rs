@@ -146,10 +146,11 @@ pub mod platform {
         complete_incoming, create_schedule, create_segment_job, dataset_id, delete_batch,
         delete_merge_policy, delete_schedule, delete_segment, delete_segment_job, dependent_of,
         due_schedules, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
-        expression_of, expression_schema, first_members, is_bucket, load_incoming, merge_policies,
-        merge_policy, namesake, overlap, policy_id, policy_of_segment, put_merge_policy,
-        put_segment, run_schedule, run_segment_job, schedule, schedules, segment, segment_id,
-        segment_job, segment_jobs, segments, sweep_incoming, with_ids, with_source, with_target,
+        expression_of, expression_schema, first_members, has_expression, is_bucket, load_incoming,
+        merge_policies, merge_policy, namesake, overlap, policy_id, policy_of_segment,
+        put_merge_policy, put_segment, run_schedule, run_segment_job, schedule, schedules, segment,
+        segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids, with_source,
+        with_target,
     };
 }
 

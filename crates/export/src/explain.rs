@@ -450,8 +450,7 @@ impl Explainer<'_> {
                     continue;
                 }
                 let (namespace, id) = source.run.identity(person)?;
-                let takes_part = source.rank.is_some() || source.is_evaluated();
-                let reason = match takes_part {
+                let reason = match source.has_fragments() {
                     false => "the merge policy leaves its dataset out",
                     true if !sources.is_live(number as usize, at.row, &mut self.times)? => {
                         "a later record of the same dataset and identity replaced it"

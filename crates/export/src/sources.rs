@@ -44,13 +44,22 @@ pub(crate) struct Source {
 impl Source {
     /// Whether its records become part of profiles.
     pub(crate) fn takes_part(&self) -> bool {
-        self.rank.is_some() || self.takes_events || self.is_evaluated()
+        self.has_fragments() || self.takes_events
+    }
+
+    /// Whether its records are fragments of profiles, of evaluated memberships at least.
+    pub(crate) fn has_fragments(&self) -> bool {
+        self.rank.is_some() || self.is_evaluated()
     }
 
     /// Whether it has memberships that an evaluation of segments made.
     pub(crate) fn is_evaluated(&self) -> bool {
-        self.run.dataset == Dataset::EVALUATED_MEMBERSHIPS
+        is_evaluated(&self.run)
     }
+}
+
+fn is_evaluated(run: &Run) -> bool {
+    run.dataset == Dataset::EVALUATED_MEMBERSHIPS
 }
 
 impl Sources {
@@ -65,14 +74,14 @@ impl Sources {
         let wants_events = plan.events.is_some() || plan.profiles.empty_profiles;
         let has_graph = policy.identity_graph.kind != IdentityGraphType::None;
         let runs = snapshot.runs.iter().filter(|run| match run.class {
-            _ if run.dataset == Dataset::EVALUATED_MEMBERSHIPS => plan.reads_memberships(),
+            _ if is_evaluated(run) => plan.reads_memberships(),
             Class::Profile => true,
             Class::Event => has_graph || wants_events,
         });
         let all = runs
             .map(|run| Source {
                 rank: match run.class {
-                    _ if run.dataset == Dataset::EVALUATED_MEMBERSHIPS => None,
+                    _ if is_evaluated(run) => None,
                     Class::Profile => precedence.rank(&run.dataset),
                     Class::Event => None,
                 },
@@ -178,14 +187,12 @@ impl Sources {
     ) -> Result<Vec<Option<MembershipIndex>>> {
         self.all
             .par_iter()
-            .map(
-                |source| match source.rank.is_some() || source.is_evaluated() {
-                    true => Ok(source
-                        .run
-                        .members(|namespace, id| filter.looks_at(namespace, id))?),
-                    false => Ok(None),
-                },
-            )
+            .map(|source| match source.has_fragments() {
+                true => Ok(source
+                    .run
+                    .members(|namespace, id| filter.looks_at(namespace, id))?),
+                false => Ok(None),
+            })
             .collect()
     }
 }

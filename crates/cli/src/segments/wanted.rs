@@ -1,7 +1,7 @@
 //! Which expressions are meant, and how they are evaluated.
 
 use profile_export::platform::{
-    Audience, expression_of, policy_id, policy_of_segment, segment, segment_id,
+    Audience, expression_of, has_expression, policy_id, policy_of_segment, segment, segment_id,
     segments as list_segments,
 };
 use profile_export::request::MergePolicy;
@@ -63,8 +63,7 @@ impl Wanted {
             // One without an expression stands for memberships that data brings along.
             true => {
                 let all = list_segments(catalog)?.into_iter();
-                all.filter(|one| one.pointer("/expression/value").is_some())
-                    .collect()
+                all.filter(has_expression).collect()
             }
             false => {
                 let ids = wanted

@@ -84,9 +84,7 @@ impl SegmentCounts {
         self.stayed += other.stayed;
         self.left += other.left;
         self.exited += other.exited;
-        for (namespace, count) in &other.by_namespace {
-            *self.by_namespace.entry(namespace.clone()).or_default() += count;
-        }
+        add_by_namespace(&mut self.by_namespace, &other.by_namespace);
     }
 
     fn count(&mut self, before: Option<Standing>, next: Option<Standing>) {
@@ -181,13 +179,8 @@ impl Evaluated<'_> {
                 }
             }
         }
-        for (namespace, who) in namespaces(chunk)? {
-            for (counts, members) in changes.counts.iter_mut().zip(&chunk.members) {
-                let both = (members & &who).count_set_bits() as u64;
-                if both > 0 {
-                    counts.by_namespace.insert(namespace.clone(), both);
-                }
-            }
+        for (counts, by_namespace) in changes.counts.iter_mut().zip(by_namespace(chunk)?) {
+            counts.by_namespace = by_namespace;
         }
         Ok(changes)
     }
@@ -231,8 +224,28 @@ fn find(entries: &[Entry], number: u32) -> Option<Standing> {
     Some(entries.get(at.ok()?)?.1)
 }
 
+/// How many of a chunk's members of each segment have identities of each namespace, in lower case.
+pub(super) fn by_namespace(chunk: &Chunk) -> Result<Vec<BTreeMap<String, u64>>> {
+    let namespaces = namespaces(chunk)?;
+    let of_members = |members: &BooleanBuffer| {
+        let counts = namespaces.iter().map(|(namespace, who)| {
+            let both = (members & who).count_set_bits() as u64;
+            (namespace.clone(), both)
+        });
+        counts.filter(|(_, both)| *both > 0).collect()
+    };
+    Ok(chunk.members.iter().map(of_members).collect())
+}
+
+/// Adds counts by namespace to others.
+pub(super) fn add_by_namespace(total: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (namespace, count) in counts {
+        *total.entry(namespace.clone()).or_default() += count;
+    }
+}
+
 /// Which profiles of a chunk have identities of each namespace, in lower case.
-pub(super) fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
+fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
     let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
     let rows = chunk.rows.num_rows();
     let maps = chunk.rows.column_by_name(IDENTITY_MAP);

@@ -42,14 +42,19 @@ pub fn expression_of(definition: &Value) -> Result<Expression> {
     Expression::from_json(value).map_err(|error| refused(error.to_string()))
 }
 
+/// Whether a definition has an expression. One without stands for memberships that data brings along.
+#[must_use]
+pub fn has_expression(definition: &Value) -> bool {
+    definition.pointer("/expression/value").is_some()
+}
+
 /// Refuses a definition whose expression can't be read. One without an expression is kept: it stands for memberships
 /// that data brings along. Whether the fields are there is looked at when it is evaluated.
 ///
 /// # Errors
 /// What is wrong with it, with line and column.
 pub fn check_definition(definition: &Value) -> Result<()> {
-    let has_value = |expression: &Value| expression.get("value").is_some();
-    match definition.get("expression").is_some_and(has_value) {
+    match has_expression(definition) {
         true => expression_of(definition).map(drop),
         false => Ok(()),
     }

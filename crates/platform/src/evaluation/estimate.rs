@@ -13,7 +13,7 @@ use serde_json::Value;
 use store::Store;
 use xdm::Timestamp;
 
-use super::changes::namespaces;
+use super::changes::{add_by_namespace, by_namespace};
 use super::pass::{Audience, Columns, Pass};
 use crate::error::Result;
 
@@ -66,26 +66,29 @@ fn count(
     policy: MergePolicy,
     segments: Vec<impl Into<Audience>>,
     now: Timestamp,
-    by_namespace: bool,
+    counts_namespaces: bool,
     progress: &Arc<Progress>,
 ) -> Result<Estimate> {
     let snapshot = store.snapshot(None)?;
     let counts = Mutex::new(Estimate {
         profiles: 0,
         members: vec![0; segments.len()],
-        by_namespace: vec![BTreeMap::new(); if by_namespace { segments.len() } else { 0 }],
+        by_namespace: match counts_namespaces {
+            true => vec![BTreeMap::new(); segments.len()],
+            false => Vec::new(),
+        },
         opted_out: 0,
     });
     let segments = segments.into_iter().map(Into::into).collect();
     let columns = Columns {
-        identities: by_namespace,
+        identities: counts_namespaces,
         persons: false,
     };
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     pass.run(|chunk| {
-        let namespaces = match by_namespace {
-            true => namespaces(&chunk)?,
-            false => BTreeMap::new(),
+        let found = match counts_namespaces {
+            true => by_namespace(&chunk)?,
+            false => Vec::new(),
         };
         let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.profiles += chunk.rows.num_rows() as u64;
@@ -93,13 +96,8 @@ fn count(
         for (count, members) in counts.members.iter_mut().zip(&chunk.members) {
             *count += members.count_set_bits() as u64;
         }
-        for (namespace, who) in namespaces {
-            for (counts, members) in counts.by_namespace.iter_mut().zip(&chunk.members) {
-                let both = (members & &who).count_set_bits() as u64;
-                if both > 0 {
-                    *counts.entry(namespace.clone()).or_default() += both;
-                }
-            }
+        for (total, found) in counts.by_namespace.iter_mut().zip(&found) {
+            add_by_namespace(total, found);
         }
         Ok(true)
     })?;

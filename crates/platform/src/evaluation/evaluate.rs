@@ -14,7 +14,7 @@ use store::{DatasetInputs, LoadOptions, Store};
 use xdm::{Dataset, PersonKey, Timestamp};
 
 use super::changes::{Evaluated, Found, FoundPerson, Names, SegmentCounts};
-use super::definitions::{expression_of, policy_of_segment};
+use super::definitions::{expression_of, has_expression, policy_of_segment};
 use super::job::{SegmentJob, SegmentJobTarget, evaluate_segments};
 use super::pass::{Audience, Columns, Pass};
 use super::spool::Spool;
@@ -76,9 +76,7 @@ impl Evaluation<'_> {
         let schema = schema_of(&snapshot.profile_union, &snapshot.event_union);
         // What has no expression any more is never evaluated again.
         let known = segments(catalog)?;
-        let known = known
-            .iter()
-            .filter(|one| one.pointer("/expression/value").is_some());
+        let known = known.iter().filter(|one| has_expression(one));
         let mut names = Names::new(known.filter_map(id_of));
         let (mut audiences, mut numbers) = (Vec::new(), Vec::new());
         let mut of_policies: Vec<OfPolicy> = Vec::new();
@@ -177,22 +175,25 @@ impl Evaluation<'_> {
         end: impl Fn(&Catalog, &Outcome) -> Result<()>,
     ) -> Result<()> {
         let made = |dataset: &Option<Dataset>| dataset.as_ref().map(|dataset| dataset.created);
-        let Some(file) = spool.finish()? else {
-            return self
-                .store
-                .catalog()
-                .atomically(|catalog| end(catalog, outcome));
-        };
-        let mut inputs =
-            DatasetInputs::new(Dataset::EVALUATED_MEMBERSHIPS, vec![Input::File(file)]);
-        inputs.ingested_at = Some(written_at);
-        let change = |catalog: &Catalog, report: Option<&store::LoadReport>| {
+        let as_before = |catalog: &Catalog| {
             let found = catalog.dataset(Dataset::EVALUATED_MEMBERSHIPS)?;
             if made(&found) != made(&before) {
                 let problem = "the memberships that the evaluation began with were deleted meanwhile: evaluate again";
                 return Err(catalog::Error::Conflict(problem.to_owned()).into());
             }
-            if found.is_none() {
+            Ok::<_, Error>(found)
+        };
+        let Some(file) = spool.finish()? else {
+            return self.store.catalog().atomically(|catalog| {
+                as_before(catalog)?;
+                end(catalog, outcome)
+            });
+        };
+        let mut inputs =
+            DatasetInputs::new(Dataset::EVALUATED_MEMBERSHIPS, vec![Input::File(file)]);
+        inputs.ingested_at = Some(written_at);
+        let change = |catalog: &Catalog, report: Option<&store::LoadReport>| {
+            if as_before(catalog)?.is_none() {
                 let mut dataset = Dataset::evaluated_memberships();
                 dataset.created = written_at;
                 if catalog.dataset(&dataset.name)?.is_some() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::{FileLock, Store};
 use xdm::{SEGMENT_NAMESPACE, Timestamp, epoch_millis};
 
-use super::definitions::{expression_of, policy_of_segment};
+use super::definitions::{expression_of, has_expression, policy_of_segment};
 use super::evaluate::{Evaluation, Outcome, id_of};
 use crate::error::{Error, Result};
 use crate::jobs::{JobError, JobTime, while_looking};
@@ -211,7 +211,7 @@ fn is_evaluated(definition: &Value) -> bool {
     let is_inactive = ["lifecycleState", "state"]
         .iter()
         .any(|name| says(name) == Some("inactive"));
-    definition.pointer("/expression/value").is_some() && !is_inactive
+    has_expression(definition) && !is_inactive
 }
 
 /// Creates a job that waits.

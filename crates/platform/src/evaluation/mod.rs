@@ -11,7 +11,8 @@ mod spool;
 mod standing;
 
 pub use definitions::{
-    check_definition, dependent_of, expression_of, expression_schema, policy_of_segment,
+    check_definition, dependent_of, expression_of, expression_schema, has_expression,
+    policy_of_segment,
 };
 pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
 pub(crate) use evaluate::evaluate_for;
