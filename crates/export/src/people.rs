@@ -1,5 +1,6 @@
 //! Whose rows an export looks at, cut into chunks that are worked on in parallel.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use gather::RowRef;
@@ -41,7 +42,7 @@ pub(crate) struct PeopleRows {
     /// Live fragments of datasets that take part, best first.
     pub(crate) fragments: Vec<RowRef>,
     pub(crate) fragment_ends: Vec<u32>,
-    /// Live fragments of evaluated memberships, the latest first.
+    /// Live fragments of evaluated memberships, the latest first; of one time that of the least key.
     pub(crate) evaluated: Vec<RowRef>,
     pub(crate) evaluated_ends: Vec<u32>,
     /// Ranges of event rows: one for each source and person.
@@ -318,14 +319,20 @@ impl<'a> RowsBuilder<'a> {
         self.fragments.sort_by_key(|one| one.rank == EVALUATED);
         let own = self.fragments.partition_point(|one| one.rank != EVALUATED);
         let (fragments, evaluated) = self.fragments.split_at_mut(own);
-        for together in [&mut *fragments, &mut *evaluated] {
-            if together.len() > 1 {
-                for fragment in &mut *together {
-                    fragment.updated = self.times.updated(fragment.at)?;
-                    fragment.sequence = self.times.recency(fragment.at)?.sequence;
-                }
-                self.sources.precedence.sort(together);
+        if fragments.len() > 1 {
+            for fragment in &mut *fragments {
+                fragment.updated = self.times.updated(fragment.at)?;
+                fragment.sequence = self.times.recency(fragment.at)?.sequence;
             }
+            self.sources.precedence.sort(fragments);
+        }
+        if evaluated.len() > 1 {
+            for fragment in &mut *evaluated {
+                fragment.updated = self.times.updated(fragment.at)?;
+            }
+            // One evaluation writes all of its fragments at one time, in an order that its threads made: of these that of
+            // the least key is first, as they came.
+            evaluated.sort_by_key(|one| Reverse(one.updated));
         }
         let rows = &mut self.rows;
         rows.fragments.extend(fragments.iter().map(|one| one.at));

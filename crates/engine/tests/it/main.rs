@@ -19,6 +19,7 @@ mod safety;
 mod scratch;
 mod streams;
 mod tiers;
+mod transitions;
 mod type_order;
 mod types;
 mod verify;

@@ -6,6 +6,8 @@ use chrono::DateTime;
 use profile_export::xdm::{Dataset, PersonKey};
 use serde_json::{Map, Value, json};
 
+pub mod evaluated;
+
 /// Microseconds since 1970.
 pub fn micros(text: &str) -> i64 {
     DateTime::parse_from_rfc3339(text)
@@ -179,13 +181,16 @@ impl Reference {
                 let persons = all.map(|record| &record.identity);
                 let persons: BTreeSet<Identity> =
                     persons.filter(|own| group.contains(own)).cloned().collect();
-                // Whatever the policy says of datasets, the latest first.
+                // Whatever the policy says of datasets, the latest first, then that of the least key.
                 let own = self
                     .evaluated
                     .iter()
                     .filter(|e| persons.contains(&e.identity));
                 let mut evaluated: Vec<Record> = own.cloned().collect();
-                evaluated.sort_by_key(|e| std::cmp::Reverse((e.ingested, e.place)));
+                evaluated.sort_by_key(|e| {
+                    let (namespace, id) = &e.identity;
+                    (std::cmp::Reverse(e.ingested), PersonKey::of(namespace, id))
+                });
                 profiles.push(Profile {
                     persons,
                     evaluated,
