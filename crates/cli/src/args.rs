@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
+use profile_export::request::SinceJob;
 use profile_export::store::BadRecordLimit;
 use profile_export::xdm::Identity;
 
 use crate::candidates;
 use crate::values::{
-    bad_record_limit, delimiter, identity, local_folder, output, pair, socket_address, umask,
+    bad_record_limit, delimiter, identity, local_folder, output, pair, since_job, socket_address,
+    umask,
 };
 
 /// Export customer profiles from local data, as Adobe Experience Platform's export jobs do.
@@ -233,6 +235,10 @@ pub struct AudienceArgs {
     /// A row for each identity of this namespace, in the column identity
     #[arg(long, value_name = "NAMESPACE")]
     pub row_per_identity: Option<String>,
+    /// Who entered, changed or left since an earlier job of the same request, in the columns change and primaryIdentity;
+    /// everybody at first
+    #[arg(long, value_name = "ID|last", value_parser = since_job)]
+    pub since_job: Option<SinceJob>,
     /// Their events, with these fields [default: all fields]
     #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
     pub events: Option<String>,

@@ -53,6 +53,7 @@ fn of_options(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
         mandatory_fields: some(audience.require.clone()),
         deduplication_keys: some(audience.dedupe.clone()),
         row_per_identity: audience.row_per_identity.clone(),
+        since_job: audience.since_job,
         merge_policy: audience
             .merge_policy
             .clone()

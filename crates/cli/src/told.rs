@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use profile_export::export::{BatchCounts, UnknownSegment};
-use profile_export::jobs::{FinishedJob, JobTime, LargeProfiles};
+use profile_export::jobs::{FinishedJob, JobChanges, JobTime, LargeProfiles};
 use profile_export::platform::Error;
 use profile_export::request::ExportRequest;
 
@@ -132,6 +132,7 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
         metrics.incomplete_profile_counter.unwrap_or_default(),
         metrics.duplicate_profile_counter.unwrap_or_default(),
     ));
+    lines.extend(metrics.changes.as_ref().map(changes));
     for segment in &metrics.unknown_segments {
         let (namespace, near) = (
             segment.segment_ns.as_deref(),
@@ -151,6 +152,30 @@ pub fn summary(finished: &FinishedJob, started: Instant) -> Vec<String> {
         took(metrics.acp_dataset_write_time.as_ref()),
     ));
     lines
+}
+
+/// How the profiles are others than those of an earlier job.
+fn changes(changes: &JobChanges) -> String {
+    let JobChanges {
+        entered,
+        changed,
+        left,
+        unchanged,
+        since_job,
+    } = changes;
+    match since_job {
+        None => format!(
+            "{} profiles entered: this is the first job of its request that later ones can be told since",
+            count(*entered)
+        ),
+        Some(id) => format!(
+            "since job {id}: {} entered, {} changed, {} left, {} are as they were",
+            count(*entered),
+            count(*changed),
+            count(*left),
+            count(*unchanged)
+        ),
+    }
 }
 
 /// That profiles are left out, since they lack what is mandatory or another one has their key, if some are.

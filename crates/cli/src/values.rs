@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use profile_export::platform::{check_local, is_bucket};
+use profile_export::request::SinceJob;
 use profile_export::store::BadRecordLimit;
 use profile_export::xdm::Identity;
 
@@ -88,4 +89,9 @@ pub fn umask(text: &str) -> Result<u32, String> {
         Ok(mode) if mode <= 0o077 && !text.starts_with('+') => Ok(mode),
         _ => Err("expected three octal digits of which the first is 0, such as 027".to_owned()),
     }
+}
+/// `last`, or the ID of a job.
+pub fn since_job(text: &str) -> Result<SinceJob, String> {
+    let expected = || format!("found {text:?}; allowed is last, or the ID of a job");
+    SinceJob::parse(text).ok_or_else(expected)
 }

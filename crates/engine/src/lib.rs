@@ -74,7 +74,7 @@ pub mod request {
     pub use ::export::{
         AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList,
         ExportRequest, FilterRequest, MergePolicyRef, RequestError, SchemaRef, SegmentRequest,
-        TimeWindow,
+        SinceJob, TimeWindow,
     };
     pub use merge::{
         AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,
@@ -124,10 +124,10 @@ pub mod store {
 pub mod jobs {
     pub use ::platform::{
         BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
-        JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
-        JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions,
-        cancel_job, create_job, delete_job, export_folder, forget_job, get_job, job_progress,
-        jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
+        JobChanges, JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage,
+        JobPageInfo, JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles,
+        RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job, get_job,
+        job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
     };
     pub use catalog::JobStatus;
 }

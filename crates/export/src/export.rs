@@ -58,6 +58,8 @@ pub struct ExportBatch {
     export: Export,
     number: usize,
     shard: Shard,
+    /// The persons whose profiles there are alone, if these are said.
+    persons: Option<Arc<[PersonKey]>>,
 }
 
 impl Export {
@@ -213,6 +215,7 @@ impl Export {
             export: self.clone(),
             number,
             shard: Shard::ALL,
+            persons: None,
         }
     }
 
@@ -227,6 +230,17 @@ impl ExportBatch {
     #[must_use]
     pub fn in_shard(self, shard: Shard) -> Self {
         Self { shard, ..self }
+    }
+
+    /// Only the profiles that these persons are, or are part of.
+    #[must_use]
+    pub fn of_persons(self, mut persons: Vec<PersonKey>) -> Self {
+        persons.sort_unstable();
+        persons.dedup();
+        Self {
+            persons: Some(persons.into()),
+            ..self
+        }
     }
 
     /// The schema of all rows.
@@ -306,15 +320,16 @@ impl ExportBatch {
         };
         let own = &*shared.pipeline;
         let of_own = matches(own)?;
-        let people = match (&of_own, &shared.graph) {
+        let matching = match (&self.persons, &of_own) {
+            (Some(persons), _) => Some(persons.to_vec()),
+            (None, Some(matches)) => Some(own.matching(matches)),
+            (None, None) => None,
+        };
+        let people = match (matching, &shared.graph) {
             (None, None) => People::everybody(own.sources(), self.shard),
             (None, Some(graph)) => graph.everybody(own.sources(), self.shard),
-            (Some(matches), None) => {
-                People::of_keys(own.matching(matches), own.sources(), self.shard)
-            }
-            (Some(matches), Some(graph)) => {
-                graph.of_keys(&own.matching(matches), own.sources(), self.shard)
-            }
+            (Some(keys), None) => People::of_keys(keys, own.sources(), self.shard),
+            (Some(keys), Some(graph)) => graph.of_keys(&keys, own.sources(), self.shard),
         };
         Ok(Selection {
             people,

@@ -43,6 +43,7 @@ mod columns;
 mod components;
 mod counts;
 mod dedupe;
+mod digests;
 mod error;
 mod explain;
 mod export;
@@ -58,6 +59,7 @@ mod records;
 mod request;
 mod rows;
 mod shard;
+mod since_job;
 mod sources;
 mod strict;
 mod times;
@@ -68,6 +70,7 @@ mod values;
 pub use chunks::Chunks;
 pub use counts::BatchCounts;
 pub use dedupe::Deduplication;
+pub use digests::row_digests;
 pub use error::{Error, Result};
 pub use explain::{
     BatchMemberships, Condition, EventPart, Explanation, FieldOrigin, FragmentPart, LostValue,
@@ -84,5 +87,6 @@ pub use request::{
     read_value,
 };
 pub use shard::Shard;
+pub use since_job::SinceJob;
 pub use unions::UnionSchemas;
 pub use values::{json_values, leaves};

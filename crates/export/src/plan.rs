@@ -94,6 +94,13 @@ impl Plan {
             )
             .into());
         }
+        if request.since_job.is_some() {
+            return Err(RequestError::new(
+                "sinceJob",
+                "only a store's jobs know what earlier ones had: export into the store or to a folder, or leave it out",
+            )
+            .into());
+        }
         let filter = request.filter.clone().unwrap_or_default();
         let segments = segments(filter.segments.as_deref().unwrap_or_default())?;
         let window = filter.segment_qualification_time.unwrap_or_default();

@@ -3,6 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use xdm::nearest;
 
+use crate::since_job::SinceJob;
 use crate::strict::Strict;
 
 /// The body of `POST /export/jobs`, as the platform defines it.
@@ -44,6 +45,11 @@ pub struct ExportRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub row_per_identity: Option<String>,
+    /// An earlier job of the same request: a row for each profile that entered, changed or left since, with the columns
+    /// `change` and `primaryIdentity` before the fields. An addition of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::since_job, required = false))]
+    pub since_job: Option<SinceJob>,
     /// Where the batches go.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]
@@ -259,6 +265,15 @@ impl ExportRequest {
         }
     }
 
+    /// What is left to do where a job compares its rows with those of an earlier one.
+    #[must_use]
+    pub fn at_once(&self) -> Self {
+        Self {
+            since_job: None,
+            ..self.clone()
+        }
+    }
+
     /// The segment of the batch with this number, where each has a batch.
     #[must_use]
     pub fn batch_segment(&self, number: usize) -> Option<&SegmentRequest> {
@@ -325,13 +340,20 @@ fn explain(path: &str, message: &str) -> RequestError {
 #[cfg(feature = "openapi")]
 mod described {
     use membership::Status;
-    use utoipa::openapi::{Array, Object, ObjectBuilder, Type};
+    use utoipa::openapi::{Array, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
     use xdm::Class;
 
     pub(super) fn statuses() -> Array {
         let names = Status::NAMED.map(|status| status.to_string());
         let item = ObjectBuilder::new().schema_type(Type::String);
         Array::new(item.enum_values(Some(names)))
+    }
+
+    pub(super) fn since_job() -> Schema {
+        let last = ObjectBuilder::new().schema_type(Type::String);
+        let id = ObjectBuilder::new().schema_type(Type::Integer);
+        let either = OneOfBuilder::new().item(last.enum_values(Some(["last"])));
+        Schema::OneOf(either.item(id.minimum(Some(1))).build())
     }
 
     pub(super) fn profile() -> Object {

@@ -37,11 +37,11 @@ pub use incoming::{
     sweep_incoming,
 };
 pub use jobs::{
-    BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination,
-    JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
-    JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions, cancel_job, check_target,
-    create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget, list_jobs,
-    request_of_job, run_job, run_request, sweep, what_it_said,
+    BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobChanges,
+    JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
+    JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions, cancel_job,
+    check_target, create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget,
+    list_jobs, request_of_job, run_job, run_request, sweep, what_it_said,
 };
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,

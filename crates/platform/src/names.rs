@@ -82,7 +82,7 @@ pub fn with_target(store: &Store, request: &ExportRequest) -> Result<ExportReque
     request.destination.dataset_id = match default_target(catalog)? {
         Some(id) => id,
         None => {
-            plan_of(catalog, &request)?;
+            plan_of(catalog, &request.at_once())?;
             match catalog.create_dataset(Dataset::target(&new_id(), DEFAULT_TARGET)) {
                 Ok(made) => made.id,
                 // Somebody else may have made it meanwhile.

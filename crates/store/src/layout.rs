@@ -18,6 +18,7 @@ use crate::publish::make_folder;
 ///   batches/         the exports: a folder for each batch
 ///   staging/         batches that are being written: a folder and a lock for each running job
 ///   incoming/        files of batches that are being uploaded: a folder for each batch
+///   states/          what exports had of whom, for later ones to be told since them: a folder for each batch
 ///   evaluation/      what an evaluation of segments found, until it is loaded
 ///   load.lock        held by whoever changes the runs
 ///   evaluation.lock  held by whoever evaluates segments
@@ -125,6 +126,18 @@ impl Layout {
         self.root.join("load.lock")
     }
 
+    /// The folder of what exports had of whom.
+    #[must_use]
+    pub fn states(&self) -> PathBuf {
+        self.root.join("states")
+    }
+
+    /// The folder of what a batch had of whom.
+    #[must_use]
+    pub fn state(&self, batch: &str) -> PathBuf {
+        self.states().join(batch)
+    }
+
     /// The folder of what an evaluation of segments found, until it is loaded.
     #[must_use]
     pub fn evaluation(&self) -> PathBuf {
@@ -145,7 +158,7 @@ impl Layout {
 
     /// Refuses a folder that is no store and has what no store has: a store in it would be in among others' files.
     pub(crate) fn check_ours(&self) -> Result<()> {
-        const OWN: [&str; 13] = [
+        const OWN: [&str; 14] = [
             "catalog.sqlite",
             "store.json",
             "backups",
@@ -155,6 +168,7 @@ impl Layout {
             "batches",
             "staging",
             "incoming",
+            "states",
             "evaluation",
             "load.lock",
             "evaluation.lock",

@@ -17,6 +17,7 @@ mod readback;
 mod reference;
 mod safety;
 mod scratch;
+mod since;
 mod streams;
 mod tiers;
 mod transitions;

@@ -4,6 +4,7 @@ use store::Store;
 use xdm::{Dataset, Timestamp};
 
 use super::object::{Job, damaged};
+use super::since;
 use crate::error::{Error, Result};
 use crate::evaluation::SegmentJobTarget;
 use crate::resolve::plan_of;
@@ -27,7 +28,8 @@ pub(crate) fn create_waiting(catalog: &Catalog, request: &ExportRequest) -> Resu
 /// It can't be done as asked.
 pub(crate) fn plan_job(catalog: &Catalog, request: &ExportRequest) -> Result<Plan> {
     check_target(catalog, &request.destination.dataset_id)?;
-    let plan = plan_of(catalog, request)?;
+    let plan = plan_of(catalog, &request.at_once())?;
+    since::check(catalog, request, &plan)?;
     if request.evaluates_segments() {
         let refused = |error: Error| {
             let problem = format!("found true, but {error}");

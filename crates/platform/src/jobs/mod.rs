@@ -8,6 +8,7 @@ mod goal;
 mod list;
 mod object;
 mod run;
+mod since;
 mod staging;
 mod watch;
 
@@ -24,6 +25,7 @@ pub use object::{
     LargeProfile, LargeProfiles,
 };
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
+pub use since::JobChanges;
 pub use staging::sweep;
 pub(crate) use watch::while_looking;
 pub use watch::{JobProgress, get_job, job_progress};

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 
 use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
-use export::{AdditionalFields, ExportRequest, FilterRequest, MergePolicyRef, Plan, SchemaRef};
+use export::{
+    AdditionalFields, ExportRequest, FilterRequest, MergePolicyRef, Plan, SchemaRef, SinceJob,
+};
 use serde::{Deserialize, Serialize};
 use xdm::{Timestamp, epoch_millis};
 
+use super::since::JobChanges;
 use crate::error::{Error, Result};
 
 /// An export job.
@@ -62,6 +65,9 @@ pub struct Job {
     /// The request's namespace that has a row for each identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_per_identity: Option<String>,
+    /// The request's earlier job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_job: Option<SinceJob>,
 }
 
 /// Where a job's batches go.
@@ -138,6 +144,9 @@ pub struct JobMetrics {
     /// Profiles that were left out since another one of their batch has their key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicate_profile_counter: Option<u64>,
+    /// How its profiles are others than those of an earlier job, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<JobChanges>,
     /// The length of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_written_bytes: Option<u64>,
@@ -278,6 +287,7 @@ impl Job {
             mandatory_fields: request.mandatory_fields.clone(),
             deduplication_keys: request.deduplication_keys.clone(),
             row_per_identity: request.row_per_identity.clone(),
+            since_job: request.since_job,
         }
     }
 

@@ -22,6 +22,7 @@ use self::figures::total;
 use super::create::create_in;
 use super::folders::BatchFolders;
 use super::object::{Job, JobError, JobTime, damaged};
+use super::since::{self, Since};
 use super::staging::{JobStaging, sweep};
 use super::watch::watched;
 use crate::address::check_out;
@@ -113,6 +114,7 @@ pub fn run_request(
     progress: &Arc<Progress>,
 ) -> Result<FinishedJob> {
     check(store, options)?;
+    since::check_store(store, request)?;
     sweep(store)?;
     let mut staging = None;
     let record = create_in(store.catalog(), request, JobStatus::Processing, |id| {
@@ -254,17 +256,24 @@ impl<'a> RunningJob<'a> {
             Some(_) => None,
             None => Some(record.generation),
         };
+        let syncs = self.is_durable().then(|| Arc::clone(&self.syncs));
+        let mut since = Since::find(store, &request, syncs)?;
         let snapshot = store.snapshot(generation)?;
         let unions = UnionSchemas::from(&snapshot);
         let plan = Plan {
             max_identities: self.options.max_identities,
-            ..Plan::new(&request.evaluated(), policy.clone(), &unions)?
+            persons: since.is_some(),
+            ..Plan::new(&request.at_once().evaluated(), policy.clone(), &unions)?
         };
+        let schema = plan.schema();
         self.exported = Some(Exported {
             request,
             generation: snapshot.generation,
             policy,
-            schema: plan.schema(),
+            schema: match since {
+                Some(_) => since::told(&schema),
+                None => schema,
+            },
         });
         let target = match &self.options.out {
             Some(out) => {
@@ -281,7 +290,15 @@ impl<'a> RunningJob<'a> {
         self.tell_large_profiles(export.graph_report());
         self.tell_unknown_segments(export.unknown_segments()?);
         self.progress.begin(Phase::Export);
-        let staged = stage_batches(self, record, &export, &target)?;
+        if let Some(since) = &mut since {
+            since.prepare(&snapshot, &plan, &export, self.progress)?;
+        }
+        let staged = stage_batches(self, record, (&export, since.as_ref()), &target)?;
+        if let Some(since) = &since {
+            let mut changes = since.no_changes();
+            staged.iter().for_each(|batch| changes.add(&batch.changes));
+            self.job.metrics.changes = Some(changes);
+        }
         self.progress.begin(Phase::Publish);
         self.on_the_disk()?;
         self.job.metrics.profile_export_time = Some(JobTime::ended(start.elapsed()));
@@ -299,7 +316,10 @@ impl<'a> RunningJob<'a> {
 
     fn publish(&mut self, staged: Vec<StagedJobBatch>) -> Result<()> {
         let (mut batches, mut published) = (Vec::new(), Vec::new());
-        for StagedJobBatch { id, staged, counts } in staged {
+        for one in staged {
+            let StagedJobBatch {
+                id, staged, counts, ..
+            } = one;
             published.push(ExportedBatch {
                 id,
                 folder: staged.target().to_owned(),
@@ -326,6 +346,15 @@ impl<'a> RunningJob<'a> {
         self.may_hold = finished.is_err();
         if !finished? {
             return Err(decode::Error::Cancelled.into());
+        }
+        if let Some(exported) = self
+            .exported
+            .as_ref()
+            .filter(|one| one.request.since_job.is_some())
+            && let Err(error) = since::forget_old(self.store, &exported.request)
+        {
+            // The job has succeeded; the next one of its request tries again.
+            tracing::warn!(%error, "what earlier jobs had is not forgotten");
         }
         match self.staging.finish() {
             // Nobody will ask the catalog of a store that is thrown away.

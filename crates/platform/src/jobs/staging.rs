@@ -137,10 +137,14 @@ pub fn sweep(store: &Store) -> Result<()> {
     // The folders first: one that is there now is of a job that runs now, or has ended by the time
     // that the catalog is asked.
     let mut batches = HashSet::new();
-    sweep_folder(&layout.batches(), |id| {
-        batches.insert(id.to_owned());
-        Ok(false)
-    })?;
+    let of_batches = [layout.batches(), layout.states()];
+    let of_batches: Vec<PathBuf> = of_batches.into_iter().filter(|one| one.exists()).collect();
+    for folder in &of_batches {
+        sweep_folder(folder, |id| {
+            batches.insert(id.to_owned());
+            Ok(false)
+        })?;
+    }
     let mut live = HashSet::new();
     for record in catalog.processing_jobs()? {
         let mut job = Job::of(&record)?;
@@ -176,9 +180,12 @@ pub fn sweep(store: &Store) -> Result<()> {
         }
     }
     let known: HashSet<String> = catalog.all_batch_ids()?.into_iter().collect();
-    Ok(sweep_folder(&layout.batches(), |id| {
-        Ok(batches.contains(id) && !known.contains(id) && !live.contains(id))
-    })?)
+    for folder in &of_batches {
+        sweep_folder(folder, |id| {
+            Ok(batches.contains(id) && !known.contains(id) && !live.contains(id))
+        })?;
+    }
+    Ok(())
 }
 
 /// Deletes what a job left. What can't be deleted now is swept again.

@@ -21,6 +21,7 @@ use super::{RunOptions, RunningJob, what_it_said};
 use crate::error::{Error, Result};
 use crate::jobs::folders::BatchFolders;
 use crate::jobs::object::lacking;
+use crate::jobs::since::{JobChanges, Since};
 
 /// Each batch at work has a row group in memory.
 const MOST_AT_ONCE: usize = 8;
@@ -30,11 +31,14 @@ pub(super) struct StagedJobBatch {
     pub(super) id: String,
     pub(super) staged: StagedBatch,
     pub(super) counts: BatchCounts,
+    /// How it is other than that of an earlier job, where that is asked for.
+    pub(super) changes: JobChanges,
 }
 
 /// What all batches of a job have in common.
 struct Common<'a> {
     export: &'a Export,
+    since: Option<&'a Since<'a>>,
     ids: Vec<String>,
     /// The segment of each batch, where each has one.
     segments: Option<Vec<String>>,
@@ -54,7 +58,7 @@ struct Common<'a> {
 pub(super) fn stage_batches(
     job: &RunningJob<'_>,
     record: &JobRecord,
-    export: &Export,
+    (export, since): (&Export, Option<&Since<'_>>),
     target: &Path,
 ) -> Result<Vec<StagedJobBatch>> {
     let ids = job.job.batch_ids();
@@ -66,6 +70,7 @@ pub(super) fn stage_batches(
     }
     let common = Common {
         export,
+        since,
         ids,
         segments: (job.job.destination.batches.as_ref()).map(|segments| {
             let ids = segments.iter().map(|segment| segment.segment_id.clone());
@@ -154,8 +159,14 @@ impl Common<'_> {
             syncs: self.syncs.clone(),
         };
         let (staging, target) = (self.staging.join(id), self.target.join(folders.of(id)));
-        let mut writer = BatchWriter::create(staging, target, batch.schema(), options)?;
-        let counts = batch.write_into(&mut writer)?;
+        let schema = self
+            .since
+            .map_or_else(|| batch.schema(), |since| since.schema().clone());
+        let mut writer = BatchWriter::create(staging, target, schema, options)?;
+        let (counts, changes) = match self.since {
+            Some(since) => since.write(&batch, (number, id), &mut writer)?,
+            None => (batch.write_into(&mut writer)?, JobChanges::default()),
+        };
         let staged = writer.finish()?;
         let lengths = staged.files().iter().map(|file| file.length);
         self.progress.add_bytes(lengths.sum());
@@ -163,6 +174,7 @@ impl Common<'_> {
             id: id.clone(),
             staged,
             counts,
+            changes,
         })
     }
 }

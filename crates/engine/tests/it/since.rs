@@ -1,0 +1,322 @@
+//! Exports since an earlier job: changes, applied to what was there, are what is there.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use profile_export::jobs::{FinishedJob, JobChanges, delete_job, sweep};
+use profile_export::platform::{Error, put_merge_policy};
+use profile_export::request::MergePolicy;
+use profile_export::xdm::{Class, Timestamp};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case};
+use crate::scratch::{Scratch, batches, request, sorted};
+
+/// Set to run thousands of cases instead of some tens.
+const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
+
+/// Rows by their primary identity, as text: what a follower of changes has.
+type Followed = BTreeMap<String, String>;
+
+/// Takes `change` and `primaryIdentity` off a row.
+fn taken(mut row: Value) -> (String, String, String) {
+    let object = row.as_object_mut().unwrap();
+    let change = object.shift_remove("change").unwrap();
+    let identity = object.shift_remove("primaryIdentity").unwrap();
+    let [row] = &sorted(vec![row])[..] else {
+        panic!("one row")
+    };
+    (
+        change.as_str().unwrap().to_owned(),
+        identity.to_string(),
+        row.clone(),
+    )
+}
+
+/// Applies the rows of a batch, each of which has to be what it says that it is.
+fn apply(followed: &mut Followed, rows: Vec<Value>) -> JobChanges {
+    let mut changes = JobChanges {
+        unchanged: followed.len() as u64,
+        ..JobChanges::default()
+    };
+    for row in rows {
+        let (change, identity, row) = taken(row);
+        match change.as_str() {
+            "entered" => {
+                changes.entered += 1;
+                assert_eq!(followed.insert(identity, row), None);
+            }
+            "changed" => {
+                changes.changed += 1;
+                changes.unchanged -= 1;
+                let before = followed.insert(identity, row.clone());
+                assert!(before.is_some_and(|before| before != row), "{row}");
+            }
+            "left" => {
+                changes.left += 1;
+                changes.unchanged -= 1;
+                assert!(followed.remove(&identity).is_some(), "{identity}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    changes
+}
+
+#[test]
+fn changes_applied_to_what_was_there_are_what_is_there() {
+    let cases = if std::env::var_os(DEEP).is_some() {
+        2_000
+    } else {
+        80
+    };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&case(), |case| {
+            follow(&case);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn follow(case: &Case) {
+    let scratch = Scratch::new();
+    let more = json!({"ingestedAtField": "ingestedAt"});
+    for id in &PROFILES[..2] {
+        scratch.dataset(id, Class::Profile, more.clone());
+    }
+    for id in EVENTS {
+        scratch.dataset(id, Class::Event, more.clone());
+    }
+    let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
+    put_merge_policy(scratch.store.catalog(), policy, Timestamp::default()).unwrap();
+    let mut whole = case.request.clone();
+    whole["rowPerIdentity"] = Value::Null;
+    // Paths of what no record here has would be refused.
+    whole["fields"] = json!("identityMap, segmentMembership, person, score, tags");
+    whole["mandatoryFields"] = Value::Null;
+    whole["deduplicationKeys"] = match whole["deduplicationKeys"].is_array() {
+        true => json!(["score"]),
+        false => Value::Null,
+    };
+    if whole["additionalFields"]["eventList"].is_object() {
+        whole["additionalFields"]["eventList"]["fields"] = json!("_id, timestamp, web");
+    }
+    let everything = json!({"identityMap": {"ECID": [{"id": "all", "primary": true}]}, "score": 1, "tags": ["x"],
+        "person": {"name": {"first": "a", "last": "b"}, "age": 1}, "ingestedAt": "2020-01-01T12:00:00Z",
+        "segmentMembership": {"ups": {"seg1": {"status": "realized", "lastQualificationTime": "2020-01-01T12:00:00Z"}}}});
+    scratch.load(PROFILES[0], &[everything]).unwrap();
+    let event = json!({"_id": "all", "timestamp": "2020-01-01T12:00:00Z", "ingestedAt": "2020-01-01T12:00:00Z",
+        "identityMap": {"ECID": [{"id": "all", "primary": true}]}, "web": {"page": "x"}});
+    scratch.load(EVENTS[0], &[event]).unwrap();
+    let mut since = whole.clone();
+    since["sinceJob"] = json!("last");
+    let mut followed: Vec<Followed> = Vec::new();
+    for step in &case.steps {
+        match step {
+            Step::Load(dataset, _) if *dataset == EVALUATED || *dataset == PROFILES[2] => {}
+            Step::Load(dataset, records) => {
+                scratch.load(dataset, records).unwrap();
+            }
+            Step::Compact => drop(scratch.store.compact().unwrap()),
+        }
+        let job = scratch.run(&since).unwrap();
+        let of_batches = batches(&job);
+        followed.resize(of_batches.len(), Followed::new());
+        let mut changes = JobChanges {
+            since_job: job.job.metrics.changes.as_ref().unwrap().since_job,
+            ..JobChanges::default()
+        };
+        for (followed, rows) in followed.iter_mut().zip(of_batches) {
+            let of_batch = apply(followed, rows);
+            changes.entered += of_batch.entered;
+            changes.changed += of_batch.changed;
+            changes.left += of_batch.left;
+            changes.unchanged += of_batch.unchanged;
+        }
+        assert_eq!(job.job.metrics.changes.as_ref(), Some(&changes));
+        let found: Vec<Vec<String>> = followed
+            .iter()
+            .map(|followed| {
+                let mut rows: Vec<String> = followed.values().cloned().collect();
+                rows.sort();
+                rows
+            })
+            .collect();
+        let expected = scratch.export(&whole).into_iter().map(sorted);
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+    scratch.store.verify().unwrap();
+}
+
+const CRM: &str = "0000000000000000000000c1";
+
+fn people() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    scratch
+}
+
+fn person(id: &str, name: &str, segment: &str) -> Value {
+    json!({"identityMap": {"CRMID": [{"id": id, "primary": true}]}, "name": name,
+        "segmentMembership": {"ups": {segment: {"status": "realized"}}}})
+}
+
+fn of_vips(since: Value) -> Value {
+    request(
+        json!({"fields": "name", "filter": {"segments": [{"segmentId": "vips"}]}, "sinceJob": since}),
+    )
+}
+
+/// `change id name` of each row.
+fn told(job: &FinishedJob) -> Vec<String> {
+    let rows = batches(job).remove(0);
+    let mut told: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let identity = &row["primaryIdentity"];
+            assert_eq!(identity["namespace"]["code"], "CRMID");
+            let [change, id, name] = [&row["change"], &identity["id"], &row["name"]];
+            let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+            format!("{} {} {}", text(change), text(id), text(name))
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn who_entered_changed_and_left_is_told_with_whose_row_it_is() {
+    let scratch = people();
+    let all = [
+        person("ann", "Ann", "vips"),
+        person("bob", "Bob", "vips"),
+        person("carl", "Carl", "vips"),
+        person("dora", "Dora", "others"),
+    ];
+    scratch.load(CRM, &all).unwrap();
+    let first = scratch.run(&of_vips(json!("last"))).unwrap();
+    assert_eq!(
+        told(&first),
+        ["entered ann Ann", "entered bob Bob", "entered carl Carl"]
+    );
+    assert_eq!(first.job.metrics.changes.as_ref().unwrap().since_job, None);
+    let again = scratch.run(&of_vips(json!("last"))).unwrap();
+    assert!(told(&again).is_empty());
+    assert_eq!(again.profiles, 0);
+    let next = [
+        person("ann", "Anna", "vips"),
+        // Left with another name.
+        person("bob", "Robert", "others"),
+        person("dora", "Dora", "vips"),
+    ];
+    scratch.load(CRM, &next).unwrap();
+    let second = scratch.run(&of_vips(json!("last"))).unwrap();
+    assert_eq!(
+        told(&second),
+        ["changed ann Anna", "entered dora Dora", "left bob Robert"]
+    );
+    let expected = JobChanges {
+        since_job: Some(again.job.id),
+        entered: 1,
+        changed: 1,
+        left: 1,
+        unchanged: 1,
+    };
+    assert_eq!(second.job.metrics.changes.as_ref(), Some(&expected));
+    assert_eq!(second.profiles, 3);
+    // Whose data is gone: nothing is known but who it was.
+    scratch.store.catalog().delete_dataset(CRM).unwrap();
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    scratch.load(CRM, &[person("ann", "Anna", "vips")]).unwrap();
+    let third = scratch.run(&of_vips(json!("last"))).unwrap();
+    assert_eq!(told(&third), ["left carl -", "left dora -"]);
+    // Against an earlier one than the last.
+    let since_first = scratch.run(&of_vips(json!(first.job.id))).unwrap();
+    assert_eq!(
+        told(&since_first),
+        ["changed ann Anna", "left bob -", "left carl -"]
+    );
+}
+
+#[test]
+fn what_has_no_earlier_job_of_its_request_is_refused_by_name() {
+    let scratch = people();
+    scratch.load(CRM, &[person("ann", "Ann", "vips")]).unwrap();
+    let refusal = |request: &Value| scratch.run(request).unwrap_err().to_string();
+    assert!(refusal(&of_vips(json!(99))).contains("99"));
+    // One that left nothing to compare with.
+    let plain = scratch.run(&of_vips(Value::Null)).unwrap().job.id;
+    let refused = scratch.run(&of_vips(json!(plain))).unwrap_err();
+    let Error::JobFailed { message, .. } = &refused else {
+        panic!("{refused}")
+    };
+    assert!(
+        message.contains("left nothing to compare with"),
+        "{message}"
+    );
+    let first = scratch.run(&of_vips(json!("last"))).unwrap().job.id;
+    let mut other = of_vips(json!(first));
+    other["fields"] = json!("name, identityMap");
+    assert!(
+        refusal(&other).contains("another request"),
+        "{}",
+        refusal(&other)
+    );
+    let mut rows = of_vips(json!("last"));
+    rows["fields"] = Value::Null;
+    rows["rowPerIdentity"] = json!("CRMID");
+    assert!(refusal(&rows).contains("rowPerIdentity"));
+    scratch
+        .load(
+            CRM,
+            &[json!({"identityMap": {"CRMID": [{"id": "x", "primary": true}]}, "change": 1})],
+        )
+        .unwrap();
+    let mut collides = of_vips(json!("last"));
+    collides["fields"] = json!("change");
+    assert!(refusal(&collides).contains("change"));
+}
+
+#[test]
+fn what_jobs_had_goes_with_their_batches_and_behind_the_latest_eight() {
+    let scratch = people();
+    scratch.load(CRM, &[person("ann", "Ann", "vips")]).unwrap();
+    let states = || {
+        let folder = scratch.store.layout().states();
+        let names = fs::read_dir(folder).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let jobs: Vec<FinishedJob> = (0..10)
+        .map(|_| scratch.run(&of_vips(json!("last"))).unwrap())
+        .collect();
+    assert_eq!(states().len(), 8);
+    assert!(!states().contains(&jobs[1].batches[0].id));
+    let last = jobs.last().unwrap();
+    delete_job(&scratch.store, last.job.id).unwrap();
+    sweep(&scratch.store).unwrap();
+    assert_eq!(states().len(), 7);
+    let next = scratch.run(&of_vips(json!("last"))).unwrap();
+    let since = next.job.metrics.changes.as_ref().unwrap().since_job;
+    assert_eq!(since, Some(jobs[8].job.id));
+    // A damaged one is no reason for everybody to enter.
+    let file = scratch
+        .store
+        .layout()
+        .state(&next.batches[0].id)
+        .join("state.parquet");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let Error::JobFailed { job, .. } = scratch.run(&of_vips(json!("last"))).unwrap_err() else {
+        panic!("it succeeded")
+    };
+    assert_eq!(job.errors[0].code, "PE-0005");
+    assert_eq!(states().len(), 8);
+}

@@ -1,0 +1,304 @@
+//! Exports since an earlier job: who entered, changed and left.
+//!
+//! A job that is asked for this leaves for each of its batches what it had of whom (its [`state`]). The next one of the
+//! same request compares its rows with that.
+
+mod changes;
+mod state;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use catalog::{Catalog, JobQuery, JobRecord, JobStatus, Kind};
+use decode::Progress;
+use export::{BatchCounts, Export, ExportBatch, ExportRequest, Plan, RequestError, SinceJob};
+use filter::{MembershipFilter, ProfileFilter};
+use run::Snapshot;
+use serde::{Deserialize, Serialize};
+use store::{Store, make_folder, remove_folder};
+use writer::{BatchWriter, Syncs};
+
+use self::changes::BatchChanges;
+use self::state::{Known, StateWriter, has_state};
+use super::object::{Job, damaged};
+use crate::error::{Error, Result};
+
+/// Where a request asks for it.
+const AT: &str = "sinceJob";
+/// What became of a profile.
+const CHANGE: &str = "change";
+/// Whose row it is.
+const PRIMARY_IDENTITY: &str = "primaryIdentity";
+/// How many jobs of a request can be compared with: the latest.
+const KEPT: usize = 8;
+
+/// How the profiles of a job are others than those of an earlier one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobChanges {
+    /// The earlier job; none where this is the first of its request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_job: Option<i64>,
+    /// Profiles that the earlier job did not have.
+    pub entered: u64,
+    /// Profiles whose exported fields are others now.
+    pub changed: u64,
+    /// Profiles that the earlier job had and this has not.
+    pub left: u64,
+    /// Profiles that are as they were, of which there is no row.
+    pub unchanged: u64,
+}
+
+impl JobChanges {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.entered += other.entered;
+        self.changed += other.changed;
+        self.left += other.left;
+        self.unchanged += other.unchanged;
+    }
+}
+
+/// Refuses a request that can't be compared with an earlier job; `plan` is what it asks for otherwise.
+///
+/// # Errors
+/// There is no such job of that request, or columns would collide.
+pub(super) fn check(catalog: &Catalog, request: &ExportRequest, plan: &Plan) -> Result<()> {
+    let Some(since) = request.since_job else {
+        return Ok(());
+    };
+    let refused = |problem: String| Err(RequestError::new(AT, problem).into());
+    if plan.row_per_identity.is_some() {
+        return refused(
+            "a profile has one change, and rowPerIdentity gives it several rows; leave one of them out".to_owned(),
+        );
+    }
+    let mut own = [CHANGE, PRIMARY_IDENTITY].into_iter();
+    if let Some(name) = own.find(|name| plan.projection.output().get(name).is_some()) {
+        return refused(format!(
+            "its column {name:?} is a field of the profiles, too; name other fields in fields"
+        ));
+    }
+    match since {
+        SinceJob::Last => Ok(()),
+        SinceJob::Job(id) => earlier(catalog, request, id).map(drop),
+    }
+}
+
+/// The job with an ID, if it is one of the same request that succeeded.
+fn earlier(catalog: &Catalog, request: &ExportRequest, id: i64) -> Result<JobRecord> {
+    let record = catalog.job(id)?;
+    let record = record.ok_or_else(|| catalog::Error::not_found(Kind::Job, id))?;
+    let refused = |problem: String| Err(RequestError::new(AT, problem).into());
+    if record.status != JobStatus::Succeeded {
+        return refused(format!(
+            "job {id} is {}; only one that succeeded has rows to compare with",
+            record.status
+        ));
+    }
+    if !is_same(&record, request)? {
+        return refused(format!(
+            "job {id} is of another request, so its rows can't be compared with these; jobs retry {id} is that request"
+        ));
+    }
+    Ok(record)
+}
+
+/// Whether a job is of this request, whatever it is compared with and whether segments are evaluated before.
+fn is_same(record: &JobRecord, request: &ExportRequest) -> Result<bool> {
+    let own: ExportRequest = record.request.read().map_err(|e| damaged(record.id, &e))?;
+    Ok(own.at_once().evaluated() == request.at_once().evaluated())
+}
+
+/// The jobs of a request that can be compared with, the latest first.
+fn comparable(store: &Store, request: &ExportRequest) -> Result<Vec<Job>> {
+    let query = JobQuery {
+        status: Some(JobStatus::Succeeded),
+        ..JobQuery::default()
+    };
+    let mut jobs = Vec::new();
+    for record in store.catalog().jobs(&query)? {
+        if is_same(&record, request)? {
+            let job = Job::of(&record)?;
+            if job.batch_ids().iter().all(|id| has_state(store, id)) {
+                jobs.push(job);
+            }
+        }
+    }
+    Ok(jobs)
+}
+
+/// Forgets what the jobs of a request had before the latest few.
+pub(super) fn forget_old(store: &Store, request: &ExportRequest) -> Result<()> {
+    for job in comparable(store, request)?.iter().skip(KEPT) {
+        for id in job.batch_ids() {
+            remove_folder(&store.layout().state(&id))?;
+        }
+    }
+    Ok(())
+}
+
+/// A job that compares its rows with those of an earlier one.
+pub(super) struct Since<'a> {
+    store: &'a Store,
+    base: Option<Job>,
+    /// The profiles by themselves, whatever their memberships; where there is an earlier job.
+    everybody: Option<Export>,
+    schema: SchemaRef,
+    syncs: Option<Arc<Syncs>>,
+}
+
+impl<'a> Since<'a> {
+    /// Finds the earlier job that a request names; `None` where it names none.
+    ///
+    /// # Errors
+    /// There is none, or it left nothing to compare with.
+    pub(super) fn find(
+        store: &'a Store,
+        request: &ExportRequest,
+        syncs: Option<Arc<Syncs>>,
+    ) -> Result<Option<Self>> {
+        let Some(since) = request.since_job else {
+            return Ok(None);
+        };
+        let base = match since {
+            SinceJob::Last => comparable(store, request)?.into_iter().next(),
+            SinceJob::Job(id) => {
+                let job = Job::of(&earlier(store.catalog(), request, id)?)?;
+                if !job.batch_ids().iter().all(|id| has_state(store, id)) {
+                    let problem = format!(
+                        "job {id} left nothing to compare with: it was exported without sinceJob, or more than {KEPT} \
+                         later ones of its request have done so; \"last\" is the latest that can be compared with"
+                    );
+                    return Err(RequestError::new(AT, problem).into());
+                }
+                Some(job)
+            }
+        };
+        make_folder(&store.layout().states())?;
+        Ok(Some(Self {
+            store,
+            base,
+            everybody: None,
+            schema: Arc::new(Schema::empty()),
+            syncs,
+        }))
+    }
+
+    /// Prepares the look at those who left; rows are those of an export by `plan`.
+    pub(super) fn prepare(
+        &mut self,
+        snapshot: &Snapshot,
+        plan: &Plan,
+        export: &Export,
+        progress: &Arc<Progress>,
+    ) -> Result<()> {
+        self.schema = told(&export.schema());
+        if self.base.is_some() {
+            let open = plan.batches.iter().map(|_| MembershipFilter::default());
+            let plan = Plan {
+                batches: open.collect(),
+                profiles: ProfileFilter {
+                    from_ingest: None,
+                    empty_profiles: true,
+                },
+                mandatory: Vec::new(),
+                deduplication: None,
+                ..plan.clone()
+            };
+            let everybody = Export::new(snapshot, &plan)?.with_dictionaries();
+            self.everybody = Some(everybody.with_progress(Arc::clone(progress)));
+        }
+        Ok(())
+    }
+
+    /// The columns that are told, with text in dictionaries as the export has it.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// What nothing is compared with yet.
+    pub(super) fn no_changes(&self) -> JobChanges {
+        JobChanges {
+            since_job: self.base.as_ref().map(|job| job.id),
+            ..JobChanges::default()
+        }
+    }
+
+    /// Writes what a batch has that is new, and what it is compared with the next time.
+    pub(super) fn write(
+        &self,
+        batch: &ExportBatch,
+        (number, id): (usize, &str),
+        writer: &mut BatchWriter,
+    ) -> Result<(BatchCounts, JobChanges)> {
+        let known = match &self.base {
+            None => Known::default(),
+            Some(job) => {
+                let ids = job.batch_ids();
+                let before = ids.get(number).ok_or_else(|| {
+                    Error::Panic("an earlier job of the same request with fewer batches".to_owned())
+                })?;
+                Known::read(self.store, before)?
+            }
+        };
+        let state = StateWriter::create(self.store, id)?;
+        let mut changes = BatchChanges::new(&self.schema, known, state);
+        let mut chunks = batch.chunks();
+        for rows in &mut chunks {
+            writer.write(changes.take(&rows?)?)?;
+        }
+        let of_all = chunks.counts().clone();
+        if let Some(everybody) = &self.everybody {
+            let gone = everybody.batch(number).of_persons(changes.missing());
+            for rows in gone.chunks() {
+                writer.write(changes.take_left(&rows?)?)?;
+            }
+            changes.take_gone(|rows| Ok(writer.write(rows)?))?;
+        }
+        let (mut counts, changes) = changes.finish(self.syncs.as_deref())?;
+        counts.lacking = of_all.lacking;
+        counts.duplicates = of_all.duplicates;
+        Ok((counts, changes))
+    }
+}
+
+/// The columns of an export's rows with their persons, as they are told: without these, and with what became of whom.
+pub(super) fn told(with_persons: &SchemaRef) -> SchemaRef {
+    let own = [
+        Field::new(CHANGE, DataType::Utf8, true),
+        Field::new(PRIMARY_IDENTITY, DataType::Struct(identity_fields()), true),
+    ];
+    let fields = with_persons.fields();
+    let kept = fields.iter().take(fields.len().saturating_sub(2));
+    let all = own.into_iter().map(Arc::new).chain(kept.cloned());
+    Arc::new(Schema::new(all.collect::<Vec<_>>()))
+}
+
+/// Of XDM's identity items.
+fn identity_fields() -> Fields {
+    let code = Field::new("code", DataType::Utf8, true);
+    let fields = [
+        Field::new(
+            "namespace",
+            DataType::Struct([code].into_iter().collect()),
+            true,
+        ),
+        Field::new("id", DataType::Utf8, true),
+    ];
+    fields.into_iter().collect()
+}
+
+/// Refuses what nothing is kept of: a store that is thrown away.
+pub(super) fn check_store(store: &Store, request: &ExportRequest) -> Result<()> {
+    if request.since_job.is_none() || store.is_durable() {
+        return Ok(());
+    }
+    let problem = "a folder of sources knows no earlier jobs; load it into a store (ingest) and export from that";
+    Err(RequestError::new(AT, problem).into())
+}
+
+/// The file of a state in its folder.
+fn file_in(folder: &Path) -> std::path::PathBuf {
+    folder.join("state.parquet")
+}
