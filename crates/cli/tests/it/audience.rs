@@ -725,3 +725,87 @@ fn profiles_of_one_key_are_one_and_each_identity_can_have_a_row() {
         stderr(&explained)
     );
 }
+
+#[test]
+fn an_audience_of_today_is_told_since_yesterdays() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| text(&folder.path().join(name)).to_owned();
+    let record = |id: u32, name: &str| {
+        format!(r#"{{"identityMap":{{"CRM":[{{"id":"{id}","primary":true}}]}},"name":"{name}"}}"#)
+    };
+    let load = |records: &[String]| {
+        fs::write(place("people.ndjson"), records.join("\n")).unwrap();
+        let store = ["--store", &place("store"), "--quiet"];
+        stdout(&run(&[
+            &["ingest", "--dataset", "people", "--class", "profile"][..],
+            &store,
+            &[&place("people.ndjson")],
+        ]
+        .concat()));
+    };
+    let export = |more: &[&str]| {
+        let of_names = ["export", "--fields", "name", "--store", &place("store")];
+        run(&[&of_names[..], more].concat())
+    };
+    load(&[record(1, "Ann"), record(2, "Bob")]);
+    let csv = |out: &str| {
+        let out = place(out);
+        let made = export(&["--since-job", "last", "--format", "csv", "--out", &out]);
+        stdout(&made);
+        let said = stderr(&made);
+        let partitions = fs::read_dir(&out)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let batch = partitions.filter(|path| path.is_dir()).next().unwrap();
+        let file = fs::read_to_string(batch.join("part-00000.csv")).unwrap();
+        let mut lines: Vec<&str> = file.lines().collect();
+        lines.sort();
+        (said, lines.join(" "))
+    };
+    let (said, lines) = csv("first");
+    assert!(
+        said.contains("2 profiles entered: this is the first job"),
+        "{said}"
+    );
+    let header = "change,primaryIdentity.namespace.code,primaryIdentity.id,name";
+    assert_eq!(
+        lines,
+        format!("{header} entered,CRM,1,Ann entered,CRM,2,Bob")
+    );
+    load(&[record(2, "Robert"), record(3, "Carl")]);
+    let (said, lines) = csv("second");
+    assert!(
+        said.contains("1 entered, 1 changed, 0 left, 1 are as they were"),
+        "{said}"
+    );
+    assert_eq!(
+        lines,
+        format!("{header} changed,CRM,2,Robert entered,CRM,3,Carl")
+    );
+    for (more, code, said) in [
+        (&["--since-job", "last", "--out", "-"][..], 2, "sinceJob"),
+        (&["--since-job", "yesterday"], 2, "last, or the ID of a job"),
+        (&["--since-job", "99"], 3, "99"),
+    ] {
+        let refused = export(more);
+        assert_eq!(refused.status.code(), Some(code), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+    }
+    let from = [
+        "export",
+        "--from",
+        text(&fixtures()),
+        "--since-job",
+        "last",
+        "--out",
+        &place("x"),
+    ]
+    .map(str::to_owned);
+    let refused = run(&from.each_ref().map(String::as_str));
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("knows no earlier jobs"),
+        "{}",
+        stderr(&refused)
+    );
+}

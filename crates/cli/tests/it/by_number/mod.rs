@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::faults::is_deep;
 use crate::ground::{CRM, Ground, Seen, names, shared};
 use crate::shim::{self, Call, Class, Fault, What, count};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use known::{KNOWN, Outcome, known};
 use operations::{Again, Operation};
@@ -261,6 +261,18 @@ fn a_first_load_whose_calls_fail_or_kill_it_is_as_it_was_told() {
 #[test]
 fn an_export_whose_calls_fail_or_kill_it_is_as_it_was_told() {
     break_at_many_calls(&operations::RUN, |_| {});
+}
+
+/// What it had of whom is written beside its batch, and read by the next one.
+#[test]
+fn an_export_since_another_whose_calls_fail_or_kill_it_is_as_it_was_told() {
+    break_at_many_calls(&operations::RUN, |ground| {
+        let request = fs::read(ground.path("request.json")).unwrap();
+        let mut request: Value = serde_json::from_slice(&request).unwrap();
+        request["sinceJob"] = json!("last");
+        fs::write(ground.path("request.json"), request.to_string()).unwrap();
+        ground.succeeds(&["run", "request.json"]);
+    });
 }
 
 #[test]
