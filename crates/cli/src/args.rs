@@ -103,6 +103,9 @@ pub enum Command {
     /// Create, update, list, show and delete merge policies
     #[command(subcommand)]
     MergePolicies(DocumentsCommand),
+    /// Look one profile up, as it is merged, with its events and where its fields are from
+    #[command(subcommand)]
+    Profiles(ProfilesCommand),
     /// Keep segment definitions, check their expressions, and see whom they take
     #[command(subcommand)]
     Segments(SegmentsCommand),
@@ -562,6 +565,31 @@ pub enum ConfigCommand {
         /// Say where each is from, too
         #[arg(long)]
         origin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProfilesCommand {
+    /// Show the profile of an identity as JSON: a primary identity, or with a merge policy that has an identity graph any that
+    /// records link
+    Get {
+        /// Whose, such as Email:ann@example.com
+        #[arg(value_name = "NAMESPACE:ID", value_parser = identity)]
+        identity: Identity,
+        /// Field paths, separated by commas [default: all fields]
+        #[arg(long, value_name = "FIELDS")]
+        fields: Option<String>,
+        /// Its events, with these fields [default: all fields]
+        #[arg(long, value_name = "FIELDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+        events: Option<String>,
+        /// Its fragments, too, and which of them each field is from
+        #[arg(long)]
+        fragments: bool,
+        /// The merge policy, by ID or name [default: the sandbox's]
+        #[arg(long, value_name = "POLICY", add = ArgValueCandidates::new(candidates::policies))]
+        merge_policy: Option<String>,
+        #[command(flatten)]
+        store: StoreArg,
     },
 }
 

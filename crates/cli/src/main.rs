@@ -22,6 +22,7 @@ mod origin;
 mod output;
 mod panics;
 mod plan;
+mod profiles;
 mod progress;
 mod segments;
 mod serve;
@@ -110,6 +111,7 @@ fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         Command::Ingest(ingest) => ingest::run(arguments, ingest),
         Command::Datasets(command) => catalog::datasets(arguments, command),
         Command::MergePolicies(command) => catalog::merge_policies(arguments, command),
+        Command::Profiles(command) => profiles::profiles(arguments, command),
         Command::Segments(command) => segments::segments(arguments, command),
         Command::Jobs(command) => jobs::run(arguments, command),
         Command::Batches(command) => batches::run(arguments, command),

@@ -86,9 +86,9 @@ pub mod request {
 pub mod export {
     pub use ::export::{
         BatchCounts, BatchMemberships, Chunks, Condition, DatasetBatches, Error, EventPart,
-        EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FragmentPart, GraphReport,
-        LargeComponent, LostValue, MembershipSeen, Plan, RecordWithoutPart, Result, Shard,
-        UnionSchemas, UnknownSegment, export_rows, json_values, leaves, snapshot_of,
+        EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile, FragmentPart,
+        GraphReport, LargeComponent, LostValue, MembershipSeen, Plan, RecordWithoutPart, Result,
+        Shard, UnionSchemas, UnknownSegment, export_rows, json_values, leaves, snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
@@ -136,21 +136,22 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod platform {
     pub use ::platform::{
-        Audience, DatasetBody, Error, ErrorKind, Estimate, ExplainedPart, FileDescription,
-        IfExists, Incoming, IncomingBody, IncomingFile, Manifest, ManifestBatch, ManifestExport,
-        ManifestFile, NewSchedule, Outcome, OutputFolder, Prepared, Result, Schedule,
-        ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob,
-        SchemaRefBody, SegmentExplanation, SegmentJob, SegmentJobMetrics, SegmentJobSegment,
-        SegmentJobTarget, SourceFolder, SourceOptions, StoredMembership, abort_incoming,
-        asked_segments, change_schedule, check_definition, check_local, check_out, check_target,
-        complete_incoming, create_schedule, create_segment_job, dataset_id, delete_batch,
-        delete_merge_policy, delete_schedule, delete_segment, delete_segment_job, dependent_of,
-        due_schedules, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
-        expression_of, expression_schema, first_members, has_expression, is_bucket, load_incoming,
-        merge_policies, merge_policy, namesake, overlap, policy_id, policy_of_segment,
-        put_merge_policy, put_segment, run_schedule, run_segment_job, schedule, schedules, segment,
-        segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids, with_source,
-        with_target,
+        Audience, DatasetBody, Error, ErrorKind, Estimate, EventPage, EventQuery, ExplainedPart,
+        FileDescription, FoundEvent, IfExists, Incoming, IncomingBody, IncomingFile, Lookup,
+        Lookups, Manifest, ManifestBatch, ManifestExport, ManifestFile, NewSchedule, Outcome,
+        OutputFolder, Prepared, Property, Result, Schedule, ScheduleChange, ScheduleKind,
+        ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob, SchemaRefBody,
+        SegmentExplanation, SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget,
+        SourceFolder, SourceOptions, StoredMembership, abort_incoming, asked_segments,
+        change_schedule, check_definition, check_local, check_out, check_target, complete_incoming,
+        create_schedule, create_segment_job, dataset_id, delete_batch, delete_merge_policy,
+        delete_schedule, delete_segment, delete_segment_job, dependent_of, due_schedules, estimate,
+        estimate_by_namespace, evaluate_segments, explain_segment, expression_of,
+        expression_schema, first_members, has_expression, identity_of_xid, is_bucket,
+        load_incoming, merge_policies, merge_policy, namesake, overlap, policy_id,
+        policy_of_segment, put_merge_policy, put_segment, run_schedule, run_segment_job, schedule,
+        schedules, segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming,
+        with_ids, with_source, with_target, xid_of,
     };
 }
 

@@ -51,6 +51,7 @@ mod files;
 mod graph;
 mod identity_rows;
 mod links;
+mod lookup;
 mod people;
 mod persons;
 mod pipeline;
@@ -78,6 +79,7 @@ pub use explain::{
 };
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
+pub use lookup::FoundProfile;
 pub use persons::PersonRows;
 pub use plan::{EventPlan, IdentityRows, Plan};
 pub use records::{DatasetBatches, export_rows, snapshot_of};

@@ -49,7 +49,8 @@ impl Links {
     }
 }
 
-fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Links> {
+/// The links of the records of one batch, as they come.
+pub(crate) fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Links> {
     let run = &sources.all[source as usize].run;
     let lists = run.batch_links(batch)?;
     let mut links = Links {

@@ -375,6 +375,11 @@ impl Pipeline {
         Ok(placed.iter().map(of).collect())
     }
 
+    /// The events that the rows of profiles have, in their order.
+    pub(crate) fn event_rows(&self, people: &PeopleRows) -> Result<Vec<RowRef>> {
+        Ok(self.select(people, None)?.event_rows.rows().to_vec())
+    }
+
     /// The columns that rows of sources are in.
     fn gathered(&self, fields: &FieldSet, mut groups: Groups) -> Result<Gathered> {
         Ok(Gathered {

@@ -1,6 +1,7 @@
 //! The platform's objects over a store: export jobs, batches that come in, merge policies, segment
 //! definitions, schedules, source folders.
 
+mod access;
 mod address;
 mod dataset_body;
 mod error;
@@ -19,6 +20,9 @@ mod resolve;
 mod schedules;
 mod segments;
 
+pub use access::{
+    EventPage, EventQuery, FoundEvent, Lookup, Lookups, Property, identity_of_xid, xid_of,
+};
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use error::{Error, ErrorKind, Result};

@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use profile_export::platform::Lookups;
 use profile_export::store::{Scope, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
@@ -27,6 +28,8 @@ pub(crate) struct App {
     pub(crate) audiences: Mutex<CountedAudiences>,
     /// Expressions whose people are looked for.
     pub(crate) previews: Previews,
+    /// Profiles that are looked up, prepared.
+    pub(crate) lookups: Lookups,
     /// What queries may say.
     pub(crate) parameters: Parameters,
     /// The API's description, as JSON.

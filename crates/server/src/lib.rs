@@ -28,6 +28,8 @@ mod children;
 mod data_access;
 mod datasets;
 mod definitions;
+mod entities;
+mod entity_body;
 mod host;
 mod import;
 mod jobs;

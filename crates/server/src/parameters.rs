@@ -7,7 +7,7 @@ use axum::extract::MatchedPath;
 use axum::http::Method;
 use axum::http::request::Parts;
 use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::{OpenApi, RefOr, Schema};
 use xdm::nearest;
 
 use crate::problem::{Answer, Problem};
@@ -15,8 +15,15 @@ use crate::problem::{Answer, Problem};
 /// Clients of the platform put their own limit behind the one of the link that they follow.
 const REPEATED: &str = "limit";
 
-/// The names of each operation's query parameters.
-pub(crate) struct Parameters(HashMap<(Method, String), Vec<String>>);
+/// The query parameters of each operation.
+pub(crate) struct Parameters(HashMap<(Method, String), Vec<Known>>);
+
+/// A parameter that an operation knows.
+struct Known {
+    name: String,
+    /// Whether it may come several times, each with a value of its own.
+    is_list: bool,
+}
 
 impl Parameters {
     pub(crate) fn of(api: &OpenApi) -> Self {
@@ -32,7 +39,7 @@ impl Parameters {
             ];
             for (method, operation) in operations {
                 if let Some(operation) = operation {
-                    known.insert((method, path.clone()), names(operation));
+                    known.insert((method, path.clone()), parameters(operation));
                 }
             }
         }
@@ -58,8 +65,11 @@ impl Parameters {
             if value.is_empty() {
                 continue;
             }
-            if !known.iter().any(|known| *known == name) {
+            let Some(known) = known.iter().find(|known| known.name == name) else {
                 return Err(unknown(&name, known));
+            };
+            if known.is_list {
+                continue;
             }
             let first = said.entry(name.clone()).or_insert_with(|| value.clone());
             if *first != value && name != REPEATED {
@@ -72,21 +82,27 @@ impl Parameters {
     }
 }
 
-fn names(operation: &Operation) -> Vec<String> {
+fn parameters(operation: &Operation) -> Vec<Known> {
     let parameters = operation.parameters.iter().flatten();
     let in_query = parameters.filter_map(|parameter| match parameter {
         RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter),
         _ => None,
     });
-    in_query.map(|parameter| parameter.name.clone()).collect()
+    let is_list = |schema: &RefOr<Schema>| matches!(schema, RefOr::T(Schema::Array(_)));
+    let known = in_query.map(|parameter| Known {
+        name: parameter.name.clone(),
+        is_list: parameter.schema.as_ref().is_some_and(is_list),
+    });
+    known.collect()
 }
 
-fn unknown(name: &str, known: &[String]) -> Problem {
-    let near = match nearest(name, known.iter().map(String::as_str)).first() {
+fn unknown(name: &str, known: &[Known]) -> Problem {
+    let known: Vec<&str> = known.iter().map(|known| known.name.as_str()).collect();
+    let near = match nearest(name, known.iter().copied()).first() {
         Some(near) => format!("; did you mean {near:?}?"),
         None => String::new(),
     };
-    let known = match known {
+    let known = match &known[..] {
         [] => "there are none here".to_owned(),
         known => format!("known are {}", known.join(", ")),
     };

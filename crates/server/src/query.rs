@@ -26,6 +26,20 @@ impl Query {
             .find(|value| !value.is_empty())
     }
 
+    /// All that a parameter says, where it may come several times.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let own = self.pairs().filter(move |(known, _)| *known == name);
+        own.map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All parameters.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }

@@ -20,8 +20,8 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, data_access, datasets, host, import, jobs, local, merge_policies, openapi,
-    operation, page, previews, schedules, segment_jobs, segments,
+    audiences, batches, data_access, datasets, entities, host, import, jobs, local, merge_policies,
+    openapi, operation, page, previews, schedules, segment_jobs, segments,
 };
 
 /// The API's routes and their description.
@@ -83,6 +83,7 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             schedules::patch_schedule,
             schedules::delete_schedule
         ))
+        .routes(routes!(entities::get_entities, entities::post_entities))
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))
         .routes(routes!(previews::get_estimate))

@@ -43,6 +43,9 @@ schemas! {
     Looked => object([])
         .description(Some("What the page shows; its form may change with the page."));
 
+    Entities => object([])
+        .description(Some("Profiles by XID, or events with _page, children and _links"));
+
     Problem => object(["status", "title", "detail"])
         .description(Some("What went wrong; detail names the field, the parameter or the header."))
         .property("status", integer())

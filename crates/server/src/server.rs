@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use profile_export::jobs::sweep;
-use profile_export::platform::sweep_incoming;
+use profile_export::platform::{Lookups, sweep_incoming};
 use profile_export::store::{Store, StoreError};
 use store::FileLock;
 use tokio::net::TcpListener;
@@ -117,6 +117,7 @@ impl Server {
             metrics: Metrics::default(),
             audiences: Mutex::default(),
             previews: Previews::default(),
+            lookups: Lookups::default(),
             parameters: Parameters::of(&description),
             openapi: description
                 .to_pretty_json()

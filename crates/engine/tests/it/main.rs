@@ -11,6 +11,7 @@ mod file_metadata;
 mod frozen;
 mod generate;
 mod inputs;
+mod lookup;
 mod many_batches;
 mod properties;
 mod readback;

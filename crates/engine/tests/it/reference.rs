@@ -624,7 +624,7 @@ fn object_of_segments(value: &Value) -> bool {
 }
 
 /// One spelling, timestamps as numbers, all numbers as floats.
-fn plain_record(record: &Value) -> Value {
+pub fn plain_record(record: &Value) -> Value {
     let mut plain = json!({});
     for (key, value) in record.as_object().unwrap() {
         let name = key.strip_prefix("xdm:").unwrap_or(key);
@@ -735,7 +735,7 @@ fn identities(body: &Value) -> Vec<Identity> {
     all
 }
 
-fn tells(id: &str) -> bool {
+pub fn tells(id: &str) -> bool {
     !["", "null", "anonymous", "invalid"].contains(&id.trim().to_lowercase().as_str())
 }
 

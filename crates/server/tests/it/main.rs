@@ -6,6 +6,7 @@ mod bodies;
 mod catalog;
 mod description;
 mod ends;
+mod entities;
 mod files;
 mod headers;
 mod ingestion;

@@ -1,0 +1,166 @@
+//! Profiles by an identity: what an export has of them.
+
+use std::sync::Arc;
+
+use profile_export::platform::{Lookup, Lookups, put_merge_policy};
+use profile_export::request::MergePolicy;
+use profile_export::store::{Scope, Store};
+use profile_export::xdm::{Class, Identity, Timestamp};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case};
+use crate::reference::{plain_record, tells};
+use crate::scratch::{Scratch, batches, request, sorted};
+
+/// Set to run thousands of cases instead of some tens.
+const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
+const FIELDS: &str = "identityMap, person, score, tags, segmentMembership";
+
+#[test]
+fn a_profile_that_is_looked_up_is_the_row_that_an_export_has() {
+    let cases = if std::env::var_os(DEEP).is_some() {
+        2_000
+    } else {
+        60
+    };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&case(), |case| {
+            check(&case);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn check(case: &Case) {
+    let scratch = Scratch::new();
+    let more = json!({"ingestedAtField": "ingestedAt"});
+    for id in &PROFILES[..2] {
+        scratch.dataset(id, Class::Profile, more.clone());
+    }
+    for id in EVENTS {
+        scratch.dataset(id, Class::Event, more.clone());
+    }
+    let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
+    put_merge_policy(scratch.store.catalog(), policy, Timestamp::default()).unwrap();
+    // Whoever has all fields.
+    let everything = json!({"identityMap": {"ECID": [{"id": "all", "primary": true}]}, "score": 1, "tags": ["x"],
+        "person": {"name": {"first": "a", "last": "b"}, "age": 1}, "ingestedAt": "2020-01-01T12:00:00Z",
+        "segmentMembership": {"ups": {"seg1": {"status": "realized", "lastQualificationTime": "2020-01-01T12:00:00Z"}}}});
+    scratch.load(PROFILES[0], &[everything]).unwrap();
+    let lookups = Lookups::default();
+    let lookup = Lookup {
+        fields: Some(FIELDS.to_owned()),
+        event_fields: None,
+        merge_policy: Some("generated".to_owned()),
+    };
+    let find = |namespace: &str, id: &str| {
+        let (namespace, id) = (namespace.to_owned(), id.to_owned());
+        lookups
+            .find(&scratch.store, &lookup, &Identity { namespace, id })
+            .unwrap()
+    };
+    let plain = |row: Value| sorted(vec![without_nulls(plain_record(&row))]);
+    for step in &case.steps {
+        match step {
+            Step::Load(dataset, _) if *dataset == EVALUATED || *dataset == PROFILES[2] => continue,
+            Step::Load(dataset, records) => drop(scratch.load(dataset, records).unwrap()),
+            Step::Compact => drop(scratch.store.compact().unwrap()),
+        }
+        // What is kept from before the step counts no more.
+        let _ = find("ECID", "all");
+    }
+    let all = request(
+        json!({"fields": FIELDS, "mergePolicy": {"id": "generated"}, "sinceJob": "last",
+        "filter": {"emptyProfiles": true}}),
+    );
+    let job = scratch.run(&all).unwrap();
+    let is_joined = case.policy["identityGraph"]["type"] == "pdg";
+    for mut row in batches(&job).remove(0) {
+        let object = row.as_object_mut().unwrap();
+        object.shift_remove("change").unwrap();
+        let own = object.shift_remove("primaryIdentity").unwrap();
+        let code = own["namespace"]["code"].as_str().unwrap().to_owned();
+        let id = own["id"].as_str().unwrap().to_owned();
+        let expected = sorted(vec![without_nulls(row.clone())]);
+        let found = find(&code.to_uppercase(), &id).unwrap();
+        assert_eq!(plain(found.row), expected, "{code}:{id}");
+        assert!(!found.datasets.is_empty() && !found.identities.is_empty());
+        if !is_joined {
+            continue;
+        }
+        for (code, items) in row["identityMap"].as_object().into_iter().flatten() {
+            for item in items.as_array().unwrap() {
+                let Some(id) = item["id"].as_str().filter(|id| tells(id)) else {
+                    continue;
+                };
+                let found = find(code, id).unwrap_or_else(|| panic!("{code}:{id} of {row}"));
+                assert_eq!(plain(found.row), expected, "{code}:{id}");
+            }
+        }
+    }
+    assert!(find("ECID", "nobody").is_none());
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let kept = object.into_iter().filter(|(_, value)| !value.is_null());
+            kept.map(|(key, value)| (key, without_nulls(value)))
+                .collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn many_look_up_at_once_while_records_come_in() {
+    let scratch = Scratch::new();
+    scratch.dataset(PROFILES[0], Class::Profile, json!({}));
+    let person = |name: &str| json!({"identityMap": {"Email": [{"id": "a@x.org", "primary": true}]}, "name": name});
+    scratch.load(PROFILES[0], &[person("first")]).unwrap();
+    let lookups = Arc::new(Lookups::default());
+    let store = &scratch.store;
+    let identity = Identity {
+        namespace: "Email".to_owned(),
+        id: "a@x.org".to_owned(),
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let (lookups, identity, folder) = (
+                    Arc::clone(&lookups),
+                    identity.clone(),
+                    scratch.folder.path(),
+                );
+                scope.spawn(move || {
+                    let store = Store::open_temporary(folder.join("store"), Scope::default());
+                    let store = store.unwrap();
+                    for _ in 0..50 {
+                        let found = lookups.find(&store, &Lookup::default(), &identity).unwrap();
+                        assert!(found.unwrap().row["name"].is_string());
+                    }
+                })
+            })
+            .collect();
+        for n in 0..10 {
+            scratch
+                .load(PROFILES[0], &[person(&format!("next {n}"))])
+                .unwrap();
+        }
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
+    });
+    let found = lookups
+        .find(store, &Lookup::default(), &identity)
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.row["name"], "next 9");
+}
