@@ -19,6 +19,7 @@ mod lives;
 mod many_segments;
 mod out;
 mod outputs;
+mod profiles;
 mod program;
 mod readers;
 mod rights;

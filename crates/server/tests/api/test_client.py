@@ -89,6 +89,20 @@ def test_segments_are_listed(client, server):
     assert len({segment["id"] for segment in segmentation.getSegments()}) == 204
 
 
+def test_one_profile_and_its_events_are_looked_up(client):
+    profile = client["profile"]
+    whose = {"entityId": "person226@example.com", "entityIdNS": "email"}
+    found = profile.getEntity(schema_name="_xdm.context.profile", fields="personalEmail.address", **whose)
+    [entity] = found.values()
+    assert entity["entity"]["personalEmail"]["address"] == "person226@example.com"
+    assert entity["sources"] and all(len(source) == 24 for source in entity["sources"])
+    all_events = profile.getEntityEvents(n_events=1000, limit=1000, **whose)
+    some = profile.getEntityEvents(n_events=1000, limit=1, **whose)
+    assert len(all_events) > 1
+    ids = [event["entityId"] for event in all_events]
+    assert [event["entityId"] for event in some] == ids and len(set(ids)) == len(ids)
+
+
 def test_an_expression_is_estimated_and_previewed(client):
     segmentation = client["segmentation"]
     made = segmentation.createPreview(pql="xEvent")
