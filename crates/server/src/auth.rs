@@ -12,7 +12,7 @@ use profile_export::store::{Scope, Store};
 use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::token_file::TokenFile;
-use crate::tokens::Rights;
+use crate::tokens::{Rights, Token};
 
 /// The longest organisation or sandbox name, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -21,6 +21,8 @@ const LONGEST_NAME: usize = 200;
 pub(crate) struct ReadAccess {
     app: Arc<App>,
     scope: Scope,
+    /// The caller's, where a token file says who may come in.
+    token: Option<Token>,
 }
 
 /// The right to change them, too.
@@ -41,6 +43,13 @@ impl ReadAccess {
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
+
+    /// Whether the caller's token is good for a sandbox of its organisation.
+    pub(crate) fn may_use(&self, sandbox: &str) -> bool {
+        self.token
+            .as_ref()
+            .is_none_or(|token| token.is_for_sandbox(sandbox))
+    }
 }
 
 impl std::ops::Deref for WriteAccess {
@@ -55,10 +64,10 @@ impl FromRequestParts<Arc<App>> for ReadAccess {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
-        let (scope, _) = check(&parts.headers, app)?;
+        let (scope, token) = check(&parts.headers, app)?;
         app.parameters.check(parts)?;
         let app = Arc::clone(app);
-        Ok(Self { app, scope })
+        Ok(Self { app, scope, token })
     }
 }
 
@@ -66,8 +75,11 @@ impl FromRequestParts<Arc<App>> for WriteAccess {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Self> {
-        let (scope, rights) = check(&parts.headers, app)?;
-        if rights != Rights::Write {
+        let (scope, token) = check(&parts.headers, app)?;
+        if token
+            .as_ref()
+            .is_some_and(|token| token.rights != Rights::Write)
+        {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "Authorization: this token may only read",
@@ -75,7 +87,7 @@ impl FromRequestParts<Arc<App>> for WriteAccess {
         }
         app.parameters.check(parts)?;
         let app = Arc::clone(app);
-        Ok(Self(ReadAccess { app, scope }))
+        Ok(Self(ReadAccess { app, scope, token }))
     }
 }
 
@@ -87,7 +99,7 @@ const ONCE: [&str; 4] = [
     "x-sandbox-name",
 ];
 
-fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
+fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Option<Token>)> {
     for name in ONCE {
         if headers.get_all(name).iter().nth(1).is_some() {
             return Err(Problem::bad_request(format!(
@@ -123,7 +135,7 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
     let org = name("x-gw-ims-org-id")?;
     let sandbox = name("x-sandbox-name")?;
     let Some(known) = known else {
-        return Ok((Scope { org, sandbox }, Rights::Write));
+        return Ok((Scope { org, sandbox }, None));
     };
     let refuse = |header: &str, value: &str| {
         Err(Problem::new(
@@ -138,7 +150,7 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Rights)> {
         return refuse("x-sandbox-name", &sandbox);
     }
     tracing::debug!(token = known.name, "signed in");
-    Ok((Scope { org, sandbox }, known.rights))
+    Ok((Scope { org, sandbox }, Some(known.clone())))
 }
 
 /// What a header says.

@@ -19,18 +19,34 @@ impl<T: for<'de> Deserialize<'de>> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Answer<Self> {
-        let limit = app.settings.max_body as u64;
-        let mut pieces = Pieces::new(request.into_body(), "body", limit);
-        let reading = async {
-            let mut body = Vec::new();
-            while let Some(piece) = pieces.next().await? {
-                body.extend_from_slice(&piece);
-            }
-            Ok::<_, Problem>(body)
-        };
-        let body = in_time(app, reading).await??;
-        Ok(Self(read_json(&body)?))
+        Ok(Self(read_json(&whole(request, app).await?)?))
     }
+}
+
+/// The names and values of a form, which may be empty.
+pub(crate) struct FormBody(pub(crate) Vec<(String, String)>);
+
+impl FromRequest<Arc<App>> for FormBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Answer<Self> {
+        let body = whole(request, app).await?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+/// A body, not longer than the settings allow, that came in time.
+async fn whole(request: Request, app: &App) -> Answer<Vec<u8>> {
+    let limit = app.settings.max_body as u64;
+    let mut pieces = Pieces::new(request.into_body(), "body", limit);
+    let reading = async {
+        let mut body = Vec::new();
+        while let Some(piece) = pieces.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok::<_, Problem>(body)
+    };
+    in_time(app, reading).await?
 }
 
 /// A file that is uploaded, piece by piece, as far as it is not longer than the settings allow and its

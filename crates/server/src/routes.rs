@@ -20,8 +20,9 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, data_access, datasets, entities, host, import, jobs, local, merge_policies,
-    openapi, operation, page, previews, schedules, segment_jobs, segments,
+    audiences, batches, data_access, datasets, entities, host, import, ims, jobs, local,
+    merge_policies, openapi, operation, page, previews, sandboxes, schedules, segment_jobs,
+    segments,
 };
 
 /// The API's routes and their description.
@@ -93,6 +94,12 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             import::end_incoming_batch
         ))
         .routes(routes!(import::upload_file))
+        .routes(routes!(sandboxes::list_own_sandboxes))
+        .routes(routes!(sandboxes::list_sandboxes))
+        .routes(routes!(sandboxes::get_sandbox))
+        .routes(routes!(sandboxes::list_sandbox_types))
+        .routes(routes!(ims::token_v3))
+        .routes(routes!(ims::token_v2))
         .routes(routes!(local::list_scopes))
         .routes(routes!(local::plan))
         .routes(routes!(local::preview))

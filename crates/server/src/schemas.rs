@@ -46,6 +46,32 @@ schemas! {
     Entities => object([])
         .description(Some("Profiles by XID, or events with _page, children and _links"));
 
+    SandboxObject => object(["name", "title", "state", "type", "isDefault"])
+        .property("name", string())
+        .property("title", string())
+        .property("state", one_of(["active"]))
+        .property("type", one_of(["production", "development"]))
+        .property("region", string())
+        .property("isDefault", boolean());
+
+    SandboxPage => object(["sandboxes", "_page", "_links"])
+        .property("sandboxes", list(Ref::from_schema_name("SandboxObject")))
+        .property("_page", object(["limit", "count"]))
+        .property("_links", object([]));
+
+    SandboxTypes => object(["sandboxTypes"]).property("sandboxTypes", list(string()));
+
+    AccessToken => object(["access_token", "token_type", "expires_in"])
+        .property("access_token", string())
+        .property("token_type", one_of(["bearer"]))
+        .property("expires_in", integer());
+
+    TokenRequest => object([])
+        .property("grant_type", string())
+        .property("client_id", string())
+        .property("client_secret", string())
+        .property("scope", string());
+
     Problem => object(["status", "title", "detail"])
         .description(Some("What went wrong; detail names the field, the parameter or the header."))
         .property("status", integer())

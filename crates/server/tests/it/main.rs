@@ -18,6 +18,7 @@ mod policies;
 mod previews;
 mod queries;
 mod queue;
+mod sandboxes;
 mod schedules;
 mod segment_jobs;
 mod serving;
