@@ -27,8 +27,11 @@ pub fn profiles(arguments: &Arguments, command: &ProfilesCommand) -> Result<(), 
         merge_policy: policy.transpose()?,
     };
     let lookups = Lookups::default();
-    let found = lookups.find(&store, &lookup, identity)?;
-    let found = found.ok_or_else(|| missing(identity))?;
+    let found = match fragments {
+        true => lookups.explain(&store, &lookup, identity)?,
+        false => (lookups.find(&store, &lookup, identity)?).map(|found| (found, None)),
+    };
+    let (found, explained) = found.ok_or_else(|| missing(identity))?;
     let identities = found.identities.iter();
     let identities: Vec<String> = identities
         .map(|(namespace, id)| format!("{namespace}:{id}"))
@@ -39,12 +42,9 @@ pub fn profiles(arguments: &Arguments, command: &ProfilesCommand) -> Result<(), 
         "lastModifiedAt": found.last_modified.to_string(),
         "entity": found.row,
     });
-    if let (true, Some((namespace, id))) = (*fragments, found.identities.into_iter().next()) {
-        let first = Identity { namespace, id };
-        if let Some(explained) = lookups.explain(&store, &lookup, &first)? {
-            told["fragments"] = json!(explained.fragments);
-            told["fields"] = json!(explained.fields);
-        }
+    if let Some(explained) = explained {
+        told["fragments"] = json!(explained.fragments);
+        told["fields"] = json!(explained.fields);
     }
     print_result(arguments, &told)
 }

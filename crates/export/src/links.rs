@@ -49,16 +49,15 @@ impl Links {
     }
 }
 
-/// The links of the records of one batch, as they come.
-pub(crate) fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Links> {
-    let run = &sources.all[source as usize].run;
+/// Hands out the rows of a batch, by their numbers in the run, with the keys of the identities that each links.
+pub(crate) fn each_row(
+    run: &Run,
+    batch: u32,
+    mut take: impl FnMut(u32, &[[u8; 16]]) -> Result<()>,
+) -> Result<()> {
     let lists = run.batch_links(batch)?;
-    let mut links = Links {
-        sorted: Vec::new(),
-        odd: Vec::new(),
-    };
     if lists.values().is_empty() {
-        return Ok(links);
+        return Ok(());
     }
     let (keys, _) = lists
         .values()
@@ -68,10 +67,21 @@ pub(crate) fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Lin
     let first_row = Run::first_row(batch);
     for (row, range) in (first_row..).zip(lists.value_offsets().windows(2)) {
         let [start, end] = *range else { continue };
-        let own = &keys[start as usize..end as usize];
+        take(row, &keys[start as usize..end as usize])?;
+    }
+    Ok(())
+}
+
+fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Links> {
+    let run = &sources.all[source as usize].run;
+    let mut links = Links {
+        sorted: Vec::new(),
+        odd: Vec::new(),
+    };
+    each_row(run, batch, |row, own| {
         let own = own.iter().map(|key| PersonKey::from_bytes(*key));
         let Some(first) = own.clone().next() else {
-            continue;
+            return Ok(());
         };
         let primary = run.person(run.person_of_row(row));
         let links_primary = own.clone().any(|key| key == primary);
@@ -86,6 +96,7 @@ pub(crate) fn of_batch(sources: &Sources, source: u32, batch: u32) -> Result<Lin
             source,
             row,
         }));
-    }
+        Ok(())
+    })?;
     Ok(links)
 }

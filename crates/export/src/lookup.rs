@@ -1,5 +1,7 @@
 //! One profile, by an identity: what an export of it alone would have, at the price of what it touches.
 
+use std::collections::BTreeSet;
+
 use gather::RowRef;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -8,7 +10,7 @@ use xdm::{PersonKey, Timestamp};
 use crate::components::Profile;
 use crate::error::Result;
 use crate::export::Export;
-use crate::links::of_batch;
+use crate::links::each_row;
 use crate::people::{People, PeopleRows};
 use crate::pipeline::rows_of;
 use crate::shard::Shard;
@@ -31,6 +33,13 @@ pub struct FoundProfile {
 }
 
 impl Export {
+    /// The same for look-ups of one profile after the other: little of what one reads is kept for the next.
+    #[must_use]
+    pub fn for_look_ups(self) -> Self {
+        self.pipeline().sources().keep_little();
+        self
+    }
+
     /// The profile of an identity, whatever the case of its namespace: of a primary identity, and with an identity graph of
     /// any that records link. `None` where there is none, or where the graph leaves it out.
     ///
@@ -46,8 +55,10 @@ impl Export {
                 .of_data()
                 .any(|source| source.run.find(key).is_some())
         };
+        // What the one before read is let go of, as between chunks.
+        sources.begin_chunk();
         if !is_known(key) {
-            match self.linked_person(key)? {
+            match self.linked_person(key, &is_known)? {
                 Some(person) => key = person,
                 None => return Ok(None),
             }
@@ -106,9 +117,13 @@ impl Export {
         })
     }
 
-    /// A person whose records link an identity that is no person's own. It takes a look at all links, which no index
-    /// has.
-    fn linked_person(&self, identity: PersonKey) -> Result<Option<PersonKey>> {
+    /// A person of the profile that an identity belongs to which is no person's own: live records link it, or link others
+    /// of which one is a person's, and so on. Each step takes a look at all links, which no index has.
+    fn linked_person(
+        &self,
+        identity: PersonKey,
+        is_known: &(dyn Fn(PersonKey) -> bool + Sync),
+    ) -> Result<Option<PersonKey>> {
         if self.graph().is_none() {
             return Ok(None);
         }
@@ -116,14 +131,33 @@ impl Export {
         let batches = (0..).zip(&sources.all).flat_map(|(number, source)| {
             (0..source.run.batch_count() as u32).map(move |batch| (number, batch))
         });
-        let batches: Vec<(u32, u32)> = batches.collect();
-        let found = batches.par_iter().map(|(source, batch)| {
-            let links = of_batch(sources, *source, *batch)?;
-            let link = links.sorted.iter().find(|link| link.identity == identity);
-            let run = &sources.all[*source as usize].run;
-            Ok(link.map(|link| run.person(run.person_of_row(link.row))))
-        });
-        let found: Vec<Option<PersonKey>> = found.collect::<Result<_>>()?;
-        Ok(found.into_iter().flatten().min())
+        let batches: Vec<(usize, u32)> = batches.collect();
+        let mut linked = BTreeSet::from([identity]);
+        loop {
+            let found = batches.par_iter().map(|(source, batch)| {
+                let mut times = Times::new(sources);
+                let mut all = BTreeSet::new();
+                each_row(&sources.all[*source].run, *batch, |row, own| {
+                    let own = own.iter().map(|key| PersonKey::from_bytes(*key));
+                    if own.clone().any(|one| linked.contains(&one))
+                        && sources.is_live(*source, row, &mut times)?
+                    {
+                        all.extend(own);
+                    }
+                    Ok(())
+                })?;
+                Ok(all)
+            });
+            let found: Vec<BTreeSet<PersonKey>> = found.collect::<Result<_>>()?;
+            let found: BTreeSet<PersonKey> = found.into_iter().flatten().collect();
+            if let Some(person) = found.iter().find(|one| is_known(**one)) {
+                return Ok(Some(*person));
+            }
+            let before = linked.len();
+            linked.extend(found);
+            if linked.len() == before {
+                return Ok(None);
+            }
+        }
     }
 }

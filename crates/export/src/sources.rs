@@ -120,6 +120,13 @@ impl Sources {
         self.ingest_times.keep_all();
     }
 
+    /// Keeps little of what was read: who asks next asks for something else.
+    pub(crate) fn keep_little(&self) {
+        self.fields.keep_at_most(ROOM);
+        self.times.keep_at_most(ROOM);
+        self.ingest_times.keep_at_most(ROOM);
+    }
+
     /// Says that another chunk begins.
     pub(crate) fn begin_chunk(&self) {
         self.fields.begin_chunk();

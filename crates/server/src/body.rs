@@ -19,9 +19,13 @@ impl<T: for<'de> Deserialize<'de>> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Answer<Self> {
-        Ok(Self(read_json(&whole(request, app).await?)?))
+        let limit = app.settings.max_body as u64;
+        Ok(Self(read_json(&whole(request, app, limit).await?)?))
     }
 }
+
+/// Forms have a few words, and come from whoever has no token yet.
+const MOST_OF_FORM: u64 = 8 * 1024;
 
 /// The names and values of a form, which may be empty.
 pub(crate) struct FormBody(pub(crate) Vec<(String, String)>);
@@ -30,14 +34,13 @@ impl FromRequest<Arc<App>> for FormBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Answer<Self> {
-        let body = whole(request, app).await?;
+        let body = whole(request, app, MOST_OF_FORM).await?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
 }
 
-/// A body, not longer than the settings allow, that came in time.
-async fn whole(request: Request, app: &App) -> Answer<Vec<u8>> {
-    let limit = app.settings.max_body as u64;
+/// A body, not longer than so many bytes, that came in time.
+async fn whole(request: Request, app: &App, limit: u64) -> Answer<Vec<u8>> {
     let mut pieces = Pieces::new(request.into_body(), "body", limit);
     let reading = async {
         let mut body = Vec::new();

@@ -14,7 +14,7 @@ use crate::auth::ReadAccess;
 use crate::body::JsonBody;
 use crate::entity_body::{EntitiesBody, Wanted, next_payload, of_query};
 use crate::local::look;
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{Entities, Problems};
 
@@ -105,7 +105,11 @@ pub(crate) async fn post_entities(
                     page_of_events(&identity, &events, page, next)
                 }
             };
-            found.insert(xid_of(&identity), entry);
+            if found.insert(xid_of(&identity), entry).is_some() {
+                return Err(Problem::bad_request(format!(
+                    "identities[{place}]: found {identity} once more; an identity has one entry"
+                )));
+            }
         }
         Ok(Value::Object(found))
     });

@@ -3,7 +3,7 @@
 use profile_export::platform::{EventQuery, Lookup, Property, identity_of_xid};
 use profile_export::xdm::{Class, Identity, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::problem::{Answer, Problem};
@@ -13,6 +13,8 @@ use crate::query::Query;
 const PAGE: u32 = 1000;
 /// The most identities of a body.
 const MOST_IDENTITIES: usize = 1000;
+/// The same where each has a page of events.
+const MOST_WITH_EVENTS: usize = 50;
 /// Times below are seconds, as the platform's samples have them; it says milliseconds, which these would be of 1973 at the
 /// latest.
 const SECONDS_BELOW: i64 = 100_000_000_000;
@@ -90,7 +92,7 @@ pub(crate) struct EntitiesBody {
     #[serde(default)]
     #[schema(nullable = false)]
     fields: Option<Vec<String>>,
-    /// At the most 1000.
+    /// At the most 1000, of events 50; none twice.
     pub(crate) identities: Vec<EntityIdentity>,
     #[serde(default)]
     #[schema(nullable = false)]
@@ -114,19 +116,25 @@ pub(crate) struct EntitiesBody {
 
 impl EntitiesBody {
     pub(crate) fn wanted(&self) -> Answer<Wanted> {
-        if self.identities.len() > MOST_IDENTITIES {
-            return Err(Problem::bad_request(format!(
-                "identities: found {}; allowed are {MOST_IDENTITIES}",
-                self.identities.len()
-            )));
-        }
         let fields = self.fields.as_ref().map(|fields| fields.join(","));
         let related = self
             .related_schema
             .as_ref()
             .map(|schema| schema.name.as_str());
         let merge_policy = self.merge_policy_id.clone();
-        if !asks_for_events(Some(&self.schema.name), related)? {
+        let of_events = asks_for_events(Some(&self.schema.name), related)?;
+        let most = if of_events {
+            MOST_WITH_EVENTS
+        } else {
+            MOST_IDENTITIES
+        };
+        if self.identities.len() > most {
+            return Err(Problem::bad_request(format!(
+                "identities: found {}; allowed are {most}",
+                self.identities.len()
+            )));
+        }
+        if !of_events {
             return Ok(Wanted::Profile(Lookup {
                 fields,
                 event_fields: None,
@@ -287,9 +295,13 @@ fn moment(number: i64) -> Timestamp {
 
 /// The payload that asks for the next page of an identity's events.
 pub(crate) fn next_payload(body: &Value, place: usize, cursor: &str) -> Value {
-    let mut payload = body.clone();
+    let others = body.as_object().into_iter().flatten();
+    let others = others.filter(|(name, _)| *name != "identities");
+    let mut payload: Map<String, Value> = others
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     let mut identity = body["identities"][place].clone();
     identity["start"] = Value::from(cursor);
-    payload["identities"] = Value::Array(vec![identity]);
-    payload
+    payload.insert("identities".to_owned(), Value::Array(vec![identity]));
+    Value::Object(payload)
 }

@@ -57,9 +57,13 @@ pub(crate) async fn token_v2(state: State<Arc<App>>, query: Query, form: FormBod
 }
 
 fn token(app: &App, query: &Query, FormBody(form): FormBody) -> Answer {
-    let form: HashMap<String, String> = form.into_iter().collect();
+    let mut said_in_form: HashMap<String, String> = HashMap::new();
+    for (name, value) in form {
+        // As of a query, the first that says something counts.
+        said_in_form.entry(name).or_insert(value);
+    }
     let said = |name: &str| {
-        let in_form = form
+        let in_form = said_in_form
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty());

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use serde_json::{Value, json};
+use xdm::digest128;
 
 use crate::auth::ReadAccess;
 use crate::path::Path;
@@ -23,7 +24,7 @@ const DEVELOPMENT: &str = "development";
 )]
 pub(crate) async fn list_own_sandboxes(caller: ReadAccess) -> Answer<Json<Value>> {
     let all = names(&caller).await?;
-    Ok(Json(page(&all, &all)))
+    Ok(Json(page(&caller.scope().org, &all, &all)))
 }
 
 /// List the sandboxes of the organisation, as far as the caller may use them
@@ -40,7 +41,7 @@ pub(crate) async fn list_sandboxes(caller: ReadAccess, query: Query) -> Answer<J
     let offset = query.number("offset", 0, u32::MAX)?.unwrap_or(0) as usize;
     let all = names(&caller).await?;
     let shown: Vec<String> = all.iter().skip(offset).take(limit).cloned().collect();
-    let mut listed = page(&shown, &all);
+    let mut listed = page(&caller.scope().org, &shown, &all);
     let next = offset.saturating_add(limit);
     if next < all.len() {
         let href = format!("{PATH}?limit={limit}&offset={next}");
@@ -60,7 +61,7 @@ pub(crate) async fn get_sandbox(
     Path(name): Path<String>,
 ) -> Answer<Json<Value>> {
     match names(&caller).await?.contains(&name) {
-        true => Ok(Json(sandbox(&name))),
+        true => Ok(Json(sandbox(&caller.scope().org, &name))),
         false => Err(Problem::not_found(format!("no sandbox {name:?}"))),
     }
 }
@@ -90,8 +91,8 @@ async fn names(caller: &ReadAccess) -> Answer<Vec<String>> {
     Ok(names)
 }
 
-fn page(shown: &[String], all: &[String]) -> Value {
-    let sandboxes: Vec<Value> = shown.iter().map(|name| sandbox(name)).collect();
+fn page(org: &str, shown: &[String], all: &[String]) -> Value {
+    let sandboxes: Vec<Value> = shown.iter().map(|name| sandbox(org, name)).collect();
     json!({
         "sandboxes": sandboxes,
         "_page": {"limit": shown.len(), "count": shown.len(), "total": all.len()},
@@ -99,9 +100,10 @@ fn page(shown: &[String], all: &[String]) -> Value {
     })
 }
 
-fn sandbox(name: &str) -> Value {
+fn sandbox(org: &str, name: &str) -> Value {
     let is_default = name == DEFAULT;
     json!({
+        "id": id(org, name),
         "name": name,
         "title": name,
         "state": "active",
@@ -109,4 +111,11 @@ fn sandbox(name: &str) -> Value {
         "region": "local",
         "isDefault": is_default,
     })
+}
+
+/// In the form of a UUID, as clients expect it; the same for the same sandbox, whatever store it is in.
+fn id(org: &str, name: &str) -> String {
+    let digits = format!("{:032x}", digest128(format!("{org}\0{name}").as_bytes()));
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+    parts.map(|part| &digits[part]).join("-")
 }

@@ -46,7 +46,8 @@ schemas! {
     Entities => object([])
         .description(Some("Profiles by XID, or events with _page, children and _links"));
 
-    SandboxObject => object(["name", "title", "state", "type", "isDefault"])
+    SandboxObject => object(["id", "name", "title", "state", "type", "isDefault"])
+        .property("id", string())
         .property("name", string())
         .property("title", string())
         .property("state", one_of(["active"]))

@@ -785,7 +785,7 @@ fn an_audience_of_today_is_told_since_yesterdays() {
     for (more, code, said) in [
         (&["--since-job", "last", "--out", "-"][..], 2, "sinceJob"),
         (&["--since-job", "yesterday"], 2, "last, or the ID of a job"),
-        (&["--since-job", "99"], 3, "99"),
+        (&["--since-job", "99"], 2, "no job 99"),
     ] {
         let refused = export(more);
         assert_eq!(refused.status.code(), Some(code), "{}", stderr(&refused));

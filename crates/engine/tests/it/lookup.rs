@@ -119,6 +119,46 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
+/// By a graph, an identity is that of live records, also where these don't link their own primary one.
+#[test]
+fn an_identity_is_whose_live_records_link_it() {
+    let scratch = Scratch::new();
+    scratch.dataset(PROFILES[0], Class::Profile, json!({}));
+    scratch.dataset(
+        PROFILES[1],
+        Class::Profile,
+        json!({"primaryIdentity": "key=Key"}),
+    );
+    let person = |email: &str| json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}], "Email": [{"id": email}]}, "name": "one"});
+    scratch.load(PROFILES[0], &[person("old@x.org")]).unwrap();
+    scratch.load(PROFILES[0], &[person("new@x.org")]).unwrap();
+    // It links a device with an address, and neither with whose it is.
+    let odd = json!({"key": "k", "name": "odd",
+        "identityMap": {"ECID": [{"id": "7"}], "Email": [{"id": "new@x.org"}]}});
+    scratch.load(PROFILES[1], &[odd]).unwrap();
+    let lookup = Lookup {
+        merge_policy: Some("timestampOrdered-pdg-mp".to_owned()),
+        ..Lookup::default()
+    };
+    let lookups = Lookups::default();
+    let name = |namespace: &str, id: &str| {
+        let (namespace, id) = (namespace.to_owned(), id.to_owned());
+        let found = lookups
+            .find(&scratch.store, &lookup, &Identity { namespace, id })
+            .unwrap();
+        found.map(|found| found.row["name"].as_str().unwrap().to_owned())
+    };
+    for compacted in [false, true] {
+        if compacted {
+            scratch.store.compact().unwrap();
+        }
+        assert_eq!(name("Email", "new@x.org").as_deref(), Some("one"));
+        assert_eq!(name("Email", "old@x.org"), None);
+        assert_eq!(name("ECID", "7").as_deref(), Some("one"));
+        assert_eq!(name("Key", "k").as_deref(), Some("odd"));
+    }
+}
+
 #[test]
 fn many_look_up_at_once_while_records_come_in() {
     let scratch = Scratch::new();

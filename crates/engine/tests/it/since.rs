@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 
-use profile_export::jobs::{FinishedJob, JobChanges, delete_job, sweep};
+use profile_export::jobs::{
+    FinishedJob, JobChanges, RunOptions, create_job, delete_job, run_job, sweep,
+};
 use profile_export::platform::{Error, put_merge_policy};
-use profile_export::request::MergePolicy;
+use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::xdm::{Class, Timestamp};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -306,17 +309,87 @@ fn what_jobs_had_goes_with_their_batches_and_behind_the_latest_eight() {
     let next = scratch.run(&of_vips(json!("last"))).unwrap();
     let since = next.job.metrics.changes.as_ref().unwrap().since_job;
     assert_eq!(since, Some(jobs[8].job.id));
-    // A damaged one is no reason for everybody to enter.
-    let file = scratch
-        .store
-        .layout()
-        .state(&next.batches[0].id)
-        .join("state.parquet");
+    // Damaged, in one byte or whole, or gone with its batch: no reason for everybody to enter.
+    let folder = scratch.store.layout().state(&next.batches[0].id);
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let bytes = fs::read(&file).unwrap();
-    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    let Error::JobFailed { job, .. } = scratch.run(&of_vips(json!("last"))).unwrap_err() else {
-        panic!("it succeeded")
-    };
-    assert_eq!(job.errors[0].code, "PE-0005");
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 3] ^= 1;
+    for wrong in [&flipped[..], &bytes[..bytes.len() / 2]] {
+        fs::write(&file, wrong).unwrap();
+        let Error::JobFailed { job, .. } = scratch.run(&of_vips(json!("last"))).unwrap_err() else {
+            panic!("it succeeded")
+        };
+        assert_eq!(job.errors[0].code, "PE-0005");
+    }
     assert_eq!(states().len(), 8);
+    scratch.store.delete_batch(&next.batches[0].id).unwrap();
+    sweep(&scratch.store).unwrap();
+    let refused = scratch
+        .run(&of_vips(json!("last")))
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("gone with its batches"), "{refused}");
+    // From an earlier one on it goes.
+    let earlier = scratch.run(&of_vips(json!(jobs[8].job.id))).unwrap();
+    assert!(told(&earlier).is_empty());
+    assert_eq!(
+        scratch
+            .run(&of_vips(json!("last")))
+            .unwrap()
+            .job
+            .metrics
+            .changes
+            .unwrap()
+            .since_job,
+        Some(earlier.job.id)
+    );
+}
+
+/// Whom a job had that ran at the same time is nobody's to be told.
+#[test]
+fn a_job_waits_for_no_other_of_its_request_and_is_not_told_beside_it() {
+    let scratch = people();
+    scratch.load(CRM, &[person("ann", "Ann", "vips")]).unwrap();
+    let read =
+        |since: Value| ExportRequest::from_json(of_vips(since).to_string().as_bytes()).unwrap();
+    let first = create_job(&scratch.store, &read(json!("last"))).unwrap();
+    let later = scratch.run(&of_vips(json!("last"))).unwrap();
+    // The one that was created first, and runs last, is told since none that came after it.
+    let first = run_job(
+        &scratch.store,
+        first.id,
+        &RunOptions::default(),
+        &Arc::default(),
+    )
+    .unwrap();
+    assert_eq!(first.job.metrics.changes.as_ref().unwrap().since_job, None);
+    let next = scratch.run(&of_vips(json!("last"))).unwrap();
+    let since = next.job.metrics.changes.as_ref().unwrap().since_job;
+    assert_eq!(since, Some(later.job.id));
+}
+
+#[test]
+fn whoever_lacks_a_mandatory_field_now_has_left() {
+    let scratch = people();
+    scratch
+        .load(
+            CRM,
+            &[person("ann", "Ann", "vips"), person("bob", "Bob", "vips")],
+        )
+        .unwrap();
+    let mut asked = of_vips(json!("last"));
+    asked["mandatoryFields"] = json!(["name"]);
+    assert_eq!(told(&scratch.run(&asked).unwrap()).len(), 2);
+    let mut nameless = person("bob", "", "vips");
+    nameless.as_object_mut().unwrap().shift_remove("name");
+    scratch.load(CRM, &[nameless]).unwrap();
+    let next = scratch.run(&asked).unwrap();
+    assert_eq!(told(&next), ["left bob -"]);
+    assert_eq!(next.job.metrics.incomplete_profile_counter, Some(1));
 }

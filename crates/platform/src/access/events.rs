@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use chrono::DateTime;
-use export::{FoundProfile, RequestError};
+use export::{Export, FoundProfile, RequestError};
 use serde_json::Value;
-use xdm::{FieldPath, Identity, Timestamp};
+use xdm::{Class, FieldPath, FieldType, Fields, IDENTITY_MAP, Identity, Timestamp, nearest};
 
 use super::{Lookup, Lookups};
 use crate::error::Result;
@@ -111,6 +111,15 @@ impl Property {
         let path =
             FieldPath::parse(text[..at].trim()).map_err(|error| refused(error.to_string()))?;
         let value = text[at + sign.len()..].trim();
+        let quoted = ['"', '\'']
+            .into_iter()
+            .find(|quote| value.starts_with(*quote));
+        let closed = quoted.map(|quote| value.len() > 1 && value.ends_with(quote));
+        if closed == Some(false) {
+            return Err(refused(
+                "whose value has a quote at its beginning alone".to_owned(),
+            ));
+        }
         let quoted = value
             .strip_prefix(['"', '\''])
             .and_then(|rest| rest.strip_suffix(['"', '\'']));
@@ -123,6 +132,66 @@ impl Property {
             operator,
             value,
         })
+    }
+
+    /// Refuses a field that no event has, and a value that no value of it can be compared with.
+    fn check(&self, union: &Fields) -> Result<(), RequestError> {
+        let name = self.path.parts().join(".");
+        let refused = |problem: String| RequestError::new("property", problem);
+        let mut among = Some(union);
+        let mut found: Option<&FieldType> = None;
+        for part in self.path.parts() {
+            let fields = match among {
+                Some(fields) => fields,
+                // What is in a map goes by keys, which are data.
+                None if matches!(found, Some(FieldType::Map(_))) => return Ok(()),
+                None => {
+                    return Err(refused(format!(
+                        "found {name:?}, which is no field of events"
+                    )));
+                }
+            };
+            found = fields.get(part);
+            if found.is_none() {
+                let near = nearest(part, fields.iter().map(|(name, _)| name));
+                let near = near.first().map(|near| format!("; did you mean {near:?}?"));
+                let near = near.unwrap_or_default();
+                return Err(refused(format!(
+                    "found {name:?}, which is no field of events{near}"
+                )));
+            }
+            while let Some(FieldType::List(item)) = found {
+                found = Some(item);
+            }
+            among = match found {
+                Some(FieldType::Object(fields)) => Some(fields),
+                _ => None,
+            };
+        }
+        let value = self.value.as_str();
+        let (fits, expected) = match found {
+            Some(
+                FieldType::Byte
+                | FieldType::Short
+                | FieldType::Int
+                | FieldType::Long { .. }
+                | FieldType::Double,
+            ) => (value.parse::<f64>().is_ok_and(f64::is_finite), "a number"),
+            Some(FieldType::Boolean) => (value.parse::<bool>().is_ok(), "true or false"),
+            Some(FieldType::DateTime) => {
+                (Timestamp::parse(value).is_some(), "an RFC 3339 timestamp")
+            }
+            Some(FieldType::Object(_) | FieldType::Map(_)) => {
+                (false, "a field with a single value")
+            }
+            _ => (true, ""),
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(refused(format!(
+                "found {value:?} for {name:?}; allowed is {expected}"
+            ))),
+        }
     }
 
     /// Whether it holds. A field that is not there is unequal to everything, and nothing else; in lists one item is
@@ -191,34 +260,41 @@ impl Lookups {
         query: &EventQuery,
         identity: &Identity,
     ) -> Result<Option<EventPage>> {
+        let unions = store.catalog().union(Class::Event, None)?;
+        for property in &query.properties {
+            property.check(&unions)?;
+        }
         // What decides is read with what is shown.
-        let all = query
-            .fields
-            .as_ref()
-            .is_none_or(|fields| fields.trim().is_empty());
-        let lookup = Lookup {
-            fields: Some("identityMap".to_owned()),
+        let whole = Lookup {
+            fields: Some(IDENTITY_MAP.to_owned()),
             event_fields: Some(String::new()),
             merge_policy: query.merge_policy.clone(),
         };
-        let Some(found) = self.find(store, &lookup, identity)? else {
-            return Ok(None);
+        let fields = query
+            .fields
+            .as_ref()
+            .filter(|fields| !fields.trim().is_empty());
+        let Some(fields) = fields else {
+            let found = self.find(store, &whole, identity)?;
+            return found.map(|found| page(query, found, None)).transpose();
         };
-        let shown = match all {
-            true => None,
-            false => {
-                let fields = query
-                    .fields
-                    .as_ref()
-                    .map(|fields| format!("{fields},_id,timestamp"));
-                let lookup = Lookup {
-                    event_fields: fields,
-                    ..lookup
-                };
-                self.find(store, &lookup, identity)?
+        let shown = Lookup {
+            event_fields: Some(format!("{fields},_id,timestamp")),
+            ..whole.clone()
+        };
+        loop {
+            let (generation, whole) = self.prepared(store, &whole)?;
+            let (other, shown) = self.prepared(store, &shown)?;
+            // Both have the same events, one by one, only of the same state of the store.
+            if other != generation {
+                continue;
             }
-        };
-        page(query, found, shown).map(Some)
+            let of = |export: &Export| export.look_up(&identity.namespace, &identity.id);
+            return match (of(&whole)?, of(&shown)?) {
+                (Some(found), Some(shown)) => page(query, found, Some(shown)).map(Some),
+                _ => Ok(None),
+            };
+        }
     }
 }
 

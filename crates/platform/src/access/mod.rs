@@ -49,7 +49,11 @@ struct Key {
 /// What a look-up needs before it reads the first record (the runs' columns, an identity graph) is the same for
 /// everybody, and kept until the store changes.
 #[derive(Default)]
-pub struct Lookups(Mutex<VecDeque<(Key, Export)>>);
+pub struct Lookups {
+    kept: Mutex<VecDeque<(Key, Export)>>,
+    /// Held by who prepares one: others that want the same find it then.
+    preparing: Mutex<()>,
+}
 
 impl Lookups {
     /// The profile of an identity; `None` where there is none. A policy without an identity graph knows primary identities,
@@ -63,11 +67,11 @@ impl Lookups {
         lookup: &Lookup,
         identity: &Identity,
     ) -> Result<Option<FoundProfile>> {
-        let export = self.prepared(store, lookup)?;
+        let (_, export) = self.prepared(store, lookup)?;
         Ok(export.look_up(&identity.namespace, &identity.id)?)
     }
 
-    /// How the fragments of a profile compete, and which of them won each field: `identity` is a primary one.
+    /// The same with how its fragments compete, and which of them each field is from.
     ///
     /// # Errors
     /// As for [`Lookups::find`].
@@ -76,12 +80,20 @@ impl Lookups {
         store: &Store,
         lookup: &Lookup,
         identity: &Identity,
-    ) -> Result<Option<Explanation>> {
-        let export = self.prepared(store, lookup)?;
-        Ok(export.explain(&identity.namespace, &identity.id)?)
+    ) -> Result<Option<(FoundProfile, Option<Explanation>)>> {
+        let (_, export) = self.prepared(store, lookup)?;
+        let Some(found) = export.look_up(&identity.namespace, &identity.id)? else {
+            return Ok(None);
+        };
+        let explained = match found.identities.first() {
+            Some((namespace, id)) => export.explain(namespace, id)?,
+            None => None,
+        };
+        Ok(Some((found, explained)))
     }
 
-    fn prepared(&self, store: &Store, lookup: &Lookup) -> Result<Export> {
+    /// What is looked up in the store as it is now, and the generation of that.
+    fn prepared(&self, store: &Store, lookup: &Lookup) -> Result<(i64, Export)> {
         let catalog = store.catalog();
         let policy = match &lookup.merge_policy {
             Some(id) => named_policy(catalog, id, None, "mergePolicyId")?,
@@ -93,25 +105,32 @@ impl Lookups {
             policy: policy.clone(),
             lookup: lookup.clone(),
         };
-        let wanted = key(catalog.generation()?);
-        if let Some(export) = self.take(&wanted) {
-            return Ok(export);
+        let now = catalog.generation()?;
+        if let Some(export) = self.take(&key(now)) {
+            return Ok((now, export));
+        }
+        let _preparing = self
+            .preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let now = catalog.generation()?;
+        if let Some(export) = self.take(&key(now)) {
+            return Ok((now, export));
         }
         let snapshot = store.snapshot(None)?;
         let request = request_of(lookup);
         let plan = Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?;
-        let export = Export::new(&snapshot, &plan)?;
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_old =
-            |other: &Key| other.scope == wanted.scope && other.generation != snapshot.generation;
-        kept.retain(|(other, _)| !is_old(other));
+        let export = Export::new(&snapshot, &plan)?.for_look_ups();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // All sandboxes have their generations from one count: what is older is nobody's any more.
+        kept.retain(|(other, _)| other.generation == snapshot.generation);
         kept.push_front((key(snapshot.generation), export.clone()));
         kept.truncate(MOST);
-        Ok(export)
+        Ok((snapshot.generation, export))
     }
 
     fn take(&self, wanted: &Key) -> Option<Export> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.iter().position(|(key, _)| key == wanted)?;
         let found = kept.remove(at)?;
         let export = found.1.clone();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{JobQuery, JobRecord, JobStatus, Kind};
-use export::ExportRequest;
+use export::{ExportRequest, SinceJob};
 use serde_json::json;
 use store::Store;
 
@@ -73,6 +73,8 @@ pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
         let place = place_of(store, &record)?;
         let mut request: ExportRequest =
             record.request.read().map_err(|e| damaged(record.id, &e))?;
+        // Whoever follows changes job by job has one request all the same.
+        request.since_job = request.since_job.map(|_| SinceJob::Last);
         if let Some(filter) = &mut request.filter {
             filter.from_ingest_timestamp = None;
             filter.segment_qualification_time = None;

@@ -257,7 +257,7 @@ impl<'a> RunningJob<'a> {
             None => Some(record.generation),
         };
         let syncs = self.is_durable().then(|| Arc::clone(&self.syncs));
-        let mut since = Since::find(store, &request, syncs)?;
+        let mut since = Since::find(store, (&request, record.id), syncs)?;
         let snapshot = store.snapshot(generation)?;
         let unions = UnionSchemas::from(&snapshot);
         let plan = Plan {

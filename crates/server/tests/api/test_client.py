@@ -103,6 +103,15 @@ def test_one_profile_and_its_events_are_looked_up(client):
     assert [event["entityId"] for event in some] == ids and len(set(ids)) == len(ids)
 
 
+def test_sandboxes_are_listed(client):
+    from aepp import sandboxes
+    own = sandboxes.Sandboxes()
+    assert [one["name"] for one in own.getSandboxes()] == ["prod"]
+    assert own.getSandbox("prod")["type"] == "production"
+    assert len(own.getSandboxId("prod")) == 36
+    assert "production" in own.getSandboxTypes()
+
+
 def test_an_expression_is_estimated_and_previewed(client):
     segmentation = client["segmentation"]
     made = segmentation.createPreview(pql="xEvent")

@@ -209,6 +209,8 @@ fn events_come_in_pages_that_documents_and_client_can_follow() {
         ("orderby=price", "orderby"),
         ("start=e9", "e9"),
         ("property=price", "no operator"),
+        ("property=prize%3D1", "prize"),
+        ("property=price%3Ea", "a number"),
         ("limit=0", "limit"),
     ] {
         server
@@ -248,6 +250,50 @@ fn several_identities_have_an_entry_each() {
         body = next["payload"].clone();
     }
     assert_eq!(pages, [3, 1]);
+    body["schema"]["name"] = json!("_xdm.context.profile");
+    body["identities"] = json!([
+        email("a"),
+        json!({"entityId": "a", "entityIdNS": {"code": "EMAIL"}})
+    ]);
+    server.post(ENTITIES, &body).refuses(400, "once more");
     body["identities"] = json!([{"entityId": "a", "entityIDNS": {"code": "Email"}}]);
     server.post(ENTITIES, &body).refuses(400, "entityIDNS");
+}
+
+#[test]
+fn events_of_one_id_are_each_on_one_page() {
+    let server = Serving::empty();
+    let store = server.store();
+    let files = TempDir::new().unwrap();
+    for id in [
+        "0000000000000000000000e1",
+        "0000000000000000000000e2",
+        "0000000000000000000000e3",
+    ] {
+        store
+            .catalog()
+            .create_dataset(Dataset::new(id, id, Class::Event))
+            .unwrap();
+        let file = files.path().join(id);
+        fs::write(&file, events()).unwrap();
+        let inputs = DatasetInputs::new(id, vec![Input::File(file)]);
+        store
+            .ingest(&[inputs], &LoadOptions::default(), &Progress::default())
+            .unwrap();
+    }
+    let mut query =
+        format!("{ENTITIES}?{EVENT}&relatedEntityId=ann%40x.org&relatedEntityIdNS=Email&limit=2");
+    let mut found = Vec::new();
+    loop {
+        let page = server.get(&query).is(200);
+        let children = page["children"].as_array().unwrap().iter();
+        found.extend(children.map(|child| child["entityId"].as_str().unwrap().to_owned()));
+        let href = page["_links"]["next"]["href"].as_str().unwrap();
+        if href.is_empty() {
+            break;
+        }
+        query = format!("/data/core/ups/access{href}");
+    }
+    let expected: Vec<String> = (1..6).flat_map(|n| vec![format!("e{n}"); 3]).collect();
+    assert_eq!(found, expected);
 }

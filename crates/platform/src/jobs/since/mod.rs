@@ -6,11 +6,11 @@
 mod changes;
 mod state;
 
-use std::path::Path;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use catalog::{Catalog, JobQuery, JobRecord, JobStatus, Kind};
+use catalog::{Catalog, JobQuery, JobRecord, JobStatus};
 use decode::Progress;
 use export::{BatchCounts, Export, ExportBatch, ExportRequest, Plan, RequestError, SinceJob};
 use filter::{MembershipFilter, ProfileFilter};
@@ -73,10 +73,18 @@ pub(super) fn check(catalog: &Catalog, request: &ExportRequest, plan: &Plan) -> 
             "a profile has one change, and rowPerIdentity gives it several rows; leave one of them out".to_owned(),
         );
     }
-    let mut own = [CHANGE, PRIMARY_IDENTITY].into_iter();
-    if let Some(name) = own.find(|name| plan.projection.output().get(name).is_some()) {
+    let fields = plan.projection.output();
+    let is_ours = |name: &str| {
+        let mut own = [CHANGE, PRIMARY_IDENTITY].into_iter();
+        own.any(|own| own.eq_ignore_ascii_case(name))
+    };
+    if let Some(name) = fields
+        .iter()
+        .map(|(name, _)| name)
+        .find(|name| is_ours(name))
+    {
         return refused(format!(
-            "its column {name:?} is a field of the profiles, too; name other fields in fields"
+            "its columns are {CHANGE} and {PRIMARY_IDENTITY}, and {name:?} is a field of the profiles; name other fields in fields"
         ));
     }
     match since {
@@ -87,9 +95,10 @@ pub(super) fn check(catalog: &Catalog, request: &ExportRequest, plan: &Plan) -> 
 
 /// The job with an ID, if it is one of the same request that succeeded.
 fn earlier(catalog: &Catalog, request: &ExportRequest, id: i64) -> Result<JobRecord> {
-    let record = catalog.job(id)?;
-    let record = record.ok_or_else(|| catalog::Error::not_found(Kind::Job, id))?;
     let refused = |problem: String| Err(RequestError::new(AT, problem).into());
+    let Some(record) = catalog.job(id)? else {
+        return refused(format!("no job {id}"));
+    };
     if record.status != JobStatus::Succeeded {
         return refused(format!(
             "job {id} is {}; only one that succeeded has rows to compare with",
@@ -98,7 +107,7 @@ fn earlier(catalog: &Catalog, request: &ExportRequest, id: i64) -> Result<JobRec
     }
     if !is_same(&record, request)? {
         return refused(format!(
-            "job {id} is of another request, so its rows can't be compared with these; jobs retry {id} is that request"
+            "job {id} is of another request, so its rows can't be compared with these"
         ));
     }
     Ok(record)
@@ -110,27 +119,79 @@ fn is_same(record: &JobRecord, request: &ExportRequest) -> Result<bool> {
     Ok(own.at_once().evaluated() == request.at_once().evaluated())
 }
 
-/// The jobs of a request that can be compared with, the latest first.
-fn comparable(store: &Store, request: &ExportRequest) -> Result<Vec<Job>> {
+/// The jobs of a request in a state that were asked for changes, the latest first.
+fn of_request(
+    catalog: &Catalog,
+    request: &ExportRequest,
+    status: JobStatus,
+) -> Result<Vec<JobRecord>> {
     let query = JobQuery {
-        status: Some(JobStatus::Succeeded),
+        status: Some(status),
         ..JobQuery::default()
     };
     let mut jobs = Vec::new();
-    for record in store.catalog().jobs(&query)? {
-        if is_same(&record, request)? {
-            let job = Job::of(&record)?;
-            if job.batch_ids().iter().all(|id| has_state(store, id)) {
-                jobs.push(job);
-            }
+    for record in catalog.jobs(&query)? {
+        let own: ExportRequest = record.request.read().map_err(|e| damaged(record.id, &e))?;
+        if own.since_job.is_some() && is_same(&record, request)? {
+            jobs.push(record);
         }
     }
+    jobs.sort_by_key(|record| Reverse(record.id));
     Ok(jobs)
+}
+
+/// The latest job of a request before this one.
+///
+/// # Errors
+/// It runs still, or nothing is left to compare with: a later one would miss what it told.
+fn last(store: &Store, request: &ExportRequest, own: i64) -> Result<Option<Job>> {
+    let catalog = store.catalog();
+    let others = of_request(catalog, request, JobStatus::Processing)?;
+    if let Some(other) = others.into_iter().find(|other| other.id < own) {
+        let problem = format!(
+            "job {} of the same request runs, and this one is to be told since it; run it again when that has ended",
+            other.id
+        );
+        return Err(catalog::Error::Conflict(problem).into());
+    }
+    let succeeded = of_request(catalog, request, JobStatus::Succeeded)?;
+    let Some(last) = succeeded.into_iter().find(|other| other.id < own) else {
+        return Ok(None);
+    };
+    let last = Job::of(&last)?;
+    match is_comparable(store, &last)? {
+        true => Ok(Some(last)),
+        false => {
+            let problem = format!(
+                "the last job of this request is {}, and what it had is gone with its batches; name an earlier one that \
+                 whoever follows the changes has applied, or delete job {} to begin anew behind it",
+                last.id, last.id
+            );
+            Err(RequestError::new(AT, problem).into())
+        }
+    }
+}
+
+/// Whether what a job had is there.
+fn is_comparable(store: &Store, job: &Job) -> Result<bool> {
+    for id in job.batch_ids() {
+        if !has_state(store, &id)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Forgets what the jobs of a request had before the latest few.
 pub(super) fn forget_old(store: &Store, request: &ExportRequest) -> Result<()> {
-    for job in comparable(store, request)?.iter().skip(KEPT) {
+    let jobs = of_request(store.catalog(), request, JobStatus::Succeeded)?;
+    let mut comparable = 0;
+    for record in jobs {
+        let job = Job::of(&record)?;
+        if comparable < KEPT {
+            comparable += usize::from(is_comparable(store, &job)?);
+            continue;
+        }
         for id in job.batch_ids() {
             remove_folder(&store.layout().state(&id))?;
         }
@@ -155,20 +216,20 @@ impl<'a> Since<'a> {
     /// There is none, or it left nothing to compare with.
     pub(super) fn find(
         store: &'a Store,
-        request: &ExportRequest,
+        (request, own): (&ExportRequest, i64),
         syncs: Option<Arc<Syncs>>,
     ) -> Result<Option<Self>> {
         let Some(since) = request.since_job else {
             return Ok(None);
         };
         let base = match since {
-            SinceJob::Last => comparable(store, request)?.into_iter().next(),
+            SinceJob::Last => last(store, request, own)?,
             SinceJob::Job(id) => {
                 let job = Job::of(&earlier(store.catalog(), request, id)?)?;
-                if !job.batch_ids().iter().all(|id| has_state(store, id)) {
+                if !is_comparable(store, &job)? {
                     let problem = format!(
-                        "job {id} left nothing to compare with: it was exported without sinceJob, or more than {KEPT} \
-                         later ones of its request have done so; \"last\" is the latest that can be compared with"
+                        "job {id} left nothing to compare with: it was exported without sinceJob, its batches are gone, or more \
+                         than {KEPT} later ones of its request have been told since others"
                     );
                     return Err(RequestError::new(AT, problem).into());
                 }
@@ -296,9 +357,4 @@ pub(super) fn check_store(store: &Store, request: &ExportRequest) -> Result<()> 
     }
     let problem = "a folder of sources knows no earlier jobs; load it into a store (ingest) and export from that";
     Err(RequestError::new(AT, problem).into())
-}
-
-/// The file of a state in its folder.
-fn file_in(folder: &Path) -> std::path::PathBuf {
-    folder.join("state.parquet")
 }

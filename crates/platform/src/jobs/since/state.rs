@@ -2,19 +2,19 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use store::{Store, StoreError, make_folder};
 use writer::{FileWriter, Syncs, WriterOptions};
-use xdm::PersonKey;
+use xdm::{PersonKey, digest128};
 
-use super::file_in;
 use crate::error::{Error, Result};
 
 /// The namespace and the id of a primary identity.
@@ -29,9 +29,32 @@ fn schema() -> SchemaRef {
     ]))
 }
 
+/// What the file is called while it is written; later by the digest of its bytes, which those that are read must have.
+const UNFINISHED: &str = "unfinished";
+
 /// Whether there is what a batch had.
-pub(super) fn has_state(store: &Store, batch: &str) -> bool {
-    file_in(&store.layout().state(batch)).exists()
+///
+/// # Errors
+/// It can't be looked at.
+pub(super) fn has_state(store: &Store, batch: &str) -> Result<bool> {
+    Ok(find(&store.layout().state(batch))?.is_some())
+}
+
+/// The finished file of a folder, and the digest of its bytes.
+fn find(folder: &Path) -> Result<Option<(PathBuf, u128)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(StoreError::io(folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(StoreError::io(folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let digest = name.and_then(|name| name.strip_suffix(".parquet"));
+        if let Some(digest) = digest.and_then(|digits| u128::from_str_radix(digits, 16).ok()) {
+            return Ok(Some((path, digest)));
+        }
+    }
+    Ok(None)
 }
 
 /// Writes what a batch has. Its folder is the batch's: swept as long as the catalog does not name that.
@@ -44,7 +67,7 @@ impl StateWriter {
     pub(super) fn create(store: &Store, batch: &str) -> Result<Self> {
         let folder = store.layout().state(batch);
         make_folder(&folder)?;
-        let path = file_in(&folder);
+        let path = folder.join(UNFINISHED);
         let file = File::create_new(&path).map_err(StoreError::io(&path))?;
         let options = WriterOptions::default();
         let file = FileWriter::new(BufWriter::new(file), &schema(), &options);
@@ -68,12 +91,15 @@ impl StateWriter {
 
     /// Ends the file, and hands it over to be synced.
     pub(super) fn finish(self, syncs: Option<&Syncs>) -> Result<()> {
-        let path = file_in(&self.folder);
+        let unfinished = self.folder.join(UNFINISHED);
         let finished = self.file.finish();
-        let (file, _) = finished.map_err(|error| writer::WriteError::in_file(&path, error))?;
+        let (file, written) =
+            finished.map_err(|error| writer::WriteError::in_file(&unfinished, error))?;
         let file = file
             .into_inner()
-            .map_err(|error| StoreError::io(&path)(error.into_error()))?;
+            .map_err(|error| StoreError::io(&unfinished)(error.into_error()))?;
+        let path = self.folder.join(format!("{:032x}.parquet", written.digest));
+        fs::rename(&unfinished, &path).map_err(StoreError::io(&path))?;
         if let Some(syncs) = syncs {
             syncs.file(file, path);
             syncs.path(self.folder);
@@ -86,6 +112,7 @@ impl StateWriter {
 #[derive(Default)]
 pub(super) struct Known {
     path: PathBuf,
+    bytes: Bytes,
     /// In the order of the keys, with the number of each one's namespace.
     digests: Vec<(PersonKey, u64, u32)>,
     /// As they were told before: a namespace may come in another case, and who follows changes goes by its text.
@@ -96,10 +123,24 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn read(store: &Store, batch: &str) -> Result<Self> {
+        let folder = store.layout().state(batch);
+        let Some((path, digest)) = find(&folder)? else {
+            let problem = "what the batch had is gone".to_owned();
+            return Err(StoreError::Run(run::Error::Damaged {
+                path: folder,
+                problem,
+            })
+            .into());
+        };
+        let bytes = fs::read(&path).map_err(StoreError::io(&path))?;
         let mut known = Self {
-            path: file_in(&store.layout().state(batch)),
+            path,
+            bytes: Bytes::from(bytes),
             ..Self::default()
         };
+        if digest128(&known.bytes) != digest {
+            return Err(known.damaged("its bytes are others than were written".to_owned()));
+        }
         let (mut digests, mut namespaces) = (Vec::new(), Vec::<String>::new());
         known.each(|(namespace, id), digest| {
             let number = namespaces.iter().position(|known| known == namespace);
@@ -116,21 +157,19 @@ impl Known {
         Ok(known)
     }
 
+    fn damaged(&self, problem: String) -> Error {
+        let path = self.path.clone();
+        StoreError::Run(run::Error::Damaged { path, problem }).into()
+    }
+
     /// Hands out each profile of the file.
     fn each(&self, mut take: impl FnMut((&str, &str), u64)) -> Result<()> {
-        let file = File::open(&self.path).map_err(StoreError::io(&self.path))?;
-        let damaged = |problem: String| {
-            let path = self.path.clone();
-            Error::from(StoreError::Run(run::Error::Damaged { path, problem }))
-        };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(self.bytes.clone());
         let reader = builder.and_then(|builder| builder.build());
-        for rows in reader.map_err(|error| damaged(error.to_string()))? {
-            let rows = rows.map_err(|error| damaged(error.to_string()))?;
+        for rows in reader.map_err(|error| self.damaged(error.to_string()))? {
+            let rows = rows.map_err(|error| self.damaged(error.to_string()))?;
             let [namespaces, ids, digests] = rows.columns() else {
-                return Err(damaged(
-                    "it has other columns than those of a state".to_owned(),
-                ));
+                return Err(self.damaged("it has other columns than those of a state".to_owned()));
             };
             let columns = (
                 namespaces.as_string_opt::<i32>(),
@@ -138,9 +177,7 @@ impl Known {
                 digests.as_primitive_opt::<Int64Type>(),
             );
             let (Some(namespaces), Some(ids), Some(digests)) = columns else {
-                return Err(damaged(
-                    "it has other types than those of a state".to_owned(),
-                ));
+                return Err(self.damaged("it has other types than those of a state".to_owned()));
             };
             for row in 0..rows.num_rows() {
                 let identity = (namespaces.value(row), ids.value(row));
