@@ -291,7 +291,7 @@ impl<'a> RunningJob<'a> {
         self.tell_unknown_segments(export.unknown_segments()?);
         self.progress.begin(Phase::Export);
         if let Some(since) = &mut since {
-            since.prepare(&snapshot, &plan, &export, self.progress)?;
+            since.prepare(&snapshot, &plan, &export, self.progress);
         }
         let staged = stage_batches(self, record, (&export, since.as_ref()), &target)?;
         if let Some(since) = &since {

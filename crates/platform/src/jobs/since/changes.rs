@@ -199,10 +199,8 @@ impl<'a> BatchChanges<'a> {
 /// The primary identity of each profile: that of its first person.
 fn primary(persons: &PersonRows) -> impl Iterator<Item = (&str, &str)> {
     persons.of_profiles().map(|own| {
-        debug_assert!(!own.is_empty(), "a profile is somebody");
-        (
-            persons.namespaces.value(own.start),
-            persons.ids.value(own.start),
-        )
+        assert!(!own.is_empty(), "a profile is somebody");
+        let first = own.start;
+        (persons.namespaces.value(first), persons.ids.value(first))
     })
 }

@@ -7,7 +7,7 @@ mod changes;
 mod state;
 
 use std::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use catalog::{Catalog, JobQuery, JobRecord, JobStatus};
@@ -203,10 +203,30 @@ pub(super) fn forget_old(store: &Store, request: &ExportRequest) -> Result<()> {
 pub(super) struct Since<'a> {
     store: &'a Store,
     base: Option<Job>,
-    /// The profiles by themselves, whatever their memberships; where there is an earlier job.
-    everybody: Option<Export>,
     schema: SchemaRef,
     syncs: Option<Arc<Syncs>>,
+    /// Where those who left are looked for.
+    origin: Option<Origin>,
+}
+
+/// The profiles by themselves, whatever their memberships.
+struct Origin {
+    snapshot: Snapshot,
+    plan: Plan,
+    progress: Arc<Progress>,
+    /// Made when somebody has left: mostly the identity graph is what it costs.
+    export: Mutex<Option<Export>>,
+}
+
+impl Origin {
+    fn export(&self) -> Result<Export> {
+        let mut made = self.export.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(export) = &*made {
+            return Ok(export.clone());
+        }
+        let export = Export::new(&self.snapshot, &self.plan)?.with_dictionaries();
+        Ok(made.insert(export).clone())
+    }
 }
 
 impl<'a> Since<'a> {
@@ -240,9 +260,9 @@ impl<'a> Since<'a> {
         Ok(Some(Self {
             store,
             base,
-            everybody: None,
             schema: Arc::new(Schema::empty()),
             syncs,
+            origin: None,
         }))
     }
 
@@ -253,11 +273,12 @@ impl<'a> Since<'a> {
         plan: &Plan,
         export: &Export,
         progress: &Arc<Progress>,
-    ) -> Result<()> {
+    ) {
         self.schema = told(&export.schema());
-        if self.base.is_some() {
-            let open = plan.batches.iter().map(|_| MembershipFilter::default());
-            let plan = Plan {
+        let open = plan.batches.iter().map(|_| MembershipFilter::default());
+        self.origin = Some(Origin {
+            snapshot: snapshot.clone(),
+            plan: Plan {
                 batches: open.collect(),
                 profiles: ProfileFilter {
                     from_ingest: None,
@@ -266,11 +287,10 @@ impl<'a> Since<'a> {
                 mandatory: Vec::new(),
                 deduplication: None,
                 ..plan.clone()
-            };
-            let everybody = Export::new(snapshot, &plan)?.with_dictionaries();
-            self.everybody = Some(everybody.with_progress(Arc::clone(progress)));
-        }
-        Ok(())
+            },
+            progress: Arc::clone(progress),
+            export: Mutex::default(),
+        });
     }
 
     /// The columns that are told, with text in dictionaries as the export has it.
@@ -310,12 +330,17 @@ impl<'a> Since<'a> {
             writer.write(changes.take(&rows?)?)?;
         }
         let of_all = chunks.counts().clone();
-        if let Some(everybody) = &self.everybody {
-            let gone = everybody.batch(number).of_persons(changes.missing());
+        let missing = changes.missing();
+        if let (Some(origin), false) = (&self.origin, missing.is_empty()) {
+            let gone = origin.export()?.batch(number).of_persons(missing);
             for rows in gone.chunks() {
+                origin.progress.check()?;
                 writer.write(changes.take_left(&rows?)?)?;
             }
-            changes.take_gone(|rows| Ok(writer.write(rows)?))?;
+            changes.take_gone(|rows| {
+                origin.progress.check()?;
+                Ok(writer.write(rows)?)
+            })?;
         }
         let (mut counts, changes) = changes.finish(self.syncs.as_deref())?;
         counts.lacking = of_all.lacking;
