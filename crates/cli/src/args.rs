@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
+use profile_export::jobs::NameTemplate;
 use profile_export::store::BadRecordLimit;
 use profile_export::xdm::Identity;
 
@@ -321,6 +322,11 @@ pub struct FileArgs {
     /// Call a column of a CSV file otherwise: person.name.firstName=first_name
     #[arg(long, value_name = "PATH=NAME", value_delimiter = ',', value_parser = pair)]
     pub csv_header: Vec<(String, String)>,
+    /// What files are called below the folder, or address, of --out, such as {segment.name}/{date}/part-{n}.{ext};
+    /// there are {segment.name}, {segment.id}, {date}, {time}, {job.id}, {batch.id}, {n} (the number of a batch's file)
+    /// and {ext} (the format's ending)
+    #[arg(long, value_name = "TEMPLATE")]
+    pub name_template: Option<NameTemplate>,
     /// Begin a new file of a batch after this many rows
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_rows_per_file: Option<usize>,

@@ -58,7 +58,7 @@ mod cloud {
         let started = Instant::now();
         let output = BucketOutput::open(address, export.if_exists.into())?;
         let (done, rejected) = without_job(arguments, work, request, |prepared| {
-            output.write(prepared, &work.run.writer)
+            output.write(prepared, &work.run.names, &work.run.writer)
         })?;
         let WrittenBatches {
             batches,

@@ -123,11 +123,11 @@ pub mod store {
 #[cfg(feature = "platform")]
 pub mod jobs {
     pub use ::platform::{
-        BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
+        BatchNames, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
         JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
-        JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions,
-        cancel_job, create_job, delete_job, export_folder, forget_job, get_job, job_progress,
-        jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
+        JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, NameTemplate,
+        RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job, get_job,
+        job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
     };
     pub use catalog::JobStatus;
 }
@@ -138,7 +138,7 @@ pub mod platform {
     pub use ::platform::{
         Audience, DatasetBody, Error, ErrorKind, Estimate, ExplainedPart, FileDescription,
         IfExists, Incoming, IncomingBody, IncomingFile, Manifest, ManifestBatch, ManifestExport,
-        ManifestFile, NewSchedule, Outcome, OutputFolder, Prepared, Result, Schedule,
+        ManifestFile, NewSchedule, Outcome, OutputFolder, PlannedBatch, Prepared, Result, Schedule,
         ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob,
         SchemaRefBody, SegmentExplanation, SegmentJob, SegmentJobMetrics, SegmentJobSegment,
         SegmentJobTarget, SourceFolder, SourceOptions, StoredMembership, abort_incoming,

@@ -29,7 +29,7 @@ pub use evaluation::{
     explain_segment, expression_of, expression_schema, first_members, has_expression, overlap,
     policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
-pub use export_file::{Outcome, Prepared};
+pub use export_file::{Outcome, PlannedBatch, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
 pub use incoming::{
@@ -37,9 +37,9 @@ pub use incoming::{
     sweep_incoming,
 };
 pub use jobs::{
-    BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination,
-    JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
-    JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions, cancel_job, check_target,
+    BatchNames, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError,
+    JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobSegment,
+    JobTime, Keep, LargeProfile, LargeProfiles, NameTemplate, RunOptions, cancel_job, check_target,
     create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget, list_jobs,
     request_of_job, run_job, run_request, sweep, what_it_said,
 };

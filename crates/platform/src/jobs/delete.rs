@@ -126,7 +126,7 @@ enum Place {
 fn place_of(store: &Store, record: &JobRecord) -> Result<Option<Place>> {
     for id in Job::of(record)?.batch_ids() {
         if let Some(batch) = store.catalog().batch(&id)? {
-            return Ok(Some(match batch.folder {
+            return Ok(Some(match batch.outside() {
                 Some(_) => Place::Outside,
                 None => Place::Store,
             }));
@@ -144,7 +144,7 @@ pub fn forget_job(store: &Store, job: &Job) -> Result<()> {
     let catalog = store.catalog();
     for id in job.batch_ids() {
         match catalog.batch(&id)? {
-            Some(batch) if batch.folder.is_some() => {
+            Some(batch) if batch.outside().is_some() => {
                 catalog.delete_batch(&id)?;
             }
             Some(_) => store.delete_batch(&id)?,
