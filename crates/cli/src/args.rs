@@ -101,7 +101,7 @@ pub enum Command {
     Datasets(DatasetsCommand),
     /// Create, update, list, show and delete merge policies
     #[command(subcommand)]
-    MergePolicies(DocumentsCommand),
+    MergePolicies(MergePoliciesCommand),
     /// Keep segment definitions, check their expressions, and see whom they take
     #[command(subcommand)]
     Segments(SegmentsCommand),
@@ -138,8 +138,8 @@ impl Command {
         matches!(
             self,
             Self::Datasets(DatasetsCommand::List { .. })
-                | Self::MergePolicies(DocumentsCommand::List { .. })
-                | Self::Segments(SegmentsCommand::Definitions(DocumentsCommand::List { .. }))
+                | Self::MergePolicies(MergePoliciesCommand::List { .. })
+                | Self::Segments(SegmentsCommand::List { .. })
                 | Self::Jobs(JobsCommand::List { .. })
                 | Self::Batches(BatchesCommand::List { .. } | BatchesCommand::Files { .. })
                 | Self::Store(StoreCommand::Forget { .. })
@@ -615,11 +615,6 @@ pub enum DocumentsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
-    /// List all
-    List {
-        #[command(flatten)]
-        store: StoreArg,
-    },
     /// Show one
     Get {
         /// Its ID or name
@@ -637,9 +632,29 @@ pub enum DocumentsCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum MergePoliciesCommand {
+    #[command(flatten)]
+    Documents(DocumentsCommand),
+    /// List all
+    List {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum SegmentsCommand {
     #[command(flatten)]
     Definitions(DocumentsCommand),
+    /// List all definitions
+    List {
+        /// Count their members by status, too: who is in them by the default merge policy, of all namespaces; it takes as
+        /// long as an export of them
+        #[arg(long)]
+        counts: bool,
+        #[command(flatten)]
+        store: StoreArg,
+    },
     /// Check an expression, or the definitions that it is in: a store's fields too, where there is one
     Check {
         /// A file with an expression's text or JSON, or with definitions; - is standard input

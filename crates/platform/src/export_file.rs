@@ -105,6 +105,22 @@ impl Prepared {
         Self::new(store, request, max_identities, progress)
     }
 
+    /// Makes all rows and keeps none: how many each batch has, where it does not matter how long its file would be.
+    ///
+    /// # Errors
+    /// A damaged store; `progress` was cancelled.
+    pub fn counts(&self) -> Result<Vec<BatchCounts>> {
+        let export = self.export.clone().with_dictionaries();
+        let counts = export.batches().map(|batch| {
+            let mut chunks = batch.chunks();
+            for chunk in &mut chunks {
+                chunk?;
+            }
+            Ok(chunks.counts().clone())
+        });
+        counts.collect()
+    }
+
     /// Makes all rows and keeps none: what each batch would have.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod folder;
 mod incoming;
 mod jobs;
 mod manifest;
+mod members;
 mod memory;
 mod names;
 mod output;
@@ -46,6 +47,7 @@ pub use jobs::{
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,
 };
+pub use members::{Members, SegmentsToCount, members_by_segment};
 pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
 pub use output::{OutputFolder, delete_batch};
