@@ -234,6 +234,9 @@ pub struct AudienceArgs {
     /// A row for each identity of this namespace, in the column identity
     #[arg(long, value_name = "NAMESPACE")]
     pub row_per_identity: Option<String>,
+    /// How namespaces are spelled as keys of maps [default: one-spelling]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub map_keys: Option<MapKeysArg>,
     /// Their events, with these fields [default: all fields]
     #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
     pub events: Option<String>,
@@ -296,6 +299,14 @@ pub enum IfExistsArg {
     Replace,
     /// They stay beside the new one, in a folder
     Append,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MapKeysArg {
+    /// Each in one way: standard ones as the platform does, others as they were first loaded
+    OneSpelling,
+    /// As the records have them
+    AsIs,
 }
 
 /// What the files of an export are.

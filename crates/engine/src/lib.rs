@@ -73,8 +73,8 @@ pub use arrow;
 pub mod request {
     pub use ::export::{
         AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList,
-        ExportRequest, FilterRequest, MergePolicyRef, RequestError, SchemaRef, SegmentRequest,
-        TimeWindow,
+        ExportRequest, FilterRequest, MapKeys, MergePolicyRef, RequestError, SchemaRef,
+        SegmentRequest, TimeWindow,
     };
     pub use merge::{
         AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,

@@ -50,6 +50,7 @@ mod files;
 mod graph;
 mod identity_rows;
 mod links;
+mod map_keys;
 mod people;
 mod persons;
 mod pipeline;
@@ -75,6 +76,7 @@ pub use explain::{
 };
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
+pub use map_keys::MapKeys;
 pub use persons::PersonRows;
 pub use plan::{EventPlan, IdentityRows, Plan};
 pub use records::{DatasetBatches, export_rows, snapshot_of};

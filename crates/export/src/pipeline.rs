@@ -14,7 +14,8 @@ use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
 use xdm::{
-    Class, FieldType, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP, Timestamp, segment_membership,
+    Class, FieldType, IDENTITY_MAP, Namespaces, PersonKey, SEGMENT_MEMBERSHIP, Timestamp,
+    segment_membership,
 };
 
 use crate::columns::{Columns, FieldSet};
@@ -22,6 +23,7 @@ use crate::counts::BatchCounts;
 use crate::dedupe::passes_differ;
 use crate::error::Result;
 use crate::identity_rows::by_identity;
+use crate::map_keys::{MapKeys, namespaces_of, spelled, spelled_alone};
 use crate::people::{EventRange, PeopleRows, ProfileRows};
 use crate::persons::{PersonParts, Persons};
 use crate::plan::{EVENTS, Plan, identity_field};
@@ -32,6 +34,8 @@ use crate::times::Times;
 /// An export's work on a chunk of people.
 pub(crate) struct Pipeline {
     plan: Plan,
+    /// How namespaces are spelled, unless they stay as they are.
+    namespaces: Option<Namespaces>,
     sources: Sources,
     profile: FieldSet,
     /// `identityMap` of fragments and of events: what empty profiles show, and what has a row for each identity.
@@ -135,6 +139,10 @@ impl Pipeline {
         };
         let mut pipeline = Self {
             plan: plan.clone(),
+            namespaces: match plan.map_keys {
+                MapKeys::OneSpelling => Some(namespaces_of(snapshot)?),
+                MapKeys::AsIs => None,
+            },
             profile,
             identity_map,
             memberships,
@@ -345,7 +353,7 @@ impl Pipeline {
             persons: None,
             events: None,
         };
-        let merged = Self::merged(&parts, &|| false)?;
+        let merged = self.merged(&parts, &|| false)?;
         let columns = self.plan.projection.apply(merged)?;
         let fields = columns.iter();
         let fields: Vec<Field> = fields
@@ -389,7 +397,7 @@ impl Pipeline {
         parts: &Parts,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Vec<(String, ArrayRef)>> {
-        let merged = Self::merged(parts, is_to_stop)?;
+        let merged = self.merged(parts, is_to_stop)?;
         let mut columns = self.plan.projection.apply(merged)?;
         if let (Some(plan), Some(events)) = (&self.plan.events, &parts.events) {
             let rows = events.groups.rows();
@@ -397,6 +405,10 @@ impl Pipeline {
             let fields = fields
                 .map(|(name, column)| Ok((name.clone(), column.interleave(rows)?)))
                 .collect::<Result<Vec<_>>>()?;
+            let fields = match &self.namespaces {
+                Some(namespaces) => spelled_alone(fields, namespaces)?,
+                None => fields,
+            };
             let parts = plan.projection.apply(fields)?;
             let list = event_lists(to_struct(parts, rows.len())?, events.groups.ends())?;
             columns.push((EVENTS.to_owned(), list));
@@ -408,7 +420,7 @@ impl Pipeline {
     }
 
     /// Merged profiles, with those fields that are made of something else.
-    fn merged(parts: &Parts, is_to_stop: &dyn Fn() -> bool) -> Result<MergedFields> {
+    fn merged(&self, parts: &Parts, is_to_stop: &dyn Fn() -> bool) -> Result<MergedFields> {
         let other = |name: &str| parts.others().find(|(other, _)| *other == name);
         let Gathered { columns, groups } = &parts.profile;
         let own = columns.iter().filter(|(name, _)| other(name).is_none());
@@ -420,7 +432,10 @@ impl Pipeline {
                 Some((_, gathered)) => merged.extend(merge_unless_stopped(gathered, is_to_stop)?),
             }
         }
-        Ok(merged)
+        match &self.namespaces {
+            Some(namespaces) => spelled(merged, namespaces),
+            None => Ok(merged),
+        }
     }
 
     fn select(

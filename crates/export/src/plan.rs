@@ -14,6 +14,7 @@ use xdm::{
 use crate::dedupe::Deduplication;
 use crate::error::Result;
 use crate::identity_rows::IDENTITY;
+use crate::map_keys::MapKeys;
 use crate::persons::person_fields;
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
 use crate::shard::Shard;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub deduplication: Option<Box<Deduplication>>,
     /// The namespace that has a row for each identity, if one has.
     pub row_per_identity: Option<IdentityRows>,
+    /// How namespaces are spelled as keys of maps.
+    pub map_keys: MapKeys,
     /// Profiles of more identities are left out, where the policy has an identity graph.
     pub max_identities: Option<u32>,
     /// Whether rows end with the persons that each profile is and their memberships, see [`PersonRows`](crate::PersonRows).
@@ -171,6 +174,7 @@ impl Plan {
             batches,
             projection,
             events,
+            map_keys: request.map_keys.unwrap_or_default(),
             max_identities: None,
             persons: false,
         };

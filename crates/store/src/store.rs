@@ -207,6 +207,7 @@ impl Store {
             generation,
             profile_union: self.catalog.union(Class::Profile, Some(generation))?,
             event_union: self.catalog.union(Class::Event, Some(generation))?,
+            namespaces: self.catalog.namespaces()?,
             datasets: self.catalog.datasets_ever()?,
             runs,
         })

@@ -17,6 +17,7 @@ mod inputs;
 mod lists;
 mod lives;
 mod many_segments;
+mod map_keys;
 mod names;
 mod out;
 mod outputs;

@@ -70,21 +70,29 @@ fn open(version: &str) -> (TempDir, Store) {
     (folder, store)
 }
 
-/// Rows of before the platform's own namespaces had one spelling.
+/// Rows of before namespaces had one spelling, with their events.
 fn spelled_as_now(mut rows: Vec<Value>) -> Vec<Value> {
     for row in &mut rows {
-        for (field, then, now) in [
-            ("segmentMembership", "UPS", "ups"),
-            ("identityMap", "email", "Email"),
-        ] {
-            if let Some(map) = row.get_mut(field).and_then(Value::as_object_mut)
-                && let Some(values) = map.remove(then)
-            {
-                map.insert(now.to_owned(), values);
-            }
-        }
+        spell(row);
+        let events = row.get_mut("timeSeriesEvents");
+        let events = events.and_then(Value::as_array_mut);
+        events.into_iter().flatten().for_each(spell);
     }
     rows
+}
+
+fn spell(record: &mut Value) {
+    for (field, then, now) in [
+        ("segmentMembership", "UPS", "ups"),
+        ("identityMap", "email", "Email"),
+        ("identityMap", "ecid", "ECID"),
+    ] {
+        if let Some(map) = record.get_mut(field).and_then(Value::as_object_mut)
+            && let Some(values) = map.remove(then)
+        {
+            map.insert(now.to_owned(), values);
+        }
+    }
 }
 
 #[test]

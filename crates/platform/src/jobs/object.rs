@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 
 use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
-use export::{AdditionalFields, ExportRequest, FilterRequest, MergePolicyRef, Plan, SchemaRef};
+use export::{
+    AdditionalFields, ExportRequest, FilterRequest, MapKeys, MergePolicyRef, Plan, SchemaRef,
+};
 use serde::{Deserialize, Serialize};
 use xdm::{Timestamp, epoch_millis};
 
@@ -62,6 +64,9 @@ pub struct Job {
     /// The request's namespace that has a row for each identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_per_identity: Option<String>,
+    /// How namespaces are spelled as keys of maps, where the request says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_keys: Option<MapKeys>,
 }
 
 /// Where a job's batches go.
@@ -278,6 +283,7 @@ impl Job {
             mandatory_fields: request.mandatory_fields.clone(),
             deduplication_keys: request.deduplication_keys.clone(),
             row_per_identity: request.row_per_identity.clone(),
+            map_keys: request.map_keys,
         }
     }
 

@@ -26,6 +26,7 @@ export function requestOf(job) {
     mandatoryFields: job.mandatoryFields,
     deduplicationKeys: job.deduplicationKeys,
     rowPerIdentity: job.rowPerIdentity,
+    mapKeys: job.mapKeys,
     destination: { datasetId: job.destination.datasetId, segmentPerBatch: job.destination.segmentPerBatch },
     schema: job.schema,
   };
@@ -56,6 +57,7 @@ export function asCommand(request) {
   add("--require", request.mandatoryFields?.join(","));
   add("--dedupe", request.deduplicationKeys?.join(","));
   add("--row-per-identity", request.rowPerIdentity);
+  add("--map-keys", request.mapKeys);
   const events = request.additionalFields?.eventList;
   if (events) {
     words.push("--events");
