@@ -22,7 +22,7 @@ use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
 use crate::dedupe::passes_differ;
 use crate::error::Result;
-use crate::identity_rows::by_identity;
+use crate::identity_rows::{MOST_BYTES, by_identity};
 use crate::map_keys::{MapKeys, namespaces_of, spelled, spelled_alone};
 use crate::people::{EventRange, PeopleRows, ProfileRows};
 use crate::persons::{PersonParts, Persons};
@@ -55,7 +55,8 @@ pub(crate) struct Pipeline {
 
 /// The rows of one chunk.
 pub(crate) struct MergedRows {
-    pub(crate) rows: RecordBatch,
+    /// One batch, but where a row for each identity makes too many for one.
+    pub(crate) rows: Vec<RecordBatch>,
     pub(crate) counts: BatchCounts,
 }
 
@@ -287,16 +288,21 @@ impl Pipeline {
             copies = kept.iter().map(u32::from).collect();
             rows = filter_record_batch(&rows, &BooleanArray::new(kept, None))?;
         }
+        let mut batches = Vec::new();
         if let (Some(wanted), Some(identities)) = (&self.plan.row_per_identity, &parts.identity_map)
         {
             let merged = merge_unless_stopped(identities, is_to_stop)?;
             for (_, map) in merged {
-                rows = by_identity(&rows, &map, &wanted.namespace, &self.schema, &mut copies)?;
+                let (namespace, schema) = (&wanted.namespace, &self.schema);
+                batches = by_identity(&rows, &map, namespace, schema, &mut copies, MOST_BYTES)?;
             }
             let with_rows = copies.iter().filter(|n| **n > 0).count() as u64;
             counts.lacking = profiles as u64 - counts.duplicates - with_rows;
         }
-        counts.profiles = rows.num_rows() as u64;
+        if batches.is_empty() {
+            batches.push(rows);
+        }
+        counts.profiles = batches.iter().map(|rows| rows.num_rows() as u64).sum();
         let mut start = 0;
         for (n, end) in copies.iter().zip(event_ends.into_iter().flatten()) {
             counts.events += u64::from(end - start) * u64::from(*n);
@@ -315,7 +321,10 @@ impl Pipeline {
         counts.by_namespace = by_namespace
             .map(|(name, count)| (name.to_owned(), count))
             .collect();
-        Ok(MergedRows { rows, counts })
+        Ok(MergedRows {
+            rows: batches,
+            counts,
+        })
     }
 
     /// What each of a profile's fragments would be alone, a row each, and behind them the profile: first those of

@@ -11,7 +11,7 @@ use xdm::{
     Class, FieldPath, FieldType, Fields, IDENTITY_MAP, SEGMENT_MEMBERSHIP, Timestamp, list_of,
 };
 
-use crate::dedupe::Deduplication;
+use crate::dedupe::{Deduplication, no_shard};
 use crate::error::Result;
 use crate::identity_rows::IDENTITY;
 use crate::map_keys::MapKeys;
@@ -215,9 +215,14 @@ impl Plan {
 
     /// The plan cut into `n` ranges of keys, which can be exported by themselves, by other processes
     /// too: one after the other they are the export, whatever order they are made in.
-    #[must_use]
-    pub fn shards(&self, n: usize) -> Vec<Shard> {
-        Shard::split(n)
+    ///
+    /// # Errors
+    /// Several of a plan that deduplicates: which profile stays takes a look at all of them.
+    pub fn shards(&self, n: usize) -> Result<Vec<Shard>> {
+        match self.deduplication {
+            Some(_) if n > 1 => Err(no_shard().into()),
+            _ => Ok(Shard::split(n)),
+        }
     }
 }
 
