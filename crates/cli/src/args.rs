@@ -164,6 +164,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub loading: LoadArgs,
     #[command(flatten)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
     pub demands: DemandArgs,
 }
 
@@ -176,6 +178,18 @@ pub struct OriginArgs {
     /// Export straight from this source folder, without a store
     #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub from: Option<PathBuf>,
+}
+
+/// What is kept in the store behind a job that succeeded.
+#[derive(Debug, Args)]
+pub struct KeepArgs {
+    /// Keep so many finished jobs of each request, the newest, and forget older ones with their batches, as store forget
+    /// does [default: all]
+    #[arg(long, value_name = "N", env = "PROFILE_EXPORT_KEEP_LAST", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub keep_last: Option<usize>,
+    /// And the newest of each of so many days (UTC) that have one
+    #[arg(long, value_name = "N", env = "PROFILE_EXPORT_KEEP_DAILY", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub keep_daily: Option<usize>,
 }
 
 /// What must hold of an export that went well.
@@ -287,6 +301,8 @@ pub struct ExportArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub loading: LoadArgs,
+    #[command(flatten)]
+    pub keep: KeepArgs,
     #[command(flatten)]
     pub demands: DemandArgs,
 }
@@ -518,6 +534,8 @@ pub struct ServeArgs {
     /// How long running jobs may go on after SIGTERM, in seconds, before they are cancelled
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub grace: u64,
+    #[command(flatten)]
+    pub keep: KeepArgs,
     /// The form of the log on standard error
     #[arg(long, value_enum, default_value = "text")]
     pub log: LogForm,
@@ -775,6 +793,8 @@ pub enum JobsCommand {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
+        keep: KeepArgs,
+        #[command(flatten)]
         store: StoreArg,
     },
     /// List jobs, newest first, in the platform's page form
@@ -820,6 +840,8 @@ pub enum JobsCommand {
         /// The job's ID
         #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
+        #[command(flatten)]
+        keep: KeepArgs,
         #[command(flatten)]
         store: StoreArg,
     },

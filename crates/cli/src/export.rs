@@ -31,6 +31,7 @@ pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<
     let work = Work {
         origin,
         loading: &run.loading,
+        keep: run.keep.keep(),
         run: RunOptions {
             out: run.out.clone(),
             names: goal.names(&run.files, BatchNames::Ids)?,
@@ -75,6 +76,7 @@ pub fn export(
     }
     let work = Work {
         loading: &export.loading,
+        keep: export.keep.keep(),
         origin,
         run: RunOptions {
             out: (export.out.clone())

@@ -126,8 +126,9 @@ pub mod jobs {
         BatchNames, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
         JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
         JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, NameTemplate,
-        RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job, get_job,
-        job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
+        RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job, forget_jobs,
+        get_job, job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request,
+        sweep,
     };
     pub use catalog::JobStatus;
 }

@@ -41,8 +41,8 @@ pub use jobs::{
     BatchNames, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination, JobError,
     JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress, JobSegment,
     JobTime, Keep, LargeProfile, LargeProfiles, NameTemplate, RunOptions, cancel_job, check_target,
-    create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget, list_jobs,
-    request_of_job, run_job, run_request, sweep, what_it_said,
+    create_job, delete_job, forget_job, forget_jobs, get_job, job_progress, jobs_to_forget,
+    list_jobs, request_of_job, run_job, run_request, sweep, what_it_said,
 };
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,

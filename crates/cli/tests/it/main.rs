@@ -14,6 +14,7 @@ mod first;
 #[cfg(target_os = "linux")]
 mod ground;
 mod inputs;
+mod keeping;
 mod lists;
 mod lives;
 mod many_segments;

@@ -17,7 +17,7 @@ pub(crate) use batch_names::{NamedExport, PARTITION, batch_of};
 pub use cancel::{CancelOutcome, cancel_job};
 pub use create::{check_target, create_job};
 pub(crate) use create::{create_waiting, ensure_target, plan_job};
-pub use delete::{Keep, delete_job, forget_job, jobs_to_forget, request_of_job};
+pub use delete::{Keep, delete_job, forget_job, forget_jobs, jobs_to_forget, request_of_job};
 pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
 pub use name_template::NameTemplate;
