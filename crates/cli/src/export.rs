@@ -89,8 +89,20 @@ pub fn export(
         },
     };
     if export.dry_run {
+        match goal {
+            Goal::Folder(folder) => {
+                OutputFolder::check(folder, work.origin.store(), export.if_exists.into())?;
+            }
+            Goal::Bucket(address) => bucket::look(export, address)?,
+            Goal::Store | Goal::File(_) | Goal::Standard => {}
+        }
         work.check_target(arguments, &request)?;
-        let (rows, rejected) = plan::tell(arguments, &work, &request)?;
+        let is_job = matches!(goal, Goal::Folder(_)) && work.origin.store().is_some();
+        let check = |prepared: &Prepared| {
+            let out = export.out.as_deref().unwrap_or(Path::new("the store"));
+            prepared.check_names(out, &work.run, is_job)
+        };
+        let (rows, rejected) = plan::tell(arguments, &work, &request, check)?;
         return check_demands(&export.demands, &rows, rejected);
     }
     if let Goal::File(file) = goal {

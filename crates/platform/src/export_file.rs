@@ -19,7 +19,7 @@ use xdm::Timestamp;
 use crate::error::{Error, Result};
 use crate::evaluation::evaluate_for;
 use crate::export_folder::Temporary;
-use crate::jobs::{BatchNames, NamedExport, sweep_goal};
+use crate::jobs::{BatchNames, NamedExport, RunOptions, sweep_goal};
 use crate::manifest::{ManifestBatch, ManifestFile};
 use crate::names::{segment_names, with_ids};
 use crate::resolve::resolve_policy;
@@ -144,16 +144,8 @@ impl Prepared {
         names: &BatchNames,
         options: &WriterOptions,
     ) -> Result<Vec<PlannedBatch>> {
-        let export = NamedExport {
-            request: &self.request,
-            segment_names: &self.segment_names,
-            begun: Timestamp::now(),
-            job: None,
-            format: &options.format,
-            has_many_files: false,
-        };
         let ids: Vec<String> = (0..self.export.batch_count()).map(|_| new_id()).collect();
-        let places = names.places(&export, &ids);
+        let places = names.places(&self.named(options), &ids);
         let places = places.map_err(|problem| Error::out(out, problem))?;
         let planned = ids.into_iter().zip(places);
         let planned = planned.map(|(id, place)| PlannedBatch {
@@ -161,6 +153,33 @@ impl Prepared {
             path: place.file(0),
         });
         Ok(planned.collect())
+    }
+
+    /// Refuses names that the batches of a job, or of an export that is none, could not have in a folder.
+    ///
+    /// # Errors
+    /// As for [`Prepared::planned`].
+    pub fn check_names(&self, out: &Path, run: &RunOptions, is_job: bool) -> Result<()> {
+        let export = NamedExport {
+            // Any will do.
+            job: is_job.then_some(0),
+            has_many_files: run.max_rows_per_file.is_some(),
+            ..self.named(&run.writer)
+        };
+        let ids: Vec<String> = (0..self.export.batch_count()).map(|_| new_id()).collect();
+        let places = run.names.places(&export, &ids);
+        places.map(drop).map_err(|problem| Error::out(out, problem))
+    }
+
+    fn named<'a>(&'a self, options: &'a WriterOptions) -> NamedExport<'a> {
+        NamedExport {
+            request: &self.request,
+            segment_names: &self.segment_names,
+            begun: Timestamp::now(),
+            job: None,
+            format: &options.format,
+            has_many_files: false,
+        }
     }
 
     /// Writes each batch as one file into the sink that `open` gives for the place of that file, such as

@@ -54,6 +54,18 @@ impl OutputFolder {
         Ok(opened)
     }
 
+    /// Looks whether an export could go into the folder, and makes nothing.
+    ///
+    /// # Errors
+    /// As for [`OutputFolder::open`], but that another export may go on there.
+    pub fn check(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<()> {
+        check_out(folder, store)?;
+        match folder.try_exists().map_err(StoreError::io(folder))? {
+            true => look(folder, if_exists).map(drop),
+            false => Ok(()),
+        }
+    }
+
     /// The files, from the folder on, that may give way to files of the same name: those that are replaced, and are not
     /// in folders of their batches.
     #[must_use]

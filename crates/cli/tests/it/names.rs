@@ -366,3 +366,29 @@ fn a_list_of_files_from_elsewhere_deletes_nothing() {
     assert_eq!(place.data(), ["00000-2.parquet", "00000.parquet"]);
     assert!(Path::new(&place.store).exists());
 }
+
+/// What an export would refuse, a dry run of it refuses, and it makes nothing.
+#[test]
+fn a_dry_run_looks_into_the_folder_and_at_the_names() {
+    let place = place();
+    let dry = |template: &str, more: &[&str]| {
+        place.export(template, &[&SEGMENTS[..], &["--dry-run"], more].concat())
+    };
+    let template = "{segment.id}.{ext}";
+    assert!(stdout(&dry(template, &[])).contains("(nothing is written)"));
+    refused(&dry("{date}.{ext}", &[]), 2, "two files the name");
+    stdout(&dry("{job.id}-{segment.id}.{ext}", &[]));
+    refused(&dry(template, &["--max-rows-per-file", "2"]), 2, "no {n}");
+    assert!(!place.out.exists());
+
+    stdout(&place.export(template, &SEGMENTS));
+    let before = files(&place.out);
+    refused(&dry(template, &[]), 2, "it has 2 batches already");
+    stdout(&dry(template, &["--if-exists", "replace"]));
+    stdout(&dry("more/{segment.id}.{ext}", &["--if-exists", "append"]));
+    fs::write(place.out.join("mine"), "").unwrap();
+    refused(&dry(template, &["--if-exists", "replace"]), 2, "mine");
+    fs::remove_file(place.out.join("mine")).unwrap();
+    assert_eq!(files(&place.out), before);
+    place.assert_sound();
+}
