@@ -66,21 +66,20 @@ pub(crate) fn by_identity(
 
 /// Where the rows are cut: nowhere, mostly.
 fn parts(rows: &RecordBatch, numbers: &[u32], ids: &[String], most: u64) -> Vec<Range<usize>> {
+    let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
     // No row takes more than all of them do together.
     let all = rows.get_array_memory_size() as u64;
     let texts: u64 = ids.iter().map(|id| id.len() as u64).sum();
-    if all.saturating_mul(numbers.len() as u64) + texts <= most {
-        return vec![0..numbers.len()];
-    }
-    let bytes = bytes_of_rows(&StructArray::from(rows.clone()));
-    let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0);
-    for (at, (number, id)) in numbers.iter().zip(ids).enumerate() {
-        let own = bytes[*number as usize] + id.len() as u64;
-        if sum + own > most && at > start {
-            parts.push(start..at);
-            (start, sum) = (at, 0);
+    if all.saturating_mul(numbers.len() as u64) + texts > most {
+        let bytes = bytes_of_rows(&StructArray::from(rows.clone()));
+        for (at, (number, id)) in numbers.iter().zip(ids).enumerate() {
+            let own = bytes[*number as usize] + id.len() as u64;
+            if sum + own > most && at > start {
+                parts.push(start..at);
+                (start, sum) = (at, 0);
+            }
+            sum += own;
         }
-        sum += own;
     }
     parts.push(start..numbers.len());
     parts

@@ -23,6 +23,7 @@ use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
 use super::batch_names::{BatchNames, BatchPlace, NamedExport};
 use super::create::create_in;
+use super::goal::sweep_goal;
 use super::object::{Job, JobError, JobTime, damaged};
 use super::staging::{JobStaging, sweep};
 use super::watch::watched;
@@ -178,6 +179,10 @@ fn check_names(store: &Store, request: &ExportRequest, options: &RunOptions) -> 
             .map_or(0, Vec::len),
         _ => 1,
     };
+    if let (Some(out), BatchNames::Template(_)) = (&options.out, &options.names) {
+        // What a killed job left there takes no name.
+        sweep_goal(out);
+    }
     // Batches get their IDs with the job.
     let ids: Vec<String> = (0..count).map(|number| format!("{number:024}")).collect();
     places(store, request, options, (0, Timestamp::now()), &ids).map(drop)
