@@ -166,8 +166,9 @@ pub mod segment {
 /// The vocabulary: datasets, identities, field paths and types, timestamps.
 pub mod xdm {
     pub use ::xdm::{
-        Class, Dataset, DatasetError, FieldPath, FieldType, Fields, Identity, PathError, PersonKey,
-        PrimaryIdentity, SchemaError, Timestamp, TypeConflict, fields_from_json_schema, quote_part,
+        Class, Dataset, DatasetError, FieldPath, FieldType, Fields, Identity, Namespaces,
+        PathError, PersonKey, PrimaryIdentity, SchemaError, Timestamp, TypeConflict,
+        fields_from_json_schema, quote_part,
     };
 }
 

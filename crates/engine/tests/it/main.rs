@@ -12,6 +12,7 @@ mod frozen;
 mod generate;
 mod inputs;
 mod many_batches;
+mod map_keys;
 mod properties;
 mod readback;
 mod reference;
