@@ -349,9 +349,9 @@ pub struct FileArgs {
     /// Call a column of a CSV file otherwise: person.name.firstName=first_name
     #[arg(long, value_name = "PATH=NAME", value_delimiter = ',', value_parser = pair)]
     pub csv_header: Vec<(String, String)>,
-    /// What files are called below the folder, or address, of --out, such as {segment.name}/{date}/part-{n}.{ext};
-    /// there are {segment.name}, {segment.id}, {date}, {time}, {job.id}, {batch.id}, {n} (the number of a batch's file)
-    /// and {ext} (the format's ending)
+    /// What files are called below the folder, or address, of --out, such as {segment.name}/{date}.{ext}; in braces
+    /// stand segment.name, segment.id, date, time, job.id, batch.id, n (the number of a batch's file) and ext (the
+    /// format's ending)
     #[arg(long, value_name = "TEMPLATE")]
     pub name_template: Option<NameTemplate>,
     /// Begin a new file of a batch after this many rows

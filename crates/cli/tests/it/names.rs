@@ -392,3 +392,14 @@ fn a_dry_run_looks_into_the_folder_and_at_the_names() {
     assert_eq!(files(&place.out), before);
     place.assert_sound();
 }
+
+/// clap makes a new line of some words in braces.
+#[test]
+fn the_help_shows_a_template_as_it_is_written() {
+    let help = stdout(&run(&["export", "--help"]));
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("such as {segment.name}/{date}.{ext}; in braces stand"),
+        "{words}"
+    );
+}
