@@ -100,6 +100,16 @@ impl Connection {
         }
     }
 
+    /// Whether there is an object of this name.
+    pub fn has(&self, name: &str) -> Result<bool> {
+        let key = self.key(name)?;
+        match self.runtime.block_on(self.store.head(&key)) {
+            Ok(_) => Ok(true),
+            Err(ObjectError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.failed(name, error)),
+        }
+    }
+
     /// Puts an object.
     pub fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
         let key = self.key(name)?;

@@ -1,15 +1,16 @@
 //! An address that an export is to go to, with a manifest of what it holds.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use catalog::Error as CatalogError;
 use object_store::UpdateVersion;
 use platform::{
-    Error, IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, Outcome, Prepared, Result,
-    SUCCESS,
+    BatchNames, Error, IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, Outcome,
+    PlannedBatch, Prepared, Result, SUCCESS,
 };
 use writer::{WriteError, WriterOptions};
 
@@ -74,8 +75,15 @@ impl BucketOutput {
     /// The store takes no more, another export was there sooner, the source is damaged, the work was cancelled: then
     /// the objects that it made are deleted, and what was there before is there still. Behind the manifest the export is
     /// there, and the error says so.
-    pub fn write(self, prepared: &Prepared, options: &WriterOptions) -> Result<WrittenBatches> {
+    pub fn write(
+        self,
+        prepared: &Prepared,
+        names: &BatchNames,
+        options: &WriterOptions,
+    ) -> Result<WrittenBatches> {
         let connection = &self.connection;
+        let planned = prepared.planned(Path::new(connection.address()), names, options)?;
+        self.check_free(names, &planned)?;
         // One that has come meanwhile has its own `_SUCCESS`.
         if !self.is_as_found()? {
             return Err(self.taken());
@@ -90,7 +98,7 @@ impl BucketOutput {
             begun.borrow_mut().push(path.to_owned());
             Ok(upload)
         };
-        let written = prepared.write_batches(options, open, |upload| upload.close());
+        let written = prepared.write_batches(planned, options, open, |upload| upload.close());
         let batches = match written {
             Ok(batches) => batches,
             Err(error) => return Err(self.take_back(&begun.take(), error)),
@@ -101,7 +109,14 @@ impl BucketOutput {
         };
         let named = batches.iter().map(|(batch, _)| batch.clone()).collect();
         (manifest.exports).push(ManifestExport::of_prepared(prepared, named)?);
-        let text = Bytes::from(manifest.to_json()?);
+        let mut first = manifest.clone();
+        if self.replaces_among_others() {
+            // Nothing but the manifest says that their objects are no stranger's: it names them until they are gone.
+            first
+                .exports
+                .splice(0..0, self.before.exports.iter().cloned());
+        }
+        let text = Bytes::from(first.to_json()?);
         match connection.put_if(MANIFEST, text.clone(), self.found.clone()) {
             Ok(Put::Done) => {}
             Ok(Put::Taken) => return Err(self.take_back(&begun.take(), self.taken())),
@@ -126,12 +141,41 @@ impl BucketOutput {
         })
     }
 
+    /// Refuses names that objects have: they would be gone before the new ones are all there. Those in folders of their
+    /// batches are nobody's.
+    fn check_free(&self, names: &BatchNames, planned: &[PlannedBatch]) -> Result<()> {
+        if !matches!(names, BatchNames::Template(_)) {
+            return Ok(());
+        }
+        for batch in planned {
+            if self.connection.has(&batch.path)? {
+                let path = format!("{}/{}", self.connection.address(), batch.path);
+                return Err(Error::Out {
+                    path: PathBuf::from(path),
+                    problem: "it exists, and an object can't give way to another one at the end of an export; give a \
+                              template with {date}, {time} or {batch.id}"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// What comes behind the manifest.
     fn settle(&self, manifest: &Manifest) -> Result<()> {
         if self.replaces {
             self.delete_others(manifest)?;
         }
+        if self.replaces_among_others() {
+            let text = Bytes::from(manifest.to_json()?);
+            self.connection.put(MANIFEST, text)?;
+        }
         self.connection.put(SUCCESS, Bytes::new())
+    }
+
+    /// Whether what is replaced has objects that are in no folder of their batch.
+    fn replaces_among_others(&self) -> bool {
+        self.replaces && self.before.spread_files().next().is_some()
     }
 
     /// Whether the manifest is the one that was found.
@@ -170,12 +214,20 @@ impl BucketOutput {
 
     /// Deletes the batches that a manifest does not name.
     fn delete_others(&self, manifest: &Manifest) -> Result<()> {
+        let files = manifest.batches().flat_map(|batch| &batch.files);
+        let kept: BTreeSet<&str> = files.map(|file| &*file.path).collect();
+        for path in self
+            .before
+            .spread_files()
+            .filter(|path| !kept.contains(path))
+        {
+            self.connection.delete(&self.connection.key(path)?)?;
+        }
         for name in self.connection.names()? {
             let is_named = |batch: &ManifestBatch| {
                 (batch.files.iter()).any(|file| file.path.split('/').next() == Some(&*name))
             };
-            if name.starts_with('.') || Manifest::is_name(&name) || manifest.batches().any(is_named)
-            {
+            if Manifest::batch_of(&name).is_none() || manifest.batches().any(is_named) {
                 continue;
             }
             for key in self.connection.keys_below(&name)? {

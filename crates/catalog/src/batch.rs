@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -51,9 +51,13 @@ pub struct Batch {
     /// How often a process ended while it loaded the batch, and left it behind.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub broken_off: u32,
-    /// Where its files lie, if not in the store.
+    /// The folder that its files lie in, if not in the store; it has nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// The folder that its files lie below, among others: where they were named by a template. Not in `folder`, which
+    /// goes as a whole when the batch does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<PathBuf>,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -160,6 +164,12 @@ impl Batch {
     #[must_use]
     pub fn came_in(&self) -> bool {
         self.job_id.is_none()
+    }
+
+    /// The folder outside of the store that its files are in, or below, if they are.
+    #[must_use]
+    pub fn outside(&self) -> Option<&Path> {
+        self.folder.as_deref().or(self.among.as_deref())
     }
 
     /// The ID of the dataset that it belongs to; empty where it says none.

@@ -189,6 +189,7 @@ mod tests {
                 completed: None,
                 broken_off: 0,
                 folder: None,
+                among: None,
             };
             catalog.create_batch(&batch).expect("a batch");
         }

@@ -14,6 +14,7 @@ mod error;
 mod id;
 mod jobs;
 mod json;
+mod namespaces;
 mod open;
 mod runs;
 mod schema;

@@ -1,6 +1,6 @@
 use run::RunFiles;
 use rusqlite::{Connection, OptionalExtension, params};
-use xdm::{Class, Dataset, Fields};
+use xdm::{Class, Dataset, Fields, Namespaces};
 
 use crate::error::{Error, Result};
 use crate::json::Json;
@@ -38,6 +38,8 @@ pub struct RunChange<'a> {
     pub removed: &'a [i64],
     /// Union schemas that have changed.
     pub unions: &'a [(Class, Fields)],
+    /// How namespaces are spelled: those of before, and behind them those that it brings.
+    pub namespaces: &'a Namespaces,
     /// The place of the next record.
     pub next_sequence: u64,
 }
@@ -170,6 +172,7 @@ impl Catalog {
             for (class, fields) in change.unions {
                 self.put_union(t, *class, generation, fields)?;
             }
+            self.add_namespaces(t, change.namespaces)?;
             Ok(generation)
         })
     }

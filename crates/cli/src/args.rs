@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
+use profile_export::jobs::NameTemplate;
 use profile_export::request::SinceJob;
 use profile_export::store::BadRecordLimit;
 use profile_export::xdm::Identity;
@@ -102,7 +103,7 @@ pub enum Command {
     Datasets(DatasetsCommand),
     /// Create, update, list, show and delete merge policies
     #[command(subcommand)]
-    MergePolicies(DocumentsCommand),
+    MergePolicies(MergePoliciesCommand),
     /// Look one profile up, as it is merged, with its events and where its fields are from
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -142,8 +143,8 @@ impl Command {
         matches!(
             self,
             Self::Datasets(DatasetsCommand::List { .. })
-                | Self::MergePolicies(DocumentsCommand::List { .. })
-                | Self::Segments(SegmentsCommand::Definitions(DocumentsCommand::List { .. }))
+                | Self::MergePolicies(MergePoliciesCommand::List { .. })
+                | Self::Segments(SegmentsCommand::List { .. })
                 | Self::Jobs(JobsCommand::List { .. })
                 | Self::Batches(BatchesCommand::List { .. } | BatchesCommand::Files { .. })
                 | Self::Store(StoreCommand::Forget { .. })
@@ -168,6 +169,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub loading: LoadArgs,
     #[command(flatten)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
     pub demands: DemandArgs,
 }
 
@@ -180,6 +183,18 @@ pub struct OriginArgs {
     /// Export straight from this source folder, without a store
     #[arg(long, value_name = "DIR", value_parser = local_folder())]
     pub from: Option<PathBuf>,
+}
+
+/// What is kept in the store behind a job that succeeded.
+#[derive(Debug, Args)]
+pub struct KeepArgs {
+    /// Keep so many finished jobs of each request, the newest, and forget older ones with their batches, as store forget
+    /// does [default: all]
+    #[arg(long, value_name = "N", env = "PROFILE_EXPORT_KEEP_LAST", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub keep_last: Option<usize>,
+    /// And the newest of each of so many days (UTC) that have one
+    #[arg(long, value_name = "N", env = "PROFILE_EXPORT_KEEP_DAILY", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub keep_daily: Option<usize>,
 }
 
 /// What must hold of an export that went well.
@@ -242,6 +257,9 @@ pub struct AudienceArgs {
     /// everybody at first
     #[arg(long, value_name = "ID|last", value_parser = since_job)]
     pub since_job: Option<SinceJob>,
+    /// How namespaces are spelled as keys of maps [default: one-spelling]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub map_keys: Option<MapKeysArg>,
     /// Their events, with these fields [default: all fields]
     #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
     pub events: Option<String>,
@@ -293,6 +311,8 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub loading: LoadArgs,
     #[command(flatten)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
     pub demands: DemandArgs,
 }
 
@@ -304,6 +324,14 @@ pub enum IfExistsArg {
     Replace,
     /// They stay beside the new one, in a folder
     Append,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MapKeysArg {
+    /// Each in one way: standard ones as the platform does, others as they were first loaded
+    OneSpelling,
+    /// As the records have them
+    AsIs,
 }
 
 /// What the files of an export are.
@@ -330,6 +358,11 @@ pub struct FileArgs {
     /// Call a column of a CSV file otherwise: person.name.firstName=first_name
     #[arg(long, value_name = "PATH=NAME", value_delimiter = ',', value_parser = pair)]
     pub csv_header: Vec<(String, String)>,
+    /// What files are called below the folder, or address, of --out, such as {segment.name}/{date}.{ext}; in braces
+    /// stand segment.name, segment.id, date, time, job.id, batch.id, n (the number of a batch's file) and ext (the
+    /// format's ending)
+    #[arg(long, value_name = "TEMPLATE")]
+    pub name_template: Option<NameTemplate>,
     /// Begin a new file of a batch after this many rows
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_rows_per_file: Option<usize>,
@@ -510,6 +543,8 @@ pub struct ServeArgs {
     /// How long running jobs may go on after SIGTERM, in seconds, before they are cancelled
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub grace: u64,
+    #[command(flatten)]
+    pub keep: KeepArgs,
     /// The form of the log on standard error
     #[arg(long, value_enum, default_value = "text")]
     pub log: LogForm,
@@ -643,11 +678,6 @@ pub enum DocumentsCommand {
         #[command(flatten)]
         store: StoreArg,
     },
-    /// List all
-    List {
-        #[command(flatten)]
-        store: StoreArg,
-    },
     /// Show one
     Get {
         /// Its ID or name
@@ -665,9 +695,29 @@ pub enum DocumentsCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum MergePoliciesCommand {
+    #[command(flatten)]
+    Documents(DocumentsCommand),
+    /// List all
+    List {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum SegmentsCommand {
     #[command(flatten)]
     Definitions(DocumentsCommand),
+    /// List all definitions
+    List {
+        /// Count their members by status, too: who is in them by the default merge policy, of all namespaces; it takes as
+        /// long as an export of them
+        #[arg(long)]
+        counts: bool,
+        #[command(flatten)]
+        store: StoreArg,
+    },
     /// Check an expression, or the definitions that it is in: a store's fields too, where there is one
     Check {
         /// A file with an expression's text or JSON, or with definitions; - is standard input
@@ -777,6 +827,8 @@ pub enum JobsCommand {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
+        keep: KeepArgs,
+        #[command(flatten)]
         store: StoreArg,
     },
     /// List jobs, newest first, in the platform's page form
@@ -822,6 +874,8 @@ pub enum JobsCommand {
         /// The job's ID
         #[arg(add = ArgValueCandidates::new(candidates::jobs))]
         id: i64,
+        #[command(flatten)]
+        keep: KeepArgs,
         #[command(flatten)]
         store: StoreArg,
     },

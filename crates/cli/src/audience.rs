@@ -2,10 +2,10 @@
 
 use profile_export::request::{
     AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList, ExportRequest,
-    FilterRequest, MergePolicyRef, RequestError, SegmentRequest, TimeWindow,
+    FilterRequest, MapKeys, MergePolicyRef, RequestError, SegmentRequest, TimeWindow,
 };
 
-use crate::args::AudienceArgs;
+use crate::args::{AudienceArgs, MapKeysArg};
 use crate::failure::Failure;
 use crate::output::read;
 
@@ -20,6 +20,15 @@ pub fn request(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
         )));
     }
     Ok(ExportRequest::from_json(&read(file)?)?)
+}
+
+impl From<MapKeysArg> for MapKeys {
+    fn from(argument: MapKeysArg) -> Self {
+        match argument {
+            MapKeysArg::OneSpelling => Self::OneSpelling,
+            MapKeysArg::AsIs => Self::AsIs,
+        }
+    }
 }
 
 fn of_options(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
@@ -54,6 +63,7 @@ fn of_options(audience: &AudienceArgs) -> Result<ExportRequest, Failure> {
         deduplication_keys: some(audience.dedupe.clone()),
         row_per_identity: audience.row_per_identity.clone(),
         since_job: audience.since_job,
+        map_keys: audience.map_keys.map(Into::into),
         merge_policy: audience
             .merge_policy
             .clone()

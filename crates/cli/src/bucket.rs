@@ -32,8 +32,13 @@ pub fn export(
     check(export)
 }
 
+#[cfg(not(feature = "cloud"))]
+pub fn look(export: &ExportArgs, _: &str) -> Result<(), Failure> {
+    check(export)
+}
+
 #[cfg(feature = "cloud")]
-pub use cloud::export;
+pub use cloud::{export, look};
 
 #[cfg(feature = "cloud")]
 mod cloud {
@@ -48,6 +53,12 @@ mod cloud {
     use crate::output::{print, print_result};
     use crate::told::{FORMS, Written, left_out, written};
 
+    /// Refuses an address that an export could not go to, and puts nothing there.
+    pub fn look(export: &ExportArgs, address: &str) -> Result<(), Failure> {
+        BucketOutput::open(address, export.if_exists.into())?;
+        Ok(())
+    }
+
     /// Exports below an address of an object store, and prints what was written.
     pub fn export(
         arguments: &Arguments,
@@ -58,7 +69,7 @@ mod cloud {
         let started = Instant::now();
         let output = BucketOutput::open(address, export.if_exists.into())?;
         let (done, rejected) = without_job(arguments, work, request, |prepared| {
-            output.write(prepared, &work.run.writer)
+            output.write(prepared, &work.run.names, &work.run.writer)
         })?;
         let WrittenBatches {
             batches,

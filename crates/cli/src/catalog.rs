@@ -3,15 +3,15 @@ use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
     DatasetBody, check_definition, dataset_id, delete_merge_policy, delete_segment,
     merge_policies as list_policies, merge_policy, policy_id, put_merge_policy, put_segment,
-    segment, segment_id, segments as list_segments,
+    segment, segment_id,
 };
 use profile_export::request::MergePolicy;
-use profile_export::store::Kind;
+use profile_export::store::{Kind, Store};
 use profile_export::xdm::{Dataset, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Arguments, DatasetsCommand, DocumentsCommand};
+use crate::args::{Arguments, DatasetsCommand, DocumentsCommand, MergePoliciesCommand};
 use crate::failure::Failure;
 use crate::listing::{Cell, Table, print_list};
 use crate::message::say;
@@ -65,7 +65,16 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
     }
 }
 
-pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
+pub fn merge_policies(
+    arguments: &Arguments,
+    command: &MergePoliciesCommand,
+) -> Result<(), Failure> {
+    let command = match command {
+        MergePoliciesCommand::Documents(command) => command,
+        MergePoliciesCommand::List { store: at } => {
+            return list_merge_policies(arguments, &open(arguments, &at.store)?);
+        }
+    };
     match command {
         DocumentsCommand::Create { body, store: at } => {
             let store = open_or_make(arguments, &at.store)?;
@@ -99,24 +108,25 @@ pub fn merge_policies(arguments: &Arguments, command: &DocumentsCommand) -> Resu
             say(arguments, &format!("deleted merge policy {id}"));
             Ok(())
         }
-        DocumentsCommand::List { store: at } => {
-            let policies = list_policies(open(arguments, &at.store)?.catalog())?;
-            print_list(arguments, &policies, &policies, || {
-                let rows = policies.iter().map(|policy| {
-                    [
-                        Cell::Text(policy.id.clone()),
-                        Cell::Text(policy.version.to_string()),
-                        Cell::of(policy.default.then_some("default")),
-                        Cell::Text(policy.name.clone()),
-                    ]
-                });
-                Table {
-                    head: ["ID", "VERSION", "", "NAME"],
-                    rows: rows.collect(),
-                }
-            })
-        }
     }
+}
+
+fn list_merge_policies(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
+    let policies = list_policies(store.catalog())?;
+    print_list(arguments, &policies, &policies, || {
+        let rows = policies.iter().map(|policy| {
+            [
+                Cell::Text(policy.id.clone()),
+                Cell::Text(policy.version.to_string()),
+                Cell::of(policy.default.then_some("default")),
+                Cell::Text(policy.name.clone()),
+            ]
+        });
+        Table {
+            head: ["ID", "VERSION", "", "NAME"],
+            rows: rows.collect(),
+        }
+    })
 }
 
 pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(), Failure> {
@@ -155,20 +165,6 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             delete_segment(store.catalog(), &segment_id(store.catalog(), id, ID)?)?;
             say(arguments, &format!("deleted segment {id}"));
             Ok(())
-        }
-        DocumentsCommand::List { store: at } => {
-            let segments = list_segments(open(arguments, &at.store)?.catalog())?;
-            print_list(arguments, &segments, &segments, || {
-                let text = |segment: &Value, name: &str| {
-                    Cell::of(segment.get(name).and_then(Value::as_str))
-                };
-                let rows = segments.iter();
-                let rows = rows.map(|s| [text(s, "id"), text(s, "mergePolicyId"), text(s, "name")]);
-                Table {
-                    head: ["ID", "MERGE POLICY", "NAME"],
-                    rows: rows.collect(),
-                }
-            })
         }
     }
 }

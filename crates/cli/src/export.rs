@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::time::Instant;
 
-use profile_export::jobs::{BatchFolders, FinishedJob, RunOptions};
+use profile_export::jobs::{BatchNames, FinishedJob, RunOptions};
 use profile_export::platform::{Error, IfExists, Outcome, OutputFolder, Prepared, check_out};
 use profile_export::request::ExportRequest;
 use serde_json::json;
@@ -27,19 +27,18 @@ pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<
     let origin = Origin::of(settings, &run.origin)?;
     let request = ExportRequest::from_json(&read(&run.request)?)?;
     let started = Instant::now();
+    let goal = run.out.as_deref().map_or(Goal::Store, Goal::Folder);
     let work = Work {
         origin,
         loading: &run.loading,
+        keep: run.keep.keep(),
         run: RunOptions {
             out: run.out.clone(),
-            folders: BatchFolders::Ids,
+            names: goal.names(&run.files, BatchNames::Ids)?,
             max_rows_per_file: run.files.max_rows_per_file,
             max_identities: run.max_identities,
-            writer: run
-                .out
-                .as_deref()
-                .map_or(Goal::Store, Goal::Folder)
-                .writer(&run.files)?,
+            writer: goal.writer(&run.files)?,
+            ..RunOptions::default()
         },
     };
     let (ended, rejected) = work.job(arguments, &request)?;
@@ -77,19 +76,33 @@ pub fn export(
     }
     let work = Work {
         loading: &export.loading,
+        keep: export.keep.keep(),
         origin,
         run: RunOptions {
             out: (export.out.clone())
                 .filter(|_| !export.dry_run && matches!(goal, Goal::Folder(_) | Goal::File(_))),
-            folders: BatchFolders::Partitions,
+            names: goal.names(&export.files, BatchNames::Partitions)?,
             max_rows_per_file: export.files.max_rows_per_file,
             max_identities: export.audience.max_identities,
             writer,
+            ..RunOptions::default()
         },
     };
     if export.dry_run {
+        match goal {
+            Goal::Folder(folder) => {
+                OutputFolder::check(folder, work.origin.store(), export.if_exists.into())?;
+            }
+            Goal::Bucket(address) => bucket::look(export, address)?,
+            Goal::Store | Goal::File(_) | Goal::Standard => {}
+        }
         work.check_target(arguments, &request)?;
-        let (rows, rejected) = plan::tell(arguments, &work, &request)?;
+        let is_job = matches!(goal, Goal::Folder(_)) && work.origin.store().is_some();
+        let check = |prepared: &Prepared| {
+            let out = export.out.as_deref().unwrap_or(Path::new("the store"));
+            prepared.check_names(out, &work.run, is_job)
+        };
+        let (rows, rejected) = plan::tell(arguments, &work, &request, check)?;
         return check_demands(&export.demands, &rows, rejected);
     }
     if let Goal::File(file) = goal {
@@ -104,14 +117,14 @@ pub fn export(
         }
         return export_stream(arguments, export, &work, &request);
     }
-    export_batches(arguments, export, &work, (&request, goal))
+    export_batches(arguments, export, work, (&request, goal))
 }
 
 /// Exports as a job: into the store, or into a folder with a manifest.
 fn export_batches(
     arguments: &Arguments,
     export: &ExportArgs,
-    work: &Work<'_>,
+    mut work: Work<'_>,
     (request, goal): (&ExportRequest, Goal<'_>),
 ) -> Result<(), Failure> {
     let started = Instant::now();
@@ -128,6 +141,9 @@ fn export_batches(
         }
         _ => None,
     };
+    if let Some(output) = &output {
+        work.run.replaces = output.replaceable();
+    }
     let (ended, rejected) = work.job(arguments, request)?;
     if let (Ok(finished), Some(output)) = (&ended, output) {
         let store = work.origin.store().map(|store| open(arguments, store));

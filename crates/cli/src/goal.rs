@@ -1,10 +1,11 @@
-//! Where an export goes, and what its files are.
+//! Where an export goes, and what its files are and are called.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
 use profile_export::export::{Codec, Compression, CsvOptions, Encodings, Format, WriterOptions};
 
+use profile_export::jobs::BatchNames;
 use profile_export::platform::is_bucket;
 
 use crate::args::{CompressionArg, CsvEscape, FileArgs, FormatArg, ParquetProfile};
@@ -43,30 +44,59 @@ impl<'a> Goal<'a> {
         }
     }
 
+    /// What files are called there: `usual`, where no template says it.
+    pub fn names(self, files: &FileArgs, usual: BatchNames) -> Result<BatchNames, Failure> {
+        let Some(template) = &files.name_template else {
+            return Ok(usual);
+        };
+        match self {
+            Self::Folder(_) | Self::Bucket(_) => Ok(BatchNames::Template(template.clone())),
+            Self::File(_) | Self::Standard | Self::Store => Err(Failure::usage(
+                "--name-template is for --out with a folder or an address in a bucket",
+            )),
+        }
+    }
+
     /// How files are written there.
     pub fn writer(self, files: &FileArgs) -> Result<WriterOptions, Failure> {
-        let (by_name, packed) = match self {
-            Self::File(file) => of_name(file),
-            Self::Standard => (Some(FormatArg::Ndjson), None),
-            Self::Store | Self::Folder(_) | Self::Bucket(_) => (None, None),
+        // The name of the file, or of all files, where it says what they are.
+        let named = match (self, &files.name_template) {
+            (Self::File(file), _) => Some(file),
+            (Self::Folder(_) | Self::Bucket(_), Some(template)) => {
+                let template = template.as_str();
+                Some(Path::new(template)).filter(|_| !template.ends_with(".{ext}"))
+            }
+            _ => None,
         };
-        if let (Self::File(file), Some(wanted)) = (self, files.format)
+        let (by_name, packed) = match (self, named) {
+            (Self::Standard, _) => (Some(FormatArg::Ndjson), None),
+            (_, Some(name)) => of_name(name),
+            (_, None) => (None, None),
+        };
+        if let (Some(name), None) = (named, by_name) {
+            let text = format!(
+                "{}: names of files end in .{{ext}}, or as their format does: .parquet, .ndjson, .csv, .csv.gz …",
+                name.display()
+            );
+            return Err(Failure::usage(text));
+        }
+        if let (Some(name), Some(wanted)) = (named, files.format)
             && by_name != Some(wanted)
         {
             let text = format!(
                 "{}: --format says another format than this name",
-                file.display()
+                name.display()
             );
             return Err(Failure::usage(text));
         }
         let format = files.format.or(by_name).unwrap_or(FormatArg::Parquet);
-        if let (Self::File(file), Some(wanted), true) =
-            (self, files.compression, format != FormatArg::Parquet)
+        if let (Some(name), Some(wanted), true) =
+            (named, files.compression, format != FormatArg::Parquet)
             && wanted != packed.unwrap_or(CompressionArg::None)
         {
             let text = format!(
                 "{}: --compression says other than this name; names of compressed text end in .gz or .zst",
-                file.display(),
+                name.display(),
             );
             return Err(Failure::usage(text));
         }

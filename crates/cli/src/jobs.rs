@@ -7,8 +7,9 @@ use profile_export::jobs::{
 use profile_export::request::ExportRequest;
 use profile_export::store::Store;
 
-use crate::args::{Arguments, JobsCommand};
+use crate::args::{Arguments, JobsCommand, KeepArgs};
 use crate::failure::Failure;
+use crate::keep::forget_older;
 use crate::listing::{Cell, Table, print_list, wants_table};
 use crate::message::say;
 use crate::output::{count, print_json, read, short};
@@ -27,12 +28,13 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             id,
             next: _,
             all,
+            keep,
             store,
         } => {
             let store = open(arguments, &store.store)?;
             match id {
-                Some(id) => run_one(arguments, &store, *id),
-                None => run_waiting(arguments, &store, *all),
+                Some(id) => run_one(arguments, &store, *id, keep),
+                None => run_waiting(arguments, &store, *all, keep),
             }
         }
         JobsCommand::List {
@@ -67,6 +69,7 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
         JobsCommand::Retry {
             id,
             max_identities,
+            keep,
             store,
         } => {
             let store = open(arguments, &store.store)?;
@@ -85,7 +88,9 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             let watch = Watch::start(arguments, 0);
             let ended = run_request(&store, &request, &options, &watch.progress);
             drop(watch);
-            tell_end(arguments, ended, started).map(drop)
+            tell_end(arguments, ended, started)?;
+            forget_older(arguments, &store, keep.keep());
+            Ok(())
         }
         JobsCommand::Delete { id, store } => {
             delete_job(&open(arguments, &store.store)?, *id)?;
@@ -145,20 +150,27 @@ pub fn table(jobs: &[Job]) -> Table<8> {
     }
 }
 
-fn run_one(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
+fn run_one(arguments: &Arguments, store: &Store, id: i64, keep: &KeepArgs) -> Result<(), Failure> {
     let started = std::time::Instant::now();
     let watch = Watch::start(arguments, 0);
     let finished = run_job(store, id, &RunOptions::default(), &watch.progress);
     drop(watch);
-    tell_end(arguments, finished, started).map(drop)
+    tell_end(arguments, finished, started)?;
+    forget_older(arguments, store, keep.keep());
+    Ok(())
 }
 
 /// Runs the oldest waiting job, or one after the other until none waits. A job that another process
 /// takes first is that one's.
-fn run_waiting(arguments: &Arguments, store: &Store, all: bool) -> Result<(), Failure> {
+fn run_waiting(
+    arguments: &Arguments,
+    store: &Store,
+    all: bool,
+    keep: &KeepArgs,
+) -> Result<(), Failure> {
     let mut failed = None;
     while let Some(job) = store.catalog().next_job()? {
-        match run_one(arguments, store, job.id) {
+        match run_one(arguments, store, job.id, keep) {
             Ok(()) => {}
             Err(failure) if get_job(store, job.id)?.status == JobStatus::New => {
                 // It could not even be begun: another process is about to, or something is amiss.

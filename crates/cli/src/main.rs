@@ -14,6 +14,7 @@ mod goal;
 mod ingest;
 mod interrupt;
 mod jobs;
+mod keep;
 mod listing;
 mod loading;
 mod manifest;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use profile_export::export::Progress;
-use profile_export::jobs::{FinishedJob, FolderExport, RunOptions, export_folder, run_request};
+use profile_export::jobs::{
+    FinishedJob, FolderExport, Keep, RunOptions, export_folder, run_request,
+};
 use profile_export::platform::{
     Error, Prepared, SourceOptions, check_out, check_target, with_ids, with_source, with_target,
 };
@@ -14,6 +16,7 @@ use profile_export::store::Store;
 
 use crate::args::{Arguments, LoadArgs, LookArgs, OriginArgs};
 use crate::failure::Failure;
+use crate::keep::forget_older;
 use crate::loading::{load_options, open_source, say_loaded};
 use crate::message::say;
 use crate::progress::Watch;
@@ -64,6 +67,8 @@ pub struct Work<'a> {
     pub loading: &'a LoadArgs,
     /// How it is done; `out` is where, if not in the store.
     pub run: RunOptions,
+    /// What is kept in the store behind it, if not all.
+    pub keep: Option<Keep>,
 }
 
 impl<'a> Work<'a> {
@@ -76,6 +81,7 @@ impl<'a> Work<'a> {
                 max_identities: look.audience.max_identities,
                 ..RunOptions::default()
             },
+            keep: None,
         })
     }
 
@@ -93,7 +99,12 @@ impl<'a> Work<'a> {
                 let store = open(arguments, store)?;
                 let request = with_target(&store, &with_ids(store.catalog(), request)?)?;
                 let watch = Watch::start(arguments, 0);
-                Ok((run_request(&store, &request, &self.run, &watch.progress), 0))
+                let ended = run_request(&store, &request, &self.run, &watch.progress);
+                drop(watch);
+                if ended.is_ok() {
+                    forget_older(arguments, &store, self.keep);
+                }
+                Ok((ended, 0))
             }
             (Origin::Source(_), None) => Err(Failure::usage("where to? give --out with --from")),
             (Origin::Source(from), Some(out)) => {

@@ -1,6 +1,7 @@
 //! What an export would give, and its first rows.
 
 use profile_export::export::leaves;
+use profile_export::platform::{Error, Prepared};
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
@@ -15,17 +16,20 @@ use crate::told::{Written, left_out, unknown_segment, written};
 
 pub fn plan(arguments: &Arguments, settings: &Settings, look: &LookArgs) -> Result<(), Failure> {
     let work = Work::to_look(settings, look)?;
-    tell(arguments, &work, &audience::request(&look.audience)?).map(drop)
+    let request = audience::request(&look.audience)?;
+    tell(arguments, &work, &request, |_| Ok(())).map(drop)
 }
 
-/// Says what an export would give: all rows are made, and none is kept. Returns the rows of each batch, and how many
+/// Says what an export would give, where `check` has nothing against it: all rows are made, and none is kept. Returns the rows of each batch, and how many
 /// records were rejected.
 pub fn tell(
     arguments: &Arguments,
     work: &Work<'_>,
     request: &ExportRequest,
+    check: impl FnOnce(&Prepared) -> Result<(), Error>,
 ) -> Result<(Vec<u64>, u64), Failure> {
     let (found, rejected) = work.looked_at(arguments, request, |prepared| {
+        check(prepared)?;
         let schema = prepared.export.schema();
         let fields: Vec<String> = schema
             .fields()

@@ -4,6 +4,7 @@ mod check;
 mod estimates;
 mod evaluate;
 mod explain;
+mod list;
 mod overlap;
 mod wanted;
 
@@ -14,6 +15,7 @@ use self::check::check;
 use self::estimates::tell_estimates;
 use self::evaluate::evaluate;
 use self::explain::explain;
+use self::list::{list, list_with_counts};
 use self::overlap::tell_overlap;
 use self::wanted::{Wanted, now};
 use crate::args::{Arguments, SegmentsCommand};
@@ -27,6 +29,13 @@ use crate::stores::open;
 pub fn segments(arguments: &Arguments, command: &SegmentsCommand) -> Result<(), Failure> {
     match command {
         SegmentsCommand::Definitions(command) => catalog::segments(arguments, command),
+        SegmentsCommand::List { counts, store } => {
+            let store = open(arguments, &store.store)?;
+            match counts {
+                true => list_with_counts(arguments, &store),
+                false => list(arguments, &store),
+            }
+        }
         SegmentsCommand::Check { file, store } => {
             let store = store.as_deref().map(|store| open(arguments, store));
             check(arguments, file, store.transpose()?.as_ref())

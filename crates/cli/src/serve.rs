@@ -25,6 +25,7 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
         token_file: serve.token_file.clone(),
         workers: serve.workers,
         max_waiting_jobs: serve.max_waiting_jobs,
+        keep: serve.keep.keep(),
         max_upload: serve.max_upload << 20,
         request_timeout: Duration::from_secs(serve.request_timeout),
         grace: Duration::from_secs(serve.grace),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,7 @@ pub const STORE: &str = "PROFILE_EXPORT_STORE";
 
 /// What a file may say; all of it may be missing.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     /// The store; from the file's folder on.
     store: Option<PathBuf>,
@@ -38,6 +39,9 @@ struct File {
     threads: Option<usize>,
     /// Octal digits.
     umask: Option<String>,
+    /// How many jobs of each request are kept, and of how many days.
+    keep_last: Option<NonZero<usize>>,
+    keep_daily: Option<NonZero<usize>>,
 }
 
 /// A value, and the file that it is from.
@@ -51,7 +55,15 @@ pub struct Settings {
     sandbox: Setting,
     threads: Setting,
     umask: Setting,
+    keep_last: Setting,
+    keep_daily: Setting,
 }
+
+/// The arguments of commands that say what is kept behind a job, each with the environment's name for it.
+const KEEPS: [(&str, &str); 2] = [
+    ("keep_last", "PROFILE_EXPORT_KEEP_LAST"),
+    ("keep_daily", "PROFILE_EXPORT_KEEP_DAILY"),
+];
 
 impl Settings {
     /// Reads the files that are there.
@@ -98,6 +110,8 @@ impl Settings {
                 file.threads.map(|threads| threads.to_string()),
             ),
             (&mut self.umask, file.umask),
+            (&mut self.keep_last, file.keep_last.map(|n| n.to_string())),
+            (&mut self.keep_daily, file.keep_daily.map(|n| n.to_string())),
         ] {
             if setting.is_none() {
                 *setting = value.map(|value| (value, path.to_owned()));
@@ -135,11 +149,20 @@ impl Settings {
                 command = command.mut_arg(name, |argument| argument.default_value(value));
             }
         }
-        with_store(
+        let command = with_store(
             command,
             self.store.as_ref().map(|(store, _)| store.as_str()),
             variable(STORE).is_some(),
-        )
+        );
+        let keeps = KEEPS.iter().zip(self.keeps());
+        keeps.fold(command, |command, ((name, _), setting)| match setting {
+            Some((value, _)) => with_default(command, name, value),
+            None => command,
+        })
+    }
+
+    fn keeps(&self) -> [&Setting; 2] {
+        [&self.keep_last, &self.keep_daily]
     }
 
     fn global(&self) -> [(&'static str, &Setting); 4] {
@@ -172,6 +195,18 @@ fn with_store(command: Command, store: Option<&str>, is_named: bool) -> Command 
         false => command,
     };
     command.mut_subcommands(|inner| with_store(inner, store, is_named))
+}
+
+/// The commands that take this argument from the environment, too, with this default for it.
+fn with_default(command: Command, name: &'static str, value: &str) -> Command {
+    let has_it = command
+        .get_arguments()
+        .any(|argument| argument.get_id() == name && argument.get_env().is_some());
+    let command = match has_it {
+        true => command.mut_arg(name, |argument| argument.default_value(value.to_owned())),
+        false => command,
+    };
+    command.mut_subcommands(|inner| with_default(inner, name, value))
 }
 
 /// The project's file of a folder: its own, or that of one above. Others' files are not heard: a folder above may be
@@ -236,6 +271,14 @@ pub fn show(
         .store()
         .map_or_else(|| "none".to_owned(), |s| s.display().to_string());
     rows.insert(0, ["store".into(), store.into(), from.into()]);
+    for ((name, variable), setting) in KEEPS.iter().zip(settings.keeps()) {
+        let (value, from) = match (env::var(variable), setting) {
+            (Ok(value), _) => (value, (*variable).to_owned()),
+            (Err(_), Some((value, file))) => (value.clone(), file.display().to_string()),
+            (Err(_), None) => ("all".to_owned(), "default".to_owned()),
+        };
+        rows.push([name.replace('_', "-").into(), value.into(), from.into()]);
+    }
     if arguments.json {
         let entries = rows
             .iter()

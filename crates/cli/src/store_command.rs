@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use profile_export::jobs::{Keep, forget_job, jobs_to_forget, sweep};
+use profile_export::jobs::{Keep, forget_jobs, jobs_to_forget, sweep};
 use profile_export::store::{DatasetStats, Stats, Store, Verified};
 use serde_json::json;
 
@@ -75,13 +75,13 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
 }
 
 fn forget(arguments: &Arguments, store: &Store, keep: &Keep, dry_run: bool) -> Result<(), Failure> {
-    sweep(store)?;
-    let jobs = jobs_to_forget(store, keep)?;
-    if !dry_run {
-        for job in &jobs {
-            forget_job(store, job)?;
+    let jobs = match dry_run {
+        true => {
+            sweep(store)?;
+            jobs_to_forget(store, keep)?
         }
-    }
+        false => forget_jobs(store, keep)?,
+    };
     print_list(arguments, &jobs, &jobs, || jobs::table(&jobs))?;
     let done = if dry_run {
         "would be forgotten"

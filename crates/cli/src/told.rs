@@ -49,7 +49,7 @@ impl Written {
 pub fn of_job(finished: &FinishedJob, request: &ExportRequest) -> Vec<Written> {
     let lines = finished.batches.iter().enumerate().map(|(number, batch)| {
         let bytes = batch.files.iter().map(|file| file.length).sum();
-        let place = batch.folder.display().to_string();
+        let place = batch.place().display().to_string();
         Written::new(request, number, &batch.counts, bytes, place)
     });
     lines.collect()

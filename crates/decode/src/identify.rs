@@ -11,6 +11,7 @@ use hashbrown::HashSet;
 use xdm::{Class, FieldPath, PersonKey, digest128};
 
 use crate::distinct::Distinct;
+use crate::namespaces::namespaces_of;
 use crate::placeholders::Placeholders;
 use crate::spec::RecordSpec;
 use crate::text::TextBuilder;
@@ -22,6 +23,8 @@ pub struct IdentifiedRows {
     pub records: StructArray,
     /// The keys of their primary identities.
     pub keys: Vec<u128>,
+    /// Each spelling of a namespace that is a key of their maps, in the order in which they bring them.
+    pub map_keys: Vec<String>,
     /// The namespaces of their primary identities.
     pub namespaces: ArrayRef,
     /// The ids of their primary identities.
@@ -77,6 +80,7 @@ pub(crate) fn identify(
     if !bad.is_empty() {
         return Ok(Err(bad));
     }
+    let map_keys = namespaces_of(&record);
     let records = match &spec.ingested_at_field {
         Some(path) => without(&record, path.parts())?,
         None => record,
@@ -88,6 +92,7 @@ pub(crate) fn identify(
     Ok(Ok(IdentifiedRows {
         records,
         keys,
+        map_keys,
         namespaces: namespaces.finish(None)?,
         ids: ids.finish(None)?,
         ingested,

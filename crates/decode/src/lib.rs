@@ -42,6 +42,7 @@ mod identify;
 mod input;
 mod json;
 mod lines;
+mod namespaces;
 mod numbers;
 mod object_builder;
 mod parquet_file;

@@ -73,8 +73,8 @@ pub use arrow;
 pub mod request {
     pub use ::export::{
         AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList,
-        ExportRequest, FilterRequest, MergePolicyRef, RequestError, SchemaRef, SegmentRequest,
-        SinceJob, TimeWindow,
+        ExportRequest, FilterRequest, MapKeys, MergePolicyRef, RequestError, SchemaRef,
+        SegmentRequest, SinceJob, TimeWindow,
     };
     pub use merge::{
         AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,
@@ -123,11 +123,12 @@ pub mod store {
 #[cfg(feature = "platform")]
 pub mod jobs {
     pub use ::platform::{
-        BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
+        BatchNames, CancelOutcome, ExportedBatch, FinishedJob, FolderExport, Job, JobBatch,
         JobChanges, JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage,
         JobPageInfo, JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles,
-        RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job, get_job,
-        job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
+        NameTemplate, RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job,
+        forget_jobs, get_job, job_progress, jobs_to_forget, list_jobs, request_of_job, run_job,
+        run_request, sweep,
     };
     pub use catalog::JobStatus;
 }
@@ -138,20 +139,20 @@ pub mod platform {
     pub use ::platform::{
         Audience, DatasetBody, Error, ErrorKind, Estimate, EventPage, EventQuery, ExplainedPart,
         FileDescription, FoundEvent, IfExists, Incoming, IncomingBody, IncomingFile, Lookup,
-        Lookups, Manifest, ManifestBatch, ManifestExport, ManifestFile, NewSchedule, Outcome,
-        OutputFolder, Prepared, Property, Result, Schedule, ScheduleChange, ScheduleKind,
-        ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob, SchemaRefBody,
+        Lookups, Manifest, ManifestBatch, ManifestExport, ManifestFile, Members, NewSchedule,
+        Outcome, OutputFolder, PlannedBatch, Prepared, Property, Result, Schedule, ScheduleChange,
+        ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob, SchemaRefBody,
         SegmentExplanation, SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget,
-        SourceFolder, SourceOptions, StoredMembership, abort_incoming, asked_segments,
-        change_schedule, check_definition, check_local, check_out, check_target, complete_incoming,
-        create_schedule, create_segment_job, dataset_id, delete_batch, delete_merge_policy,
-        delete_schedule, delete_segment, delete_segment_job, dependent_of, due_schedules, estimate,
-        estimate_by_namespace, evaluate_segments, explain_segment, expression_of,
-        expression_schema, first_members, has_expression, identity_of_xid, is_bucket,
-        load_incoming, merge_policies, merge_policy, namesake, overlap, policy_id,
-        policy_of_segment, put_merge_policy, put_segment, run_schedule, run_segment_job, schedule,
-        schedules, segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming,
-        with_ids, with_source, with_target, xid_of,
+        SegmentsToCount, SourceFolder, SourceOptions, StoredMembership, abort_incoming,
+        asked_segments, change_schedule, check_definition, check_local, check_out, check_target,
+        complete_incoming, create_schedule, create_segment_job, dataset_id, delete_batch,
+        delete_merge_policy, delete_schedule, delete_segment, delete_segment_job, dependent_of,
+        due_schedules, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
+        expression_of, expression_schema, first_members, has_expression, identity_of_xid,
+        is_bucket, load_incoming, members_by_segment, merge_policies, merge_policy, namesake,
+        overlap, policy_id, policy_of_segment, put_merge_policy, put_segment, run_schedule,
+        run_segment_job, schedule, schedules, segment, segment_id, segment_job, segment_jobs,
+        segments, sweep_incoming, with_ids, with_source, with_target, xid_of,
     };
 }
 
@@ -165,8 +166,9 @@ pub mod segment {
 /// The vocabulary: datasets, identities, field paths and types, timestamps.
 pub mod xdm {
     pub use ::xdm::{
-        Class, Dataset, DatasetError, FieldPath, FieldType, Fields, Identity, PathError, PersonKey,
-        PrimaryIdentity, SchemaError, Timestamp, TypeConflict, fields_from_json_schema, quote_part,
+        Class, Dataset, DatasetError, FieldPath, FieldType, Fields, Identity, Namespaces,
+        PathError, PersonKey, PrimaryIdentity, SchemaError, Timestamp, TypeConflict,
+        fields_from_json_schema, quote_part,
     };
 }
 

@@ -27,6 +27,8 @@ pub struct Chunks {
     work: Arc<Work>,
     /// The chunk that is begun next.
     next: usize,
+    /// What is left of the chunk that was taken last.
+    rest: VecDeque<RecordBatch>,
     /// Chunks that are being made, or wait to be taken, in order.
     ahead: VecDeque<Receiver<Made>>,
     /// How many there are of the whole export, whose batches may be made side by side.
@@ -110,6 +112,7 @@ impl Chunks {
                 abandoned: AtomicBool::new(false),
             }),
             next: 0,
+            rest: VecDeque::new(),
             ahead: VecDeque::new(),
             all_ahead,
             taken: 0,
@@ -166,7 +169,9 @@ impl Chunks {
             self.work.progress.add_rows(made.counts.profiles);
         }
         self.counts.add(made.counts);
-        Ok(made.rows)
+        self.rest = made.rows.into();
+        let first = self.rest.pop_front();
+        Ok(first.unwrap_or_else(|| unreachable!("a chunk of no batch")))
     }
 }
 
@@ -180,6 +185,9 @@ impl Iterator for Chunks {
         if let Some(error) = self.error.take() {
             self.failed = true;
             return Some(Err(error));
+        }
+        if let Some(rows) = self.rest.pop_front() {
+            return Some(Ok(rows));
         }
         self.begin_more();
         let taken = match self.ahead.pop_front() {
@@ -218,7 +226,10 @@ impl Work {
         let is_to_stop = || self.is_to_stop();
         let mut made = (self.pipeline).rows(&people, self.matches.as_ref(), unique, &is_to_stop)?;
         if let Some(schema) = &self.plain {
-            made.rows = unpack(&made.rows, schema)?;
+            let rows = made.rows.iter();
+            made.rows = rows
+                .map(|rows| unpack(rows, schema))
+                .collect::<Result<_>>()?;
         }
         Ok(made)
     }

@@ -54,6 +54,12 @@ pub(crate) fn passes_differ() -> Error {
     ArrowError::ComputeError(problem.to_owned()).into()
 }
 
+/// Why there are no shards of it.
+pub(crate) fn no_shard() -> RequestError {
+    let problem = "it looks at all profiles, and a shard has a part of them; export it whole";
+    RequestError::new(AT, problem)
+}
+
 impl Deduplication {
     /// Reads the keys of a request for what the plan is otherwise.
     pub(crate) fn new(texts: &[String], plan: &Plan, union: &Fields) -> Result<Self> {

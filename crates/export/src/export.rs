@@ -12,13 +12,12 @@ use xdm::PersonKey;
 
 use crate::chunks::{Chunks, Selection, Watched};
 use crate::components::Profile;
-use crate::dedupe::Kept;
+use crate::dedupe::{Kept, no_shard};
 use crate::error::Result;
 use crate::graph::{Graph, GraphReport};
 use crate::people::People;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
-use crate::request::RequestError;
 use crate::shard::Shard;
 
 /// How many unknown segments are compared with those that are known.
@@ -288,9 +287,7 @@ impl ExportBatch {
             return Ok(None);
         };
         if self.shard != Shard::ALL {
-            let problem =
-                "it looks at all profiles, and a shard has a part of them; export it whole";
-            return Err(RequestError::new("deduplicationKeys", problem).into());
+            return Err(no_shard().into());
         }
         let rows = Chunks::new(
             Arc::clone(first),

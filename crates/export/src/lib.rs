@@ -52,6 +52,7 @@ mod graph;
 mod identity_rows;
 mod links;
 mod lookup;
+mod map_keys;
 mod people;
 mod persons;
 mod pipeline;
@@ -80,6 +81,7 @@ pub use explain::{
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
 pub use lookup::FoundProfile;
+pub use map_keys::MapKeys;
 pub use persons::PersonRows;
 pub use plan::{EventPlan, IdentityRows, Plan};
 pub use records::{DatasetBatches, export_rows, snapshot_of};

@@ -72,7 +72,11 @@ impl Export {
         }
         let rows = people.rows(0, sources)?;
         let made = self.pipeline().rows(&rows, None, None, &|| false)?;
-        let row = json_values(&made.rows)?.pop();
+        // One profile's row: no batch of it can overflow.
+        let row = match &made.rows[..] {
+            [rows] => json_values(rows)?.pop(),
+            _ => None,
+        };
         sources.check_whole()?;
         row.map(|row| self.found(key, &rows, row)).transpose()
     }

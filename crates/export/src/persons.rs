@@ -8,9 +8,10 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use membership::MembershipIndex;
-use xdm::{SEGMENT_MEMBERSHIP, list_of, segment_membership};
+use xdm::{Namespaces, SEGMENT_MEMBERSHIP, list_of, segment_membership};
 
 use crate::error::Result;
+use crate::map_keys::spelled;
 use crate::pipeline::{Gathered, merge_unless_stopped, to_struct};
 
 /// The columns behind the fields of rows. No field of XDM is called so.
@@ -103,13 +104,18 @@ impl PersonParts {
             ("namespace".to_owned(), text(&self.persons.namespaces)),
             ("id".to_owned(), text(&self.persons.ids)),
         ];
-        of_person.extend(merge_unless_stopped(&self.evaluated, is_to_stop)?);
+        // The platform's own namespaces alone are looked for by who reads these.
+        let merged = |gathered| {
+            let merged = merge_unless_stopped(gathered, is_to_stop)?;
+            spelled(merged, &Namespaces::default())
+        };
+        of_person.extend(merged(&self.evaluated)?);
         let persons = to_struct(of_person, self.persons.ids.len())?;
         let ends = [0].into_iter().chain(self.persons.ends.iter().copied());
         let item = Arc::new(Field::new_list_field(persons.data_type().clone(), true));
         let ends = OffsetBuffer::new(ends.collect());
         let list = ListArray::try_new(item, ends, persons, None)?;
-        let brought = merge_unless_stopped(&self.brought, is_to_stop)?;
+        let brought = merged(&self.brought)?;
         let brought = brought
             .into_iter()
             .map(|(_, array)| (BROUGHT.to_owned(), array));

@@ -14,14 +14,16 @@ use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
 use xdm::{
-    Class, FieldType, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP, Timestamp, segment_membership,
+    Class, FieldType, IDENTITY_MAP, Namespaces, PersonKey, SEGMENT_MEMBERSHIP, Timestamp,
+    segment_membership,
 };
 
 use crate::columns::{Columns, FieldSet};
 use crate::counts::BatchCounts;
 use crate::dedupe::passes_differ;
 use crate::error::Result;
-use crate::identity_rows::by_identity;
+use crate::identity_rows::{MOST_BYTES, by_identity};
+use crate::map_keys::{MapKeys, namespaces_of, spelled, spelled_alone};
 use crate::people::{EventRange, PeopleRows, ProfileRows};
 use crate::persons::{PersonParts, Persons};
 use crate::plan::{EVENTS, Plan, identity_field};
@@ -32,6 +34,8 @@ use crate::times::Times;
 /// An export's work on a chunk of people.
 pub(crate) struct Pipeline {
     plan: Plan,
+    /// How namespaces are spelled, unless they stay as they are.
+    namespaces: Option<Namespaces>,
     sources: Sources,
     profile: FieldSet,
     /// `identityMap` of fragments and of events: what empty profiles show, and what has a row for each identity.
@@ -51,7 +55,8 @@ pub(crate) struct Pipeline {
 
 /// The rows of one chunk.
 pub(crate) struct MergedRows {
-    pub(crate) rows: RecordBatch,
+    /// One batch, but where a row for each identity makes too many for one.
+    pub(crate) rows: Vec<RecordBatch>,
     pub(crate) counts: BatchCounts,
 }
 
@@ -135,6 +140,10 @@ impl Pipeline {
         };
         let mut pipeline = Self {
             plan: plan.clone(),
+            namespaces: match plan.map_keys {
+                MapKeys::OneSpelling => Some(namespaces_of(snapshot)?),
+                MapKeys::AsIs => None,
+            },
             profile,
             identity_map,
             memberships,
@@ -279,16 +288,21 @@ impl Pipeline {
             copies = kept.iter().map(u32::from).collect();
             rows = filter_record_batch(&rows, &BooleanArray::new(kept, None))?;
         }
+        let mut batches = Vec::new();
         if let (Some(wanted), Some(identities)) = (&self.plan.row_per_identity, &parts.identity_map)
         {
             let merged = merge_unless_stopped(identities, is_to_stop)?;
             for (_, map) in merged {
-                rows = by_identity(&rows, &map, &wanted.namespace, &self.schema, &mut copies)?;
+                let (namespace, schema) = (&wanted.namespace, &self.schema);
+                batches = by_identity(&rows, &map, namespace, schema, &mut copies, MOST_BYTES)?;
             }
             let with_rows = copies.iter().filter(|n| **n > 0).count() as u64;
             counts.lacking = profiles as u64 - counts.duplicates - with_rows;
         }
-        counts.profiles = rows.num_rows() as u64;
+        if batches.is_empty() {
+            batches.push(rows);
+        }
+        counts.profiles = batches.iter().map(|rows| rows.num_rows() as u64).sum();
         let mut start = 0;
         for (n, end) in copies.iter().zip(event_ends.into_iter().flatten()) {
             counts.events += u64::from(end - start) * u64::from(*n);
@@ -307,7 +321,10 @@ impl Pipeline {
         counts.by_namespace = by_namespace
             .map(|(name, count)| (name.to_owned(), count))
             .collect();
-        Ok(MergedRows { rows, counts })
+        Ok(MergedRows {
+            rows: batches,
+            counts,
+        })
     }
 
     /// What each of a profile's fragments would be alone, a row each, and behind them the profile: first those of
@@ -345,7 +362,7 @@ impl Pipeline {
             persons: None,
             events: None,
         };
-        let merged = Self::merged(&parts, &|| false)?;
+        let merged = self.merged(&parts, &|| false)?;
         let columns = self.plan.projection.apply(merged)?;
         let fields = columns.iter();
         let fields: Vec<Field> = fields
@@ -394,7 +411,7 @@ impl Pipeline {
         parts: &Parts,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Vec<(String, ArrayRef)>> {
-        let merged = Self::merged(parts, is_to_stop)?;
+        let merged = self.merged(parts, is_to_stop)?;
         let mut columns = self.plan.projection.apply(merged)?;
         if let (Some(plan), Some(events)) = (&self.plan.events, &parts.events) {
             let rows = events.groups.rows();
@@ -402,6 +419,10 @@ impl Pipeline {
             let fields = fields
                 .map(|(name, column)| Ok((name.clone(), column.interleave(rows)?)))
                 .collect::<Result<Vec<_>>>()?;
+            let fields = match &self.namespaces {
+                Some(namespaces) => spelled_alone(fields, namespaces)?,
+                None => fields,
+            };
             let parts = plan.projection.apply(fields)?;
             let list = event_lists(to_struct(parts, rows.len())?, events.groups.ends())?;
             columns.push((EVENTS.to_owned(), list));
@@ -413,7 +434,7 @@ impl Pipeline {
     }
 
     /// Merged profiles, with those fields that are made of something else.
-    fn merged(parts: &Parts, is_to_stop: &dyn Fn() -> bool) -> Result<MergedFields> {
+    fn merged(&self, parts: &Parts, is_to_stop: &dyn Fn() -> bool) -> Result<MergedFields> {
         let other = |name: &str| parts.others().find(|(other, _)| *other == name);
         let Gathered { columns, groups } = &parts.profile;
         let own = columns.iter().filter(|(name, _)| other(name).is_none());
@@ -425,7 +446,10 @@ impl Pipeline {
                 Some((_, gathered)) => merged.extend(merge_unless_stopped(gathered, is_to_stop)?),
             }
         }
-        Ok(merged)
+        match &self.namespaces {
+            Some(namespaces) => spelled(merged, namespaces),
+            None => Ok(merged),
+        }
     }
 
     fn select(
@@ -498,8 +522,12 @@ impl Pipeline {
         rows.dedup_by_key(|(key, _)| *key);
         for (person, at) in rows {
             let run = &self.sources.of(at).run;
-            let identity = run.identity(run.person_of_row(at.row))?;
-            selected.persons.push(identity);
+            let (namespace, id) = run.identity(run.person_of_row(at.row))?;
+            let namespace = match &self.namespaces {
+                Some(namespaces) => namespaces.spelled(namespace),
+                None => namespace,
+            };
+            selected.persons.push((namespace, id));
             let own = profile.evaluated.iter().filter(|at| key(at) == person);
             selected.evaluated_of_persons.push(own.copied());
         }

@@ -11,9 +11,10 @@ use xdm::{
     Class, FieldPath, FieldType, Fields, IDENTITY_MAP, SEGMENT_MEMBERSHIP, Timestamp, list_of,
 };
 
-use crate::dedupe::Deduplication;
+use crate::dedupe::{Deduplication, no_shard};
 use crate::error::Result;
 use crate::identity_rows::IDENTITY;
+use crate::map_keys::MapKeys;
 use crate::persons::person_fields;
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
 use crate::shard::Shard;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub deduplication: Option<Box<Deduplication>>,
     /// The namespace that has a row for each identity, if one has.
     pub row_per_identity: Option<IdentityRows>,
+    /// How namespaces are spelled as keys of maps.
+    pub map_keys: MapKeys,
     /// Profiles of more identities are left out, where the policy has an identity graph.
     pub max_identities: Option<u32>,
     /// Whether rows end with the persons that each profile is and their memberships, see [`PersonRows`](crate::PersonRows).
@@ -178,6 +181,7 @@ impl Plan {
             batches,
             projection,
             events,
+            map_keys: request.map_keys.unwrap_or_default(),
             max_identities: None,
             persons: false,
         };
@@ -218,9 +222,14 @@ impl Plan {
 
     /// The plan cut into `n` ranges of keys, which can be exported by themselves, by other processes
     /// too: one after the other they are the export, whatever order they are made in.
-    #[must_use]
-    pub fn shards(&self, n: usize) -> Vec<Shard> {
-        Shard::split(n)
+    ///
+    /// # Errors
+    /// Several of a plan that deduplicates: which profile stays takes a look at all of them.
+    pub fn shards(&self, n: usize) -> Result<Vec<Shard>> {
+        match self.deduplication {
+            Some(_) if n > 1 => Err(no_shard().into()),
+            _ => Ok(Shard::split(n)),
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub struct DatasetBatches {
 /// that the union schemas do not have.
 pub fn snapshot_of(parts: &[DatasetBatches], unions: &UnionSchemas) -> Result<Snapshot> {
     let mut runs: Vec<Arc<Run>> = Vec::new();
+    let mut namespaces = unions.namespaces.clone();
     let mut sequence = 0;
     for part in parts {
         let dataset = &part.dataset;
@@ -57,6 +58,9 @@ pub fn snapshot_of(parts: &[DatasetBatches], unions: &UnionSchemas) -> Result<Sn
                 .into());
             }
             types = decoded.types;
+            for code in &decoded.rows.map_keys {
+                namespaces.add(code);
+            }
             builder.push(decoded.rows)?;
             sequence += batch.num_rows() as u64;
         }
@@ -79,6 +83,7 @@ pub fn snapshot_of(parts: &[DatasetBatches], unions: &UnionSchemas) -> Result<Sn
         generation: 0,
         profile_union: unions.profile.clone(),
         event_union: unions.event.clone(),
+        namespaces,
         datasets: parts.iter().map(|part| part.dataset.clone()).collect(),
         runs,
     })

@@ -3,6 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use xdm::nearest;
 
+use crate::map_keys::MapKeys;
 use crate::since_job::SinceJob;
 use crate::strict::Strict;
 
@@ -50,6 +51,10 @@ pub struct ExportRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = described::since_job, required = false))]
     pub since_job: Option<SinceJob>,
+    /// How namespaces are spelled as keys of maps: `one-spelling` where it is missing, or `as-is`. An addition of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub map_keys: Option<MapKeys>,
     /// Where the batches go.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]

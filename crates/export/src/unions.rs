@@ -1,15 +1,18 @@
 use arrow::datatypes::Schema;
-use xdm::{Class, Dataset, Fields};
+use xdm::{Class, Dataset, Fields, Namespaces};
 
 use crate::error::Result;
 
-/// The union schemas of both classes: the fields of all their datasets.
+/// The union schemas of both classes: the fields of all their datasets, and how namespaces are spelled in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnionSchemas {
     /// Of the profile datasets.
     pub profile: Fields,
     /// Of the event datasets.
     pub event: Fields,
+    /// How namespaces are spelled as keys of maps; those that are not here as the records at hand bring them first. Who
+    /// exports records part by part gives those of all parts.
+    pub namespaces: Namespaces,
 }
 
 impl UnionSchemas {
@@ -54,7 +57,11 @@ impl Default for UnionSchemas {
     /// The fields that the classes have before any dataset adds its own.
     fn default() -> Self {
         let [profile, event] = Class::ALL.map(Class::standard_fields);
-        Self { profile, event }
+        Self {
+            profile,
+            event,
+            namespaces: Namespaces::default(),
+        }
     }
 }
 
@@ -63,6 +70,7 @@ impl From<&run::Snapshot> for UnionSchemas {
         Self {
             profile: snapshot.profile_union.clone(),
             event: snapshot.event_union.clone(),
+            namespaces: snapshot.namespaces.clone(),
         }
     }
 }

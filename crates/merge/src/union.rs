@@ -14,11 +14,9 @@ use crate::stop::Stop;
 
 mod lookup;
 mod namespaces;
-mod spelling;
 
 use lookup::Lookup;
 use namespaces::{NamespaceGroups, NoCase};
-use spelling::spelled_alike;
 
 #[derive(Clone, Copy)]
 pub(crate) enum UnionKind {
@@ -136,12 +134,7 @@ fn identity_map(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> Result
         maps.close(key_rows.len(), rows.iter().any(|at| column.is_valid(*at)))?;
     }
     let values = list_array(lists, items, values, &item_rows)?;
-    map_array(
-        column,
-        spelled_alike(namespaces.interleave(&key_rows)?),
-        values,
-        maps,
-    )
+    map_array(column, namespaces.interleave(&key_rows)?, values, maps)
 }
 
 fn segment_membership(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> Result<ArrayRef> {
@@ -190,7 +183,7 @@ fn segment_membership(column: &Column, groups: &Groups, stop: &mut Stop<'_>) -> 
     )?;
     map_array(
         column,
-        spelled_alike(namespaces.interleave(&key_rows)?),
+        namespaces.interleave(&key_rows)?,
         values,
         outer_maps,
     )

@@ -13,14 +13,15 @@ use merge::MergePolicy;
 use serde_json::Value;
 use store::{Store, StoreError};
 use tempfile::Builder;
-use writer::{WriterOptions, Written, part};
+use writer::{WriterOptions, Written};
+use xdm::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::evaluation::evaluate_for;
 use crate::export_folder::Temporary;
-use crate::jobs::{BatchFolders, sweep_goal};
+use crate::jobs::{BatchNames, NamedExport, RunOptions, sweep_goal};
 use crate::manifest::{ManifestBatch, ManifestFile};
-use crate::names::with_ids;
+use crate::names::{segment_names, with_ids};
 use crate::resolve::resolve_policy;
 
 /// An export that stands in no catalog.
@@ -31,8 +32,19 @@ pub struct Prepared {
     pub policy: MergePolicy,
     /// The state of the store that it reads.
     pub generation: i64,
+    /// What its segments are called, in the order of the request.
+    pub segment_names: Vec<String>,
     /// Its rows.
     pub export: Export,
+}
+
+/// A batch of an export that is no job, before it is written.
+#[derive(Clone, Debug)]
+pub struct PlannedBatch {
+    /// Its ID.
+    pub id: String,
+    /// Where its only file is, from the folder or address of the export on.
+    pub path: String,
 }
 
 /// What a batch has, or would have.
@@ -73,6 +85,7 @@ impl Prepared {
         Ok(Self {
             export,
             generation: snapshot.generation,
+            segment_names: segment_names(store.catalog(), &request)?,
             request,
             policy,
         })
@@ -92,6 +105,22 @@ impl Prepared {
         Self::new(store, request, max_identities, progress)
     }
 
+    /// Makes all rows and keeps none: how many each batch has, where it does not matter how long its file would be.
+    ///
+    /// # Errors
+    /// A damaged store; `progress` was cancelled.
+    pub fn counts(&self) -> Result<Vec<BatchCounts>> {
+        let export = self.export.clone().with_dictionaries();
+        let counts = export.batches().map(|batch| {
+            let mut chunks = batch.chunks();
+            for chunk in &mut chunks {
+                chunk?;
+            }
+            Ok(chunks.counts().clone())
+        });
+        counts.collect()
+    }
+
     /// Makes all rows and keeps none: what each batch would have.
     ///
     /// # Errors
@@ -105,6 +134,54 @@ impl Prepared {
         numbers.map(outcome).collect()
     }
 
+    /// Where each batch will be, by these names, as one file each.
+    ///
+    /// # Errors
+    /// A template by which two files would have one name, or that says nothing here.
+    pub fn planned(
+        &self,
+        out: &Path,
+        names: &BatchNames,
+        options: &WriterOptions,
+    ) -> Result<Vec<PlannedBatch>> {
+        let ids: Vec<String> = (0..self.export.batch_count()).map(|_| new_id()).collect();
+        let places = names.places(&self.named(options), &ids);
+        let places = places.map_err(|problem| Error::out(out, problem))?;
+        let planned = ids.into_iter().zip(places);
+        let planned = planned.map(|(id, place)| PlannedBatch {
+            id,
+            path: place.file(0),
+        });
+        Ok(planned.collect())
+    }
+
+    /// Refuses names that the batches of a job, or of an export that is none, could not have in a folder.
+    ///
+    /// # Errors
+    /// As for [`Prepared::planned`].
+    pub fn check_names(&self, out: &Path, run: &RunOptions, is_job: bool) -> Result<()> {
+        let export = NamedExport {
+            // Any will do.
+            job: is_job.then_some(0),
+            has_many_files: run.max_rows_per_file.is_some(),
+            ..self.named(&run.writer)
+        };
+        let ids: Vec<String> = (0..self.export.batch_count()).map(|_| new_id()).collect();
+        let places = run.names.places(&export, &ids);
+        places.map(drop).map_err(|problem| Error::out(out, problem))
+    }
+
+    fn named<'a>(&'a self, options: &'a WriterOptions) -> NamedExport<'a> {
+        NamedExport {
+            request: &self.request,
+            segment_names: &self.segment_names,
+            begun: Timestamp::now(),
+            job: None,
+            format: &options.format,
+            has_many_files: false,
+        }
+    }
+
     /// Writes each batch as one file into the sink that `open` gives for the place of that file, such as
     /// `batchId=…/segmentId=…/part-00000.parquet`; `close` ends a sink when its file is whole. Returns what a manifest
     /// says of them, in the order of the request's segments, and their counts.
@@ -113,22 +190,22 @@ impl Prepared {
     /// That of the first sink that takes no more; a damaged store; the progress was cancelled.
     pub fn write_batches<W: Write + Send>(
         &self,
+        planned: Vec<PlannedBatch>,
         options: &WriterOptions,
         mut open: impl FnMut(&str) -> io::Result<W>,
         mut close: impl FnMut(W) -> io::Result<()>,
     ) -> Result<Vec<(ManifestBatch, Outcome)>> {
         let mut made = Vec::new();
-        for number in 0..self.export.batch_count() {
+        for (number, PlannedBatch { id, path }) in planned.into_iter().enumerate() {
             let segment = self.request.batch_segment(number);
             let mut batch = ManifestBatch {
-                id: new_id(),
+                id,
                 segment_id: segment.map(|segment| segment.segment_id.clone()),
                 segment_ns: segment.and_then(|segment| segment.segment_ns.clone()),
                 profiles: 0,
                 events: 0,
                 files: Vec::new(),
             };
-            let path = batch_file(&batch, options);
             let sink = open(&path).map_err(StoreError::io(Path::new(&path)))?;
             let (sink, written, outcome) =
                 self.write_one(number, sink, Path::new(&path), options)?;
@@ -256,14 +333,4 @@ impl Prepared {
             ..options.clone()
         })
     }
-}
-
-/// Where the only file of a batch is among the batches of a folder.
-fn batch_file(batch: &ManifestBatch, options: &WriterOptions) -> String {
-    let folders = BatchFolders::Partitions;
-    let segment = batch.segment_id.as_deref();
-    let segment = segment.and_then(|segment| folders.of_segment(segment));
-    let segment = segment.map_or_else(String::new, |folder| format!("{folder}/"));
-    let file = part(0, &options.format);
-    format!("{}/{segment}{file}", folders.of(&batch.id))
 }

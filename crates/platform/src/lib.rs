@@ -12,6 +12,7 @@ mod folder;
 mod incoming;
 mod jobs;
 mod manifest;
+mod members;
 mod memory;
 mod names;
 mod output;
@@ -33,7 +34,7 @@ pub use evaluation::{
     explain_segment, expression_of, expression_schema, first_members, has_expression, overlap,
     policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
-pub use export_file::{Outcome, Prepared};
+pub use export_file::{Outcome, PlannedBatch, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
 pub use incoming::{
@@ -41,15 +42,17 @@ pub use incoming::{
     sweep_incoming,
 };
 pub use jobs::{
-    BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobChanges,
+    BatchNames, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobChanges,
     JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
-    JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, RunOptions, cancel_job,
-    check_target, create_job, delete_job, forget_job, get_job, job_progress, jobs_to_forget,
-    list_jobs, request_of_job, run_job, run_request, sweep, what_it_said,
+    JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, NameTemplate, RunOptions,
+    cancel_job, check_target, create_job, delete_job, forget_job, forget_jobs, get_job,
+    job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
+    what_it_said,
 };
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,
 };
+pub use members::{Members, SegmentsToCount, members_by_segment};
 pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
 pub use output::{OutputFolder, delete_batch};

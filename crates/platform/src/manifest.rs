@@ -196,6 +196,12 @@ impl Manifest {
             || name.strip_prefix('.') == Some(&format!("{MANIFEST}.new"))
     }
 
+    /// The ID of the batch whose folder is called so.
+    #[must_use]
+    pub fn batch_of(name: &str) -> Option<&str> {
+        batch_of(name)
+    }
+
     /// What stays of it where a further export comes: itself, if that may come where there are things called so, the
     /// names of a folder or the first parts of the keys below an address.
     ///
@@ -203,9 +209,13 @@ impl Manifest {
     /// In words: something is there that no export wrote; there are exports, and `if_exists` says that there may be
     /// none; it and what is there differ.
     pub fn admit(self, names: &[String], if_exists: IfExists) -> Result<Self, String> {
+        let firsts = self
+            .spread_files()
+            .filter_map(|path| path.split('/').next());
+        let spread: BTreeSet<String> = firsts.map(str::to_owned).collect();
         let mut batches = Vec::new();
         for name in names {
-            if name.starts_with('.') || Self::is_name(name) {
+            if name.starts_with('.') || Self::is_name(name) || spread.contains(name) {
                 continue;
             }
             match batch_of(name) {
@@ -220,13 +230,20 @@ impl Manifest {
         if if_exists == IfExists::Fail && !(batches.is_empty() && self.exports.is_empty()) {
             return Err(format!(
                 "it has {} batches already; --if-exists replace or append, or give another place",
-                batches.len()
+                batches.len().max(self.batches().count())
             ));
         }
         if if_exists != IfExists::Append {
             return Ok(self);
         }
-        if let Some(gone) = self.batches().find(|batch| !batches.contains(&&*batch.id)) {
+        if let Some(gone) = spread.iter().find(|name| !names.contains(name)) {
+            return Err(format!(
+                "its manifest names {gone:?}, which is not there any more; --if-exists replace, or give another place"
+            ));
+        }
+        let is_gone =
+            |batch: &&ManifestBatch| batch.has_own_folder() && !batches.contains(&&*batch.id);
+        if let Some(gone) = self.batches().find(is_gone) {
             return Err(format!(
                 "its manifest names {PARTITION}{}, which is not there any more; --if-exists replace, or give another \
                  place",
@@ -247,13 +264,18 @@ impl Manifest {
     #[must_use]
     pub fn has_one_form(&self) -> bool {
         let files = self.batches().flat_map(|batch| &batch.files);
-        let endings: BTreeSet<&str> = files
-            .filter_map(|file| Some(file.path.rsplit_once('/')?.1.split_once('.')?.1))
-            .collect();
+        let endings: BTreeSet<String> = files.map(|file| ending_of(&file.path)).collect();
         let digests: BTreeSet<&str> = (self.exports.iter())
             .map(|export| &*export.schema_digest)
             .collect();
         digests.len() < 2 && endings.len() < 2
+    }
+
+    /// The files of batches that have no folders of their own, from the manifest's folder on.
+    pub fn spread_files(&self) -> impl Iterator<Item = &str> {
+        let batches = self.batches().filter(|batch| !batch.has_own_folder());
+        let files = batches.flat_map(|batch| &batch.files);
+        files.map(|file| &*file.path)
     }
 
     /// The batches of all exports.
@@ -271,10 +293,7 @@ impl Manifest {
         let mut named = BTreeSet::new();
         for file in self.batches().flat_map(|batch| &batch.files) {
             let inside = Path::new(&file.path);
-            if !inside
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
-            {
+            if !is_inside(&file.path) {
                 problems.push(format!("{}: not in the manifest's folder", file.path));
                 continue;
             }
@@ -299,6 +318,12 @@ impl Manifest {
     }
 }
 
+/// Whether a path stays below the folder that it begins in.
+pub(crate) fn is_inside(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// The files that the manifest does not name, and that readers of the folder would take for a part of it: what begins
 /// with a dot or an underscore they pass over.
 fn others(folder: &Path, at: &Path, named: &BTreeSet<PathBuf>) -> std::io::Result<Vec<String>> {
@@ -320,6 +345,27 @@ fn others(folder: &Path, at: &Path, named: &BTreeSet<PathBuf>) -> std::io::Resul
     Ok(found)
 }
 
+impl ManifestBatch {
+    /// Whether its files are in a folder of its own, and not among others, where a template put them.
+    #[must_use]
+    pub fn has_own_folder(&self) -> bool {
+        let is_in = |file: &ManifestFile| {
+            let first = file.path.split('/').next().and_then(batch_of);
+            first == Some(&self.id)
+        };
+        self.files.iter().all(is_in)
+    }
+}
+
+/// What the name of a file ends with: its format, and how it is compressed.
+fn ending_of(path: &str) -> String {
+    let mut ends: Vec<&str> = path.rsplit('.').take(2).collect();
+    if !matches!(ends[..], ["gz" | "zst", _]) {
+        ends.truncate(1);
+    }
+    ends.join(".")
+}
+
 impl ManifestExport {
     /// What a finished job wrote into a folder.
     pub(crate) fn of(finished: &FinishedJob, has_job: bool) -> Result<Self> {
@@ -327,13 +373,8 @@ impl ManifestExport {
         let segments = job.destination.batches.as_ref();
         let batches = finished.batches.iter().enumerate().map(|(number, batch)| {
             let segment = segments.and_then(|segments| segments.get(number));
-            let folder = batch
-                .folder
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy();
             let files = batch.files.iter().map(|file| ManifestFile {
-                path: format!("{folder}/{}", file.name),
+                path: batch.path_of(file),
                 rows: file.rows,
                 bytes: file.length,
                 digest: BatchFile::digest_text(file.digest),

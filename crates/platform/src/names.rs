@@ -1,5 +1,7 @@
 //! A request as people write it: names in the places of IDs, and no target dataset.
 
+use std::collections::HashMap;
+
 use catalog::{Catalog, new_id};
 use export::{ExportRequest, RequestError};
 use serde_json::Value;
@@ -35,6 +37,20 @@ pub fn with_ids(catalog: &Catalog, request: &ExportRequest) -> Result<ExportRequ
     }
     request.destination.dataset_id = dataset_id(catalog, &request.destination.dataset_id)?;
     Ok(request)
+}
+
+/// What the segments of a request are called, in its order; one that has no definition by its ID.
+///
+/// # Errors
+/// The catalog can't be read.
+pub(crate) fn segment_names(catalog: &Catalog, request: &ExportRequest) -> Result<Vec<String>> {
+    let wanted = (request.filter.as_ref()).and_then(|filter| filter.segments.as_deref());
+    let known = segments(catalog)?;
+    let known: HashMap<&str, &str> = ids_and_names(&known).into_iter().collect();
+    let name = |id: &str| known.get(id).copied().filter(|name| !name.is_empty());
+    let wanted = wanted.unwrap_or_default().iter();
+    let names = wanted.map(|one| name(&one.segment_id).unwrap_or(&one.segment_id).to_owned());
+    Ok(names.collect())
 }
 
 /// The ID of the merge policy that is called so, or has this ID; the word itself where there is none. `path` is where

@@ -1,15 +1,16 @@
 //! A folder of the user's that exports go into, with a manifest of what it holds.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use catalog::Error as CatalogError;
-use store::{FileLock, Store, StoreError, make_folder, sweep_folder};
+use store::{FileLock, Store, StoreError, make_folder, remove_files, sweep_folder};
 
 use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::jobs::{BatchFolders, FinishedJob, PREFIX, batch_of, sweep_goal};
-use crate::manifest::{IfExists, Manifest, ManifestExport};
+use crate::jobs::{BatchNames, FinishedJob, PREFIX, batch_of, sweep_goal};
+use crate::manifest::{IfExists, Manifest, ManifestExport, is_inside};
 
 /// A folder that an export is to go into: nobody else exports into it as long as this lives.
 pub struct OutputFolder {
@@ -46,24 +47,31 @@ impl OutputFolder {
         };
         // What a killed export left is nobody's.
         sweep_goal(folder);
-        opened.before = opened.look(if_exists)?;
+        opened.before = look(folder, if_exists)?;
         opened.was_whole = Manifest::is_said(folder);
         // From now on batches come and go.
         Manifest::unsay(folder)?;
         Ok(opened)
     }
 
-    /// The manifest of what is there, where that may be there.
-    fn look(&self, if_exists: IfExists) -> Result<Manifest> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(StoreError::io(&self.folder))? {
-            let name = entry.map_err(StoreError::io(&self.folder))?.file_name();
-            names.push(name.to_string_lossy().into_owned());
+    /// Looks whether an export could go into the folder, and makes nothing.
+    ///
+    /// # Errors
+    /// As for [`OutputFolder::open`], but that another export may go on there.
+    pub fn check(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<()> {
+        check_out(folder, store)?;
+        match folder.try_exists().map_err(StoreError::io(folder))? {
+            true => look(folder, if_exists).map(drop),
+            false => Ok(()),
         }
-        Manifest::read(&self.folder)?
-            .unwrap_or_else(Manifest::empty)
-            .admit(&names, if_exists)
-            .map_err(|problem| Error::out(&self.folder, problem))
+    }
+
+    /// The files, from the folder on, that may give way to files of the same name: those that are replaced, and are not
+    /// in folders of their batches.
+    #[must_use]
+    pub fn replaceable(&self) -> BTreeSet<String> {
+        let files = self.before.spread_files().filter(|_| self.replaces);
+        files.map(str::to_owned).collect()
     }
 
     /// Says in the manifest what a job has written there, and takes away what that replaces; in the catalog of its
@@ -79,16 +87,36 @@ impl OutputFolder {
         };
         (manifest.exports).push(ManifestExport::of(finished, store.is_some())?);
         self.was_whole = false;
+        let replaced = self.replaceable();
+        let mut replaced: Vec<&str> = replaced.iter().map(String::as_str).collect();
+        if !replaced.is_empty() {
+            // Nothing but the manifest says that they are no stranger's: it names them until they are gone.
+            let mut both = self.before.clone();
+            both.exports.extend(manifest.exports.iter().cloned());
+            both.write(folder)?;
+            let files = manifest.batches().flat_map(|batch| &batch.files);
+            let kept: BTreeSet<&str> = files.map(|file| &*file.path).collect();
+            replaced.retain(|path| !kept.contains(path) && is_inside(path));
+            remove_files(folder, replaced.into_iter())?;
+            if let Some(store) = store {
+                forget_overwritten(store, folder, &manifest)?;
+            }
+        }
         manifest.write(folder)?;
         if self.replaces {
             let real = fs::canonicalize(folder).map_err(StoreError::io(folder))?;
             for batch in self.before.batches() {
                 // A manifest may be a copy: the catalog's batch is this one only where it lies here.
-                if let Some(store) = store
-                    && let Some(known) = store.catalog().batch(&batch.id)?
-                    && known.folder == Some(real.join(BatchFolders::Partitions.of(&batch.id)))
-                {
+                let Some(store) = store else { continue };
+                let Some(known) = store.catalog().batch(&batch.id)? else {
+                    continue;
+                };
+                let own = BatchNames::Partitions.folder_of(&batch.id);
+                if known.folder.is_some() && known.folder == own.map(|own| real.join(own)) {
                     store.delete_batch(&batch.id)?;
+                } else if known.among.as_deref() == Some(&*real) {
+                    // Its files are gone.
+                    store.catalog().delete_batch(&batch.id)?;
                 }
             }
             let named = |id: &str| manifest.batches().any(|batch| batch.id == id);
@@ -101,6 +129,37 @@ impl OutputFolder {
     }
 }
 
+/// Forgets the batches whose files have given way to those of a manifest: also of jobs that were killed before a
+/// manifest named them.
+fn forget_overwritten(store: &Store, folder: &Path, manifest: &Manifest) -> Result<()> {
+    let real = fs::canonicalize(folder).map_err(StoreError::io(folder))?;
+    let files = manifest.batches().flat_map(|batch| &batch.files);
+    let names: BTreeSet<&str> = files.map(|file| &*file.path).collect();
+    for batch in store.catalog().all_published()? {
+        let is_named = manifest.batches().any(|named| named.id == batch.id);
+        if batch.among.as_deref() == Some(&*real)
+            && !is_named
+            && (batch.files.iter()).any(|file| names.contains(&*file.name))
+        {
+            store.catalog().delete_batch(&batch.id)?;
+        }
+    }
+    Ok(())
+}
+
+/// The manifest of what is in a folder, where that may be there.
+fn look(folder: &Path, if_exists: IfExists) -> Result<Manifest> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(StoreError::io(folder))? {
+        let name = entry.map_err(StoreError::io(folder))?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    Manifest::read(folder)?
+        .unwrap_or_else(Manifest::empty)
+        .admit(&names, if_exists)
+        .map_err(|problem| Error::out(folder, problem))
+}
+
 /// Deletes a batch with its files. Where it is in a folder with a manifest, nothing says any more that all is there.
 ///
 /// # Errors
@@ -108,8 +167,11 @@ impl OutputFolder {
 pub fn delete_batch(store: &Store, id: &str) -> Result<()> {
     let batch = store.catalog().batch(id)?;
     store.delete_batch(id)?;
-    let folder = batch.and_then(|batch| batch.folder);
-    match folder.as_deref().and_then(Path::parent) {
+    let folder = batch.as_ref().and_then(|batch| match &batch.among {
+        Some(folder) => Some(folder.as_path()),
+        None => batch.folder.as_deref()?.parent(),
+    });
+    match folder {
         Some(folder) if folder.is_dir() => Manifest::unsay(folder),
         _ => Ok(()),
     }

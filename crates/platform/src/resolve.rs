@@ -15,6 +15,7 @@ pub(crate) fn plan_of(catalog: &Catalog, request: &ExportRequest) -> Result<Plan
     let unions = UnionSchemas {
         profile: catalog.union(Class::Profile, None)?,
         event: catalog.union(Class::Event, None)?,
+        namespaces: catalog.namespaces()?,
     };
     Ok(Plan::new(
         &request.evaluated(),

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use arrow::error::ArrowError;
 use gather::RowRef;
 use membership::MembershipIndex;
 use rayon::prelude::*;
-use xdm::{Class, Fields, PersonKey};
+use xdm::{Class, Fields, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP};
 
 use crate::error::{Error, Result};
 use crate::ipc::IpcFile;
@@ -349,6 +350,36 @@ impl Run {
         self.records.prototype(&[system::RECORD, name], target)
     }
 
+    /// The spellings of namespaces that are keys of the records' maps, in the order of bytes.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn map_keys(&self) -> Result<BTreeSet<String>> {
+        let fields = [
+            (IDENTITY_MAP, xdm::identity_map().data_type()),
+            (SEGMENT_MEMBERSHIP, xdm::segment_membership().data_type()),
+        ];
+        let mut found = BTreeSet::new();
+        for (name, ty) in fields {
+            let Some(prototype) = self.field_prototype(name, &ty)? else {
+                continue;
+            };
+            let Some(map) = prototype.as_map_opt() else {
+                continue;
+            };
+            if let Some(dictionary) = map.keys().as_any_dictionary_opt() {
+                found.extend(texts(dictionary.values()));
+                continue;
+            }
+            for batch in 0..self.batch_count() as u32 {
+                let array = self.batch_field(batch, name, &ty)?;
+                let map = array.as_ref().and_then(|array| array.as_map_opt());
+                found.extend(map.into_iter().flat_map(|map| texts(map.keys())));
+            }
+        }
+        Ok(found)
+    }
+
     /// When the records of a batch came.
     ///
     /// # Errors
@@ -544,3 +575,10 @@ pub(crate) fn wrong_table() -> ArrowError {
 
 /// The file of a packed run.
 pub(crate) const PACKED: &str = "run.pack";
+
+/// The texts of an array of text.
+fn texts(array: &ArrayRef) -> Vec<String> {
+    let texts = array.as_string_opt::<i32>();
+    let texts = texts.into_iter().flat_map(|texts| texts.iter().flatten());
+    texts.map(str::to_owned).collect()
+}

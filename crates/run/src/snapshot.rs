@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use xdm::{Class, Dataset, Fields};
+use xdm::{Class, Dataset, Fields, Namespaces};
 
+use crate::error::Result;
 use crate::read::Run;
 
 /// Records as they stood at one moment: the runs, and what they are read by.
@@ -13,6 +14,8 @@ pub struct Snapshot {
     pub profile_union: Fields,
     /// The union schema of the event datasets.
     pub event_union: Fields,
+    /// How namespaces are spelled as keys of maps; none where nobody noted it.
+    pub namespaces: Namespaces,
     /// All datasets, those without records too.
     pub datasets: Vec<Dataset>,
     /// The runs, oldest first.
@@ -27,5 +30,20 @@ impl Snapshot {
             Class::Profile => &self.profile_union,
             Class::Event => &self.event_union,
         }
+    }
+
+    /// How the runs spell the namespaces that are keys of their maps: each as the oldest that has it does, of several
+    /// ways there the first in the order of bytes.
+    ///
+    /// # Errors
+    /// A damaged run.
+    pub fn namespaces_of_runs(&self) -> Result<Namespaces> {
+        let mut all = Namespaces::default();
+        for run in &self.runs {
+            for code in run.map_keys()? {
+                all.add(&code);
+            }
+        }
+        Ok(all)
     }
 }

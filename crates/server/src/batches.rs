@@ -123,6 +123,7 @@ pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
         errors: Some(errors.into_iter().map(told).collect()),
         broken_off: 0,
         folder: None,
+        among: None,
         ..batch
     };
     json!(Shown {

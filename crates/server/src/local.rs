@@ -1,20 +1,18 @@
 //! What the page asks beside the platform's own API: `/local/…`. Nothing of it changes a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use profile_export::arrow::datatypes::{DataType, Field};
-use profile_export::export::{BatchCounts, Progress, UnionSchemas};
+use profile_export::export::{Progress, UnionSchemas};
 use profile_export::platform::{
-    Prepared, estimate, expression_schema, first_members, merge_policies, policy_of_segment,
-    segments,
+    Members, Prepared, SegmentsToCount, estimate, expression_schema, first_members,
+    policy_of_segment, segments,
 };
-use profile_export::request::{
-    Destination, ExportRequest, FilterRequest, MergePolicyRef, SegmentRequest,
-};
+use profile_export::request::ExportRequest;
 use profile_export::segment::{Expression, ExpressionError, Segment};
 use profile_export::store::{Scope, Store};
 use profile_export::xdm::{Fields, Timestamp};
@@ -36,11 +34,9 @@ const MOST_SEGMENTS: usize = 300;
 const FIRST_MEMBERS: usize = 10;
 /// Rows of a preview.
 const MOST_ROWS: u32 = 100;
-/// The statuses of memberships, as they are counted.
-const STATUSES: [&str; 3] = ["realized", "existing", "exited"];
 
 /// What was counted of the audiences of a scope, and of which state of it: generation and merge policy.
-pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Arc<[u64]>)>;
+pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Arc<[Members]>)>;
 
 /// Work that stops when nobody waits for it any more.
 struct Look(Arc<Progress>);
@@ -99,7 +95,7 @@ pub(crate) async fn plan(
 ) -> Answer<Json<Value>> {
     let planned = look(&caller, move |store, progress| {
         let prepared = Prepared::new(store, &request, None, progress)?;
-        let counts = counts(&prepared)?;
+        let counts = prepared.counts()?;
         let batches = counts.iter().enumerate().map(|(number, counts)| {
             let segment = prepared.request.batch_segment(number);
             json!({"segmentId": segment.map(|segment| &segment.segment_id),
@@ -245,59 +241,13 @@ pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
 }
 
 fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) -> Answer<Value> {
-    let snapshot = store.snapshot(None)?;
-    let mut known: BTreeSet<(String, String)> = BTreeSet::new();
-    for run in &snapshot.runs {
-        let of_run = run.segments().map_err(|error| Problem::internal(&error))?;
-        known.extend(
-            of_run
-                .into_iter()
-                .map(|(namespace, id)| (namespace.to_owned(), id.to_owned())),
-        );
-    }
-    let unions = UnionSchemas::from(&snapshot);
-    let first = unions
-        .profile
-        .iter()
-        .next()
-        .map(|(name, _)| name.to_owned());
-    let (Some(first), false) = (first, known.is_empty()) else {
+    let Some(wanted) = SegmentsToCount::of(store, MOST_SEGMENTS, progress)? else {
         return Ok(json!({"audiences": [], "leftOut": 0}));
     };
-    let left_out = known.len().saturating_sub(MOST_SEGMENTS);
-    let known: Vec<(String, String)> = known.into_iter().take(MOST_SEGMENTS).collect();
-    let wanted = known.iter().flat_map(|(namespace, id)| {
-        STATUSES.map(|status| SegmentRequest {
-            segment_id: id.clone(),
-            segment_ns: Some(namespace.clone()),
-            status: Some(vec![status.to_owned()]),
-        })
-    });
-    let request = ExportRequest {
-        fields: Some(profile_export::xdm::quote_part(&first)),
-        filter: Some(FilterRequest {
-            segments: Some(wanted.collect()),
-            ..FilterRequest::default()
-        }),
-        destination: Destination {
-            segment_per_batch: Some(true),
-            ..Destination::default()
-        },
-        // Segments may name different ones, and are counted side by side.
-        merge_policy: (merge_policies(store.catalog())?.into_iter())
-            .find(|policy| policy.default)
-            .map(|policy| MergePolicyRef {
-                id: policy.id,
-                version: None,
-            }),
-        ..ExportRequest::default()
-    };
-    let prepared = Prepared::new(store, &request, None, progress)?;
-    let of = (
-        prepared.generation,
-        prepared.policy.id.clone(),
-        prepared.policy.version,
-    );
+    let Prepared {
+        generation, policy, ..
+    } = &wanted.prepared;
+    let of = (*generation, policy.id.clone(), policy.version);
     let place = (scope.org.clone(), scope.sandbox.clone());
     let held = app
         .counted_audiences()
@@ -307,8 +257,7 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
     let counts = match held {
         Some((_, counts)) => counts,
         None => {
-            let counts = counts(&prepared)?.into_iter().map(|counts| counts.profiles);
-            let counts: Arc<[u64]> = counts.collect();
+            let counts: Arc<[Members]> = wanted.count()?.into();
             app.counted_audiences()
                 .insert(place, (of, Arc::clone(&counts)));
             counts
@@ -319,11 +268,13 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         let own = definitions.iter().find(|segment| segment["id"] == id);
         own.and_then(|segment| segment["name"].as_str())
     };
-    let mut audiences: Vec<(u64, Value)> = (known.iter().zip(counts.chunks(STATUSES.len())))
-        .map(|((namespace, id), counts)| {
-            let [realized, existing, exited] = *counts else {
-                unreachable!("each segment has a batch for each status");
-            };
+    let mut audiences: Vec<(u64, Value)> = (wanted.segments.iter().zip(counts.iter()))
+        .map(|((namespace, id), members)| {
+            let Members {
+                realized,
+                existing,
+                exited,
+            } = members;
             let audience = json!({"namespace": namespace, "id": id, "name": name(id), "realized": realized,
                                   "existing": existing, "exited": exited});
             (realized + existing, audience)
@@ -334,21 +285,8 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         .into_iter()
         .map(|(_, audience)| audience)
         .collect();
-    let policy = json!({"id": prepared.policy.id, "version": prepared.policy.version});
-    Ok(json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy}))
-}
-
-/// What each batch has; its rows are made and not kept.
-fn counts(prepared: &Prepared) -> Answer<Vec<BatchCounts>> {
-    let export = prepared.export.clone().with_dictionaries();
-    let counts = export.batches().map(|batch| {
-        let mut chunks = batch.chunks();
-        for chunk in &mut chunks {
-            chunk?;
-        }
-        Ok(chunks.counts().clone())
-    });
-    counts.collect()
+    let policy = json!({"id": policy.id, "version": policy.version});
+    Ok(json!({"audiences": audiences, "leftOut": wanted.left_out, "mergePolicy": policy}))
 }
 
 fn tree(fields: &Fields) -> Vec<Value> {

@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use profile_export::jobs::Keep;
+
 /// How a server listens, what it allows and what it runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -15,6 +17,8 @@ pub struct Settings {
     pub workers: usize,
     /// How many export jobs of one sandbox may wait; more are told to come back.
     pub max_waiting_jobs: u32,
+    /// What is kept of finished jobs behind each that succeeds, if not all.
+    pub keep: Option<Keep>,
     /// How many connections are open at a time; more are told to come back.
     pub max_connections: usize,
     /// How many requests work on the store at a time; more wait, at the most for `request_timeout`.
@@ -42,6 +46,7 @@ impl Settings {
             token_file: None,
             workers: 2,
             max_waiting_jobs: 1000,
+            keep: None,
             max_connections: 2048,
             max_requests: 64,
             request_timeout: Duration::from_secs(30),

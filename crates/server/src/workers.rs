@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
-use profile_export::jobs::{JobStatus, RunOptions, run_job, sweep};
+use profile_export::jobs::{JobStatus, RunOptions, forget_jobs, run_job, sweep};
 use profile_export::platform::{Error, ErrorKind, load_incoming, run_segment_job};
-use profile_export::store::{Batch, BatchStatus, Scope};
+use profile_export::store::{Batch, BatchStatus, Scope, Store};
 use store::FileLock;
 use tokio::sync::Semaphore;
 
@@ -94,6 +94,7 @@ fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Result<()
                 .count_ended(JobStatus::Succeeded, finished.profiles);
             let (profiles, events) = (finished.profiles, finished.events);
             tracing::info!(job = id, profiles, events, "job succeeded");
+            forget_older(app, &store);
             Ok(())
         }
         Err(error) if error.is_cancelled() => {
@@ -115,6 +116,21 @@ fn run(app: &App, scope: &Scope, id: i64, progress: &Arc<Progress>) -> Result<()
             tracing::info!(job = id, %error, "job left to others");
             Ok(())
         }
+    }
+}
+
+/// Forgets the finished jobs that are not kept. What can't be forgotten now is so behind the next job.
+fn forget_older(app: &App, store: &Store) {
+    let Some(keep) = &app.settings.keep else {
+        return;
+    };
+    match forget_jobs(store, keep) {
+        Ok(forgotten) => {
+            for job in forgotten {
+                tracing::info!(job = job.id, "older job forgotten");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "older jobs could not be forgotten"),
     }
 }
 

@@ -119,11 +119,17 @@ impl Store {
         lock: &RunsLock,
     ) -> Result<()> {
         let removed: Vec<i64> = sets.iter().flatten().map(|run| run.id).collect();
+        let mut namespaces = self.catalog().namespaces()?;
+        if namespaces.codes().is_empty() {
+            // A program that did not note them loaded these runs, and the folded ones have lost which was the older.
+            namespaces = self.snapshot(None)?.namespaces_of_runs()?;
+        }
         // Where this fails all runs stay: it may hold all the same, see `Catalog::change_runs`.
         self.catalog().change_runs(&RunChange {
             added: folded,
             removed: &removed,
             unions,
+            namespaces: &namespaces,
             next_sequence: self.catalog().next_sequence()?,
         })?;
         self.sweep_runs(lock)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Kind, NewRun, RunChange};
 use decode::{Input, Phase, Progress, ReadOptions, RecordSpec};
 use run::Run;
-use xdm::{Class, Dataset, Fields, Timestamp};
+use xdm::{Class, Dataset, Fields, Namespaces, Timestamp};
 
 use crate::Store;
 use crate::error::{Result, StoreError};
@@ -187,6 +187,7 @@ impl Store {
                 added: &written.added,
                 removed: &[],
                 unions: &written.unions,
+                namespaces: &written.namespaces,
                 next_sequence: written.next_sequence,
             })?;
             Ok::<_, E>(())
@@ -210,6 +211,11 @@ impl Store {
         progress: &Progress,
     ) -> Result<WrittenRuns> {
         let snapshot = self.snapshot(None)?;
+        // A program that did not note them may have loaded before.
+        let mut namespaces = match snapshot.namespaces.codes() {
+            [] => snapshot.namespaces_of_runs()?,
+            _ => snapshot.namespaces.clone(),
+        };
         let mut unions = [snapshot.profile_union, snapshot.event_union];
         let mut next_sequence = self.catalog().next_sequence()?;
         let runs_folder = self.layout().runs();
@@ -280,6 +286,9 @@ impl Store {
             let loading = loading?;
             next_sequence = loading.next_sequence;
             *union = loading.types.clone();
+            for code in &loading.map_keys {
+                namespaces.add(code);
+            }
             last = Some((dataset.id.clone(), loading));
         }
         new_runs.finish(last)?;
@@ -300,6 +309,7 @@ impl Store {
         Ok(WrittenRuns {
             added: new_runs.added,
             unions: [(Class::Profile, profile), (Class::Event, event)],
+            namespaces,
             next_sequence,
             report: new_runs.report,
         })
@@ -310,6 +320,7 @@ impl Store {
 struct WrittenRuns {
     added: Vec<NewRun>,
     unions: [(Class, Fields); 2],
+    namespaces: Namespaces,
     next_sequence: u64,
     report: LoadReport,
 }

@@ -53,5 +53,5 @@ pub use publish::{make_folder, make_folder_unsynced};
 pub use run::RunLimit;
 pub use stats::{DatasetStats, Stats, TierStats};
 pub use store::Store;
-pub use sweep::{remove_folder, sweep_folder};
+pub use sweep::{remove_empty, remove_files, remove_folder, sweep_folder};
 pub use verify::{Verified, verify_file};

@@ -12,7 +12,7 @@ use decode::{
 };
 use rayon::prelude::*;
 use run::{Run, RunBuilder, RunFiles};
-use xdm::{Class, Dataset, Fields};
+use xdm::{Class, Dataset, Fields, Namespaces};
 
 use crate::LoadReport;
 use crate::error::{Result, StoreError};
@@ -49,6 +49,8 @@ pub(crate) struct PendingLoad<'a> {
     writer: RunWriter<'a>,
     last: Option<FullRun>,
     pub(crate) types: Fields,
+    /// The namespaces that are keys of its records' maps, as they were spelled first.
+    pub(crate) map_keys: Vec<String>,
     pub(crate) next_sequence: u64,
     read: u64,
     bad: u64,
@@ -72,6 +74,7 @@ pub(crate) fn load<'a>(
     let (give_back, used) = channel();
     let mut state = ChunkDecoder {
         types: target.spec.types.clone(),
+        map_keys: Namespaces::default(),
         give_back,
         sequence: target.first_sequence,
         next_line: 1,
@@ -135,6 +138,7 @@ pub(crate) fn load<'a>(
     Ok(PendingLoad {
         last,
         types: target.spec.exported_types(&state.types),
+        map_keys: state.map_keys.codes().to_vec(),
         next_sequence: state.sequence,
         read: state.report.read,
         bad: state.report.bad,
@@ -185,6 +189,7 @@ impl ChunkSink for ChunkSender {
 /// What was decoded so far.
 struct ChunkDecoder<'a> {
     types: Fields,
+    map_keys: Namespaces,
     /// Where buffers go that have been decoded.
     give_back: Sender<Vec<u8>>,
     sequence: u64,
@@ -305,6 +310,9 @@ impl ChunkDecoder<'_> {
                 }
             };
             self.types = united;
+            for code in &decoded.rows.map_keys {
+                self.map_keys.add(code);
+            }
             self.report.read += records.len() as u64;
             for bad in &decoded.bad {
                 self.report.bad += 1;

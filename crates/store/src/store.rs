@@ -14,7 +14,7 @@ use crate::error::{AtPath, Result, StoreError};
 use crate::identity;
 use crate::layout::Layout;
 use crate::lock::FileLock;
-use crate::sweep::{remove_folder, sweep_folder};
+use crate::sweep::{remove_files, remove_folder, sweep_folder};
 
 /// A folder with a catalog, runs and batches: see [`Layout`].
 pub struct Store {
@@ -207,6 +207,7 @@ impl Store {
             generation,
             profile_union: self.catalog.union(Class::Profile, Some(generation))?,
             event_union: self.catalog.union(Class::Event, Some(generation))?,
+            namespaces: self.catalog.namespaces()?,
             datasets: self.catalog.datasets_ever()?,
             runs,
         })
@@ -215,8 +216,8 @@ impl Store {
     /// Where a batch's files are: in the store, unless its job was told another place.
     #[must_use]
     pub fn batch_folder(&self, batch: &Batch) -> PathBuf {
-        match &batch.folder {
-            Some(folder) => folder.clone(),
+        match batch.outside() {
+            Some(folder) => folder.to_owned(),
             None => self.layout.batches().join(&batch.id),
         }
     }
@@ -237,7 +238,11 @@ impl Store {
         }
         // First out of sight, then off the disk: a crash in between leaves what is swept.
         self.freeing(|catalog| Ok(catalog.delete_batch(id)?))?;
-        remove_folder(&self.batch_folder(&batch)).map_err(|error| match error {
+        let removed = match &batch.among {
+            Some(folder) => remove_files(folder, batch.files.iter().map(|file| &*file.name)),
+            None => remove_folder(&self.batch_folder(&batch)),
+        };
+        removed.map_err(|error| match error {
             StoreError::Io { path, reason } => StoreError::Left {
                 id: id.to_owned(),
                 path,

@@ -36,9 +36,49 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
+/// Deletes files by their paths in a folder, and the folders within it that are empty then. One that is gone is gone.
+///
+/// # Errors
+/// A file can't be deleted.
+pub fn remove_files<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    for name in names {
+        let path = folder.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at(path),
+            _ => remove_empty(folder, name),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the folders within a folder on the way to a file that is gone, as far as they are empty.
+pub fn remove_empty(folder: &Path, name: &str) {
+    let inner = Path::new(name).ancestors().skip(1);
+    for inner in inner.filter(|inner| !inner.as_os_str().is_empty()) {
+        // One that has something else stays, and so do those around it.
+        if fs::remove_dir(folder.join(inner)).is_err() {
+            break;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_go_with_the_folders_that_are_empty_then() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        fs::create_dir_all(root.join("gold/2018")).expect("folders");
+        for name in ["gold/2018/a", "gold/b"] {
+            fs::write(root.join(name), "").expect("a file");
+        }
+        remove_files(root, ["gold/2018/a", "gold/2018/gone"].into_iter()).expect("removed");
+        assert!(!root.join("gold/2018").exists() && root.join("gold/b").exists());
+        remove_files(root, ["gold/b"].into_iter()).expect("removed");
+        assert!(!root.join("gold").exists() && root.exists());
+    }
 
     #[test]
     fn only_folders_that_are_garbage_go() {

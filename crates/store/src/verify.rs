@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use catalog::{Batch, BatchFile};
 use decode::{Phase, Progress};
@@ -89,11 +89,15 @@ impl Store {
 
     /// Whether it is not in the store, nor where its job was told to put it.
     fn is_moved(&self, batch: &Batch) -> bool {
-        let is_gone = |folder: &PathBuf| {
-            let metadata = folder.metadata();
+        let is_gone = |path: &Path| {
+            let metadata = path.metadata();
             metadata.is_err_and(|error| error.kind() == ErrorKind::NotFound)
         };
-        batch.folder.as_ref().is_some_and(is_gone)
+        match &batch.among {
+            // Its folder is there for others, too.
+            Some(folder) => (batch.files.iter()).all(|file| is_gone(&folder.join(&file.name))),
+            None => batch.folder.as_deref().is_some_and(is_gone),
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use arrow::datatypes::SchemaRef;
 
 use crate::error::{AtPath, Result};
 use crate::file_writer::FileWriter;
-use crate::format::Format;
+use crate::names::FileNames;
 use crate::options::WriterOptions;
+use crate::spread::{self, Spread, folders_of};
 use crate::syncs::{Syncs, sync_path};
 
 /// How a batch is written.
@@ -20,8 +21,12 @@ pub struct BatchOptions {
     pub writer: WriterOptions,
     /// Rows after which a next file begins; one file where it is missing.
     pub max_rows_per_file: Option<usize>,
-    /// A folder within the batch that its files are in; none where it is missing.
-    pub subfolder: Option<String>,
+    /// What its files are called; `part-00000.parquet` and so on where it is missing. One that names a single file must
+    /// not meet `max_rows_per_file`.
+    pub names: Option<FileNames>,
+    /// Where its files come to lie among others below the target, instead of being all that is in it. What is left in
+    /// the staging folder of such a batch its caller clears, see [`take_back`](crate::take_back).
+    pub spread: Option<Spread>,
     /// What its files and its folder are handed to when they are written. They are on the disk when that was waited
     /// for, which must be before the batch is published; where it is missing, nothing is synced.
     pub syncs: Option<Arc<Syncs>>,
@@ -30,7 +35,7 @@ pub struct BatchOptions {
 /// A finished file of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Its name within the batch; behind its folder's and a slash where it is in one.
+    /// Its name within the batch: a path where it is in a folder there.
     pub name: String,
     /// Its length in bytes.
     pub length: u64,
@@ -40,16 +45,11 @@ pub struct FileInfo {
     pub digest: u128,
 }
 
-/// The name of a batch's file with this number.
-#[must_use]
-pub fn part(number: usize, format: &Format) -> String {
-    format!("part-{number:05}.{}", format.ending())
-}
-
 /// Writes one batch. Dropped before it is published, it takes its files with it.
 pub struct BatchWriter {
     schema: SchemaRef,
     options: BatchOptions,
+    names: FileNames,
     file: Option<FileWriter<File>>,
     files: Vec<FileInfo>,
     staging: Staging,
@@ -61,10 +61,11 @@ pub struct StagedBatch {
     staging: Staging,
 }
 
-/// The hidden folder; removed when dropped, unless it was published.
+/// The hidden folder; removed when dropped, unless it was published or its files are to lie among others.
 struct Staging {
     hidden: PathBuf,
     target: PathBuf,
+    spread: Option<Spread>,
     published: bool,
 }
 
@@ -81,16 +82,15 @@ impl BatchWriter {
         options: BatchOptions,
     ) -> Result<Self> {
         fs::create_dir(&staging).at(&staging)?;
-        if let Some(subfolder) = &options.subfolder {
-            let subfolder = staging.join(subfolder);
-            fs::create_dir(&subfolder).at(&subfolder)?;
-        }
+        let names = options.names.clone();
         let mut writer = Self {
             staging: Staging {
                 hidden: staging,
                 target,
+                spread: options.spread.clone(),
                 published: false,
             },
+            names: names.unwrap_or_else(|| FileNames::parts(None, &options.writer.format)),
             schema,
             options,
             file: None,
@@ -133,10 +133,11 @@ impl BatchWriter {
     pub fn finish(mut self) -> Result<StagedBatch> {
         self.close_file()?;
         if let Some(syncs) = &self.options.syncs {
-            if let Some(subfolder) = &self.options.subfolder {
-                syncs.path(self.staging.hidden.join(subfolder));
+            let files = self.files.iter();
+            let folders = files.flat_map(|file| folders_of(&self.staging.hidden, &file.name));
+            for folder in folders.collect::<BTreeSet<_>>() {
+                syncs.path(folder);
             }
-            syncs.path(&self.staging.hidden);
         }
         Ok(StagedBatch {
             files: self.files,
@@ -145,11 +146,7 @@ impl BatchWriter {
     }
 
     fn name(&self) -> String {
-        let name = part(self.files.len(), &self.options.writer.format);
-        match &self.options.subfolder {
-            Some(subfolder) => format!("{subfolder}/{name}"),
-            None => name,
-        }
+        self.names.of(self.files.len())
     }
 
     fn path(&self) -> PathBuf {
@@ -158,6 +155,10 @@ impl BatchWriter {
 
     fn open_file(&mut self) -> Result<()> {
         let path = self.path();
+        if let Some((folder, _)) = self.name().rsplit_once('/') {
+            let folder = self.staging.hidden.join(folder);
+            fs::create_dir_all(&folder).at(&folder)?;
+        }
         let file = File::create_new(&path).at(&path)?;
         let writer = FileWriter::new(file, &self.schema, &self.options.writer).at(&path)?;
         self.file = Some(writer);
@@ -190,14 +191,25 @@ impl StagedBatch {
         &self.files
     }
 
-    /// Where it will be.
+    /// Where it will be: its folder, or the one that its files will be in among others.
     #[must_use]
     pub fn target(&self) -> &Path {
         &self.staging.target
     }
 
-    fn show(&self) -> Result<()> {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| &*file.name)
+    }
+
+    fn show(&mut self) -> Result<()> {
         let Staging { hidden, target, .. } = &self.staging;
+        if let Some(spread) = &self.staging.spread {
+            let shown = spread::show(hidden, target, spread, self.names());
+            if shown.is_err() {
+                self.hide();
+            }
+            return shown;
+        }
         match fs::symlink_metadata(target) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             found => {
@@ -210,6 +222,12 @@ impl StagedBatch {
 
     /// Out of sight by a rename as it came; where even that fails, file by file.
     fn hide(&mut self) {
+        if let Some(spread) = &self.staging.spread {
+            let Staging { hidden, target, .. } = &self.staging;
+            // What can't be taken back now, the caller does, or the next start.
+            let _ = spread::take_back(hidden, target, &spread.aside, self.names());
+            return;
+        }
         let Staging { hidden, target, .. } = &mut self.staging;
         if fs::rename(&*target, &*hidden).is_err() {
             hidden.clone_from(target);
@@ -217,7 +235,7 @@ impl StagedBatch {
     }
 }
 
-/// Makes batches visible by a rename each, and, where they are to outlive the next power cut, syncs the folders that
+/// Makes batches visible by a rename each, of their files where these lie among others, and, where they are to outlive the next power cut, syncs the folders that
 /// they are in then, once. Where that fails for one, all are taken back.
 ///
 /// # Errors
@@ -225,7 +243,7 @@ impl StagedBatch {
 pub fn publish(batches: &mut [StagedBatch], durable: bool) -> Result<()> {
     for shown in 0..batches.len() {
         let (before, rest) = batches.split_at_mut(shown);
-        if let Some(Err(error)) = rest.first().map(StagedBatch::show) {
+        if let Some(Err(error)) = rest.first_mut().map(StagedBatch::show) {
             before.iter_mut().for_each(StagedBatch::hide);
             return Err(error);
         }
@@ -241,14 +259,22 @@ pub fn publish(batches: &mut [StagedBatch], durable: bool) -> Result<()> {
 }
 
 fn sync_parents(batches: &[StagedBatch]) -> Result<()> {
-    let parents = batches.iter().filter_map(|batch| batch.target().parent());
-    let parents: BTreeSet<&Path> = parents.collect();
-    parents.into_iter().try_for_each(sync_path)
+    let mut parents = BTreeSet::new();
+    for batch in batches {
+        match batch.staging.spread {
+            Some(_) => {
+                let target = batch.target();
+                parents.extend(batch.names().flat_map(|name| folders_of(target, name)));
+            }
+            None => parents.extend(batch.target().parent().map(Path::to_owned)),
+        }
+    }
+    parents.iter().try_for_each(|parent| sync_path(parent))
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.published && self.spread.is_none() {
             // What can't be removed now is swept at the next start.
             let _ = fs::remove_dir_all(&self.hidden);
         }

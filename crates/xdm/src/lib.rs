@@ -16,6 +16,7 @@
 mod class;
 mod dataset;
 mod identity;
+mod namespaces;
 mod nearest;
 mod path;
 mod recency;
@@ -32,6 +33,7 @@ pub use class::{
 };
 pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
 pub use identity::{Identity, PersonKey, digest128, is_identity};
+pub use namespaces::Namespaces;
 pub use nearest::nearest;
 pub use path::{FieldPath, PathError, quote_part};
 pub use recency::Recency;

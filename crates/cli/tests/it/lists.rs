@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{fixture_store, run, stderr, stdout, text};
+use crate::program::{fixture_store, parsed, run, stderr, stdout, text};
 
 struct Place {
     folder: TempDir,
@@ -256,4 +256,47 @@ fn a_store_is_made_by_init_or_ingest_alone() {
     let refused = run(&["store", "init", "--store", text(&foreign)]);
     assert!(!refused.status.success(), "{}", stderr(&refused));
     assert_eq!(fs::read_dir(&foreign).unwrap().count(), 1);
+}
+
+/// The counts are those that exports of each status would have.
+#[test]
+fn segments_are_listed_with_their_members_by_status() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let plain: Value = parsed(&run(&["segments", "list", "--store", &store, "--json"]));
+    assert!(plain[0].get("members").is_none());
+    let listed: Value = parsed(&run(&[
+        "segments", "list", "--counts", "--store", &store, "--json",
+    ]));
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), plain.as_array().unwrap().len());
+    let mut all = 0;
+    for segment in listed {
+        for status in ["realized", "existing", "exited"] {
+            let exported = run(&[
+                "plan",
+                "--json",
+                "--store",
+                &store,
+                "--fields",
+                "_id",
+                "--merge-policy",
+                "timestampOrdered-none-mp",
+                "--status",
+                status,
+                "--segment",
+                segment["id"].as_str().unwrap(),
+            ]);
+            let expected = parsed(&exported)["batches"][0]["profiles"].clone();
+            assert_eq!(segment["members"][status], expected, "{segment} {status}");
+            all += expected.as_u64().unwrap();
+        }
+    }
+    assert!(all > 0);
+    let table = stdout(&run(&[
+        "segments", "list", "--counts", "--store", &store, "--tsv",
+    ]));
+    let head = "ID\tMERGE POLICY\tREALIZED\tEXISTING\tEXITED\tNAME";
+    assert_eq!(table.lines().next().unwrap(), head);
+    assert_eq!(table.lines().count(), listed.len() + 1);
 }

@@ -14,9 +14,12 @@ mod first;
 #[cfg(target_os = "linux")]
 mod ground;
 mod inputs;
+mod keeping;
 mod lists;
 mod lives;
 mod many_segments;
+mod map_keys;
+mod names;
 mod out;
 mod outputs;
 mod profiles;

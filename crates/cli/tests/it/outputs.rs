@@ -28,7 +28,7 @@ fn export(more: &[&str]) -> Output {
     run(&arguments)
 }
 
-fn refused(output: &Output, code: i32, said: &str) {
+pub fn refused(output: &Output, code: i32, said: &str) {
     assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
     assert!(stderr(output).contains(said), "{}", stderr(output));
 }
@@ -170,12 +170,12 @@ fn options_without_effect_and_contradictions_are_refused() {
     );
 }
 
-fn manifest(folder: &Path) -> Value {
+pub fn manifest(folder: &Path) -> Value {
     serde_json::from_slice(&fs::read(folder.join("_manifest.json")).unwrap()).unwrap()
 }
 
 /// All files of a folder, from it on.
-fn files(folder: &Path) -> Vec<String> {
+pub fn files(folder: &Path) -> Vec<String> {
     fn add(root: &Path, folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -203,7 +203,7 @@ fn named(manifest: &Value) -> Vec<String> {
     paths
 }
 
-fn verify(folder: &Path) -> Output {
+pub fn verify(folder: &Path) -> Output {
     run(&["verify-manifest", text(folder)])
 }
 

@@ -1,7 +1,7 @@
-//! The exports as other programs read them: pyarrow and DuckDB.
+//! The exports as other programs read them: pyarrow, DuckDB, Polars and hyparquet.
 //!
-//! `scripts/test` makes the virtual environment that they live in, says so in a variable, and runs this
-//! test, which a plain `cargo test` leaves out.
+//! `scripts/test` makes the virtual environment and the folder of modules that they live in, says so in two variables,
+//! and runs this test, which a plain `cargo test` leaves out.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,11 +11,13 @@ use tempfile::TempDir;
 use crate::program::{fixtures, program};
 
 #[test]
-#[ignore = "needs pyarrow and DuckDB: ./scripts/test installs them"]
-fn pyarrow_and_duckdb_read_every_kind_of_output() {
-    let Some(python) = std::env::var_os("PROFILE_EXPORT_READERS") else {
-        panic!("PROFILE_EXPORT_READERS is not set: run the tests with scripts/test");
-    };
+#[ignore = "needs pyarrow, DuckDB, Polars and hyparquet: ./scripts/test installs them"]
+fn other_programs_read_every_kind_of_output() {
+    let installed = ["PROFILE_EXPORT_READERS", "PROFILE_EXPORT_READERS_JS"].map(|name| {
+        std::env::var_os(name)
+            .unwrap_or_else(|| panic!("{name} is not set: run the tests with scripts/test"))
+    });
+    let [python, modules] = installed;
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("out");
     for request in [
@@ -41,6 +43,7 @@ fn pyarrow_and_duckdb_read_every_kind_of_output() {
             "partitions",
             &["--segment", "gold members", "--segment-per-batch"][..],
         ),
+        ("modern", &["--parquet-profile", "modern"]),
         ("compatible", &["--parquet-profile", "compatible"]),
         ("csv", &["--format", "csv"]),
         ("ndjson", &["--format", "ndjson", "--compression", "gzip"]),
@@ -64,7 +67,11 @@ fn pyarrow_and_duckdb_read_every_kind_of_output() {
         assert!(output.status.success(), "{output:?}");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
-    let output = Command::new(python).arg(script).arg(&out).output().unwrap();
+    let output = Command::new(python)
+        .arg(script)
+        .args([out.as_os_str(), &modules])
+        .output()
+        .unwrap();
     assert!(
         output.status.success(),
         "{}{}",

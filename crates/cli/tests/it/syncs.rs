@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::by_number::calls_of;
 use crate::by_number::operations::{
-    COMPACT, DELETE_BATCH, FIRST_LOAD, LOAD, Operation, RUN, RUN_FROM, RUN_OUT,
+    COMPACT, DELETE_BATCH, FIRST_LOAD, LOAD, Operation, RUN, RUN_FROM, RUN_NAMED, RUN_OUT,
 };
 use crate::ground::{CRM, Ground, shared, write};
 use crate::served::Served;
@@ -128,7 +128,12 @@ fn runs_are_on_the_disk_before_the_commit_that_names_them() {
 
 #[test]
 fn batches_are_on_the_disk_before_they_are_visible_and_before_the_commit_that_names_them() {
-    for (operation, folder) in [(RUN, "store/batches"), (RUN_OUT, "out"), (RUN_FROM, "out")] {
+    for (operation, folder) in [
+        (RUN, "store/batches"),
+        (RUN_OUT, "out"),
+        (RUN_NAMED, "out"),
+        (RUN_FROM, "out"),
+    ] {
         let calls = calls(&operation);
         let is_published = |call: &Call| call.to.as_ref().is_some_and(|to| to.starts_with(folder));
         let published = calls.iter().position(is_published).expect("a rename");
@@ -152,9 +157,14 @@ fn batches_are_on_the_disk_before_they_are_visible_and_before_the_commit_that_na
 
 /// The first batch of an operation that is renamed into sight.
 fn first_published(calls: &[Call], folder: &str) -> usize {
-    let is_in = |to: &PathBuf| to.parent() == Some(Path::new(folder));
+    let is_in = |to: &PathBuf| to.starts_with(folder) && !is_hidden(to);
     let is_it = |call: &Call| call.class == Class::Rename && call.to.as_ref().is_some_and(is_in);
     calls.iter().position(is_it).expect("a batch")
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
 }
 
 /// Whether a job's batches need it: they themselves, and what names them.
@@ -162,18 +172,28 @@ fn is_needed(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy());
     let name = name.unwrap_or_default();
     let is_id = name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_id || name.starts_with("part-") || ["goal.json", "unfinished.json", "out"].contains(&&*name)
+    is_id
+        || name.starts_with("part-")
+        || ["goal.json", "unfinished.json", "files.json", "out"].contains(&&*name)
 }
 
 #[test]
 fn a_job_is_on_the_disk_with_what_names_its_batches_before_the_first_is_visible() {
-    for (operation, folder) in [(RUN, "store/batches"), (RUN_OUT, "out"), (RUN_FROM, "out")] {
+    for (operation, folder) in [
+        (RUN, "store/batches"),
+        (RUN_OUT, "out"),
+        (RUN_NAMED, "out"),
+        (RUN_FROM, "out"),
+    ] {
         for segments in [1, 3] {
             let calls = calls_of_segments(&operation, segments);
             let published = first_published(&calls, folder);
             for staged in ["store/staging", "out"] {
                 let mut missing = not_on_the_disk(&calls, staged, published);
                 missing.retain(|path| is_needed(path));
+                // Folders that a template makes come to the disk with the names in them, before the commit.
+                let is_made = |path: &PathBuf| path.starts_with("out") && !is_hidden(path);
+                missing.retain(|path| operation.name != RUN_NAMED.name || !is_made(path));
                 assert_eq!(missing, NOTHING, "{} of {segments}", operation.name);
             }
             if operation.name != RUN_FROM.name {

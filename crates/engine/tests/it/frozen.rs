@@ -5,9 +5,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use profile_export::export::Progress;
 use profile_export::jobs::{JobPage, JobStatus, RunOptions, create_job, list_jobs, run_job};
 use profile_export::request::ExportRequest;
-use profile_export::store::{BatchQuery, Scope, Store, Verified};
+use profile_export::store::{
+    BatchQuery, DatasetInputs, Input, LoadOptions, Scope, Store, Verified,
+};
+use profile_export::xdm::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -70,21 +74,29 @@ fn open(version: &str) -> (TempDir, Store) {
     (folder, store)
 }
 
-/// Rows of before the platform's own namespaces had one spelling.
+/// Rows of before namespaces had one spelling, with their events.
 fn spelled_as_now(mut rows: Vec<Value>) -> Vec<Value> {
     for row in &mut rows {
-        for (field, then, now) in [
-            ("segmentMembership", "UPS", "ups"),
-            ("identityMap", "email", "Email"),
-        ] {
-            if let Some(map) = row.get_mut(field).and_then(Value::as_object_mut)
-                && let Some(values) = map.remove(then)
-            {
-                map.insert(now.to_owned(), values);
-            }
-        }
+        spell(row);
+        let events = row.get_mut("timeSeriesEvents");
+        let events = events.and_then(Value::as_array_mut);
+        events.into_iter().flatten().for_each(spell);
     }
     rows
+}
+
+fn spell(record: &mut Value) {
+    for (field, then, now) in [
+        ("segmentMembership", "UPS", "ups"),
+        ("identityMap", "email", "Email"),
+        ("identityMap", "ecid", "ECID"),
+    ] {
+        if let Some(map) = record.get_mut(field).and_then(Value::as_object_mut)
+            && let Some(values) = map.remove(then)
+        {
+            map.insert(now.to_owned(), values);
+        }
+    }
 }
 
 #[test]
@@ -139,4 +151,32 @@ fn a_store_of_the_second_format_opens_exports_and_is_compacted() {
     assert_eq!(store.compact().unwrap().runs, 4);
     assert_eq!(store.verify().unwrap(), Verified::default());
     run_again(&store, 9..=13);
+}
+
+/// It notes how its namespaces are spelled with the first change of its records, before anything else says it.
+#[test]
+fn a_store_of_before_keeps_the_spelling_of_its_namespaces_with_the_next_load_or_compaction() {
+    for (version, compacts) in [("v1", true), ("v1", false), ("v2", false)] {
+        let (folder, store) = open(version);
+        let codes = || store.catalog().namespaces().unwrap();
+        assert!(codes().codes().is_empty(), "{version}");
+        match compacts {
+            true => drop(store.compact().unwrap()),
+            false => {
+                let file = folder.path().join("more.ndjson");
+                fs::write(&file, r#"{"identityMap": {"crmid": [{"id": "new"}]}}"#).unwrap();
+                let crm = store.catalog().dataset("crm").unwrap().unwrap();
+                let load = DatasetInputs {
+                    ingested_at: Some(Timestamp::now()),
+                    ..DatasetInputs::new(&crm.id, vec![Input::File(file)])
+                };
+                let options = LoadOptions::default();
+                store
+                    .ingest(&[load], &options, &Progress::default())
+                    .unwrap();
+            }
+        }
+        assert_eq!(codes().spelled("crmid"), "CRMID", "{version}");
+        assert!(codes().codes().contains(&"Email".to_owned()), "{version}");
+    }
 }

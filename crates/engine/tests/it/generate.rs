@@ -88,7 +88,7 @@ fn identity_map() -> impl Strategy<Value = Value> {
         items.extend(placeholder.map(|id| json!({"id": id, "primary": true})));
         items
     });
-    let namespaces = subsequence(vec!["Email", "ECID", "ecid", "CRMID"], 1..3);
+    let namespaces = subsequence(vec!["Email", "ECID", "ecid", "CRMID", "crmId"], 1..3);
     (namespaces, vec(items, 3)).prop_map(|(namespaces, items)| {
         namespaces
             .into_iter()
@@ -413,9 +413,10 @@ fn request() -> impl Strategy<Value = Value> {
             ]),
         ),
         weighted(0.2, select(vec!["Email", "ecid"])),
+        weighted(0.3, select(vec!["as-is", "one-spelling"])),
     )
         .prop_map(
-            |(fields, filter, events, per_batch, mandatory, keys, rows)| {
+            |(fields, filter, events, per_batch, mandatory, keys, rows, map_keys)| {
                 let has_segments = filter
                     .as_ref()
                     .is_some_and(|f| f["segments"].as_array().is_some_and(|s| !s.is_empty()));
@@ -430,6 +431,7 @@ fn request() -> impl Strategy<Value = Value> {
                 }
                 request["deduplicationKeys"] = json!(keys);
                 request["rowPerIdentity"] = json!(rows);
+                request["mapKeys"] = json!(map_keys);
                 request["destination"]["segmentPerBatch"] = json!(per_batch && has_segments);
                 request
             },

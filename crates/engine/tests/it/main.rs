@@ -13,6 +13,7 @@ mod generate;
 mod inputs;
 mod lookup;
 mod many_batches;
+mod map_keys;
 mod properties;
 mod readback;
 mod reference;

@@ -126,7 +126,16 @@ fn check(case: &Case) {
     if case.steps.iter().any(of_evaluation) {
         return;
     }
-    // The same without a store, where only what the request looks at is kept.
+    // The same without a store, where only what the request looks at is kept, and datasets come one after the other.
+    let loads = case.steps.iter().filter_map(|step| match step {
+        Step::Load(dataset, records) => Some((*dataset, records)),
+        Step::Compact => None,
+    });
+    let mut loads: Vec<_> = loads.collect();
+    loads.sort_by_key(|(dataset, _)| *dataset);
+    reference.spell_by(loads.into_iter().flat_map(|(_, records)| records));
+    let expected = reference.export(&case.request, &case.policy);
+    let expected: Vec<Vec<String>> = expected.into_iter().map(sorted).collect();
     fs::write(
         source.join("merge-policies.json"),
         json!([case.policy]).to_string(),

@@ -36,6 +36,8 @@ pub struct Reference {
     evaluated: Vec<Record>,
     events: Vec<Record>,
     places: usize,
+    /// As they were first spelled.
+    namespaces: Vec<String>,
 }
 
 impl Reference {
@@ -54,6 +56,7 @@ impl Reference {
             .clone();
         for record in records {
             let mut body = plain_record(record);
+            self.note_namespaces(&body);
             let object = body.as_object_mut().unwrap();
             let ingested = object.shift_remove("ingestedAt").unwrap();
             let identity = match &primary {
@@ -115,9 +118,38 @@ impl Reference {
                 let passing = profiles.iter().filter(|p| p.passes(filter, segments));
                 let passing = passing.filter(|p| has_mandatory(&p.row(request), request));
                 let unique = unique(passing.collect(), filter, segments, request);
-                unique.iter().flat_map(|p| p.rows(request)).collect()
+                let rows = unique.iter().flat_map(|p| p.rows(request));
+                rows.map(|row| self.spelled_rows(row, request)).collect()
             })
             .collect()
+    }
+
+    /// Forgets how namespaces are spelled, and notes it as if these records had come in this order.
+    pub fn spell_by<'a>(&mut self, records: impl Iterator<Item = &'a Value>) {
+        self.namespaces.clear();
+        records.for_each(|record| self.note_namespaces(&plain_record(record)));
+    }
+
+    /// Notes how namespaces are spelled that come the first time.
+    fn note_namespaces(&mut self, body: &Value) {
+        let maps = ["identityMap", "segmentMembership"].map(|name| body[name].as_object());
+        for code in maps.into_iter().flatten().flat_map(Map::keys) {
+            let known = self.namespaces.iter();
+            if !known.clone().any(|known| known.eq_ignore_ascii_case(code)) {
+                self.namespaces.push(code.clone());
+            }
+        }
+    }
+
+    fn spelled_rows(&self, mut row: Value, request: &Value) -> Value {
+        if request["mapKeys"] != "as-is" {
+            respell(&mut row, &self.namespaces);
+            let events = row.get_mut("timeSeriesEvents");
+            for event in events.and_then(Value::as_array_mut).into_iter().flatten() {
+                respell(event, &self.namespaces);
+            }
+        }
+        row
     }
 
     fn profiles(&self, policy: &Value) -> Vec<Profile> {
@@ -526,10 +558,7 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
         }
     }
     if let Some(map) = identity_map {
-        row["identityMap"] = map
-            .into_iter()
-            .map(|(k, v)| (spelled(k), json!(v)))
-            .collect();
+        row["identityMap"] = map.into_iter().map(|(k, v)| (k, json!(v))).collect();
     }
     if let Some(list) = identity_list {
         row["identities"] = json!(list);
@@ -537,18 +566,47 @@ fn unite_maps(row: &mut Value, records: &[Record]) {
     if let Some(map) = segment_map {
         row["segmentMembership"] = map
             .into_iter()
-            .map(|(k, v)| (spelled(k), v.into_iter().collect::<Value>()))
+            .map(|(k, v)| (k, v.into_iter().collect::<Value>()))
             .collect();
     }
 }
 
-/// A namespace as the platform writes it, where it is one of its own.
-fn spelled(namespace: String) -> String {
+/// A namespace as the platform writes it, where it is one of its own, else as it came first.
+fn spelled(namespace: &str, first: &[String]) -> String {
     let standard = ["ups", "AAM", "ECID", "Email", "Phone", "AAID"];
-    let found = standard
-        .iter()
-        .find(|code| namespace.eq_ignore_ascii_case(code));
-    found.map_or(namespace, |code| (*code).to_owned())
+    let mut known = standard.into_iter().chain(first.iter().map(String::as_str));
+    let found = known.find(|code| namespace.eq_ignore_ascii_case(code));
+    found.unwrap_or(namespace).to_owned()
+}
+
+/// The maps of a row, or of one of its events, with their namespaces spelled so. Where an event has one namespace in
+/// two spellings, its entries are united as a profile's are.
+fn respell(record: &mut Value, first: &[String]) {
+    let alone = Record {
+        dataset: String::new(),
+        identity: Default::default(),
+        ingested: 0,
+        place: 0,
+        body: record.clone(),
+    };
+    for name in ["identityMap", "segmentMembership"] {
+        let Some(map) = record[name].as_object() else {
+            continue;
+        };
+        let of = |map: &Map<String, Value>| -> Map<String, Value> {
+            let entries = map.iter();
+            entries
+                .map(|(k, v)| (spelled(k, first), v.clone()))
+                .collect()
+        };
+        let mut respelled = of(map);
+        if respelled.len() < map.len() {
+            let mut united = json!({});
+            unite_maps(&mut united, std::slice::from_ref(&alone));
+            respelled = of(united[name].as_object().unwrap());
+        }
+        record[name] = Value::Object(respelled);
+    }
 }
 
 fn slot<T: Default>(map: &mut Vec<(String, T)>, namespace: &str) -> usize {

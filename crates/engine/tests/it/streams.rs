@@ -83,6 +83,7 @@ fn the_shards_of_a_plan_one_after_the_other_are_the_export() {
                     // Each by an export of its own, as another process would.
                     let shards: Vec<RecordBatch> = plan
                         .shards(n)
+                        .unwrap()
                         .into_iter()
                         .map(|shard| {
                             let (other, _) = export_of(&scratch, &wanted(body.clone()), policy);
@@ -95,6 +96,18 @@ fn the_shards_of_a_plan_one_after_the_other_are_the_export() {
             }
         }
     }
+}
+
+#[test]
+fn a_plan_that_deduplicates_has_no_shards() {
+    let scratch = many(10);
+    let (_, plan) = export_of(&scratch, &wanted(json!({"deduplicationKeys": ["x"]})), 0);
+    assert_eq!(plan.shards(1).unwrap(), [Shard::ALL]);
+    let refused = plan.shards(2).unwrap_err().to_string();
+    assert!(
+        refused.contains("deduplicationKeys: it looks at all"),
+        "{refused}"
+    );
 }
 
 #[test]

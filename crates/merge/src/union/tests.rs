@@ -88,8 +88,8 @@ fn memberships_are_united_by_namespace_and_segment_and_the_best_entry_stands() {
     ];
     let expected = [
         json!({
-            "ups": {"b": {"status": "exited"}, "a": {"status": "existing"}},
-            "AAM": {"b": {"status": null}},
+            "UPS": {"b": {"status": "exited"}, "a": {"status": "existing"}},
+            "aam": {"b": {"status": null}},
         }),
         json!({"ups": {"c": {"status": "exited"}}}),
     ];

@@ -84,6 +84,7 @@ impl IncomingBody {
             completed: None,
             broken_off: 0,
             folder: None,
+            among: None,
         };
         catalog.create_batch(&batch)?;
         Ok(batch)

@@ -9,7 +9,7 @@ use store::Store;
 
 use super::object::{Job, damaged};
 use super::staging::sweep;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -48,8 +48,8 @@ pub fn request_of_job(store: &Store, id: i64) -> Result<ExportRequest> {
     record.request.read().map_err(|e| damaged(id, &e))
 }
 
-/// Which exports are kept, of those of one request, whatever its times.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which exports are kept, of those of one request, whatever its times; with neither number none is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// So many that succeeded, the newest.
     pub last: usize,
@@ -117,6 +117,23 @@ pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
     Ok(forgotten)
 }
 
+/// Forgets the finished jobs that are not kept; returns them, oldest first. One that somebody else forgets at the same time
+/// is forgotten.
+///
+/// # Errors
+/// The catalog can't be read or written, files can't be deleted.
+pub fn forget_jobs(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
+    sweep(store)?;
+    let jobs = jobs_to_forget(store, keep)?;
+    for job in &jobs {
+        match forget_job(store, job) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            done => done?,
+        }
+    }
+    Ok(jobs)
+}
+
 /// Where a job's batches are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -128,7 +145,7 @@ enum Place {
 fn place_of(store: &Store, record: &JobRecord) -> Result<Option<Place>> {
     for id in Job::of(record)?.batch_ids() {
         if let Some(batch) = store.catalog().batch(&id)? {
-            return Ok(Some(match batch.folder {
+            return Ok(Some(match batch.outside() {
                 Some(_) => Place::Outside,
                 None => Place::Store,
             }));
@@ -146,7 +163,7 @@ pub fn forget_job(store: &Store, job: &Job) -> Result<()> {
     let catalog = store.catalog();
     for id in job.batch_ids() {
         match catalog.batch(&id)? {
-            Some(batch) if batch.folder.is_some() => {
+            Some(batch) if batch.outside().is_some() => {
                 catalog.delete_batch(&id)?;
             }
             Some(_) => store.delete_batch(&id)?,

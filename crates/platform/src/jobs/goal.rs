@@ -3,12 +3,15 @@
 //!
 //! A job writes in a hidden folder in it, whose lock its process holds as long as it lives. Before the first
 //! batch is renamed into sight, a file in the hidden folder names all of them; it goes when the job has
-//! succeeded. Where it is there and nobody holds the lock, the job's process died: its batches go, unless the
+//! succeeded. Files that are to lie among others (a template of names) are named by another file there, and what they
+//! take the place of lies there until they stay. Where the first is there and nobody holds the lock, the job's process died: its batches go, unless the
 //! store's catalog says that the job had succeeded. The store has a note of where the hidden folder is, so
 //! that both the next use of the store and the next export to the folder find what was left.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,13 +20,15 @@ use run::sync_folder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::{
-    FileLock, Layout, Scope, Store, StoreError, make_folder_unsynced, remove_folder, sweep_folder,
+    FileLock, Layout, Scope, Store, StoreError, make_folder_unsynced, remove_empty, remove_folder,
+    sweep_folder,
 };
-use writer::Syncs;
+use writer::{FileInfo, Syncs, take_back};
 use xdm::Dataset;
 
-use super::folders::BatchFolders;
+use super::batch_names::BatchNames;
 use crate::error::{Error, Result};
+use crate::manifest::is_inside;
 
 /// What all hidden folders beside exports are called.
 pub(crate) const PREFIX: &str = ".profile-export-";
@@ -31,6 +36,10 @@ pub(crate) const PREFIX: &str = ".profile-export-";
 pub(crate) const LOCK: &str = "lock";
 /// Names the batches of a job that has not succeeded yet.
 const UNFINISHED: &str = "unfinished.json";
+/// Names the files of those batches that have no folders of their own, by batch, from the goal on.
+const FILES: &str = "files.json";
+/// What files of such batches take the place of.
+pub(super) const ASIDE: &str = "replaced";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -90,6 +99,24 @@ impl Goal {
         let (file, new) = write_new(&path, &unfinished)?;
         syncs.file_to_name(file, new, path);
         syncs.path(parent(&self.hidden));
+        Ok(())
+    }
+
+    /// Names the files of batches that have no folders of their own, before the first is published.
+    pub(super) fn note_files<'a>(
+        &self,
+        batches: impl Iterator<Item = (&'a str, &'a [FileInfo])>,
+        syncs: &Syncs,
+    ) -> Result<()> {
+        let names = |files: &'a [FileInfo]| files.iter().map(|file| &*file.name).collect();
+        let batches = batches.map(|(id, files)| (id, names(files)));
+        let batches: BTreeMap<&str, Vec<&str>> = batches.collect();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let path = self.hidden.join(FILES);
+        let (file, new) = write_new(&path, &batches)?;
+        syncs.file_to_name(file, new, path);
         Ok(())
     }
 
@@ -173,14 +200,45 @@ fn clear(hidden: &Path, succeeded: impl FnOnce(&Unfinished) -> Result<bool>) -> 
         if !succeeded(&unfinished)? {
             // The names come from a file that others may have written: only IDs are ours.
             for batch in (unfinished.batches.iter()).filter(|batch| Dataset::is_id(batch)) {
-                for names in [BatchFolders::Ids, BatchFolders::Partitions] {
-                    remove_folder(&parent(hidden).join(names.of(batch)))?;
+                let names = [BatchNames::Ids, BatchNames::Partitions];
+                for folder in names.iter().filter_map(|names| names.folder_of(batch)) {
+                    remove_folder(&parent(hidden).join(folder))?;
                 }
             }
+            take_back_files(hidden)?;
         }
         remove_synced(hidden, UNFINISHED)?;
     }
     Ok(remove_folder(hidden)?)
+}
+
+/// Takes back the files of batches without folders of their own, and puts what they replaced where it was.
+fn take_back_files(hidden: &Path) -> Result<()> {
+    let path = hidden.join(FILES);
+    let Some(batches) = read::<BTreeMap<String, Vec<String>>>(&path)? else {
+        return Ok(());
+    };
+    // In a folder that many may write into, this could name anybody's files: it is heard where it is our own.
+    let owner = hidden.metadata().map_err(StoreError::io(hidden))?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        return Err(Error::Out {
+            path,
+            problem: "written by another user, who has to clear it: the next export of theirs does"
+                .to_owned(),
+        });
+    }
+    let goal = parent(hidden);
+    for (id, names) in &batches {
+        let names = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| is_inside(name));
+        if Dataset::is_id(id) {
+            take_back(&hidden.join(id), goal, &hidden.join(ASIDE), names.clone())?;
+            names.for_each(|name| remove_empty(goal, name));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a job had succeeded when its process died, as its store says. A store that is gone says nothing,

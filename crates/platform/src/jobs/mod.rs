@@ -1,25 +1,27 @@
 //! The life of an export job: created, run by exactly one process, finished, failed or cancelled.
 
+mod batch_names;
 mod cancel;
 mod create;
 mod delete;
-mod folders;
 mod goal;
 mod list;
+mod name_template;
 mod object;
 mod run;
 mod since;
 mod staging;
 mod watch;
 
+pub use batch_names::BatchNames;
+pub(crate) use batch_names::{NamedExport, PARTITION, batch_of};
 pub use cancel::{CancelOutcome, cancel_job};
 pub use create::{check_target, create_job};
 pub(crate) use create::{create_waiting, ensure_target, plan_job};
-pub use delete::{Keep, delete_job, forget_job, jobs_to_forget, request_of_job};
-pub use folders::BatchFolders;
-pub(crate) use folders::{PARTITION, batch_of};
+pub use delete::{Keep, delete_job, forget_job, forget_jobs, jobs_to_forget, request_of_job};
 pub(crate) use goal::{PREFIX, make_locked, sweep_goal};
 pub use list::{JobLink, JobList, JobPage, JobPageInfo, list_jobs};
+pub use name_template::NameTemplate;
 pub use object::{
     Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobSegment, JobTime,
     LargeProfile, LargeProfiles,

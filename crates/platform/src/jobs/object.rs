@@ -5,7 +5,8 @@ use std::error::Error as _;
 
 use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
 use export::{
-    AdditionalFields, ExportRequest, FilterRequest, MergePolicyRef, Plan, SchemaRef, SinceJob,
+    AdditionalFields, ExportRequest, FilterRequest, MapKeys, MergePolicyRef, Plan, SchemaRef,
+    SinceJob,
 };
 use serde::{Deserialize, Serialize};
 use xdm::{Timestamp, epoch_millis};
@@ -68,6 +69,9 @@ pub struct Job {
     /// The request's earlier job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_job: Option<SinceJob>,
+    /// How namespaces are spelled as keys of maps, where the request says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_keys: Option<MapKeys>,
 }
 
 /// Where a job's batches go.
@@ -288,6 +292,7 @@ impl Job {
             deduplication_keys: request.deduplication_keys.clone(),
             row_per_identity: request.row_per_identity.clone(),
             since_job: request.since_job,
+            map_keys: request.map_keys,
         }
     }
 

@@ -3,6 +3,7 @@ mod figures;
 mod metadata;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -16,11 +17,13 @@ use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
 use merge::MergePolicy;
 use store::Store;
 use writer::{FileInfo, Format, Syncs, WriterOptions, publish};
+use xdm::Timestamp;
 
 use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
+use super::batch_names::{BatchNames, BatchPlace, NamedExport};
 use super::create::create_in;
-use super::folders::BatchFolders;
+use super::goal::sweep_goal;
 use super::object::{Job, JobError, JobTime, damaged};
 use super::since::{self, Since};
 use super::staging::{JobStaging, sweep};
@@ -28,14 +31,17 @@ use super::watch::watched;
 use crate::address::check_out;
 use crate::error::{Error, Result};
 use crate::evaluation::evaluate_for;
+use crate::names::segment_names;
 
 /// How a job is run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// Where batches are published; the store's own folder where it is missing.
     pub out: Option<PathBuf>,
-    /// What the batches' folders in `out` are called.
-    pub folders: BatchFolders,
+    /// What is called how in `out`.
+    pub names: BatchNames,
+    /// The files in `out`, from there on, that give way to files of the same name.
+    pub replaces: BTreeSet<String>,
     /// Rows after which a batch's next file begins.
     pub max_rows_per_file: Option<usize>,
     /// Profiles of more identities are left out, where the merge policy has an identity graph.
@@ -72,10 +78,30 @@ pub struct ExportedBatch {
     pub id: String,
     /// The folder that it is in.
     pub folder: PathBuf,
-    /// Its files.
+    /// Whether that has nothing else; by a template of names files lie among others.
+    pub has_own_folder: bool,
+    /// Its files, from the folder on.
     pub files: Vec<FileInfo>,
     /// What is in them.
     pub counts: BatchCounts,
+}
+
+impl ExportedBatch {
+    /// What there is to see of it: its folder, or its file among others, the first of several.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        let files = self.files.iter().filter(|_| !self.has_own_folder);
+        let mut files = files.map(|file| self.folder.join(&file.name));
+        files.next().unwrap_or_else(|| self.folder.clone())
+    }
+
+    /// Where a file of it is, from the folder of the export on.
+    pub(crate) fn path_of(&self, file: &FileInfo) -> String {
+        match self.folder.file_name().filter(|_| self.has_own_folder) {
+            Some(folder) => format!("{}/{}", folder.to_string_lossy(), file.name),
+            None => file.name.clone(),
+        }
+    }
 }
 
 /// Runs a job that was created and waits for its end. Exactly one process runs it.
@@ -115,6 +141,7 @@ pub fn run_request(
 ) -> Result<FinishedJob> {
     check(store, options)?;
     since::check_store(store, request)?;
+    check_names(store, request, options)?;
     sweep(store)?;
     let mut staging = None;
     let record = create_in(store.catalog(), request, JobStatus::Processing, |id| {
@@ -144,6 +171,62 @@ fn check(store: &Store, options: &RunOptions) -> Result<()> {
         out,
         Some(store.layout().root()).filter(|_| store.is_durable()),
     )
+}
+
+/// Refuses names that can't be given, or are taken, before there is a job.
+fn check_names(store: &Store, request: &ExportRequest, options: &RunOptions) -> Result<()> {
+    let count = match request.destination.segment_per_batch {
+        Some(true) => (request.filter.as_ref())
+            .and_then(|filter| filter.segments.as_ref())
+            .map_or(0, Vec::len),
+        _ => 1,
+    };
+    if let (Some(out), BatchNames::Template(_)) = (&options.out, &options.names) {
+        // What a killed job left there takes no name.
+        sweep_goal(out);
+    }
+    // Batches get their IDs with the job.
+    let ids: Vec<String> = (0..count).map(|number| format!("{number:024}")).collect();
+    places(store, request, options, (0, Timestamp::now()), &ids).map(drop)
+}
+
+/// Where the batches of a job will be, which has this ID and was created then; nothing else is there.
+fn places(
+    store: &Store,
+    request: &ExportRequest,
+    options: &RunOptions,
+    (job, created): (i64, Timestamp),
+    ids: &[String],
+) -> Result<Vec<BatchPlace>> {
+    let (out, names) = match &options.out {
+        Some(out) => (out.clone(), &options.names),
+        None => (store.layout().batches(), &BatchNames::Ids),
+    };
+    let segment_names = match names {
+        BatchNames::Template(_) => segment_names(store.catalog(), request)?,
+        _ => Vec::new(),
+    };
+    let export = NamedExport {
+        request,
+        segment_names: &segment_names,
+        begun: created,
+        job: store.is_durable().then_some(job),
+        format: &options.writer.format,
+        has_many_files: options.max_rows_per_file.is_some(),
+    };
+    let places = names.places(&export, ids);
+    let places = places.map_err(|problem| Error::out(&out, problem))?;
+    if let BatchNames::Template(_) = names {
+        let taken = places.iter().map(|place| place.file(0));
+        let mut taken = taken.filter(|name| !options.replaces.contains(name));
+        if let Some(name) = taken.find(|name| out.join(name).symlink_metadata().is_ok()) {
+            return Err(Error::out(
+                &out.join(name),
+                "it exists; --if-exists replace, or a template with {date}, {time} or {batch.id}",
+            ));
+        }
+    }
+    Ok(places)
 }
 
 /// What a panic was told with.
@@ -275,6 +358,7 @@ impl<'a> RunningJob<'a> {
                 None => schema,
             },
         });
+        let places = self.places(record)?;
         let target = match &self.options.out {
             Some(out) => {
                 self.staging.open_goal(store, &self.job, out, &self.syncs)?;
@@ -293,13 +377,16 @@ impl<'a> RunningJob<'a> {
         if let Some(since) = &mut since {
             since.prepare(&snapshot, &plan, &export, self.progress);
         }
-        let staged = stage_batches(self, record, (&export, since.as_ref()), &target)?;
+        let staged = stage_batches(self, record, (&export, since.as_ref()), (&target, places))?;
         if let Some(since) = &since {
             let mut changes = since.no_changes();
             staged.iter().for_each(|batch| changes.add(&batch.changes));
             self.job.metrics.changes = Some(changes);
         }
         self.progress.begin(Phase::Publish);
+        let spread = staged.iter().filter(|batch| !batch.has_own_folder);
+        let spread = spread.map(|batch| (batch.id.as_str(), batch.staged.files()));
+        self.staging.note_files(spread, &self.syncs)?;
         self.on_the_disk()?;
         self.job.metrics.profile_export_time = Some(JobTime::ended(start.elapsed()));
         self.progress.check()?;
@@ -307,6 +394,16 @@ impl<'a> RunningJob<'a> {
         self.publish(staged)?;
         self.job.metrics.acp_dataset_write_time = Some(JobTime::ended(start.elapsed()));
         Ok(())
+    }
+
+    /// Where its batches will be.
+    fn places(&self, record: &JobRecord) -> Result<Vec<BatchPlace>> {
+        let Some(exported) = &self.exported else {
+            unreachable!("what is exported is known before its names");
+        };
+        let of = (record.id, record.created);
+        let ids = self.job.batch_ids();
+        places(self.store, &exported.request, self.options, of, &ids)
     }
 
     /// Waits until the job's beginning, its batches and what tells of them are on the disk.
@@ -318,11 +415,16 @@ impl<'a> RunningJob<'a> {
         let (mut batches, mut published) = (Vec::new(), Vec::new());
         for one in staged {
             let StagedJobBatch {
-                id, staged, counts, ..
+                id,
+                has_own_folder,
+                staged,
+                counts,
+                ..
             } = one;
             published.push(ExportedBatch {
                 id,
                 folder: staged.target().to_owned(),
+                has_own_folder,
                 files: staged.files().to_vec(),
                 counts,
             });
@@ -415,20 +517,23 @@ impl<'a> RunningJob<'a> {
     /// Takes back the batches of a job that fails after it published some of them. Says what of them others
     /// still see.
     fn withdraw(&mut self) -> Option<String> {
-        for batch in &self.published {
+        for batch in self.published.iter().filter(|batch| batch.has_own_folder) {
             // What can't be removed now is swept at the next start.
             let _ = fs::remove_dir_all(&batch.folder);
         }
-        let _ = self.staging.withdraw();
+        let withdrawn = self.staging.withdraw();
         // In a store nobody sees a batch that its catalog does not name.
         self.options.out.as_ref()?;
-        // One that can't be looked at may be there.
-        let is_left = |batch: &&ExportedBatch| batch.folder.try_exists().unwrap_or(true);
+        let is_left = |batch: &&ExportedBatch| match batch.has_own_folder {
+            // One that can't be looked at may be there.
+            true => batch.folder.try_exists().unwrap_or(true),
+            false => withdrawn.is_err(),
+        };
         let left = self.published.iter().find(is_left)?;
         Some(format!(
             "; and what it wrote may still be there: {} is of no job that succeeded; delete it, or the next export \
              to that folder does",
-            left.folder.display()
+            left.place().display()
         ))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use catalog::{JobMove, JobStatus};
 use store::{FileLock, Store, StoreError, sweep_folder};
-use writer::Syncs;
+use writer::{FileInfo, Syncs};
 
 use super::goal::{Goal, sweep_noted};
 use super::object::{Job, JobError};
@@ -61,6 +61,18 @@ impl JobStaging {
         let note = store.is_durable().then(|| self.folder.join(NOTE));
         let goal = self.goal.insert(Goal::plan(out, note.as_deref(), syncs)?);
         goal.make(store, job.id, job.batch_ids(), syncs)
+    }
+
+    /// Names the files of batches that have no folders of their own, before the first is published.
+    pub(super) fn note_files<'a>(
+        &self,
+        batches: impl Iterator<Item = (&'a str, &'a [FileInfo])>,
+        syncs: &Syncs,
+    ) -> Result<()> {
+        match &self.goal {
+            Some(goal) => goal.note_files(batches, syncs),
+            None => Ok(()),
+        }
     }
 
     /// Where batches are written before they are published.

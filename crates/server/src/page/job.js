@@ -27,6 +27,7 @@ export function requestOf(job) {
     deduplicationKeys: job.deduplicationKeys,
     rowPerIdentity: job.rowPerIdentity,
     sinceJob: job.sinceJob,
+    mapKeys: job.mapKeys,
     destination: { datasetId: job.destination.datasetId, segmentPerBatch: job.destination.segmentPerBatch },
     schema: job.schema,
   };
@@ -58,6 +59,7 @@ export function asCommand(request) {
   add("--dedupe", request.deduplicationKeys?.join(","));
   add("--row-per-identity", request.rowPerIdentity);
   add("--since-job", request.sinceJob);
+  add("--map-keys", request.mapKeys);
   const events = request.additionalFields?.eventList;
   if (events) {
     words.push("--events");

@@ -185,6 +185,31 @@ def test_what_is_not_there_is_named(bucket, store):
     assert bucket.keys() == []
 
 
+def test_objects_are_called_as_a_template_says(bucket, store, tmp_path):
+    options = ("--store", store, *SEGMENTS, "--fields", "_id", "--out", "s3://exports/named", "--name-template")
+    done = bucket.export(*options, "{segment.name}/{batch.id}.{ext}")
+    assert done.returncode == 0, done.stderr
+    names = [key.split("/")[1] for key in bucket.keys("named/")]
+    assert sorted(names) == sorted(["Segment 3 of AAM", "Segment 1 of UPS", "_SUCCESS", "_manifest.json"]), names
+    program("verify-manifest", bucket.copy("named/", tmp_path / "first"))
+    # An object can't give way to another one at the end of an export.
+    assert bucket.export(*options, "now/{segment.id}.{ext}", "--if-exists", "replace").returncode == 0
+    before = bucket.keys("named/")
+    assert len(before) == 4 and all("Segment 3" not in key for key in before), before
+    program("verify-manifest", bucket.copy("named/", tmp_path / "second"))
+    again = bucket.export(*options, "now/{segment.id}.{ext}", "--if-exists", "replace")
+    assert again.returncode == 2 and "{date}" in again.stderr, again.stderr
+    assert bucket.keys("named/") == before
+    assert bucket.export(*options, "{time}/{segment.id}.{ext}", "--if-exists", "append").returncode == 0
+    program("verify-manifest", bucket.copy("named/", tmp_path / "third"))
+    for template, said in [("{job.id}.{ext}", "{batch.id}"), ("{date}.{ext}", "two files the name")]:
+        refused = bucket.export(*options, template, "--if-exists", "append")
+        assert refused.returncode == 2 and said in refused.stderr, refused.stderr
+    assert bucket.export(*options[:-1], "--if-exists", "replace").returncode == 0
+    assert len(bucket.keys("named/")) == 4
+    program("verify-manifest", bucket.copy("named/", tmp_path / "last"))
+
+
 def test_long_objects_go_in_parts(s3, bucket, tmp_path):
     parts = []
 

@@ -1,9 +1,10 @@
 //! Export jobs over HTTP.
 
-use profile_export::jobs::{JobStatus, create_job};
+use profile_export::jobs::{JobStatus, Keep, create_job};
 use profile_export::request::ExportRequest;
 use profile_export::store::Store;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -307,4 +308,32 @@ fn a_job_that_fails_tells_no_file_of_the_server() {
     // Who runs the store is told which.
     let kept = profile_export::jobs::get_job(&server.store(), job).unwrap();
     assert!(kept.errors[0].msg.contains(ours), "{:?}", kept.errors);
+}
+
+#[test]
+fn older_jobs_go_behind_a_newer_one_where_the_settings_say_so() {
+    let home = TempDir::new().unwrap();
+    load_fixtures(home.path());
+    let server = Serving::on(home.path(), |settings| {
+        settings.keep = Some(Keep { last: 2, daily: 0 });
+    });
+    let target = server.target();
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        let request = job_request(&target, &json!({"fields": "_id"}));
+        let id = server.post(JOBS, &request).is(200)["id"].as_i64().unwrap();
+        assert_eq!(server.finished(id)["status"], "SUCCEEDED");
+        ids.push(id);
+    }
+    // The last one forgets behind its end, which was seen already.
+    let kept = || -> Vec<i64> {
+        let listed = server.get(JOBS).is(200);
+        let jobs = listed["records"].as_array().unwrap().iter();
+        jobs.map(|job| job["id"].as_i64().unwrap()).collect()
+    };
+    let until = Instant::now() + Duration::from_secs(20);
+    while kept().len() > 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(kept(), [ids[3], ids[2]]);
 }

@@ -242,3 +242,78 @@ fn a_batch_whose_visibility_is_not_durable_is_taken_back() {
     assert_eq!(names(&parent), [""; 0]);
     assert!(!place.staging.exists());
 }
+
+/// A batch of one file of this name, whose files lie among others.
+fn spread(root: &Path, name: &str, replaces: &[&str]) -> StagedBatch {
+    let hidden = root.join("hidden");
+    fs::create_dir_all(&hidden).expect("a folder");
+    let options = BatchOptions {
+        names: Some(FileNames::new(vec![name.to_owned()])),
+        spread: Some(Spread {
+            replaces: replaces.iter().map(|name| (*name).to_owned()).collect(),
+            aside: hidden.join("replaced"),
+        }),
+        ..BatchOptions::default()
+    };
+    let staging = hidden.join(name.replace('/', "-"));
+    let rows = numbers(0..3);
+    let writer = BatchWriter::create(staging, root.join("out"), rows.schema(), options);
+    let mut writer = writer.expect("a batch");
+    writer.write(rows).expect("rows");
+    writer.finish().expect("a file")
+}
+
+#[test]
+fn files_among_others_are_seen_by_a_rename_each_and_take_the_place_of_those_that_they_may() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    fs::create_dir_all(out.join("gold")).expect("a folder");
+    fs::write(out.join("gold/a.parquet"), "old").expect("a file");
+    fs::write(out.join("gold/mine"), "mine").expect("a file");
+    let mut batches = [
+        spread(folder.path(), "gold/a.parquet", &["gold/a.parquet"]),
+        spread(folder.path(), "b.parquet", &[]),
+    ];
+    publish(&mut batches, true).expect("published");
+    assert_eq!(names(&out), ["b.parquet", "gold"]);
+    assert_eq!(names(&out.join("gold")), ["a.parquet", "mine"]);
+    for name in ["gold/a.parquet", "b.parquet"] {
+        assert_eq!(read(&out.join(name)), [numbers(0..3)]);
+    }
+    // What gave way is there until its caller clears the hidden folder.
+    let aside = folder.path().join("hidden/replaced/gold/a.parquet");
+    assert_eq!(fs::read_to_string(aside).expect("a file"), "old");
+}
+
+#[test]
+fn where_one_file_among_others_can_not_be_shown_all_are_taken_back_and_what_gave_way_returns() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    fs::create_dir(&out).expect("a folder");
+    for name in ["a.parquet", "b.parquet"] {
+        fs::write(out.join(name), "old").expect("a file");
+    }
+    let mut batches = [
+        spread(folder.path(), "a.parquet", &["a.parquet"]),
+        spread(folder.path(), "b.parquet", &["a.parquet"]),
+    ];
+    let error = publish(&mut batches, false).expect_err("it is there");
+    assert!(error.to_string().contains("b.parquet"), "{error}");
+    for name in ["a.parquet", "b.parquet"] {
+        let text = fs::read_to_string(out.join(name)).expect("a file");
+        assert_eq!(text, "old", "{name}");
+    }
+    // Once more where nothing is left to take back, as after a process that died meanwhile.
+    let hidden = folder.path().join("hidden");
+    let again = crate::take_back(
+        &hidden.join("a.parquet"),
+        &out,
+        &hidden.join("replaced"),
+        ["a.parquet"],
+    );
+    again.expect("nothing to do");
+    assert_eq!(
+        fs::read_to_string(out.join("a.parquet")).expect("a file"),
+        "old"
+    );
+}

@@ -25,7 +25,7 @@ pub struct Known {
 
 pub const KNOWN: [Known; 1] = [Known {
     name: "a job that is killed, whose end can't be told or whose target can't be synced leaves its batches in --out",
-    operations: &["run --out", "run --from"],
+    operations: &["run --out", "run --name-template", "run --from"],
     is: |o| {
         let rest = Seen {
             out: o.before.out.clone(),

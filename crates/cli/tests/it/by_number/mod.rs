@@ -281,6 +281,11 @@ fn an_export_elsewhere_whose_calls_fail_or_kill_it_is_as_it_was_told() {
 }
 
 #[test]
+fn an_export_by_a_template_whose_calls_fail_or_kill_it_is_as_it_was_told() {
+    break_at_many_calls(&operations::RUN_NAMED, |_| {});
+}
+
+#[test]
 fn an_export_of_a_folder_whose_calls_fail_or_kill_it_is_as_it_was_told() {
     break_at_many_calls(&operations::RUN_FROM, |_| {});
 }

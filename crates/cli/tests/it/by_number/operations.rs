@@ -53,6 +53,21 @@ pub const RUN_OUT: Operation = Operation {
     changes_runs: false,
 };
 
+/// The same places, but each file is renamed by itself, and the folders are nobody's.
+pub const RUN_NAMED: Operation = Operation {
+    name: "run --name-template",
+    arguments: &[
+        "run",
+        "request.json",
+        "--out",
+        "out",
+        "--name-template",
+        "{batch.id}/part-{n}.{ext}",
+    ],
+    again: Again::Adds,
+    changes_runs: false,
+};
+
 pub const RUN_FROM: Operation = Operation {
     name: "run --from",
     arguments: &["run", "request.json", "--from", "source", "--out", "out"],

@@ -54,6 +54,7 @@ impl Place {
             completed: None,
             broken_off: 0,
             folder: Some(self.out().join(id)),
+            among: None,
         };
         self.store.catalog().create_batch(&batch).expect("a batch");
     }

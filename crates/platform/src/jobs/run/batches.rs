@@ -14,12 +14,13 @@ use catalog::JobRecord;
 use decode::Progress;
 use export::{BatchCounts, Export};
 use tracing::Span;
-use writer::{BatchOptions, BatchWriter, StagedBatch, Syncs, WriterOptions};
+use writer::{BatchOptions, BatchWriter, Spread, StagedBatch, Syncs, WriterOptions};
 
 use super::metadata::FileMetadata;
 use super::{RunOptions, RunningJob, what_it_said};
 use crate::error::{Error, Result};
-use crate::jobs::folders::BatchFolders;
+use crate::jobs::batch_names::BatchPlace;
+use crate::jobs::goal::ASIDE;
 use crate::jobs::object::lacking;
 use crate::jobs::since::{JobChanges, Since};
 
@@ -29,6 +30,7 @@ const MOST_AT_ONCE: usize = 8;
 /// A batch whose files are written.
 pub(super) struct StagedJobBatch {
     pub(super) id: String,
+    pub(super) has_own_folder: bool,
     pub(super) staged: StagedBatch,
     pub(super) counts: BatchCounts,
     /// How it is other than that of an earlier job, where that is asked for.
@@ -40,8 +42,7 @@ struct Common<'a> {
     export: &'a Export,
     since: Option<&'a Since<'a>>,
     ids: Vec<String>,
-    /// The segment of each batch, where each has one.
-    segments: Option<Vec<String>>,
+    places: Vec<BatchPlace>,
     metadata: FileMetadata,
     options: &'a RunOptions,
     progress: &'a Progress,
@@ -59,10 +60,10 @@ pub(super) fn stage_batches(
     job: &RunningJob<'_>,
     record: &JobRecord,
     (export, since): (&Export, Option<&Since<'_>>),
-    target: &Path,
+    (target, places): (&Path, Vec<BatchPlace>),
 ) -> Result<Vec<StagedJobBatch>> {
     let ids = job.job.batch_ids();
-    if ids.len() != export.batch_count() {
+    if [ids.len(), places.len()] != [export.batch_count(); 2] {
         return Err(lacking(
             record.id,
             "it has not one batch for each of its plan",
@@ -72,10 +73,7 @@ pub(super) fn stage_batches(
         export,
         since,
         ids,
-        segments: (job.job.destination.batches.as_ref()).map(|segments| {
-            let ids = segments.iter().map(|segment| segment.segment_id.clone());
-            ids.collect()
-        }),
+        places,
         metadata: FileMetadata::new(
             record,
             job.job.destination.batches.is_some(),
@@ -140,25 +138,28 @@ impl Common<'_> {
     }
 
     fn stage(&self, number: usize) -> Result<StagedJobBatch> {
-        let Some(id) = self.ids.get(number) else {
+        let (Some(id), Some(place)) = (self.ids.get(number), self.places.get(number)) else {
             unreachable!("there are as many IDs as batches");
         };
         let batch = self.export.batch(number);
-        let folders = match self.options.out {
-            Some(_) => self.options.folders,
-            None => BatchFolders::Ids,
-        };
-        let segment = self.segments.as_ref().and_then(|all| all.get(number));
         let options = BatchOptions {
             writer: WriterOptions {
                 metadata: self.metadata.of_batch(number)?,
                 ..self.options.writer.clone()
             },
             max_rows_per_file: self.options.max_rows_per_file,
-            subfolder: segment.and_then(|segment| folders.of_segment(segment)),
+            names: Some(place.files.clone()),
+            spread: place.folder.is_none().then(|| Spread {
+                replaces: self.options.replaces.clone(),
+                aside: self.staging.join(ASIDE),
+            }),
             syncs: self.syncs.clone(),
         };
-        let (staging, target) = (self.staging.join(id), self.target.join(folders.of(id)));
+        let target = match &place.folder {
+            Some(folder) => self.target.join(folder),
+            None => self.target.to_owned(),
+        };
+        let staging = self.staging.join(id);
         let schema = self
             .since
             .map_or_else(|| batch.schema(), |since| since.schema().clone());
@@ -172,6 +173,7 @@ impl Common<'_> {
         self.progress.add_bytes(lengths.sum());
         Ok(StagedJobBatch {
             id: id.clone(),
+            has_own_folder: place.folder.is_some(),
             staged,
             counts,
             changes,

@@ -70,6 +70,10 @@ impl RunningJob<'_> {
     /// A batch as the catalog keeps it.
     pub(super) fn record(&self, batch: &ExportedBatch) -> Batch {
         let now = self.job.update_time;
+        let outside = self.options.out.as_ref().map(|_| {
+            // A path that can't be made absolute is still the place where it was written.
+            fs::canonicalize(&batch.folder).unwrap_or_else(|_| batch.folder.clone())
+        });
         let took = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         Batch {
             id: batch.id.clone(),
@@ -93,10 +97,8 @@ impl RunningJob<'_> {
             files: batch.files.iter().map(batch_file).collect(),
             completed: None,
             broken_off: 0,
-            folder: self.options.out.as_ref().map(|_| {
-                // A path that can't be made absolute is still the place where it was written.
-                fs::canonicalize(&batch.folder).unwrap_or_else(|_| batch.folder.clone())
-            }),
+            folder: outside.clone().filter(|_| batch.has_own_folder),
+            among: outside.filter(|_| !batch.has_own_folder),
         }
     }
 }
