@@ -137,7 +137,7 @@ pub mod jobs {
 pub mod platform {
     pub use ::platform::{
         Audience, DatasetBody, Error, ErrorKind, Estimate, ExplainedPart, FileDescription,
-        IfExists, Incoming, IncomingBody, IncomingFile, Manifest, ManifestBatch,
+        IfExists, Incoming, IncomingBody, IncomingFile, InputDataset, Manifest, ManifestBatch,
         ManifestExport, ManifestFile, NewSchedule, Outcome, OutputFolder, Prepared, Result,
         Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState,
         ScheduledJob, SchemaRefBody, SegmentExplanation, SegmentJob, SegmentJobMetrics,

@@ -9,6 +9,7 @@ mod export_file;
 mod export_folder;
 mod folder;
 mod incoming;
+mod input_dataset;
 mod jobs;
 mod manifest;
 mod memory;
@@ -36,6 +37,7 @@ pub use incoming::{
     Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
     sweep_incoming,
 };
+pub use input_dataset::InputDataset;
 pub use jobs::{
     BatchFolders, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobDestination,
     JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo, JobProgress,
