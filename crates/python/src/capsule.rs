@@ -3,17 +3,22 @@
 //! A capsule holds a structure of Arrow's and frees it when nobody took what is in it. Source: Arrow's PyCapsule
 //! interface, which names the capsules and says that whoever takes a structure leaves a released one behind.
 
+mod imported;
+
 use std::ffi::CStr;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StructArray};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
-use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
+use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi};
+use arrow::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
+
+use self::imported::{Imported, batch_of};
 
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -96,8 +101,7 @@ fn stream_in(capsule: &Bound<'_, PyCapsule>) -> PyResult<Reader> {
     // SAFETY: a capsule of this name holds an ArrowArrayStream, alive as above. It is moved out, and a released one is left
     // behind, so it is released once.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(found.as_ptr()) };
-    let reader = ArrowArrayStreamReader::try_new(stream).map_err(refused)?;
-    Ok(Box::new(reader))
+    Ok(Box::new(Imported::new(stream).map_err(refused)?))
 }
 
 #[expect(
@@ -105,26 +109,14 @@ fn stream_in(capsule: &Bound<'_, PyCapsule>) -> PyResult<Reader> {
     reason = "what a capsule holds is known by its name alone"
 )]
 fn batch_in(schema: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
-    let schema = pointer::<FFI_ArrowSchema>(schema, SCHEMA)?;
+    let schema = Arc::new(schema_in(schema)?);
     let array = pointer::<FFI_ArrowArray>(array, ARRAY)?;
-    // SAFETY: capsules of these names hold an ArrowSchema, which is only read, and an ArrowArray, which is moved out, with
-    // a released one left behind. That the buffers are what the schema says is the other side's promise.
-    let data = unsafe {
-        let array = FFI_ArrowArray::from_raw(array.as_ptr());
-        from_ffi(array, schema.as_ref())
-    };
-    let data = data.map_err(refused)?;
-    if !matches!(data.data_type(), arrow::datatypes::DataType::Struct(_)) {
-        return Err(PyTypeError::new_err(format!(
-            "found an Arrow array of the type {}; expected a record batch",
-            data.data_type()
-        )));
+    // SAFETY: a capsule of this name holds an ArrowArray, alive as above. It is moved out, and a released one is left behind.
+    let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
+    if array.is_released() {
+        return Err(PyValueError::new_err("it was taken before; give it anew"));
     }
-    let rows = StructArray::from(data);
-    if rows.null_count() > 0 {
-        return Err(PyValueError::new_err("rows that are null are no records"));
-    }
-    Ok(rows.into())
+    batch_of(array, &schema).map_err(refused)
 }
 
 /// Where the structure of a capsule is.

@@ -32,10 +32,12 @@ impl FileForm {
             "ndjson" => Format::Ndjson(text()?),
             "csv" => {
                 let csv = CsvOptions::default();
-                let delimiter = match self.delimiter.map(u8::try_from) {
+                let delimiter = match self.delimiter {
                     None => csv.delimiter,
-                    Some(Ok(byte)) if byte.is_ascii() => byte,
-                    Some(_) => return Err(refused("delimiter", "another character", "ASCII")),
+                    Some(character) => u8::try_from(character)
+                        .ok()
+                        .filter(u8::is_ascii)
+                        .ok_or_else(|| refused("delimiter", &character.to_string(), "ASCII"))?,
                 };
                 let csv = CsvOptions {
                     delimiter,

@@ -62,6 +62,29 @@ def test_nested_data_is_loaded_as_json_is(store, tmp_path):
     assert ours.num_rows == 20
 
 
+def test_slices_of_nested_data_are_what_they_show(store, retailer):
+    # Structs in structs, lists, maps: each with an offset of its own.
+    whole = pyarrow.table(retailer.export())
+    for start, length in [(0, 7), (10, 5), (50, 100)]:
+        part = whole.slice(start, length)
+        plain = pyarrow.Table.from_pylist(part.to_pylist(), part.schema)
+        sliced, copied = [
+            pe.export_batches(pe.Records(table, ingested_at="2018-11-01")) for table in (part, plain)
+        ]
+        assert sliced.to_arrow().num_rows > length // 2
+        assert sliced.to_arrow().to_pylist() == copied.to_arrow().to_pylist()
+    assert store.ingest(whole.slice(10, 5), dataset="again").loaded == 5
+
+
+def test_what_are_no_rows_is_refused(store):
+    text = {"dataset": "crm", "primary_identity": "email=Email"}
+    with pytest.raises(ValueError, match="[Ss]chema"):
+        store.ingest(pyarrow.chunked_array([[1, 2]]), **text)
+    with pytest.raises(ValueError, match="null"):
+        store.ingest(pyarrow.array([{"email": "a"}, None]), **text)
+    assert store.ingest(pyarrow.array([{"email": "a"}, {"email": "b"}]), **text).loaded == 2
+
+
 def test_a_reader_is_read_a_batch_at_a_time_and_what_it_raises_leaves_the_store_as_it_was(store):
     table = pyarrow.table(people(0, 10))
 

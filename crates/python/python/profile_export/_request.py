@@ -54,10 +54,14 @@ def texts(path: str, value: Texts) -> list[str] | None:
     """A list of texts, of which one may stand alone."""
     if value is None:
         return None
-    found = [value] if isinstance(value, str) else list(value)
-    for one in found:
-        if not isinstance(one, str):
-            raise refused(path, f"found {one!r}; allowed: texts")
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, Iterable):
+        raise refused(path, f"found {value!r}; allowed: a text, or a list of texts")
+    found = list(value)
+    wrong = next((one for one in found if not isinstance(one, str)), None)
+    if wrong is not None:
+        raise refused(path, f"found {wrong!r} in a list; allowed: texts")
     return found
 
 
@@ -130,6 +134,8 @@ def _segments(
         if namespace is not None or statuses is not None:
             raise refused("segments", "missing, and segment_ns and statuses are about them")
         return None
+    if not isinstance(wanted, Iterable):
+        raise refused("segments", f"found {wanted!r}; allowed: a segment's ID or name, a dict, or a list of them")
     found = [wanted] if isinstance(wanted, (str, Mapping)) else list(wanted)
     return [
         dict(one) if isinstance(one, Mapping) else _given(segmentId=one, segmentNs=namespace, status=statuses)
