@@ -27,6 +27,12 @@ def test_a_pages_python_runs_from_top_to_bottom(page, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_packages_front_page_is_right(tmp_path):
+    code = "import doctest, profile_export; print(doctest.testmod(profile_export))"
+    done = run(["-c", code], tmp_path)
+    assert re.search(r"failed=0, attempted=[5-9]", done.stdout), done.stdout
+
+
 def test_the_example_makes_a_frame_and_a_picture(tmp_path):
     example = ROOT / "crates" / "python" / "examples" / "audience.py"
     done = run([example], tmp_path)

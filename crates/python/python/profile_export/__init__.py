@@ -23,9 +23,10 @@ Examples
 >>> import profile_export as pe
 >>> store = pe.Store("store", create=True)
 >>> store.ingest("fixtures/retailer")
-LoadReport(read=1194, loaded=1186, dropped=8, bad=0, ...)
+LoadReport(read=1363, loaded=1350, dropped=13, bad=0, merged=0, not_merged=None)
 >>> audience = store.export(segments="holiday-shoppers", fields="personalEmail.address,person.name")
->>> frame = audience.to_pandas()
+>>> audience.to_pandas().shape
+(18, 2)
 """
 
 from ._batches import Records, export_batches
@@ -42,9 +43,10 @@ from ._errors import (
     StorageError,
 )
 from ._export import Export, ExportBatch, Written
+from ._load import LoadReport
 from ._profile_export import RecordBatch, Schema
 from ._progress import Progress
-from ._store import LoadReport, Store
+from ._store import Store
 
 __all__ = [
     "BadInput",

@@ -6,53 +6,17 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Union
 
 from ._errors import NotFound
 from ._export import Export, file_form
+from ._load import LoadReport, limits, read_rejects
 from ._profile_export import Store as _Store
 from ._progress import ProgressArgument, Watcher, watching
 from ._request import Moment, Texts, refused, start, text
 
 if TYPE_CHECKING:
     PathLike = Union[str, os.PathLike[str]]
-
-#: Bad records that a report shows; the file of rejects has all.
-MOST_REJECTS = 1000
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load did.
-
-    Attributes
-    ----------
-    read : int
-        Records read, bad ones among them.
-    loaded : int
-        Fragments or events that are new in the store.
-    dropped : int
-        Records that a later one of the same load replaces, and events that were there already.
-    bad : int
-        Bad records, skipped.
-    merged : int
-        Runs of the store that were merged into larger ones behind the load.
-    not_merged : str or None
-        Why runs that should have been merged were not. The load holds all the same, and the next one tries again.
-    rejects : tuple of dict
-        The first 1,000 bad records: ``dataset``, ``file``, ``line`` (or row, counted from 1), ``reason``, and ``record``,
-        its text, where it came from a text.
-    """
-
-    read: int
-    loaded: int
-    dropped: int
-    bad: int
-    merged: int
-    not_merged: str | None
-    rejects: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
 
 class Store:
@@ -173,14 +137,14 @@ class Store:
             "schema": None if schema is None else json.dumps(schema),
             "ingested_at": start("ingested_at", ingested_at),
         }
-        limits = _limits(max_bad_records)
+        most = limits(max_bad_records)
         with watching(progress) as watcher:
             if on_bad_record == "fail":
-                return LoadReport(**self._ingest(source, target, {"rejects": None, **limits}, watcher))
+                return LoadReport(**self._ingest(source, target, {"rejects": None, **most}, watcher))
             with tempfile.TemporaryDirectory(prefix="profile-export-") as folder:
                 file = os.path.join(folder, "rejects.ndjson") if rejects is None else os.fspath(rejects)
-                done = self._ingest(source, target, {"rejects": file, **limits}, watcher)
-                return LoadReport(**done, rejects=_read_rejects(file) if done["bad"] else ())
+                done = self._ingest(source, target, {"rejects": file, **most}, watcher)
+                return LoadReport(**done, rejects=read_rejects(file) if done["bad"] else ())
 
     def _ingest(
         self, source: Any, target: dict[str, Any], bad_records: dict[str, Any], watcher: Watcher
@@ -399,7 +363,9 @@ class Store:
         JobFailed
             The job failed; ``job`` has its errors.
         """
-        form = file_form(format, compression or ("zstd" if format == "parquet" and not compatible else None), compatible=compatible)
+        if compression is None and format == "parquet" and not compatible:
+            compression = "zstd"
+        form = file_form(format, compression, compatible=compatible)
         folder = None if out is None else os.fspath(out)
         with watching(progress) as watcher:
             return self._store.run(
@@ -498,23 +464,3 @@ class Store:
     def batch_files(self, id: str) -> list[str]:
         """Where the files of a batch are."""
         return [os.fspath(path) for path in self._store.batch_files(id)]
-
-
-def _limits(most: int | str | None) -> dict[str, Any]:
-    if most is None:
-        return {"most": None, "most_percent": None}
-    try:
-        if isinstance(most, str) and most.endswith("%"):
-            percent = float(most[:-1])
-            if 0.0 <= percent <= 100.0:
-                return {"most": None, "most_percent": percent}
-        elif int(most) >= 0:
-            return {"most": int(most), "most_percent": None}
-    except ValueError:
-        pass
-    raise refused("max_bad_records", f"found {most!r}; expected a number of records, or a percentage such as 5%")
-
-
-def _read_rejects(file: str) -> tuple[dict[str, Any], ...]:
-    with open(file, encoding="utf-8") as lines:
-        return tuple(json.loads(line) for line in islice(lines, MOST_REJECTS))
