@@ -149,12 +149,17 @@ impl Stream {
         self.looked = Instant::now();
         let raised = Python::try_attach(|py| {
             let raised = py.check_signals().err()?;
-            if raised.is_instance_of::<PyKeyboardInterrupt>(py) {
-                // What raised it is lost on the way through the stream: it is raised again behind it.
-                let again = py.import("_thread");
-                let _ = again.and_then(|thread| thread.call_method0("interrupt_main"));
+            let text = raised.to_string();
+            if raised.is_instance_of::<PyKeyboardInterrupt>(py)
+                && let Ok(interrupt) = py
+                    .import("_thread")
+                    .and_then(|t| t.getattr("interrupt_main"))
+            {
+                // What raised it is lost on the way through the stream: it is raised again behind it, so nothing of
+                // Python's may run after this.
+                let _ = interrupt.call0();
             }
-            Some(raised.to_string())
+            Some(text)
         });
         match raised.flatten() {
             None => Ok(()),
