@@ -2,7 +2,8 @@ use std::io::{self, BufRead};
 use std::time::{Duration, Instant};
 
 use platform::peak_memory;
-use profile_export::store::{DatasetInputs, Input, Store, new_id};
+use profile_export::platform::{Error, InputDataset};
+use profile_export::store::{DatasetInputs, Input, Store};
 use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::json;
 
@@ -119,10 +120,6 @@ fn ingested_at(text: Option<&str>) -> Result<Option<Timestamp>, Failure> {
 
 /// The dataset of that name or ID, or what is to be made where it is missing.
 fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Failure> {
-    let class = ingest.class.map(|class| match class {
-        ClassArg::Profile => Class::Profile,
-        ClassArg::Event => Class::Event,
-    });
     let schema = match &ingest.schema {
         None => None,
         Some(path) => {
@@ -133,53 +130,27 @@ fn dataset(store: &Store, name: &str, ingest: &IngestArgs) -> Result<Dataset, Fa
             )
         }
     };
-    if let Some(known) = store.catalog().dataset(name)? {
-        if let Some(problem) = known.why_no_input() {
-            return Err(Failure::usage(format!("--dataset: {problem}")));
-        }
-        if schema.is_some() && schema != known.schema {
-            return Err(Failure::usage(format!(
-                "--schema: dataset {name:?} was made with {}, which stays",
-                if known.schema.is_some() {
-                    "another"
-                } else {
-                    "none"
-                }
-            )));
-        }
-        if class.is_some_and(|class| class != known.class) {
-            return Err(Failure::usage(format!(
-                "--class: dataset {name:?} was made with {}, which stays",
-                known.class.word()
-            )));
-        }
-        let wants = [
-            (
-                &ingest.primary_identity,
-                &known.primary_identity,
-                "--primary-identity",
-            ),
-            (
-                &ingest.ingested_at_field,
-                &known.ingested_at_field,
-                "--ingested-at-field",
-            ),
-        ];
-        for (wanted, is, option) in wants {
-            if wanted.is_some() && wanted != is {
-                return Err(Failure::usage(format!(
-                    "{option}: dataset {name:?} was made with {}, which stays",
-                    is.as_deref().unwrap_or("none")
-                )));
-            }
-        }
-        return Ok(known);
-    }
-    Ok(Dataset {
+    let wanted = InputDataset {
+        name: name.to_owned(),
+        class: ingest.class.map(|class| match class {
+            ClassArg::Profile => Class::Profile,
+            ClassArg::Event => Class::Event,
+        }),
         primary_identity: ingest.primary_identity.clone(),
         ingested_at_field: ingest.ingested_at_field.clone(),
         schema,
-        created: Timestamp::now(),
-        ..Dataset::new(&new_id(), name, class.unwrap_or(Class::Profile))
+    };
+    wanted.find(store.catalog()).map_err(|error| match error {
+        Error::Request(refused) => {
+            let option = match refused.path.as_str() {
+                "class" => "--class",
+                "schema" => "--schema",
+                "primaryIdentity" => "--primary-identity",
+                "ingestedAtField" => "--ingested-at-field",
+                _ => "--dataset",
+            };
+            Failure::usage(format!("{option}: {}", refused.problem))
+        }
+        other => other.into(),
     })
 }

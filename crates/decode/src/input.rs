@@ -1,6 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::batches::Batches;
 use crate::error::{Error, Result};
 
 /// Where records come from.
@@ -10,6 +11,8 @@ pub enum Input {
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// Record batches of the caller's own.
+    Batches(Batches),
 }
 
 impl Input {
@@ -65,6 +68,7 @@ impl Input {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "standard input".to_owned(),
+            Self::Batches(batches) => batches.name().to_owned(),
         }
     }
 
@@ -73,7 +77,7 @@ impl Input {
     pub fn length(&self) -> u64 {
         match self {
             Self::File(path) => path.metadata().map_or(0, |m| m.len()),
-            Self::Stdin => 0,
+            Self::Stdin | Self::Batches(_) => 0,
         }
     }
 }

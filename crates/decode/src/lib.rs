@@ -8,6 +8,7 @@
 //! ```text
 //!   file ─ gzip, zstd ─┬─ lines of JSON ──┐
 //!                      └─ Parquet batches ─┴─ RecordBuilder ─ struct array ─ identities
+//!   record batches of the caller's ────────┘
 //! ```
 //!
 //! ```
@@ -31,6 +32,7 @@
 mod arrow_cell;
 mod arrow_column;
 mod arrow_types;
+mod batches;
 mod chunk;
 mod column_builder;
 mod decimal;
@@ -52,6 +54,7 @@ mod progress;
 mod record_builder;
 mod segments;
 mod selection;
+mod slices;
 mod spec;
 mod stream;
 mod text;
@@ -59,6 +62,7 @@ mod text_form;
 mod types;
 mod value;
 
+pub use batches::Batches;
 pub use chunk::{ChunkSink, InputChunk};
 pub use error::{Error, Result};
 pub use identify::IdentifiedRows;

@@ -14,7 +14,6 @@ mod page_header;
 mod pages;
 mod record_sizes;
 mod schema;
-mod slices;
 #[cfg(test)]
 mod tests;
 mod thrift;
@@ -38,6 +37,7 @@ use self::pages::CheckedRowGroups;
 use crate::arrow_types::Unmapped;
 use crate::chunk::{ChunkContent, ChunkSink, InputChunk};
 use crate::error::{Error, Result};
+use crate::slices::slices;
 
 /// Rows that are converted in one go, at most.
 const CHUNK_ROWS: u64 = 4096;
@@ -115,7 +115,7 @@ fn read_checked(
             };
             let batch = StructArray::from(batch.map_err(unreadable)?);
             rows += batch.len() as u64;
-            for slice in slices::slices(&batch, CHUNK_BYTES) {
+            for slice in slices(&batch, CHUNK_BYTES) {
                 let chunk = InputChunk {
                     file: name.clone(),
                     starts_input,

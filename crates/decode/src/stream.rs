@@ -75,6 +75,7 @@ pub fn read_chunks(
         read: &read,
     };
     let stream: Box<dyn Read> = match input {
+        Input::Batches(batches) => return batches.read(progress, sink),
         Input::Stdin => Box::new(io::stdin().lock()),
         Input::File(path) => {
             let mut file = File::open(path).at(path)?;

@@ -10,6 +10,7 @@ mod export_file;
 mod export_folder;
 mod folder;
 mod incoming;
+mod input_dataset;
 mod jobs;
 mod manifest;
 mod members;
@@ -41,6 +42,7 @@ pub use incoming::{
     Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
     sweep_incoming,
 };
+pub use input_dataset::InputDataset;
 pub use jobs::{
     BatchNames, CancelOutcome, ExportedBatch, FinishedJob, Job, JobBatch, JobChanges,
     JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,

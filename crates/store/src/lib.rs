@@ -44,7 +44,7 @@ mod verify;
 
 pub use backup::Restored;
 pub use catalog::Scope;
-pub use decode::{Input, JsonForm, ReadOptions};
+pub use decode::{Batches, Input, JsonForm, ReadOptions};
 pub use error::{Result, StoreError};
 pub use ingest::{BadRecordLimit, DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
 pub use layout::Layout;

@@ -1,12 +1,16 @@
 //! One set of records in every form that files of records come in, and forms that are refused.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use profile_export::arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
+};
 use profile_export::platform::Result;
 use profile_export::store::{
-    DatasetInputs, Input, JsonForm, LoadOptions, LoadReport, OnBadRecord, ReadOptions,
+    Batches, DatasetInputs, Input, JsonForm, LoadOptions, LoadReport, OnBadRecord, ReadOptions,
 };
 use profile_export::xdm::Class;
 use serde_json::{Value, json};
@@ -216,4 +220,60 @@ fn a_record_longer_than_allowed_is_refused_with_its_line() {
         let scratch = Scratch::new();
         load(&scratch, text.as_bytes(), ReadOptions::default()).unwrap();
     }
+}
+
+/// The records as the caller's own record batches, of which the third row of each is nobody's.
+fn batches_with_nobody() -> Input {
+    let batch = |first: i64| {
+        let ids = (first..first + 5).map(|n| (n % 5 != 2).then(|| format!("p{n}")));
+        let ids: ArrayRef = Arc::new(StringArray::from_iter(ids));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 5));
+        RecordBatch::try_from_iter_with_nullable([("email", ids, true), ("x", numbers, true)])
+    };
+    let batches = [batch(0), batch(5)];
+    let schema = batches[0].as_ref().unwrap().schema();
+    let reader = RecordBatchIterator::new(batches, schema);
+    Input::Batches(Batches::new("my rows", Box::new(reader)))
+}
+
+#[test]
+fn record_batches_of_the_callers_are_loaded_and_bad_rows_are_told() {
+    let scratch = Scratch::new();
+    scratch.dataset(
+        CRM,
+        Class::Profile,
+        json!({"primaryIdentity": "email=Email"}),
+    );
+    let load = |input: Input, options: &LoadOptions| {
+        let load = DatasetInputs::new(CRM, vec![input]);
+        scratch.store.ingest(&[load], options, &Default::default())
+    };
+    let refused = load(batches_with_nobody(), &LoadOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("my rows, line 3"), "{refused}");
+    assert_eq!(scratch.store.stats().unwrap().datasets[0].records, 0);
+
+    let rejects = scratch.folder.path().join("rejects.ndjson");
+    let skip = LoadOptions {
+        on_bad_record: OnBadRecord::Skip {
+            rejects: rejects.clone(),
+            limit: Default::default(),
+        },
+        ..LoadOptions::default()
+    };
+    let input = batches_with_nobody();
+    let report = load(input.clone(), &skip).unwrap();
+    assert_eq!((report.read, report.loaded, report.bad), (10, 8, 2));
+    let told = std::fs::read_to_string(rejects).unwrap();
+    let told = told.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<Value> = told.map(|line: Value| line["line"].clone()).collect();
+    assert_eq!(lines, [3, 8]);
+    let rows = scratch.rows(&request(json!({"fields": "x"})));
+    let expected = [0, 1, 3, 4, 5, 6, 8, 9].map(|n| json!({"x": n as f64}));
+    assert_eq!(sorted(rows), sorted(expected.to_vec()));
+
+    let again = load(input, &skip).unwrap_err();
+    assert!(
+        again.to_string().contains("my rows: it was read before"),
+        "{again}"
+    );
 }

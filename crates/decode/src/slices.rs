@@ -1,6 +1,6 @@
 //! Batches cut by the bytes of their rows.
 
-use arrow::array::{Array, AsArray, StructArray};
+use arrow::array::{Array, AsArray, OffsetSizeTrait, StructArray};
 use arrow::datatypes::DataType;
 
 /// What a value of a fixed width is counted as.
@@ -9,7 +9,7 @@ const WIDTH: u64 = 8;
 /// Cuts a batch into slices of whole rows that hold no more than so many bytes, or one row.
 ///
 /// Bytes are counted as if each row had its own, also where many rows share one text.
-pub(super) fn slices(batch: &StructArray, most: u64) -> Vec<StructArray> {
+pub(crate) fn slices(batch: &StructArray, most: u64) -> Vec<StructArray> {
     let mut sizes = vec![0; batch.len()];
     add_sizes(batch, &mut sizes);
     let mut slices = Vec::new();
@@ -42,6 +42,19 @@ fn add_sizes(array: &dyn Array, sizes: &mut [u64]) {
             for (size, view) in sizes.iter_mut().zip(views.iter()) {
                 // A view's low half begins with its length.
                 *size += u64::from(*view as u32) + WIDTH;
+            }
+        }
+        DataType::Utf8 | DataType::Binary => add_lengths::<i32>(array, sizes),
+        DataType::LargeUtf8 | DataType::LargeBinary => add_lengths::<i64>(array, sizes),
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let mut of_values = vec![0; dictionary.values().len()];
+            add_sizes(dictionary.values().as_ref(), &mut of_values);
+            // The keys of an array of nulls alone stand for no value.
+            if !of_values.is_empty() {
+                for (size, key) in sizes.iter_mut().zip(dictionary.normalized_keys()) {
+                    *size += of_values[key];
+                }
             }
         }
         DataType::FixedSizeBinary(width) => {
@@ -93,6 +106,17 @@ fn add_sizes(array: &dyn Array, sizes: &mut [u64]) {
     }
 }
 
+/// Adds the bytes of each text of an array with offsets of this width.
+fn add_lengths<O: OffsetSizeTrait>(array: &dyn Array, sizes: &mut [u64]) {
+    let offsets = match array.as_string_opt::<O>() {
+        Some(array) => array.value_offsets(),
+        None => array.as_binary::<O>().value_offsets(),
+    };
+    for (size, pair) in sizes.iter_mut().zip(offsets.windows(2)) {
+        *size += (pair[1] - pair[0]).as_usize() as u64 + WIDTH;
+    }
+}
+
 /// The size of all values before each, and of all.
 fn sums(values: &dyn Array) -> Vec<u64> {
     let mut sizes = vec![0; values.len() + 1];
@@ -108,7 +132,7 @@ fn sums(values: &dyn Array) -> Vec<u64> {
 }
 
 /// Adds to each row what the values of its range take.
-fn add_ranges<O: arrow::array::OffsetSizeTrait>(
+fn add_ranges<O: OffsetSizeTrait>(
     sizes: &mut [u64],
     sums: &[u64],
     ranges: impl Iterator<Item = (O, O)>,
@@ -123,11 +147,11 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        ArrayRef, BinaryViewArray, BooleanArray, FixedSizeListArray, Int64Array, ListArray,
-        ListViewArray, MapArray,
+        ArrayRef, BinaryViewArray, BooleanArray, DictionaryArray, FixedSizeListArray, Int64Array,
+        LargeBinaryArray, ListArray, ListViewArray, MapArray, StringArray,
     };
     use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{Field, Int8Type};
 
     use super::*;
 
@@ -155,6 +179,19 @@ mod tests {
         assert_eq!(lengths(30), [2, 1, 2, 1]);
         assert_eq!(lengths(0), [1; 6]);
         assert_eq!(slices(&batch.slice(0, 0), 30).len(), 0);
+    }
+
+    #[test]
+    fn texts_count_in_every_form() {
+        let words = ["a", "", "word"];
+        let sliced = StringArray::from_iter_values(words).slice(1, 2);
+        assert_eq!(sizes(Arc::new(sliced)), [8, 12]);
+        let shared = DictionaryArray::<Int8Type>::from_iter([Some("word"), None, Some("word")]);
+        assert_eq!(sizes(Arc::new(shared)), [12, 12, 12]);
+        let nobody = DictionaryArray::<Int8Type>::from_iter([None::<&str>]);
+        assert_eq!(sizes(Arc::new(nobody)), [0]);
+        let large = LargeBinaryArray::from_iter_values(words);
+        assert_eq!(sizes(Arc::new(large)), [9, 8, 12]);
     }
 
     #[test]

@@ -1,0 +1,184 @@
+//! Exports: a request over a store as it was, or over record batches of the caller's own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use platform::{Outcome, Prepared};
+use profile_export::export::{Progress, WriterOptions};
+use profile_export::request::RequestError;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use serde_json::{Value, json};
+
+use crate::errors::Result;
+use crate::files::FileForm;
+use crate::objects::{Schema, to_python, told};
+use crate::rows::{Rows, Stream};
+use crate::work::Workers;
+
+/// A plan over the records as they were when it was made. Each pass over its rows works them out anew.
+#[pyclass(frozen, module = "profile_export")]
+pub(crate) struct Export {
+    workers: Workers,
+    prepared: Prepared,
+}
+
+impl Export {
+    pub(crate) fn new(workers: Workers, prepared: Prepared) -> Self {
+        Self { workers, prepared }
+    }
+
+    /// The same export, counted in another progress.
+    fn watched(&self, progress: &Arc<Progress>) -> Prepared {
+        let Prepared {
+            request,
+            policy,
+            generation,
+            export,
+        } = &self.prepared;
+        Prepared {
+            request: request.clone(),
+            policy: policy.clone(),
+            generation: *generation,
+            export: export.clone().with_progress(Arc::clone(progress)),
+        }
+    }
+
+    fn check_number(&self, number: usize) -> Result<()> {
+        let batches = self.prepared.export.batch_count();
+        match number < batches {
+            true => Ok(()),
+            false => {
+                let problem = format!("found {number}; there are {batches}, counted from 0");
+                Err(RequestError::new("batch", problem).into())
+            }
+        }
+    }
+
+    fn policy(&self) -> Value {
+        let policy = &self.prepared.policy;
+        json!({"id": policy.id, "name": policy.name, "version": policy.version})
+    }
+}
+
+#[pymethods]
+impl Export {
+    #[getter]
+    fn schema(&self) -> Schema {
+        Schema(self.prepared.export.schema())
+    }
+
+    /// The request, with IDs where it had names.
+    #[getter]
+    fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.prepared.request)
+    }
+
+    #[getter]
+    fn merge_policy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.prepared.policy)
+    }
+
+    #[getter]
+    fn generation(&self) -> i64 {
+        self.prepared.generation
+    }
+
+    /// The segment of each batch; `None` where all are in one.
+    #[getter]
+    fn batch_segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let numbers = 0..self.prepared.export.batch_count();
+        let segments = numbers.map(|number| self.prepared.request.batch_segment(number));
+        to_python(py, &segments.collect::<Vec<_>>())
+    }
+
+    fn rows(&self, number: usize, watcher: Option<Py<PyAny>>) -> Result<Rows> {
+        self.check_number(number)?;
+        let workers = self.workers.clone();
+        Ok(Rows::new(workers, (&self.prepared.export, number), watcher))
+    }
+
+    fn stream<'py>(&self, py: Python<'py>, number: usize) -> Result<Bound<'py, PyCapsule>> {
+        self.check_number(number)?;
+        let workers = self.workers.clone();
+        Ok(Stream::capsule(
+            py,
+            workers,
+            (&self.prepared.export, number),
+        )?)
+    }
+
+    /// Writes the only batch as a file; returns its profiles, events and bytes.
+    fn write_file(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        replaces: bool,
+        form: FileForm,
+        watcher: Option<Bound<'_, PyAny>>,
+    ) -> Result<(u64, u64, u64)> {
+        let options = form.options()?;
+        let outcome = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            self.watched(progress).write_file(&path, replaces, &options)
+        })?;
+        let Outcome { counts, bytes } = outcome;
+        Ok((counts.profiles, counts.events, bytes))
+    }
+
+    /// What each batch would have.
+    fn plan<'py>(
+        &self,
+        py: Python<'py>,
+        watcher: Option<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let found = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            let prepared = self.watched(progress);
+            let unknown = prepared.export.unknown_segments()?;
+            Ok((unknown, prepared.outcomes(&WriterOptions::default())?))
+        });
+        let (unknown, outcomes) = found?;
+        let request = &self.prepared.request;
+        let batches: Vec<Value> = (outcomes.iter().enumerate())
+            .map(|(number, Outcome { counts, bytes })| {
+                let segment = request.batch_segment(number);
+                json!({"segment": segment, "profiles": counts.profiles, "events": counts.events,
+                       "lacking": counts.lacking, "duplicates": counts.duplicates, "bytes": bytes})
+            })
+            .collect();
+        let schema = self.prepared.export.schema();
+        let fields: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+        let unknown: Vec<&String> = unknown.iter().map(|segment| &segment.id).collect();
+        let told = json!({"request": request, "mergePolicy": self.policy(), "fields": fields,
+                          "unknownSegments": unknown, "batches": batches});
+        Ok(to_python(py, &told)?)
+    }
+
+    /// The first rows, as JSON has them.
+    fn preview<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        watcher: Option<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let rows = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            self.watched(progress).first_rows(limit)
+        });
+        told(py, rows)
+    }
+
+    /// Why a primary identity is in it, or is not; `None` where no record has it.
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        identity: (String, String),
+        watcher: Option<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (namespace, id) = identity;
+        let explanation = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            Ok(self.watched(progress).export.explain(&namespace, &id)?)
+        })?;
+        let told =
+            explanation.map(|found| json!({"mergePolicy": self.policy(), "explanation": found}));
+        Ok(to_python(py, &told)?)
+    }
+}
