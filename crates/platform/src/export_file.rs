@@ -25,6 +25,7 @@ use crate::names::{segment_names, with_ids};
 use crate::resolve::resolve_policy;
 
 /// An export that stands in no catalog.
+#[derive(Clone)]
 pub struct Prepared {
     /// The request, with IDs where it had names.
     pub request: ExportRequest,

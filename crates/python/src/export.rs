@@ -30,17 +30,10 @@ impl Export {
 
     /// The same export, counted in another progress.
     fn watched(&self, progress: &Arc<Progress>) -> Prepared {
-        let Prepared {
-            request,
-            policy,
-            generation,
-            export,
-        } = &self.prepared;
+        let prepared = self.prepared.clone();
         Prepared {
-            request: request.clone(),
-            policy: policy.clone(),
-            generation: *generation,
-            export: export.clone().with_progress(Arc::clone(progress)),
+            export: prepared.export.with_progress(Arc::clone(progress)),
+            ..prepared
         }
     }
 

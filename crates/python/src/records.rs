@@ -117,6 +117,7 @@ pub(crate) fn export_batches(
         }
         let export = EngineExport::new(&snapshot_of(&batches, &unions)?, &plan)?;
         Ok(Prepared {
+            segment_names: segment_ids(&request),
             request,
             policy,
             generation: 0,
@@ -124,6 +125,18 @@ pub(crate) fn export_batches(
         })
     })?;
     Ok(Export::new(workers, prepared))
+}
+
+/// What the segments of a request are called where no definition says it.
+fn segment_ids(request: &ExportRequest) -> Vec<String> {
+    let segments = request
+        .filter
+        .iter()
+        .filter_map(|filter| filter.segments.as_ref());
+    segments
+        .flatten()
+        .map(|segment| segment.segment_id.clone())
+        .collect()
 }
 
 /// A merge policy: one that every store has, by its ID, or one of the caller's own, as JSON.

@@ -1,11 +1,12 @@
 //! A store: records in, exports, jobs and definitions out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use platform::{Error, IfExists, OutputFolder, Prepared, SegmentJobTarget, SourceFolder};
 use profile_export::jobs::{
-    BatchFolders, JobPage, RunOptions, get_job, list_jobs, run_request, sweep,
+    BatchNames, JobPage, RunOptions, get_job, list_jobs, run_request, sweep,
 };
 use profile_export::platform::{
     check_definition, check_out, dataset_id, evaluate_segments, expression_schema, merge_policies,
@@ -143,10 +144,11 @@ impl Store {
         let if_exists = if_exists_of(if_exists)?;
         let options = RunOptions {
             out,
-            folders: BatchFolders::Partitions,
+            names: BatchNames::Partitions,
             max_rows_per_file,
             max_identities,
             writer: form.options()?,
+            ..RunOptions::default()
         };
         let finished = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
             self.run_job(&request, &options, if_exists, progress)
@@ -321,7 +323,13 @@ impl Store {
         };
         let store = &*self.store;
         let request = with_target(store, &with_ids(store.catalog(), request)?)?;
-        let finished = run_request(store, &request, options, progress)?;
+        let options = RunOptions {
+            replaces: output
+                .as_ref()
+                .map_or_else(BTreeSet::new, OutputFolder::replaceable),
+            ..options.clone()
+        };
+        let finished = run_request(store, &request, &options, progress)?;
         if let Some(output) = output {
             output.finish(&finished, Some(store))?;
         }

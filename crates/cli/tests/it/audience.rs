@@ -753,10 +753,10 @@ fn an_audience_of_today_is_told_since_yesterdays() {
         let made = export(&["--since-job", "last", "--format", "csv", "--out", &out]);
         stdout(&made);
         let said = stderr(&made);
-        let partitions = fs::read_dir(&out)
+        let mut partitions = fs::read_dir(&out)
             .unwrap()
             .map(|entry| entry.unwrap().path());
-        let batch = partitions.filter(|path| path.is_dir()).next().unwrap();
+        let batch = partitions.find(|path| path.is_dir()).unwrap();
         let file = fs::read_to_string(batch.join("part-00000.csv")).unwrap();
         let mut lines: Vec<&str> = file.lines().collect();
         lines.sort();

@@ -23,7 +23,7 @@ const PEOPLE: &str = r#"
 fn events() -> String {
     let event = |n: u32| {
         json!({"_id": format!("e{n}"), "timestamp": format!("2026-01-0{n}T00:00:00Z"),
-            "eventType": if n % 2 == 0 { "buy" } else { "visit" }, "price": n,
+            "eventType": if n.is_multiple_of(2) { "buy" } else { "visit" }, "price": n,
             "identityMap": {"Email": [{"id": "ann@x.org", "primary": true}]}})
     };
     (1..6).map(|n| format!("{}\n", event(n))).collect()
