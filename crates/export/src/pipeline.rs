@@ -14,8 +14,8 @@ use merge::{Groups, MergedFields, merge_until};
 use projection::event_lists;
 use run::Snapshot;
 use xdm::{
-    Class, FieldType, IDENTITY_MAP, Namespaces, PersonKey, SEGMENT_MEMBERSHIP, Timestamp,
-    segment_membership,
+    Class, FieldType, IDENTITY_MAP, Namespaces, PersonKey, SEGMENT_MEMBERSHIP, TIME_SERIES_EVENTS,
+    Timestamp, segment_membership,
 };
 
 use crate::columns::{Columns, FieldSet};
@@ -26,7 +26,7 @@ use crate::identity_rows::{MOST_BYTES, by_identity};
 use crate::map_keys::{MapKeys, namespaces_of, spelled, spelled_alone};
 use crate::people::{EventRange, PeopleRows, ProfileRows};
 use crate::persons::{PersonParts, Persons};
-use crate::plan::{EVENTS, Plan, identity_field};
+use crate::plan::{Plan, identity_field};
 use crate::rows::complete;
 use crate::sources::{Source, Sources};
 use crate::times::Times;
@@ -425,7 +425,7 @@ impl Pipeline {
             };
             let parts = plan.projection.apply(fields)?;
             let list = event_lists(to_struct(parts, rows.len())?, events.groups.ends())?;
-            columns.push((EVENTS.to_owned(), list));
+            columns.push((TIME_SERIES_EVENTS.to_owned(), list));
         }
         if let Some(persons) = &parts.persons {
             columns.extend(persons.columns(is_to_stop)?);

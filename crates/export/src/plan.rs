@@ -8,7 +8,8 @@ use membership::Status;
 use merge::MergePolicy;
 use projection::Projection;
 use xdm::{
-    Class, FieldPath, FieldType, Fields, IDENTITY_MAP, SEGMENT_MEMBERSHIP, Timestamp, list_of,
+    Class, FieldPath, FieldType, Fields, IDENTITY_MAP, SEGMENT_MEMBERSHIP, TIME_SERIES_EVENTS,
+    Timestamp, list_of,
 };
 
 use crate::dedupe::{Deduplication, no_shard};
@@ -19,9 +20,6 @@ use crate::persons::person_fields;
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
 use crate::shard::Shard;
 use crate::unions::UnionSchemas;
-
-/// The union schema's name for a profile's events.
-pub(crate) const EVENTS: &str = "timeSeriesEvents";
 
 /// What an export does, checked.
 #[derive(Clone, Debug)]
@@ -148,11 +146,11 @@ impl Plan {
             Some(list) => Some(events(list, &unions.event)?),
         };
         let projection = projection(request.fields.as_deref(), "fields", &unions.profile)?;
-        if events.is_some() && projection.output().get(EVENTS).is_some() {
+        if events.is_some() && projection.output().get(TIME_SERIES_EVENTS).is_some() {
             return Err(RequestError::new(
                 "additionalFields.eventList",
                 format!(
-                    "the events would be the column {EVENTS}, which is a field of the profiles, too; name other \
+                    "the events would be the column {TIME_SERIES_EVENTS}, which is a field of the profiles, too; name other \
                      fields in fields, or leave the events out"
                 ),
             )
@@ -205,7 +203,7 @@ impl Plan {
         let fields = arrow_fields(self.projection.output());
         let events = self.events.as_ref().map(|events| {
             let event = DataType::Struct(arrow_fields(events.projection.output()).into());
-            Field::new(EVENTS, list_of(event), true)
+            Field::new(TIME_SERIES_EVENTS, list_of(event), true)
         });
         let identity = (self.row_per_identity.as_ref()).map(|_| identity_field());
         let persons = self.persons.then(person_fields).into_iter().flatten();

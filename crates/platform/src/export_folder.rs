@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::folder::SourceFolder;
 use crate::jobs::{
     FinishedJob, PREFIX, RunOptions, ensure_target, make_locked, run_request, sweep_goal,
+    without_earlier_jobs,
 };
 use crate::names::{with_ids, with_target};
 
@@ -42,6 +43,7 @@ pub fn export_folder(
 ) -> Result<(LoadReport, FinishedJob)> {
     let out = options.out;
     check_out(out, None)?;
+    without_earlier_jobs(options.request)?;
     make_folder(out)?;
     let with = SourceOptions {
         request: options.request,

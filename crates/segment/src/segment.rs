@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, StructArray};
 use arrow::buffer::BooleanBuffer;
 use pql::{Checked, Expression, Schema};
-use xdm::Timestamp;
+use xdm::{TIME_SERIES_EVENTS, Timestamp};
 
 use crate::column::{Column, Lists};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::evaluate::{Evaluator, Patterns};
 use crate::frame::Frames;
 
 /// The column of rows that holds each profile's events, in the order of their timestamps and `_id`s.
-pub const EVENTS: &str = "timeSeriesEvents";
+pub const EVENTS: &str = TIME_SERIES_EVENTS;
 
 /// A segment: its ID, and an expression that fits a schema.
 #[derive(Clone, Debug)]

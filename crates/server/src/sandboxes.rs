@@ -24,7 +24,7 @@ const DEVELOPMENT: &str = "development";
 )]
 pub(crate) async fn list_own_sandboxes(caller: ReadAccess) -> Answer<Json<Value>> {
     let all = names(&caller).await?;
-    Ok(Json(page(&caller.scope().org, &all, &all)))
+    Ok(Json(page(&caller.scope().org, (&all, all.len()), &all)))
 }
 
 /// List the sandboxes of the organisation, as far as the caller may use them
@@ -41,7 +41,11 @@ pub(crate) async fn list_sandboxes(caller: ReadAccess, query: Query) -> Answer<J
     let offset = query.number("offset", 0, u32::MAX)?.unwrap_or(0) as usize;
     let all = names(&caller).await?;
     let shown: Vec<String> = all.iter().skip(offset).take(limit).cloned().collect();
-    let mut listed = page(&caller.scope().org, &shown, &all);
+    let mut listed = page(
+        &caller.scope().org,
+        (&shown, limit.min(all.len().max(1))),
+        &all,
+    );
     let next = offset.saturating_add(limit);
     if next < all.len() {
         let href = format!("{PATH}?limit={limit}&offset={next}");
@@ -91,11 +95,11 @@ async fn names(caller: &ReadAccess) -> Answer<Vec<String>> {
     Ok(names)
 }
 
-fn page(org: &str, shown: &[String], all: &[String]) -> Value {
+fn page(org: &str, (shown, limit): (&[String], usize), all: &[String]) -> Value {
     let sandboxes: Vec<Value> = shown.iter().map(|name| sandbox(org, name)).collect();
     json!({
         "sandboxes": sandboxes,
-        "_page": {"limit": shown.len(), "count": shown.len(), "total": all.len()},
+        "_page": {"limit": limit, "count": shown.len(), "total": all.len()},
         "_links": {"page": {"href": format!("{PATH}?limit={{limit}}&offset={{offset}}"), "templated": true}},
     })
 }

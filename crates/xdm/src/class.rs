@@ -104,6 +104,9 @@ pub fn identity_map() -> FieldType {
 /// The union schema's name for a person's identities.
 pub const IDENTITY_MAP: &str = "identityMap";
 
+/// The platform's name for the events of a profile, in its exports.
+pub const TIME_SERIES_EVENTS: &str = "timeSeriesEvents";
+
 /// The union schema's name for who is in which segment.
 pub const SEGMENT_MEMBERSHIP: &str = "segmentMembership";
 

@@ -28,8 +28,8 @@ mod time;
 mod types;
 
 pub use class::{
-    Class, IDENTITY_MAP, SEGMENT_MEMBERSHIP, SEGMENT_NAMESPACE, identity_map, segment_membership,
-    standard_child,
+    Class, IDENTITY_MAP, SEGMENT_MEMBERSHIP, SEGMENT_NAMESPACE, TIME_SERIES_EVENTS, identity_map,
+    segment_membership, standard_child,
 };
 pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
 pub use identity::{Identity, PersonKey, digest128, is_identity};

@@ -5,14 +5,15 @@ use std::cmp::Ordering;
 use chrono::DateTime;
 use export::{Export, FoundProfile, RequestError};
 use serde_json::Value;
-use xdm::{Class, FieldPath, FieldType, Fields, IDENTITY_MAP, Identity, Timestamp, nearest};
+use xdm::{
+    Class, FieldPath, FieldType, Fields, IDENTITY_MAP, Identity, TIME_SERIES_EVENTS, Timestamp,
+    nearest,
+};
 
 use super::{Lookup, Lookups};
 use crate::error::Result;
 use store::Store;
 
-/// The column of a row's events.
-const EVENTS: &str = "timeSeriesEvents";
 /// What a cursor begins with that counts events, where an `_id` would not tell one from another.
 const PLACE: char = '#';
 
@@ -300,7 +301,7 @@ impl Lookups {
 
 /// The page of a profile's events; `shown` has them with the fields alone that are asked for.
 fn page(query: &EventQuery, found: FoundProfile, shown: Option<FoundProfile>) -> Result<EventPage> {
-    let entities = |mut profile: FoundProfile| match profile.row[EVENTS].take() {
+    let entities = |mut profile: FoundProfile| match profile.row[TIME_SERIES_EVENTS].take() {
         Value::Array(events) => events,
         _ => Vec::new(),
     };

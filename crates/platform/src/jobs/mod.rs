@@ -28,6 +28,7 @@ pub use object::{
 };
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
 pub use since::JobChanges;
+pub(crate) use since::without_earlier_jobs;
 pub use staging::sweep;
 pub(crate) use watch::while_looking;
 pub use watch::{JobProgress, get_job, job_progress};

@@ -140,7 +140,9 @@ pub fn run_request(
     progress: &Arc<Progress>,
 ) -> Result<FinishedJob> {
     check(store, options)?;
-    since::check_store(store, request)?;
+    if !store.is_durable() {
+        since::without_earlier_jobs(request)?;
+    }
     check_names(store, request, options)?;
     sweep(store)?;
     let mut staging = None;

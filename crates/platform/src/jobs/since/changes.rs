@@ -11,14 +11,12 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use export::{BatchCounts, PersonRows, row_digests};
 use writer::Syncs;
-use xdm::PersonKey;
+use xdm::{PersonKey, TIME_SERIES_EVENTS};
 
 use super::state::{Known, StateWriter};
 use super::{JobChanges, identity_fields};
 use crate::error::Result;
 
-/// The column of events, where there is one.
-const EVENTS: &str = "timeSeriesEvents";
 /// So many rows of those who are gone are made at once.
 const AT_ONCE: usize = 4096;
 
@@ -185,7 +183,7 @@ impl<'a> BatchChanges<'a> {
             *count.or_default() += 1;
         }
         let events = rows
-            .column_by_name(EVENTS)
+            .column_by_name(TIME_SERIES_EVENTS)
             .and_then(|column| column.as_list_opt::<i32>());
         if let Some(events) = events {
             let lists = (0..events.len()).filter(|row| events.is_valid(*row));

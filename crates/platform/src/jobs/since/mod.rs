@@ -375,9 +375,9 @@ fn identity_fields() -> Fields {
     fields.into_iter().collect()
 }
 
-/// Refuses what nothing is kept of: a store that is thrown away.
-pub(super) fn check_store(store: &Store, request: &ExportRequest) -> Result<()> {
-    if request.since_job.is_none() || store.is_durable() {
+/// Refuses a request that is told since an earlier job where there are none: a store that is thrown away.
+pub(crate) fn without_earlier_jobs(request: &ExportRequest) -> Result<()> {
+    if request.since_job.is_none() {
         return Ok(());
     }
     let problem = "a folder of sources knows no earlier jobs; load it into a store (ingest) and export from that";
