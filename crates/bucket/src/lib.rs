@@ -10,11 +10,11 @@
 //!
 //! ```no_run
 //! use profile_export_bucket::BucketOutput;
-//! use platform::{IfExists, Prepared};
+//! use platform::{BatchNames, IfExists, Prepared};
 //!
 //! # fn f(prepared: Prepared) -> platform::Result<()> {
 //! let output = BucketOutput::open("s3://exports/holiday", IfExists::Fail)?;
-//! let written = output.write(&prepared, &writer::WriterOptions::default())?;
+//! let written = output.write(&prepared, &BatchNames::Partitions, &writer::WriterOptions::default())?;
 //! println!("{} batches", written.batches.len());
 //! # Ok(())
 //! # }

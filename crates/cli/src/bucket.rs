@@ -19,6 +19,13 @@ pub fn check(export: &ExportArgs) -> Result<(), Failure> {
             "an export into a bucket is no job and has a file a batch: --dataset and --max-rows-per-file are for folders",
         ));
     }
+    let template = export.files.name_template.as_ref();
+    if template.is_some_and(|template| !template.has_batch_id()) {
+        return Err(Failure::usage(
+            "--name-template: in a bucket {batch.id} is part of it: an object can't be renamed, so of two exports at once \
+             one would write over the other's",
+        ));
+    }
     Ok(())
 }
 

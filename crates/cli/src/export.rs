@@ -43,7 +43,8 @@ pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<
     };
     let (ended, rejected) = work.job(arguments, &request)?;
     let finished = tell_end(arguments, ended, started)?;
-    check_demands(&run.demands, &rows(&finished), rejected)
+    check_demands(&run.demands, &rows(&finished), rejected)?;
+    work.forget_older(arguments)
 }
 
 /// Exports what the options say, and prints what was written.
@@ -174,7 +175,8 @@ fn export_batches(
         }
         finished
     };
-    check_demands(&export.demands, &rows(&finished), rejected)
+    check_demands(&export.demands, &rows(&finished), rejected)?;
+    work.forget_older(arguments)
 }
 
 impl From<IfExistsArg> for IfExists {

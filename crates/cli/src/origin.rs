@@ -101,9 +101,6 @@ impl<'a> Work<'a> {
                 let watch = Watch::start(arguments, 0);
                 let ended = run_request(&store, &request, &self.run, &watch.progress);
                 drop(watch);
-                if ended.is_ok() {
-                    forget_older(arguments, &store, self.keep);
-                }
                 Ok((ended, 0))
             }
             (Origin::Source(_), None) => Err(Failure::usage("where to? give --out with --from")),
@@ -128,6 +125,14 @@ impl<'a> Work<'a> {
                 })
             }
         }
+    }
+
+    /// Forgets jobs that are older than are to be kept: behind a job that did all that was asked of it.
+    pub fn forget_older(&self, arguments: &Arguments) -> Result<(), Failure> {
+        if let (Origin::Store(store), Some(_)) = (&self.origin, self.keep) {
+            forget_older(arguments, &open(arguments, store)?, self.keep);
+        }
+        Ok(())
     }
 
     /// Refuses a target dataset that a job would refuse.

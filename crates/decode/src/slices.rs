@@ -68,21 +68,15 @@ fn add_sizes(array: &dyn Array, sizes: &mut [u64]) {
         }
         DataType::Map(..) => {
             let map = array.as_map();
-            let ends = sums(map.entries());
-            let offsets = map.value_offsets().windows(2);
-            add_ranges(sizes, &ends, offsets.map(|pair| (pair[0], pair[1])));
+            add_lists(sizes, map.entries(), map.value_offsets());
         }
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            let ends = sums(list.values().as_ref());
-            let offsets = list.value_offsets().windows(2);
-            add_ranges(sizes, &ends, offsets.map(|pair| (pair[0], pair[1])));
+            add_lists(sizes, list.values().as_ref(), list.value_offsets());
         }
         DataType::LargeList(_) => {
             let list = array.as_list::<i64>();
-            let ends = sums(list.values().as_ref());
-            let offsets = list.value_offsets().windows(2);
-            add_ranges(sizes, &ends, offsets.map(|pair| (pair[0], pair[1])));
+            add_lists(sizes, list.values().as_ref(), list.value_offsets());
         }
         DataType::ListView(_) => {
             let list = array.as_list_view::<i32>();
@@ -129,6 +123,20 @@ fn sums(values: &dyn Array) -> Vec<u64> {
         *size = sum;
     }
     sizes
+}
+
+/// Adds to each row what the values of its list take; `values` may have many more, of rows around these.
+fn add_lists<O: OffsetSizeTrait>(sizes: &mut [u64], values: &dyn Array, offsets: &[O]) {
+    let [first, .., last] = offsets else {
+        return;
+    };
+    let start = first.as_usize();
+    let ends = sums(&*values.slice(start, last.as_usize() - start));
+    let of_first = |at: O| at - *first;
+    let ranges = offsets
+        .windows(2)
+        .map(|pair| (of_first(pair[0]), of_first(pair[1])));
+    add_ranges(sizes, &ends, ranges);
 }
 
 /// Adds to each row what the values of its range take.

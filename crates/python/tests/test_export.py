@@ -175,3 +175,10 @@ def test_looks_are_those_of_the_program(retailer):
 def test_threads_change_nothing(retailer, threads):
     other = pe.Store(retailer.path, threads=threads)
     assert pyarrow.table(other.export()).equals(pyarrow.table(retailer.export()))
+
+
+@pytest.mark.parametrize("empty", ["segments", "fields", "events", "statuses"])
+def test_an_empty_list_is_neither_all_nor_none(retailer, empty):
+    arguments = {"segments": "holiday-shoppers", empty: []}
+    with pytest.raises(pe.BadRequest, match="empty list"):
+        retailer.export(**arguments)

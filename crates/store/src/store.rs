@@ -15,6 +15,7 @@ use crate::identity;
 use crate::layout::Layout;
 use crate::lock::FileLock;
 use crate::sweep::{remove_files, remove_folder, sweep_folder};
+use crate::verify::verify_file;
 
 /// A folder with a catalog, runs and batches: see [`Layout`].
 pub struct Store {
@@ -239,7 +240,7 @@ impl Store {
         // First out of sight, then off the disk: a crash in between leaves what is swept.
         self.freeing(|catalog| Ok(catalog.delete_batch(id)?))?;
         let removed = match &batch.among {
-            Some(folder) => remove_files(folder, batch.files.iter().map(|file| &*file.name)),
+            Some(folder) => remove_own(folder, &batch),
             None => remove_folder(&self.batch_folder(&batch)),
         };
         removed.map_err(|error| match error {
@@ -252,6 +253,28 @@ impl Store {
         })?;
         self.renew_reserve();
         Ok(())
+    }
+}
+
+/// Deletes the files of a batch that lie among others, as far as they are still the batch's.
+fn remove_own(folder: &Path, batch: &Batch) -> Result<()> {
+    let progress = Progress::default();
+    let (mut own, mut other) = (Vec::new(), None);
+    for file in &batch.files {
+        let path = folder.join(&file.name);
+        match path.exists() && verify_file(&path, file, &progress).is_some() {
+            true => other = Some(path),
+            false => own.push(&*file.name),
+        }
+    }
+    remove_files(folder, own.into_iter())?;
+    match other {
+        None => Ok(()),
+        Some(path) => {
+            let reason = "it has other bytes than the batch, so it is somebody else's, and stays";
+            let reason = io::Error::other(reason);
+            Err(StoreError::Io { path, reason })
+        }
     }
 }
 

@@ -182,4 +182,61 @@ fn files_outside_of_the_store_stay_and_a_failed_job_forgets_nothing() {
     let mut failing = place.program(&["export", "--fields", "nothing", "--keep-last", "1"]);
     refused(&failing.output().unwrap(), 2, "nothing");
     assert_eq!(place.jobs(), before);
+    // Nor does one of nobody, where that is a failure.
+    let nobody = [
+        "export",
+        "--fields",
+        "_id",
+        "--ingested-since",
+        "2100-01-01",
+    ];
+    let mut nobody = place.program(&nobody);
+    nobody.args(["--keep-last", "1", "--fail-if-empty"]);
+    refused(&nobody.output().unwrap(), 4, "");
+    assert_eq!(place.jobs().len(), before.len() + 1);
+}
+
+/// The last job that others are told since stays, whatever lies beside it, and whether its batches do.
+#[test]
+fn changes_go_on_beside_jobs_that_go() {
+    let place = Place::new();
+    let feeds = [
+        ["--ingested-since", "2000-01-01"],
+        ["--ingested-since", "2001-01-01"],
+    ];
+    let export = |feed: &[&str]| {
+        let more = [&["--since-job", "last", "--keep-last", "1"], feed].concat();
+        place.export("_id", &more)
+    };
+    for feed in &feeds {
+        assert!(export(feed).contains("this is the first job"));
+    }
+    for feed in &feeds {
+        let said = export(feed);
+        assert!(said.contains("0 entered, 0 changed, 0 left"), "{said}");
+    }
+    assert_eq!(place.jobs().len(), 2);
+    // What the last one had goes with its batch: the next says so, and does not begin anew.
+    let listed = parsed(
+        &place
+            .program(&["batches", "list", "--json"])
+            .output()
+            .unwrap(),
+    );
+    for batch in listed.as_array().unwrap() {
+        let batch = batch["id"].as_str().unwrap();
+        stdout(
+            &place
+                .program(&["batches", "delete", batch])
+                .output()
+                .unwrap(),
+        );
+    }
+    place.export("_id", &["--keep-last", "1"]);
+    let mut next = place.program(&["export", "--fields", "_id", "--since-job", "last"]);
+    refused(
+        &next.args(feeds[0]).output().unwrap(),
+        1,
+        "gone with its batches",
+    );
 }

@@ -403,3 +403,26 @@ fn the_help_shows_a_template_as_it_is_written() {
         "{words}"
     );
 }
+
+/// A batch whose files another store has replaced is forgotten, and they stay.
+#[test]
+fn files_that_another_store_replaced_are_nobodys_to_delete() {
+    let place = place();
+    let template = "all.{ext}";
+    stdout(&place.export(template, &[]));
+    let folder = TempDir::new().unwrap();
+    let other = Place {
+        store: fixture_store(&folder),
+        out: place.out.clone(),
+        folder,
+    };
+    let replace = ["--if-exists", "replace", "--segment", "holiday-shoppers"];
+    stdout(&other.export(template, &replace));
+    let written = fs::read(place.out.join("all.parquet")).unwrap();
+    let listed = place.json(&["batches", "list"]);
+    let batch = listed[0]["id"].as_str().unwrap();
+    let deleted = run(&["batches", "delete", batch, "--store", &place.store]);
+    refused(&deleted, 1, "somebody else's");
+    assert!(fs::read(place.out.join("all.parquet")).unwrap() == written);
+    assert_eq!(place.json(&["batches", "list"]), json!([]));
+}

@@ -59,7 +59,8 @@ pub struct Keep {
 
 /// The finished jobs that are not kept, oldest first: exports of which newer ones of the same request are kept, and
 /// what failed or was cancelled before one that is kept. Requests that differ in times alone are the same. A job whose
-/// batches are all deleted is nothing that could be kept; those in folders of the user's count by themselves.
+/// batches are all deleted is nothing that could be kept, but one of a request with `sinceJob`; those in folders of the
+/// user's count by themselves.
 ///
 /// # Errors
 /// The catalog can't be read.
@@ -73,9 +74,10 @@ pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
         let place = place_of(store, &record)?;
         let mut request: ExportRequest =
             record.request.read().map_err(|e| damaged(record.id, &e))?;
-        // Whoever follows changes job by job has one request all the same.
+        // Whoever follows changes job by job has one request all the same, and its times belong to it.
+        let is_followed = request.since_job.is_some();
         request.since_job = request.since_job.map(|_| SinceJob::Last);
-        if let Some(filter) = &mut request.filter {
+        if let Some(filter) = request.filter.as_mut().filter(|_| !is_followed) {
             filter.from_ingest_timestamp = None;
             filter.segment_qualification_time = None;
         }
@@ -83,6 +85,7 @@ pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
             .additional_fields
             .as_mut()
             .and_then(|more| more.event_list.as_mut())
+            .filter(|_| !is_followed)
         {
             list.filter = None;
         }
@@ -92,7 +95,8 @@ pub fn jobs_to_forget(store: &Store, keep: &Keep) -> Result<Vec<Job>> {
         groups
             .entry(of)
             .or_default()
-            .push((record, place.is_some()));
+            // Without the last one that was told since another, the next would begin anew, and not say who has left.
+            .push((record, place.is_some() || is_followed));
     }
     let mut forgotten = Vec::new();
     // Newest first, as the catalog lists them.

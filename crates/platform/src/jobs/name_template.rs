@@ -5,7 +5,7 @@ use std::str::FromStr;
 use writer::{FileNames, Format};
 use xdm::{Timestamp, nearest};
 
-use super::batch_names::escaped;
+use super::batch_names::{PARTITION, escaped};
 
 /// The longest name that file systems take, in bytes.
 const MOST_BYTES: usize = 255;
@@ -97,6 +97,12 @@ impl NameTemplate {
     #[must_use]
     pub fn has_number(&self) -> bool {
         self.parts.contains(&Part::Value(Placeholder::Number))
+    }
+
+    /// Whether no two exports give a file the same name.
+    #[must_use]
+    pub fn has_batch_id(&self) -> bool {
+        self.parts.contains(&Part::Value(Placeholder::BatchId))
     }
 
     /// The names of a batch's files.
@@ -193,6 +199,12 @@ impl FromStr for NameTemplate {
             return Err(
                 "a path of its own: names begin below --out; leave out the first slash".to_owned(),
             );
+        }
+        let begins = text.get(..PARTITION.len());
+        if begins.is_some_and(|begins| begins.eq_ignore_ascii_case(PARTITION)) {
+            return Err(format!(
+                "{PARTITION} begins the names of folders that each are one batch; begin with something else"
+            ));
         }
         for part in text.split('/') {
             match part {
@@ -320,6 +332,7 @@ mod tests {
             ("", "missing"),
             (".a/b.csv", "underscore"),
             ("a/_b.csv", "underscore"),
+            ("batchid={segment.id}/{n}.csv", "batchId="),
             ("a\tb.csv", "control"),
             ("{n.csv", "brace"),
             ("n}.csv", "brace"),

@@ -54,7 +54,7 @@ def limits(most: int | str | None) -> dict[str, Any]:
             percent = float(most[:-1])
             if 0.0 <= percent <= 100.0:
                 return {"most": None, "most_percent": percent}
-        elif int(most) >= 0:
+        elif isinstance(most, (int, str)) and not isinstance(most, bool) and int(most) >= 0:
             return {"most": int(most), "most_percent": None}
     except ValueError:
         pass

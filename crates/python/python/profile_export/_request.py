@@ -50,7 +50,7 @@ def _text_of(path: str, moment: Moment, of_date: str) -> str | None:
     raise refused(path, f"found {moment!r}; allowed: a text, a date, a datetime with a time zone")
 
 
-def texts(path: str, value: Texts) -> list[str] | None:
+def texts(path: str, value: Texts, *, may_be_empty: bool = False) -> list[str] | None:
     """A list of texts, of which one may stand alone."""
     if value is None:
         return None
@@ -59,6 +59,8 @@ def texts(path: str, value: Texts) -> list[str] | None:
     if not isinstance(value, Iterable):
         raise refused(path, f"found {value!r}; allowed: a text, or a list of texts")
     found = list(value)
+    if not found and not may_be_empty:
+        raise refused(path, "found an empty list, which could mean all or none; leave it out for all")
     wrong = next((one for one in found if not isinstance(one, str)), None)
     if wrong is not None:
         raise refused(path, f"found {wrong!r} in a list; allowed: texts")
@@ -114,8 +116,8 @@ def audience(
     return _given(
         schema={"name": PROFILE},
         fields=paths("fields", fields),
-        mandatoryFields=texts("require", require),
-        deduplicationKeys=texts("dedupe", dedupe),
+        mandatoryFields=texts("require", require, may_be_empty=True),
+        deduplicationKeys=texts("dedupe", dedupe, may_be_empty=True),
         rowPerIdentity=row_per_identity,
         mergePolicy=None if merge_policy is None else {"id": merge_policy},
         filter=filters or None,
@@ -137,6 +139,8 @@ def _segments(
     if not isinstance(wanted, Iterable):
         raise refused("segments", f"found {wanted!r}; allowed: a segment's ID or name, a dict, or a list of them")
     found = [wanted] if isinstance(wanted, (str, Mapping)) else list(wanted)
+    if not found:
+        raise refused("segments", "found an empty list, which could mean all or none; leave it out for everybody")
     return [
         dict(one) if isinstance(one, Mapping) else _given(segmentId=one, segmentNs=namespace, status=statuses)
         for one in found
