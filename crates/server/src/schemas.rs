@@ -67,6 +67,10 @@ schemas! {
         .property("token_type", one_of(["bearer"]))
         .property("expires_in", integer());
 
+    TokenRefusal => object(["error", "error_description"])
+        .property("error", string())
+        .property("error_description", string());
+
     TokenRequest => object([])
         .property("grant_type", string())
         .property("client_id", string())
