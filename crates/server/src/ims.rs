@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::body::FormBody;
 use crate::problem::Answer;
 use crate::query::Query;
-use crate::schemas::{AccessToken, Problems, TokenRefusal, TokenRequest};
+use crate::schemas::{AccessToken, TokenProblems, TokenRequest};
 use crate::token_file::TokenFile;
 
 /// What anybody gets where there is no token file.
@@ -33,12 +33,7 @@ const EXPIRES: u32 = 86_399;
         ("client_secret" = Option<String>, Query, description = "A token of the token file"),
         ("scope" = Option<String>, Query, description = "It says nothing here"),
     ),
-    responses(
-        (status = 200, description = "The token", body = AccessToken),
-        (status = 400, description = "What is asked for can't be given: an error of OAuth 2", body = TokenRefusal),
-        (status = 401, description = "The secret is no token", body = TokenRefusal),
-        Problems,
-    ),
+    responses((status = 200, description = "The token", body = AccessToken), TokenProblems),
     security(())
 )]
 pub(crate) async fn token_v3(state: State<Arc<App>>, query: Query, form: FormBody) -> Answer {
@@ -54,12 +49,7 @@ pub(crate) async fn token_v3(state: State<Arc<App>>, query: Query, form: FormBod
         ("client_secret" = Option<String>, Query, description = "A token of the token file"),
         ("scope" = Option<String>, Query, description = "It says nothing here"),
     ),
-    responses(
-        (status = 200, description = "The token", body = AccessToken),
-        (status = 400, description = "What is asked for can't be given: an error of OAuth 2", body = TokenRefusal),
-        (status = 401, description = "The secret is no token", body = TokenRefusal),
-        Problems,
-    ),
+    responses((status = 200, description = "The token", body = AccessToken), TokenProblems),
     security(())
 )]
 pub(crate) async fn token_v2(state: State<Arc<App>>, query: Query, form: FormBody) -> Answer {

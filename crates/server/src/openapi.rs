@@ -18,6 +18,7 @@ pub(crate) fn start() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let mut components = ComponentsBuilder::new()
         .schema_from::<schemas::Problem>()
+        .schema_from::<schemas::TokenRefusal>()
         .schema_from::<schemas::ExportJob>()
         .schema_from::<schemas::MergePolicyObject>()
         .schema_from::<schemas::AudienceObject>()

@@ -436,3 +436,23 @@ impl IntoResponses for Problems {
         .collect()
     }
 }
+
+/// The same where a token is asked for: what is wrong with it is told as OAuth 2 has it.
+pub(crate) struct TokenProblems;
+
+impl IntoResponses for TokenProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let refusal = || Content::new(Some(Ref::from_schema_name("TokenRefusal")));
+        let own = [
+            ("400", "What is asked for can't be given"),
+            ("401", "The secret is no token"),
+        ];
+        let own = own.map(|(status, description)| {
+            let response = ResponseBuilder::new()
+                .description(description)
+                .content("application/json", refusal());
+            (status.to_owned(), RefOr::T(response.build()))
+        });
+        Problems::responses().into_iter().chain(own).collect()
+    }
+}
