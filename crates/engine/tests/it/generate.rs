@@ -1,11 +1,15 @@
 //! Stores and requests with every feature, small enough to collide a lot.
 
-use profile_export::xdm::Dataset;
+use profile_export::platform::put_merge_policy;
+use profile_export::request::MergePolicy;
+use profile_export::xdm::{Class, Dataset, Timestamp};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
+
+use crate::scratch::Scratch;
 
 pub const PROFILES: [&str; 3] = [
     "0000000000000000000000a1",
@@ -35,6 +39,31 @@ pub fn case() -> impl Strategy<Value = Case> {
         policy,
         request,
     })
+}
+
+/// A store with the datasets that any case has, its policy, and a person and an event with all fields, so that what
+/// names them is never refused.
+pub fn store_of(case: &Case) -> Scratch {
+    let scratch = Scratch::new();
+    let more = json!({"ingestedAtField": "ingestedAt"});
+    for id in &PROFILES[..2] {
+        scratch.dataset(id, Class::Profile, more.clone());
+    }
+    for id in EVENTS {
+        scratch.dataset(id, Class::Event, more.clone());
+    }
+    let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
+    put_merge_policy(scratch.store.catalog(), policy, Timestamp::default()).unwrap();
+    let whose = json!({"ECID": [{"id": "all", "primary": true}]});
+    let time = "2020-01-01T12:00:00Z";
+    let person = json!({"identityMap": whose, "score": 1, "tags": ["x"], "ingestedAt": time,
+        "person": {"name": {"first": "a", "last": "b"}, "age": 1},
+        "segmentMembership": {"ups": {"seg1": {"status": "realized", "lastQualificationTime": time}}}});
+    scratch.load(PROFILES[0], &[person]).unwrap();
+    let event = json!({"_id": "all", "timestamp": time, "ingestedAt": time, "identityMap": whose,
+        "web": {"page": "x"}});
+    scratch.load(EVENTS[0], &[event]).unwrap();
+    scratch
 }
 
 fn step() -> impl Strategy<Value = Step> {

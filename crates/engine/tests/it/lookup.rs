@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use profile_export::platform::{Lookup, Lookups, put_merge_policy};
-use profile_export::request::MergePolicy;
+use profile_export::platform::{Lookup, Lookups};
 use profile_export::store::{Scope, Store};
-use profile_export::xdm::{Class, Identity, Timestamp};
+use profile_export::xdm::{Class, Identity};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case};
+use crate::generate::{Case, EVALUATED, PROFILES, Step, case, store_of};
 use crate::reference::{plain_record, tells};
 use crate::scratch::{Scratch, batches, request, sorted};
 
@@ -38,21 +37,7 @@ fn a_profile_that_is_looked_up_is_the_row_that_an_export_has() {
 }
 
 fn check(case: &Case) {
-    let scratch = Scratch::new();
-    let more = json!({"ingestedAtField": "ingestedAt"});
-    for id in &PROFILES[..2] {
-        scratch.dataset(id, Class::Profile, more.clone());
-    }
-    for id in EVENTS {
-        scratch.dataset(id, Class::Event, more.clone());
-    }
-    let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
-    put_merge_policy(scratch.store.catalog(), policy, Timestamp::default()).unwrap();
-    // Whoever has all fields.
-    let everything = json!({"identityMap": {"ECID": [{"id": "all", "primary": true}]}, "score": 1, "tags": ["x"],
-        "person": {"name": {"first": "a", "last": "b"}, "age": 1}, "ingestedAt": "2020-01-01T12:00:00Z",
-        "segmentMembership": {"ups": {"seg1": {"status": "realized", "lastQualificationTime": "2020-01-01T12:00:00Z"}}}});
-    scratch.load(PROFILES[0], &[everything]).unwrap();
+    let scratch = store_of(case);
     let lookups = Lookups::default();
     let lookup = Lookup {
         fields: Some(FIELDS.to_owned()),

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use profile_export::jobs::{
     FinishedJob, JobChanges, RunOptions, create_job, delete_job, run_job, sweep,
 };
-use profile_export::platform::{Error, put_merge_policy};
-use profile_export::request::{ExportRequest, MergePolicy};
-use profile_export::xdm::{Class, Timestamp};
+use profile_export::platform::Error;
+use profile_export::request::ExportRequest;
+use profile_export::xdm::Class;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case};
+use crate::generate::{Case, EVALUATED, PROFILES, Step, case, store_of};
 use crate::scratch::{Scratch, batches, request, sorted};
 
 /// Set to run thousands of cases instead of some tens.
@@ -88,16 +88,7 @@ fn changes_applied_to_what_was_there_are_what_is_there() {
 }
 
 fn follow(case: &Case) {
-    let scratch = Scratch::new();
-    let more = json!({"ingestedAtField": "ingestedAt"});
-    for id in &PROFILES[..2] {
-        scratch.dataset(id, Class::Profile, more.clone());
-    }
-    for id in EVENTS {
-        scratch.dataset(id, Class::Event, more.clone());
-    }
-    let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
-    put_merge_policy(scratch.store.catalog(), policy, Timestamp::default()).unwrap();
+    let scratch = store_of(case);
     let mut whole = case.request.clone();
     whole["rowPerIdentity"] = Value::Null;
     // Paths of what no record here has would be refused.
@@ -110,13 +101,6 @@ fn follow(case: &Case) {
     if whole["additionalFields"]["eventList"].is_object() {
         whole["additionalFields"]["eventList"]["fields"] = json!("_id, timestamp, web");
     }
-    let everything = json!({"identityMap": {"ECID": [{"id": "all", "primary": true}]}, "score": 1, "tags": ["x"],
-        "person": {"name": {"first": "a", "last": "b"}, "age": 1}, "ingestedAt": "2020-01-01T12:00:00Z",
-        "segmentMembership": {"ups": {"seg1": {"status": "realized", "lastQualificationTime": "2020-01-01T12:00:00Z"}}}});
-    scratch.load(PROFILES[0], &[everything]).unwrap();
-    let event = json!({"_id": "all", "timestamp": "2020-01-01T12:00:00Z", "ingestedAt": "2020-01-01T12:00:00Z",
-        "identityMap": {"ECID": [{"id": "all", "primary": true}]}, "web": {"page": "x"}});
-    scratch.load(EVENTS[0], &[event]).unwrap();
     let mut since = whole.clone();
     since["sinceJob"] = json!("last");
     let mut followed: Vec<Followed> = Vec::new();
