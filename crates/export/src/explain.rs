@@ -11,10 +11,9 @@ use xdm::{Class, PersonKey, Timestamp};
 use crate::components::Profile;
 use crate::error::Result;
 use crate::export::Export;
-use crate::people::{EventRange, People, PeopleRows};
+use crate::people::{EventRange, PeopleRows};
 use crate::pipeline::rows_of;
 use crate::request::RequestError;
-use crate::shard::Shard;
 use crate::times::Times;
 use crate::values::{json_values, leaves};
 
@@ -175,32 +174,17 @@ impl Export {
         }
         let key = PersonKey::of(namespace, id);
         let sources = self.pipeline().sources();
-        let keys = match self.graph().map(|graph| graph.profile(key)) {
-            None | Some(Profile::Alone | Profile::LeftOut) => vec![key],
-            Some(Profile::Joined(members)) => members.to_vec(),
-        };
+        let keys = self.members_of(key);
         let is_left_out =
             (self.graph()).is_some_and(|g| matches!(g.profile(key), Profile::LeftOut));
-        // Who has nothing but evaluated memberships is nobody.
-        let runs = || sources.of_data().map(|source| &source.run);
-        let mut identities = Vec::new();
-        for key in &keys {
-            if let Some((run, person)) = runs().find_map(|run| Some((run, run.find(*key)?))) {
-                let (namespace, id) = run.identity(person)?;
-                identities.push(format!("{namespace}:{id}"));
-            }
-        }
+        let identities = self.identities_of(&keys)?;
         if identities.is_empty() {
             return Ok(None);
         }
-        let people = match self.graph() {
-            None => People::of_keys(vec![key], sources, Shard::ALL),
-            Some(graph) => graph.of_keys(&[key], sources, Shard::ALL),
-        };
-        let rows = match people.chunks() {
-            0 => PeopleRows::default(),
-            _ => people.rows(0, sources)?,
-        };
+        let identities = identities.iter();
+        let identities = identities.map(|(namespace, id)| format!("{namespace}:{id}"));
+        let identities: Vec<String> = identities.collect();
+        let rows = self.rows_of_profile(key)?;
         sources.check_whole()?;
         Explainer {
             export: self,

@@ -27,10 +27,7 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn of(sources: &Sources) -> Result<Self> {
-        let batches = (0..).zip(&sources.all).flat_map(|(number, source)| {
-            (0..source.run.batch_count() as u32).map(move |batch| (number, batch))
-        });
-        let batches: Vec<(u32, u32)> = batches.collect();
+        let batches = all_batches(sources);
         let parts = batches
             .par_iter()
             .map(|(source, batch)| of_batch(sources, *source, *batch));
@@ -47,6 +44,14 @@ impl Links {
             .par_sort_unstable_by_key(|link| (link.identity, link.by));
         Ok(all)
     }
+}
+
+/// The batches of all sources, each by the number of its source and its own there.
+pub(crate) fn all_batches(sources: &Sources) -> Vec<(u32, u32)> {
+    let batches = (0..).zip(&sources.all).flat_map(|(number, source)| {
+        (0..source.run.batch_count() as u32).map(move |batch| (number, batch))
+    });
+    batches.collect()
 }
 
 /// Hands out the rows of a batch, by their numbers in the run, with the keys of the identities that each links.

@@ -10,7 +10,7 @@ use xdm::{PersonKey, Timestamp};
 use crate::components::Profile;
 use crate::error::Result;
 use crate::export::Export;
-use crate::links::each_row;
+use crate::links::{all_batches, each_row};
 use crate::people::{People, PeopleRows};
 use crate::pipeline::rows_of;
 use crate::shard::Shard;
@@ -63,14 +63,10 @@ impl Export {
                 None => return Ok(None),
             }
         }
-        let people = match self.graph() {
-            None => People::of_keys(vec![key], sources, Shard::ALL),
-            Some(graph) => graph.of_keys(&[key], sources, Shard::ALL),
-        };
-        if people.chunks() == 0 {
+        let rows = self.rows_of_profile(key)?;
+        if rows.fragment_ends.is_empty() {
             return Ok(None);
         }
-        let rows = people.rows(0, sources)?;
         let made = self.pipeline().rows(&rows, None, None, &|| false)?;
         // One profile's row: no batch of it can overflow.
         let row = match &made.rows[..] {
@@ -97,28 +93,53 @@ impl Export {
             last_modified = last_modified.max(times.ingested(at)?);
         }
         let mut events_ingested = Vec::new();
-        for at in self.pipeline().event_rows(rows)? {
-            events_ingested.push(times.ingested(at)?);
-        }
-        let members = match self.graph().map(|graph| graph.profile(key)) {
-            Some(Profile::Joined(members)) => members.to_vec(),
-            None | Some(Profile::Alone | Profile::LeftOut) => vec![key],
-        };
-        let runs = || sources.of_data().map(|source| &source.run);
-        let mut identities = Vec::new();
-        for key in members {
-            if let Some((run, person)) = runs().find_map(|run| Some((run, run.find(key)?))) {
-                let (namespace, id) = run.identity(person)?;
-                identities.push((namespace.to_owned(), id.to_owned()));
+        if self.pipeline().plan().events.is_some() {
+            for at in self.pipeline().event_rows(rows)? {
+                events_ingested.push(times.ingested(at)?);
             }
         }
         Ok(FoundProfile {
-            identities,
+            identities: self.identities_of(&self.members_of(key))?,
             row,
             datasets,
             last_modified,
             events_ingested,
         })
+    }
+
+    /// The persons of the profile that a person belongs to, by their keys.
+    pub(crate) fn members_of(&self, key: PersonKey) -> Vec<PersonKey> {
+        match self.graph().map(|graph| graph.profile(key)) {
+            Some(Profile::Joined(members)) => members.to_vec(),
+            None | Some(Profile::Alone | Profile::LeftOut) => vec![key],
+        }
+    }
+
+    /// The namespaces and ids of those persons whom data knows: who has nothing but evaluated memberships is nobody.
+    pub(crate) fn identities_of(&self, persons: &[PersonKey]) -> Result<Vec<(String, String)>> {
+        let sources = self.pipeline().sources();
+        let runs = || sources.of_data().map(|source| &source.run);
+        let mut identities = Vec::new();
+        for key in persons {
+            if let Some((run, person)) = runs().find_map(|run| Some((run, run.find(*key)?))) {
+                let (namespace, id) = run.identity(person)?;
+                identities.push((namespace.to_owned(), id.to_owned()));
+            }
+        }
+        Ok(identities)
+    }
+
+    /// The rows of the profile that a person belongs to; none where there is none, or where the graph leaves it out.
+    pub(crate) fn rows_of_profile(&self, key: PersonKey) -> Result<PeopleRows> {
+        let sources = self.pipeline().sources();
+        let people = match self.graph() {
+            None => People::of_keys(vec![key], sources, Shard::ALL),
+            Some(graph) => graph.of_keys(&[key], sources, Shard::ALL),
+        };
+        match people.chunks() {
+            0 => Ok(PeopleRows::default()),
+            _ => people.rows(0, sources),
+        }
     }
 
     /// A person of the profile that an identity belongs to which is no person's own: live records link it, or link others
@@ -132,19 +153,17 @@ impl Export {
             return Ok(None);
         }
         let sources = self.pipeline().sources();
-        let batches = (0..).zip(&sources.all).flat_map(|(number, source)| {
-            (0..source.run.batch_count() as u32).map(move |batch| (number, batch))
-        });
-        let batches: Vec<(usize, u32)> = batches.collect();
+        let batches = all_batches(sources);
         let mut linked = BTreeSet::from([identity]);
         loop {
             let found = batches.par_iter().map(|(source, batch)| {
                 let mut times = Times::new(sources);
                 let mut all = BTreeSet::new();
-                each_row(&sources.all[*source].run, *batch, |row, own| {
+                let source = *source as usize;
+                each_row(&sources.all[source].run, *batch, |row, own| {
                     let own = own.iter().map(|key| PersonKey::from_bytes(*key));
                     if own.clone().any(|one| linked.contains(&one))
-                        && sources.is_live(*source, row, &mut times)?
+                        && sources.is_live(source, row, &mut times)?
                     {
                         all.extend(own);
                     }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use export::read_value;
 use profile_export::export::FoundProfile;
-use profile_export::platform::{Error, EventPage, EventQuery, Lookup, xid_of};
+use profile_export::platform::{Error, EventPage, EventQuery, xid_of};
 use profile_export::xdm::{Identity, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::app::App;
 use crate::auth::ReadAccess;
 use crate::body::JsonBody;
 use crate::entity_body::{EntitiesBody, Wanted, next_payload, of_query};
@@ -94,7 +93,9 @@ pub(crate) async fn post_entities(
             let of_events = matches!(wanted, Wanted::Events(_));
             let identity = one.identity(of_events)?;
             let entry = match &wanted {
-                Wanted::Profile(lookup) => entry_of_profile(&app, store, lookup, &identity)?,
+                Wanted::Profile(lookup) => {
+                    profile(&identity, app.lookups.find(store, lookup, &identity)?)
+                }
                 Wanted::Events(events) => {
                     let events = EventQuery {
                         cursor: one.start.clone().filter(|start| !start.is_empty()),
@@ -114,16 +115,6 @@ pub(crate) async fn post_entities(
         Ok(Value::Object(found))
     });
     answer.await.map(Json)
-}
-
-fn entry_of_profile(
-    app: &App,
-    store: &profile_export::store::Store,
-    lookup: &Lookup,
-    identity: &Identity,
-) -> Answer<Value> {
-    let found = app.lookups.find(store, lookup, identity)?;
-    Ok(profile(identity, found))
 }
 
 fn profile(identity: &Identity, found: Option<FoundProfile>) -> Value {

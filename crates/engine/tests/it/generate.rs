@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::scratch::Scratch;
@@ -38,6 +39,16 @@ pub fn case() -> impl Strategy<Value = Case> {
         steps,
         policy,
         request,
+    })
+}
+
+/// Runs so many generated cases, or many more where `PROFILE_EXPORT_DEEP_TESTS` is set.
+pub fn runner(cases: u32, deep: u32) -> TestRunner {
+    let is_deep = std::env::var_os("PROFILE_EXPORT_DEEP_TESTS").is_some();
+    TestRunner::new(Config {
+        cases: if is_deep { deep } else { cases },
+        failure_persistence: None,
+        ..Config::default()
     })
 }
 

@@ -5,30 +5,17 @@ use std::sync::Arc;
 use profile_export::platform::{Lookup, Lookups};
 use profile_export::store::{Scope, Store};
 use profile_export::xdm::{Class, Identity};
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, EVALUATED, PROFILES, Step, case, store_of};
+use crate::generate::{Case, EVALUATED, PROFILES, Step, case, runner, store_of};
 use crate::reference::{plain_record, tells};
 use crate::scratch::{Scratch, batches, request, sorted};
 
-/// Set to run thousands of cases instead of some tens.
-const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
 const FIELDS: &str = "identityMap, person, score, tags, segmentMembership";
 
 #[test]
 fn a_profile_that_is_looked_up_is_the_row_that_an_export_has() {
-    let cases = if std::env::var_os(DEEP).is_some() {
-        2_000
-    } else {
-        60
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
+    runner(60, 2_000)
         .run(&case(), |case| {
             check(&case);
             Ok(())

@@ -8,29 +8,15 @@ use profile_export::platform::{SourceFolder, put_merge_policy};
 use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{LoadOptions, RunLimit};
 use profile_export::xdm::{Class, Timestamp};
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case};
+use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case, runner};
 use crate::reference::Reference;
 use crate::scratch::{Scratch, TARGET, batches, sorted};
 
-/// Set to run thousands of cases instead of some hundreds.
-const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
-
 #[test]
 fn an_export_is_what_the_reference_says() {
-    let cases = if std::env::var_os(DEEP).is_some() {
-        10_000
-    } else {
-        300
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
+    runner(300, 10_000)
         .run(&case(), |case| {
             check(&case);
             Ok(())

@@ -10,14 +10,10 @@ use profile_export::jobs::{
 use profile_export::platform::Error;
 use profile_export::request::ExportRequest;
 use profile_export::xdm::Class;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, EVALUATED, PROFILES, Step, case, store_of};
+use crate::generate::{Case, EVALUATED, PROFILES, Step, case, runner, store_of};
 use crate::scratch::{Scratch, batches, request, sorted};
-
-/// Set to run thousands of cases instead of some tens.
-const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
 
 /// Rows by their primary identity, as text: what a follower of changes has.
 type Followed = BTreeMap<String, String>;
@@ -69,17 +65,7 @@ fn apply(followed: &mut Followed, rows: Vec<Value>) -> JobChanges {
 
 #[test]
 fn changes_applied_to_what_was_there_are_what_is_there() {
-    let cases = if std::env::var_os(DEEP).is_some() {
-        2_000
-    } else {
-        80
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
+    runner(80, 2_000)
         .run(&case(), |case| {
             follow(&case);
             Ok(())

@@ -14,15 +14,12 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
+use crate::generate::runner;
 use crate::reference::Reference;
 use crate::reference::evaluated::{Counts, Definition, Takes};
 use crate::scratch::{Scratch, request, sorted};
-
-/// Set to run thousands of cases instead of some hundreds.
-const DEEP: &str = "PROFILE_EXPORT_DEEP_TESTS";
 
 const CRM: &str = "0000000000000000000000c1";
 const WEB: &str = "0000000000000000000000c2";
@@ -175,17 +172,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 #[test]
 fn evaluations_leave_the_memberships_that_the_reference_says() {
-    let cases = match std::env::var_os(DEEP) {
-        Some(_) => 5_000,
-        None => 150,
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
     let policy_of_each = vec(0..3usize, SEGMENTS.len());
-    TestRunner::new(config)
+    runner(150, 5_000)
         .run(
             &(vec(step(), 2..14), policy_of_each),
             |(steps, policies)| {

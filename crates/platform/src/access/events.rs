@@ -112,26 +112,19 @@ impl Property {
         let path =
             FieldPath::parse(text[..at].trim()).map_err(|error| refused(error.to_string()))?;
         let value = text[at + sign.len()..].trim();
-        let quoted = ['"', '\'']
-            .into_iter()
-            .find(|quote| value.starts_with(*quote));
-        let closed = quoted.map(|quote| value.len() > 1 && value.ends_with(quote));
-        if closed == Some(false) {
-            return Err(refused(
-                "whose value has a quote at its beginning alone".to_owned(),
-            ));
-        }
-        let quoted = value
-            .strip_prefix(['"', '\''])
-            .and_then(|rest| rest.strip_suffix(['"', '\'']));
-        let value = quoted.unwrap_or(value).to_owned();
-        if value.is_empty() && quoted.is_none() {
-            return Err(refused("which has no value".to_owned()));
-        }
+        let quotes = ['"', '\''].into_iter();
+        let mut opened = quotes.filter_map(|quote| Some((quote, value.strip_prefix(quote)?)));
+        let value = match opened.next() {
+            Some((quote, rest)) => rest.strip_suffix(quote).ok_or_else(|| {
+                refused("whose value has a quote at its beginning alone".to_owned())
+            })?,
+            None if value.is_empty() => return Err(refused("which has no value".to_owned())),
+            None => value,
+        };
         Ok(Self {
             path,
             operator,
-            value,
+            value: value.to_owned(),
         })
     }
 
@@ -391,7 +384,14 @@ mod tests {
             let property = Property::parse(text).expect(text);
             assert_eq!(property.holds(&event), expected, "{text}");
         }
-        for wrong in ["eventType", "=x", "eventType=", ""] {
+        for wrong in [
+            "eventType",
+            "=x",
+            "eventType=",
+            "",
+            "eventType=\"",
+            "eventType=\"a'",
+        ] {
             Property::parse(wrong).expect_err(wrong);
         }
     }

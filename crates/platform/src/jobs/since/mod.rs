@@ -105,7 +105,7 @@ fn earlier(catalog: &Catalog, request: &ExportRequest, id: i64) -> Result<JobRec
             record.status
         ));
     }
-    if !is_same(&record, request)? {
+    if comparable(&request_of(&record)?) != comparable(request) {
         return refused(format!(
             "job {id} is of another request, so its rows can't be compared with these"
         ));
@@ -113,10 +113,14 @@ fn earlier(catalog: &Catalog, request: &ExportRequest, id: i64) -> Result<JobRec
     Ok(record)
 }
 
-/// Whether a job is of this request, whatever it is compared with and whether segments are evaluated before.
-fn is_same(record: &JobRecord, request: &ExportRequest) -> Result<bool> {
-    let own: ExportRequest = record.request.read().map_err(|e| damaged(record.id, &e))?;
-    Ok(own.at_once().evaluated() == request.at_once().evaluated())
+fn request_of(record: &JobRecord) -> Result<ExportRequest> {
+    record.request.read().map_err(|e| damaged(record.id, &e))
+}
+
+/// What two requests have alike whose rows can be compared, whatever they are compared with and whether segments are
+/// evaluated before.
+fn comparable(request: &ExportRequest) -> ExportRequest {
+    request.at_once().evaluated()
 }
 
 /// The jobs of a request in a state that were asked for changes, the latest first.
@@ -129,10 +133,11 @@ fn of_request(
         status: Some(status),
         ..JobQuery::default()
     };
+    let wanted = comparable(request);
     let mut jobs = Vec::new();
     for record in catalog.jobs(&query)? {
-        let own: ExportRequest = record.request.read().map_err(|e| damaged(record.id, &e))?;
-        if own.since_job.is_some() && is_same(&record, request)? {
+        let own = request_of(&record)?;
+        if own.since_job.is_some() && comparable(&own) == wanted {
             jobs.push(record);
         }
     }
@@ -185,11 +190,11 @@ fn is_comparable(store: &Store, job: &Job) -> Result<bool> {
 /// Forgets what the jobs of a request had before the latest few.
 pub(super) fn forget_old(store: &Store, request: &ExportRequest) -> Result<()> {
     let jobs = of_request(store.catalog(), request, JobStatus::Succeeded)?;
-    let mut comparable = 0;
+    let mut kept = 0;
     for record in jobs {
         let job = Job::of(&record)?;
-        if comparable < KEPT {
-            comparable += usize::from(is_comparable(store, &job)?);
+        if kept < KEPT {
+            kept += usize::from(is_comparable(store, &job)?);
             continue;
         }
         for id in job.batch_ids() {
