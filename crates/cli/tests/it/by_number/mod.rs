@@ -95,7 +95,11 @@ fn broken(
     shim::watch(&mut broken, ground.root(), Some(fault), None);
     let (status, said) = ended(broken.spawn().unwrap());
     let seen = Seen::of(ground);
-    let is_killed = !matches!(fault.what, What::Fails(_)) && status.signal() == Some(9);
+    if fault.what == What::Short && !status.success() {
+        return Err(format!("the rest was not written: {status}: {said}"));
+    }
+    let is_killed =
+        matches!(fault.what, What::KilledBefore | What::KilledAfter) && status.signal() == Some(9);
     let known = known(&Outcome {
         operation,
         code: status.code(),

@@ -18,6 +18,14 @@ const DEEDS: [(What, bool); 9] = [
 ];
 const ALL_FAIL: (What, bool) = (What::Fails(Errno::Eio), true);
 
+/// No write does all that it is asked for, and the rest is asked for again.
+const EACH_WRITE_SHORT: Fault = Fault {
+    class: Class::Write,
+    number: 1,
+    what: What::Short,
+    and_all_later: true,
+};
+
 /// How many calls of a class an ordinary test run breaks.
 const SOME: u64 = 8;
 /// The same for what takes long.
@@ -26,13 +34,15 @@ const FEW: u64 = 2;
 /// The faults of an operation that made these calls: each call with each deed where deep tests are asked
 /// for, else some of each class that are always the same.
 pub fn faults(calls: &[Call]) -> Vec<Fault> {
+    let mut faults = vec![EACH_WRITE_SHORT];
     if !is_deep() {
-        return picked(calls, SOME);
+        faults.extend(picked(calls, SOME));
+        return faults;
     }
-    let mut faults = Vec::new();
     for class in Class::ALL {
         for number in 1..=count(calls, class) {
-            faults.extend(DEEDS.iter().filter_map(|deed| fault(class, number, *deed)));
+            let deeds = DEEDS.into_iter().chain([(What::Short, false)]);
+            faults.extend(deeds.filter_map(|deed| fault(class, number, deed)));
         }
     }
     faults
@@ -67,7 +77,11 @@ fn picked(calls: &[Call], most: u64) -> Vec<Fault> {
 
 /// A kill beside a call that only looks is the one beside the call before.
 fn fault(class: Class, number: u64, (what, and_all_later): (What, bool)) -> Option<Fault> {
-    let is_other = matches!(what, What::Fails(_)) || class.changes_the_disk();
+    let is_other = match what {
+        What::Fails(_) => true,
+        What::KilledBefore | What::KilledAfter => class.changes_the_disk(),
+        What::Short => class == Class::Write,
+    };
     is_other.then_some(Fault {
         class,
         number,

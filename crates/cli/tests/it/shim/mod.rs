@@ -93,6 +93,8 @@ pub enum What {
     KilledBefore,
     /// The process is killed when it is done.
     KilledAfter,
+    /// It writes half of its bytes and says so, as a write may; no other call does half.
+    Short,
 }
 
 /// Errors by the numbers that Linux has for them.
@@ -123,6 +125,7 @@ impl fmt::Display for Fault {
             What::Fails(errno) => (errno as i32).to_string(),
             What::KilledBefore => "before".to_owned(),
             What::KilledAfter => "after".to_owned(),
+            What::Short => "short".to_owned(),
         };
         let how = if self.and_all_later { "on" } else { "once" };
         write!(f, "{} {} {what} {how}", self.class.word(), self.number)

@@ -1,10 +1,10 @@
 /* Loaded before libc into the program under test: counts the calls that touch what lies below a
- * folder, by class and over all threads; makes the Nth of a class fail, or kills the process before
- * or after it; and logs every call when it is done.
+ * folder, by class and over all threads; makes the Nth of a class fail, a write do half of what it is asked
+ * for, or kills the process before or after it; and logs every call when it is done.
  *
  *   FAULTS_ROOT   the folder, as realpath gives it
  *   FAULTS_LOG    where a line a call goes: class, number, "ok" or the errno, path, new path
- *   FAULTS_CALL   class, number, what ("before", "after" or an errno), "once" or "on"
+ *   FAULTS_CALL   class, number, what ("before", "after", "short" or an errno), "once" or "on"
  *
  * C, since a few of these calls are variadic and a preloaded object wants no runtime of its own. */
 #define _GNU_SOURCE
@@ -32,7 +32,7 @@ static atomic_long counts[CLASSES];
 static char root[PATH_MAX];
 static size_t root_length;
 static int log_fd = -1;
-static int wanted = -1, wanted_errno, kills_before, kills_after, goes_on;
+static int wanted = -1, wanted_errno, kills_before, kills_after, is_short, goes_on;
 static long wanted_number;
 
 __attribute__((constructor)) static void set_up(void) {
@@ -54,7 +54,8 @@ __attribute__((constructor)) static void set_up(void) {
   if (wanted < 0) abort();
   kills_before = !strcmp(what, "before");
   kills_after = !strcmp(what, "after");
-  wanted_errno = kills_before || kills_after ? 0 : atoi(what);
+  is_short = !strcmp(what, "short");
+  wanted_errno = kills_before || kills_after || is_short ? 0 : atoi(what);
   goes_on = !strcmp(how, "on");
 }
 
@@ -107,11 +108,11 @@ static int is_inside(const char *path) {
 /* Counts a call; gives the error that it must fail with, or 0. */
 static int begin(struct call *call, int class, int folder, const char *path) {
   int before = errno;
+  call->class = class;
   call->number = 0;
   resolve(call->path, folder, path);
   errno = before;
   if (!is_inside(call->path)) return 0;
-  call->class = class;
   call->number = atomic_fetch_add(&counts[class], 1) + 1;
   if (!is_hit(call)) return 0;
   if (kills_before) die();
@@ -143,25 +144,41 @@ static void end(const struct call *call, int failed, const char *to) {
   end(&call, result == (value), NULL); \
   return result
 
+/* How many bytes of `n` a write does. */
+static size_t done_of(const struct call *call, size_t n) {
+  return is_short && is_hit(call) && n > 1 ? n / 2 : n;
+}
+
+#define WRITE_CALL(fd, ...) \
+  struct call call; \
+  int error = begin(&call, WRITE, fd, NULL); \
+  if (error) FAIL(error, -1); \
+  ssize_t result = next(__VA_ARGS__); \
+  end(&call, result == -1, NULL); \
+  return result
+
 ssize_t write(int fd, const void *bytes, size_t n) {
   NEXT(write);
-  CALL(ssize_t, WRITE, fd, NULL, -1, fd, bytes, n);
+  WRITE_CALL(fd, fd, bytes, done_of(&call, n));
 }
 ssize_t writev(int fd, const struct iovec *parts, int n) {
   NEXT(writev);
-  CALL(ssize_t, WRITE, fd, NULL, -1, fd, parts, n);
+  struct iovec half = *parts;
+#define IS_HALF (done_of(&call, parts->iov_len) < parts->iov_len)
+  half.iov_len /= 2;
+  WRITE_CALL(fd, fd, IS_HALF ? &half : parts, IS_HALF ? 1 : n);
 }
 ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at) {
   NEXT(pwrite);
-  CALL(ssize_t, WRITE, fd, NULL, -1, fd, bytes, n, at);
+  WRITE_CALL(fd, fd, bytes, done_of(&call, n), at);
 }
 ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at) {
   NEXT(pwrite64);
-  CALL(ssize_t, WRITE, fd, NULL, -1, fd, bytes, n, at);
+  WRITE_CALL(fd, fd, bytes, done_of(&call, n), at);
 }
 ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *there, size_t n, unsigned flags) {
   NEXT(copy_file_range);
-  CALL(ssize_t, WRITE, to, NULL, -1, from, at, to, there, n, flags);
+  WRITE_CALL(to, from, at, to, there, done_of(&call, n), flags);
 }
 int fsync(int fd) {
   NEXT(fsync);
