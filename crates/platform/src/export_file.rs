@@ -69,6 +69,19 @@ impl Prepared {
         progress: &Arc<Progress>,
     ) -> Result<Self> {
         let request = with_ids(store.catalog(), request)?;
+        Self::by_ids(store, request, max_identities, progress)
+    }
+
+    /// The same for a request that has IDs already: what it asks for is nobody's name.
+    ///
+    /// # Errors
+    /// As for [`Prepared::new`].
+    pub(crate) fn by_ids(
+        store: &Store,
+        request: ExportRequest,
+        max_identities: Option<u32>,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
         let policy = resolve_policy(store.catalog(), &request)?;
         progress.begin(Phase::Prepare);
         let snapshot = store.snapshot(None)?;

@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::process::Output;
+use std::sync::Arc;
 
+use profile_export::platform::members_by_segment;
+use profile_export::store::{Scope, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -299,4 +302,25 @@ fn segments_are_listed_with_their_members_by_status() {
     let head = "ID\tMERGE POLICY\tREALIZED\tEXISTING\tEXITED\tNAME";
     assert_eq!(table.lines().next().unwrap(), head);
     assert_eq!(table.lines().count(), listed.len() + 1);
+}
+
+/// What records name is an ID, also where another segment is called so.
+#[test]
+fn members_of_an_id_are_not_those_of_a_segment_that_is_called_so() {
+    let place = place();
+    let counted = || {
+        let store = Store::open(&place.store, Scope::default()).unwrap();
+        members_by_segment(&store, &Arc::default()).unwrap()
+    };
+    let before = counted();
+    assert!(before["holiday-shoppers"].realized > 0);
+    stdout(&place.run(&["segments", "delete", "holiday-shoppers"]));
+    let definition = place.folder.path().join("definition.json");
+    fs::write(
+        &definition,
+        r#"{"id": "another", "name": "holiday-shoppers"}"#,
+    )
+    .unwrap();
+    stdout(&place.run(&["segments", "create", text(&definition)]));
+    assert_eq!(counted(), before);
 }

@@ -8,7 +8,7 @@
 //! store's catalog says that the job had succeeded. The store has a note of where the hidden folder is, so
 //! that both the next use of the store and the next export to the folder find what was left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
@@ -117,6 +117,52 @@ impl Goal {
         let path = self.hidden.join(FILES);
         let (file, new) = write_new(&path, &batches)?;
         syncs.file_to_name(file, new, path);
+        Ok(())
+    }
+
+    /// Refuses files that another process is about to publish, too. Both have noted their files before either looks, so
+    /// that one of them sees the other.
+    pub(super) fn check_alone(&self) -> Result<()> {
+        let files = |hidden: &Path| -> Result<BTreeSet<String>> {
+            let noted = read::<BTreeMap<String, Vec<String>>>(&hidden.join(FILES))?;
+            Ok(noted
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, names)| names)
+                .collect())
+        };
+        let own = files(&self.hidden)?;
+        if own.is_empty() {
+            return Ok(());
+        }
+        let goal = parent(&self.hidden);
+        for entry in fs::read_dir(goal).map_err(StoreError::io(goal))? {
+            let entry = entry.map_err(StoreError::io(goal))?;
+            let other = entry.path();
+            let is_hidden = entry.file_name().to_string_lossy().starts_with(PREFIX)
+                && entry.file_type().map_err(StoreError::io(&other))?.is_dir();
+            if !is_hidden || other == self.hidden {
+                continue;
+            }
+            let theirs = files(&other)?;
+            let Some(both) = own.intersection(&theirs).next() else {
+                continue;
+            };
+            // One whose process is gone publishes nothing any more.
+            let lock = other.join(LOCK);
+            let held = match FileLock::try_acquire(&lock) {
+                Ok(lock) => lock.is_none(),
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                Err(error) => return Err(StoreError::io(&lock)(error).into()),
+            };
+            if held {
+                let problem = format!(
+                    "{}: another export is about to write it; run this one again when that has ended",
+                    goal.join(both).display()
+                );
+                return Err(catalog::Error::Conflict(problem).into());
+            }
+        }
         Ok(())
     }
 

@@ -75,6 +75,11 @@ impl JobStaging {
         }
     }
 
+    /// Refuses noted files that another process is about to publish, too.
+    pub(super) fn check_alone(&self) -> Result<()> {
+        self.goal.as_ref().map_or(Ok(()), Goal::check_alone)
+    }
+
     /// Where batches are written before they are published.
     pub(super) fn batches(&self) -> &Path {
         self.goal.as_ref().map_or(&self.folder, Goal::hidden)

@@ -179,3 +179,40 @@ fn a_job_that_failed_takes_its_batches_back_and_one_that_succeeded_does_not() {
         assert!(sweep_noted(&place.store, &place.note()).expect("a look"));
     }
 }
+
+#[test]
+fn two_living_jobs_do_not_write_one_file() {
+    let place = place();
+    let syncs = Syncs::default();
+    let job = |names: &[&str]| {
+        let mut goal = Goal::plan(&place.out(), None, &syncs).expect("a plan");
+        let id = new_id();
+        let made = goal.make(&place.store, 1, vec![id.clone()], &syncs);
+        made.expect("a hidden folder");
+        let file = |name: &&str| FileInfo {
+            name: (*name).to_owned(),
+            length: 0,
+            rows: 0,
+            digest: 0,
+        };
+        let files: Vec<FileInfo> = names.iter().map(file).collect();
+        let noted = goal.note_files([(&*id, &*files)].into_iter(), &syncs);
+        noted.expect("a note");
+        syncs.wait().expect("on the disk");
+        goal
+    };
+    let first = job(&["gold/a.parquet", "b.parquet"]);
+    let other = job(&["gold/b.parquet"]);
+    for goal in [&first, &other] {
+        goal.check_alone().expect("other files");
+    }
+    let second = job(&["c.parquet", "b.parquet"]);
+    for goal in [&first, &second] {
+        let error = goal.check_alone().expect_err("one file").to_string();
+        assert!(error.contains("out/b.parquet"), "{error}");
+    }
+    other.check_alone().expect("other files");
+    // What its process noted is no more to come when that is gone.
+    drop(first);
+    second.check_alone().expect("the only one that lives");
+}
