@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use profile_export::jobs::{
-    FinishedJob, JobChanges, RunOptions, create_job, delete_job, run_job, sweep,
+    FinishedJob, JobChanges, JobPage, RunOptions, create_job, delete_job, list_jobs, run_job, sweep,
 };
 use profile_export::platform::Error;
 use profile_export::request::ExportRequest;
@@ -225,14 +225,19 @@ fn what_has_no_earlier_job_of_its_request_is_refused_by_name() {
     assert!(refusal(&of_vips(json!(99))).contains("99"));
     // One that left nothing to compare with.
     let plain = scratch.run(&of_vips(Value::Null)).unwrap().job.id;
-    let refused = scratch.run(&of_vips(json!(plain))).unwrap_err();
-    let Error::JobFailed { message, .. } = &refused else {
-        panic!("{refused}")
+    let jobs = || {
+        list_jobs(&scratch.store, &JobPage::default())
+            .unwrap()
+            .records
     };
+    let before = jobs().len();
+    let message = refusal(&of_vips(json!(plain)));
     assert!(
         message.contains("left nothing to compare with"),
         "{message}"
     );
+    // No job is made of what would fail.
+    assert_eq!(jobs().len(), before);
     let first = scratch.run(&of_vips(json!("last"))).unwrap().job.id;
     let mut other = of_vips(json!(first));
     other["fields"] = json!("name, identityMap");

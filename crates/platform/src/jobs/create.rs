@@ -14,6 +14,7 @@ use crate::resolve::plan_of;
 /// # Errors
 /// A request that can't be done as asked; then nothing is created.
 pub fn create_job(store: &Store, request: &ExportRequest) -> Result<Job> {
+    since::check_named(store, request)?;
     create_waiting(store.catalog(), request)
 }
 

@@ -142,6 +142,7 @@ pub fn run_request(
     if !store.is_durable() {
         since::without_earlier_jobs(request)?;
     }
+    since::check_named(store, request)?;
     check_names(store, request, options)?;
     sweep(store)?;
     let mut staging = None;

@@ -113,6 +113,32 @@ fn earlier(catalog: &Catalog, request: &ExportRequest, id: i64) -> Result<JobRec
     Ok(record)
 }
 
+/// The same, if what it had is there.
+fn named(store: &Store, request: &ExportRequest, id: i64) -> Result<Job> {
+    let job = Job::of(&earlier(store.catalog(), request, id)?)?;
+    match is_comparable(store, &job)? {
+        true => Ok(job),
+        false => {
+            let problem = format!(
+                "job {id} left nothing to compare with: it was exported without sinceJob, its batches are gone, or more \
+                 than {KEPT} later ones of its request have been told since others"
+            );
+            Err(RequestError::new(AT, problem).into())
+        }
+    }
+}
+
+/// Refuses a request before there is a job of it, where what it is to be compared with is gone.
+///
+/// # Errors
+/// The job that it names left nothing.
+pub(super) fn check_named(store: &Store, request: &ExportRequest) -> Result<()> {
+    match request.since_job {
+        Some(SinceJob::Job(id)) => named(store, request, id).map(drop),
+        Some(SinceJob::Last) | None => Ok(()),
+    }
+}
+
 fn request_of(record: &JobRecord) -> Result<ExportRequest> {
     record.request.read().map_err(|e| damaged(record.id, &e))
 }
@@ -249,17 +275,7 @@ impl<'a> Since<'a> {
         };
         let base = match since {
             SinceJob::Last => last(store, request, own)?,
-            SinceJob::Job(id) => {
-                let job = Job::of(&earlier(store.catalog(), request, id)?)?;
-                if !is_comparable(store, &job)? {
-                    let problem = format!(
-                        "job {id} left nothing to compare with: it was exported without sinceJob, its batches are gone, or more \
-                         than {KEPT} later ones of its request have been told since others"
-                    );
-                    return Err(RequestError::new(AT, problem).into());
-                }
-                Some(job)
-            }
+            SinceJob::Job(id) => Some(named(store, request, id)?),
         };
         make_folder(&store.layout().states())?;
         Ok(Some(Self {
