@@ -65,6 +65,15 @@ impl Frames {
         self.all.pop();
     }
 
+    /// Takes all frames within that of the profiles away, for [`Frames::restore`].
+    pub(crate) fn leave(&mut self) -> Vec<Frame> {
+        self.all.split_off(1)
+    }
+
+    pub(crate) fn restore(&mut self, inner: Vec<Frame>) {
+        self.all.extend(inner);
+    }
+
     /// What the frame so many levels out is about, for each row of the innermost.
     pub(crate) fn scope(&self, level: usize) -> Result<Column> {
         let depth = self.depth();

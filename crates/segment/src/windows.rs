@@ -23,6 +23,14 @@ impl Bounds {
         }
     }
 
+    /// The span that all is in which it takes; everything, where it takes what is not in one.
+    pub(crate) fn span(self) -> Span {
+        match self.negated {
+            true => (i64::MIN, i64::MAX),
+            false => self.span,
+        }
+    }
+
     pub(crate) fn takes(self, time: i64) -> bool {
         (self.span.0 <= time && time < self.span.1) != self.negated
     }

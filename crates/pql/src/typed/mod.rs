@@ -338,7 +338,26 @@ impl Hash for Value {
     }
 }
 
+impl Value {
+    /// Calls `see` with the level of each scope around it that it looks at.
+    pub fn scopes(&self, see: &mut dyn FnMut(u32)) {
+        walk::scopes_of(&walk::Below::Value(self), 0, see);
+    }
+}
+
+impl Window {
+    /// Calls `see` with the level of each scope around it that it looks at.
+    pub fn scopes(&self, see: &mut dyn FnMut(u32)) {
+        walk::scopes_of_window(self, see);
+    }
+}
+
 impl Condition {
+    /// Calls `see` with the level of each scope around it that it looks at.
+    pub fn scopes(&self, see: &mut dyn FnMut(u32)) {
+        walk::scopes_of(&walk::Below::Condition(self), 0, see);
+    }
+
     pub(crate) fn new(test: Test, span: Span) -> Self {
         Self {
             test: Box::new(test),

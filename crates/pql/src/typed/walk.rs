@@ -106,7 +106,7 @@ macro_rules! walks {
                 }
             }
 
-            fn window<'a>(window: &'a $($mutable)? Window, visit: Visit<'_, 'a>) {
+            pub(in crate::typed) fn window<'a>(window: &'a $($mutable)? Window, visit: Visit<'_, 'a>) {
                 match window {
                     Window::Within { count, moment, .. } => {
                         visit(Below::Value(count), 0);
@@ -164,6 +164,27 @@ fn shift_below(below: Below<&mut Value, &mut Condition>, by: u32, from: u32) {
             });
         }
     }
+}
+
+/// Calls `see` with the level of each scope around a part that it looks at: 0 is the innermost of those around it.
+pub(super) fn scopes_of(below: &Below<&Value, &Condition>, own: u32, see: &mut dyn FnMut(u32)) {
+    let mut each = |below: Below<&Value, &Condition>, scopes| scopes_of(&below, own + scopes, see);
+    match below {
+        Below::Value(value) => match *value.term {
+            Term::Scope(level) => {
+                if let Some(around) = level.checked_sub(own) {
+                    see(around);
+                }
+            }
+            _ => shared::value(value, &mut each),
+        },
+        Below::Condition(condition) => shared::condition(condition, &mut each),
+    }
+}
+
+/// The same of a window.
+pub(super) fn scopes_of_window(window: &Window, see: &mut dyn FnMut(u32)) {
+    shared::window(window, &mut |below, scopes| scopes_of(&below, scopes, see));
 }
 
 /// How many parts a value has, and how many levels.

@@ -63,8 +63,20 @@ impl<'a> Evaluator<'a> {
         }))
     }
 
-    /// The lists, and where a condition holds of their items.
+    /// Lists with those of their items that may meet a condition, and where they do.
     fn of_items(
+        &mut self,
+        source: &'a Value,
+        condition: &'a Condition,
+    ) -> Result<(Lists, BooleanBuffer)> {
+        match self.pairs(source, condition)? {
+            Some(pairs) => Ok(pairs),
+            None => self.of_all_items(source, condition),
+        }
+    }
+
+    /// Lists, and where a condition holds of their items.
+    fn of_all_items(
         &mut self,
         source: &'a Value,
         condition: &'a Condition,
@@ -91,7 +103,7 @@ impl<'a> Evaluator<'a> {
         source: &'a Value,
         condition: &'a Condition,
     ) -> Result<BooleanBuffer> {
-        let (lists, holds) = self.of_items(source, condition)?;
+        let (lists, holds) = self.of_all_items(source, condition)?;
         let all = |items: Range<usize>| {
             holds.slice(items.start, items.len()).count_set_bits() == items.len()
         };

@@ -6,6 +6,7 @@ mod arithmetic;
 mod chain;
 mod lists;
 mod occurs;
+mod pairs;
 mod texts;
 
 use std::collections::HashMap;
@@ -318,6 +319,15 @@ impl<'a> Evaluator<'a> {
         }
         let done = inner(self);
         self.frames.pop();
+        self.source = around;
+        done
+    }
+
+    /// Does something about the profiles, whatever is around.
+    fn about_profiles<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let (inner, around) = (self.frames.leave(), self.source.take());
+        let done = work(self);
+        self.frames.restore(inner);
         self.source = around;
         done
     }

@@ -10,13 +10,13 @@ use crate::error::Result;
 use crate::windows::{Bounds, DAY, Span, calendar, day, point};
 
 /// One of all rows, or one of each.
-enum Each<T> {
+pub(super) enum Each<T> {
     Same(Option<T>),
     Own(Vec<Option<T>>),
 }
 
 impl<T: Copy> Each<T> {
-    fn at(&self, row: usize) -> Option<T> {
+    pub(super) fn at(&self, row: usize) -> Option<T> {
         match self {
             Self::Same(one) => *one,
             Self::Own(all) => all.get(row).copied().flatten(),
@@ -44,9 +44,10 @@ impl<T: Copy> Each<T> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn occurs(&mut self, time: &'a Value, window: &'a Window) -> Result<BooleanBuffer> {
+    /// What a window takes, for each row.
+    pub(super) fn bounds(&mut self, window: &'a Window) -> Result<Each<Bounds>> {
         let rows = self.rows();
-        let bounds = match window {
+        Ok(match window {
             Window::On(moment) => self.stretch(moment)?.map(Bounds::within),
             Window::Between(from, to) => {
                 let (from, to) = (self.stretch(from)?, self.stretch(to)?);
@@ -74,7 +75,12 @@ impl<'a> Evaluator<'a> {
                     Bounds::far(*comparison, count, *unit, *side, moment)
                 })
             }
-        };
+        })
+    }
+
+    pub(super) fn occurs(&mut self, time: &'a Value, window: &'a Window) -> Result<BooleanBuffer> {
+        let rows = self.rows();
+        let bounds = self.bounds(window)?;
         Ok(match (self.millis(time)?, bounds) {
             (Each::Own(times), Each::Same(Some(bounds))) => times
                 .iter()

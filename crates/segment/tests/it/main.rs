@@ -16,4 +16,5 @@ mod people;
 mod well_typed;
 
 mod agree;
+mod pairs;
 mod rows;
