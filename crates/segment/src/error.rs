@@ -19,7 +19,7 @@ pub enum Error {
     /// A profile has too many combinations of events.
     #[error(
         "segment {segment}: {rows} combinations of the events that its variables are about, for one profile, and {most} \
-         are the most; give each variable conditions of its own, or use CHAIN"
+         are the most; give each variable conditions of its own, a window between their timestamps, or use CHAIN"
     )]
     TooManyCombinations {
         /// The segment.
