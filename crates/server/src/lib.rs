@@ -50,6 +50,7 @@ mod previews;
 mod problem;
 mod query;
 mod queue;
+mod reference;
 mod retry;
 mod routes;
 mod sandboxes;
@@ -64,6 +65,7 @@ mod stores;
 mod timed_writes;
 mod token_file;
 mod tokens;
+mod unread;
 mod work;
 mod workers;
 

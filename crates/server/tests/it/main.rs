@@ -4,6 +4,7 @@
 mod audiences;
 mod bodies;
 mod catalog;
+mod connections;
 mod description;
 mod ends;
 mod entities;
