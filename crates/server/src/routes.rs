@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, data_access, datasets, entities, host, import, ims, jobs, local,
-    merge_policies, openapi, operation, page, previews, reference, sandboxes, schedules,
-    segment_jobs, segments,
+    audiences, batches, clusters, data_access, datasets, entities, host, import, ims, jobs, local,
+    merge_policies, namespaces, openapi, operation, page, previews, projections, reference,
+    sandboxes, schedules, segment_jobs, segments,
 };
 
 /// The API's routes and their description.
@@ -85,6 +85,37 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             schedules::delete_schedule
         ))
         .routes(routes!(entities::get_entities, entities::post_entities))
+        .routes(routes!(projections::read_projection))
+        .routes(routes!(
+            projections::list_destinations,
+            projections::create_destination
+        ))
+        .routes(routes!(
+            projections::get_destination,
+            projections::replace_destination,
+            projections::remove_destination
+        ))
+        .routes(routes!(
+            projections::list_projections,
+            projections::create_projection
+        ))
+        .routes(routes!(
+            projections::get_projection,
+            projections::replace_projection,
+            projections::remove_projection
+        ))
+        .routes(routes!(
+            namespaces::list_namespaces,
+            namespaces::create_namespace
+        ))
+        .routes(routes!(
+            namespaces::get_namespace,
+            namespaces::replace_namespace
+        ))
+        .routes(routes!(namespaces::list_namespaces_of_org))
+        .routes(routes!(clusters::get_xid))
+        .routes(routes!(clusters::get_cluster))
+        .routes(routes!(clusters::post_clusters))
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))
         .routes(routes!(previews::get_estimate))
