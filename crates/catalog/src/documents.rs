@@ -16,6 +16,12 @@ pub enum DocumentKind {
     OpenSegmentJob,
     /// Work that is done at times.
     Schedule,
+    /// A namespace of identities that somebody described.
+    IdentityNamespace,
+    /// Where edge projections would go.
+    ProjectionDestination,
+    /// Fields of profiles under a name.
+    Projection,
 }
 
 impl From<DocumentKind> for Kind {
@@ -25,6 +31,9 @@ impl From<DocumentKind> for Kind {
             DocumentKind::Segment => Self::Segment,
             DocumentKind::SegmentJob | DocumentKind::OpenSegmentJob => Self::SegmentJob,
             DocumentKind::Schedule => Self::Schedule,
+            DocumentKind::IdentityNamespace => Self::IdentityNamespace,
+            DocumentKind::ProjectionDestination => Self::ProjectionDestination,
+            DocumentKind::Projection => Self::Projection,
         }
     }
 }
@@ -37,6 +46,9 @@ impl DocumentKind {
             Self::SegmentJob => "segmentJob",
             Self::OpenSegmentJob => "openSegmentJob",
             Self::Schedule => "schedule",
+            Self::IdentityNamespace => "identityNamespace",
+            Self::ProjectionDestination => "projectionDestination",
+            Self::Projection => "projection",
         }
     }
 }

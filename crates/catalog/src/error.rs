@@ -120,6 +120,12 @@ pub enum Kind {
     SegmentJob,
     /// Work that is done at times.
     Schedule,
+    /// A namespace of identities.
+    IdentityNamespace,
+    /// Where edge projections would go.
+    ProjectionDestination,
+    /// Fields of profiles under a name.
+    Projection,
 }
 
 impl fmt::Display for Kind {
@@ -133,6 +139,9 @@ impl fmt::Display for Kind {
             Self::Segment => "segment",
             Self::SegmentJob => "segment job",
             Self::Schedule => "schedule",
+            Self::IdentityNamespace => "identity namespace",
+            Self::ProjectionDestination => "projection destination",
+            Self::Projection => "projection",
         })
     }
 }

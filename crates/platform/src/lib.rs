@@ -16,8 +16,10 @@ mod manifest;
 mod members;
 mod memory;
 mod names;
+mod namespaces;
 mod output;
 mod policies;
+mod projections;
 mod resolve;
 mod schedules;
 mod segments;
@@ -57,9 +59,19 @@ pub use manifest::{
 pub use members::{Members, SegmentsToCount, members_by_segment};
 pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
+pub use namespaces::{
+    ID_TYPES, IdentityNamespace, NamespaceBody, create_identity_namespace, identity_namespaces,
+    replace_identity_namespace,
+};
 pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
+};
+pub use projections::{
+    DestinationBody, DestinationKind, Place, Projection, ProjectionBody, ProjectionDestination,
+    ReplicationPolicy, delete_projection, delete_projection_destination, named_projection,
+    projection, projection_destination, projection_destinations, projections, put_projection,
+    put_projection_destination,
 };
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,

@@ -355,27 +355,35 @@ impl Run {
     /// # Errors
     /// A damaged file.
     pub fn map_keys(&self) -> Result<BTreeSet<String>> {
-        let fields = [
-            (IDENTITY_MAP, xdm::identity_map().data_type()),
-            (SEGMENT_MEMBERSHIP, xdm::segment_membership().data_type()),
-        ];
+        let mut found = self.identity_map_keys()?;
+        let memberships = xdm::segment_membership().data_type();
+        found.extend(self.keys_of(SEGMENT_MEMBERSHIP, &memberships)?);
+        Ok(found)
+    }
+
+    /// The same of identity maps alone: the namespaces of identities, without those of memberships.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn identity_map_keys(&self) -> Result<BTreeSet<String>> {
+        self.keys_of(IDENTITY_MAP, &xdm::identity_map().data_type())
+    }
+
+    /// The keys of a field that is a map; none where it is none.
+    fn keys_of(&self, name: &str, ty: &DataType) -> Result<BTreeSet<String>> {
         let mut found = BTreeSet::new();
-        for (name, ty) in fields {
-            let Some(prototype) = self.field_prototype(name, &ty)? else {
-                continue;
-            };
-            let Some(map) = prototype.as_map_opt() else {
-                continue;
-            };
-            if let Some(dictionary) = map.keys().as_any_dictionary_opt() {
-                found.extend(texts(dictionary.values()));
-                continue;
-            }
-            for batch in 0..self.batch_count() as u32 {
-                let array = self.batch_field(batch, name, &ty)?;
-                let map = array.as_ref().and_then(|array| array.as_map_opt());
-                found.extend(map.into_iter().flat_map(|map| texts(map.keys())));
-            }
+        let prototype = self.field_prototype(name, ty)?;
+        let Some(map) = prototype.as_ref().and_then(|one| one.as_map_opt()) else {
+            return Ok(found);
+        };
+        if let Some(dictionary) = map.keys().as_any_dictionary_opt() {
+            found.extend(texts(dictionary.values()));
+            return Ok(found);
+        }
+        for batch in 0..self.batch_count() as u32 {
+            let array = self.batch_field(batch, name, ty)?;
+            let map = array.as_ref().and_then(|array| array.as_map_opt());
+            found.extend(map.into_iter().flat_map(|map| texts(map.keys())));
         }
         Ok(found)
     }

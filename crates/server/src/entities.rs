@@ -117,7 +117,7 @@ pub(crate) async fn post_entities(
     answer.await.map(Json)
 }
 
-fn profile(identity: &Identity, found: Option<FoundProfile>) -> Value {
+pub(crate) fn profile(identity: &Identity, found: Option<FoundProfile>) -> Value {
     let (sources, entity, modified) = match found {
         Some(found) => (found.datasets, found.row, found.last_modified),
         // As the platform answers for somebody whom nobody knows.

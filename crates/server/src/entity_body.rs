@@ -245,7 +245,7 @@ fn asks_for_events(schema: Option<&str>, related: Option<&str>) -> Answer<bool> 
     }
 }
 
-fn identity(name: &str, id: Option<&str>, namespace: Option<&str>) -> Answer<Identity> {
+pub(crate) fn identity(name: &str, id: Option<&str>, namespace: Option<&str>) -> Answer<Identity> {
     let Some(id) = id.filter(|id| !id.is_empty()) else {
         return Err(Problem::bad_request(format!(
             "{name}: missing; an XID, or with {name}NS an id of that namespace"

@@ -20,6 +20,7 @@ use tower_http::normalize_path::NormalizePathLayer;
 
 use crate::app::App;
 use crate::timed_writes::TimedWrites;
+use crate::unread::answer_whole;
 
 /// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
@@ -86,8 +87,11 @@ pub(crate) async fn serve(
 /// Answers a request; a slash behind its path says nothing.
 pub(crate) async fn answer(router: Router, request: Request<Body>) -> Response {
     let service = NormalizePathLayer::trim_trailing_slash().layer(router);
-    let answer = service.oneshot(request).await;
-    answer.unwrap_or_else(|never| match never {})
+    answer_whole(request, |request| async {
+        let answer = service.oneshot(request).await;
+        answer.unwrap_or_else(|never| match never {})
+    })
+    .await
 }
 
 /// Tells a client to come back.

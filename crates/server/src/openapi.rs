@@ -5,6 +5,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ComponentsBuilder, Info, OpenApi, OpenApiBuilder};
 
+use crate::identity_schemas::{ClusterObject, NamespaceObject};
 use crate::schemas;
 
 /// The description before the handlers are added: what they can't say, the title, the headers and the
@@ -22,6 +23,8 @@ pub(crate) fn start() -> OpenApi {
         .schema_from::<schemas::ExportJob>()
         .schema_from::<schemas::MergePolicyObject>()
         .schema_from::<schemas::AudienceObject>()
+        .schema_from::<NamespaceObject>()
+        .schema_from::<ClusterObject>()
         .security_scheme("bearer", SecurityScheme::Http(bearer));
     let mut requirement = SecurityRequirement::new("bearer", [""; 0]);
     for header in ["x-api-key", "x-gw-ims-org-id", "x-sandbox-name"] {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, data_access, datasets, entities, host, import, ims, jobs, local,
-    merge_policies, openapi, operation, page, previews, sandboxes, schedules, segment_jobs,
-    segments,
+    audiences, batches, clusters, data_access, datasets, entities, host, import, ims, jobs, local,
+    merge_policies, namespaces, openapi, operation, page, previews, projections, reference,
+    sandboxes, schedules, segment_jobs, segments,
 };
 
 /// The API's routes and their description.
@@ -85,6 +85,37 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             schedules::delete_schedule
         ))
         .routes(routes!(entities::get_entities, entities::post_entities))
+        .routes(routes!(projections::read_projection))
+        .routes(routes!(
+            projections::list_destinations,
+            projections::create_destination
+        ))
+        .routes(routes!(
+            projections::get_destination,
+            projections::replace_destination,
+            projections::remove_destination
+        ))
+        .routes(routes!(
+            projections::list_projections,
+            projections::create_projection
+        ))
+        .routes(routes!(
+            projections::get_projection,
+            projections::replace_projection,
+            projections::remove_projection
+        ))
+        .routes(routes!(
+            namespaces::list_namespaces,
+            namespaces::create_namespace
+        ))
+        .routes(routes!(
+            namespaces::get_namespace,
+            namespaces::replace_namespace
+        ))
+        .routes(routes!(namespaces::list_namespaces_of_org))
+        .routes(routes!(clusters::get_xid))
+        .routes(routes!(clusters::get_cluster))
+        .routes(routes!(clusters::post_clusters))
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))
         .routes(routes!(previews::get_estimate))
@@ -116,6 +147,7 @@ pub(crate) fn all(app: Arc<App>, api: Router<Arc<App>>) -> Router {
         .route("/metrics", get(operation::metrics))
         .route("/openapi.json", get(operation::openapi))
         .merge(page::routes())
+        .merge(reference::routes())
         .fallback(async |uri: Uri| Problem::not_found(format!("no path {}", uri.path())))
         .method_not_allowed_fallback(async || {
             Problem::new(
@@ -155,16 +187,27 @@ async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let took = started.elapsed();
     let status = response.status().as_u16();
     app.metrics.count_request(&method, &route, status, took);
-    tracing::info!(
-        request_id = id.as_ref().and_then(|id| id.to_str().ok()),
-        %method,
-        path,
-        status,
-        took_ms = took.as_secs_f64() * 1000.0,
-        "request"
-    );
+    let id = id.as_ref().and_then(|id| id.to_str().ok());
+    let took_ms = took.as_secs_f64() * 1000.0;
+    if status < 400 && method == Method::GET && POLLED.contains(&route.as_str()) {
+        tracing::debug!(request_id = id, %method, path, status, took_ms, "request");
+    } else {
+        tracing::info!(request_id = id, %method, path, status, took_ms, "request");
+    }
     response
 }
+
+/// What is asked again and again, by whoever waits or watches.
+const POLLED: [&str; 8] = [
+    "/health",
+    "/metrics",
+    "/data/core/ups/export/jobs/{id}",
+    "/data/core/ups/segment/jobs/{id}",
+    "/data/core/ups/preview/{id}",
+    "/data/core/ups/estimate/{id}",
+    "/data/foundation/catalog/batches/{id}",
+    "/data/foundation/import/batches/{id}",
+];
 
 /// The client's own ID where it is a fit one; else a new one.
 fn request_id(request: &Request) -> Option<HeaderValue> {

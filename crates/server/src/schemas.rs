@@ -2,17 +2,16 @@
 //! them: answers, and bodies of which more is read than described. The fuzzing of the description shows
 //! that both agree.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use profile_export::jobs::JobStatus;
 use profile_export::store::BatchStatus;
+use utoipa::IntoResponses;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, ArrayItems, KnownFormat, ObjectBuilder, SchemaFormat,
     SchemaType, Type,
 };
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
-use utoipa::{IntoResponses, PartialSchema, ToSchema};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::audiences::{NAMESPACE, ORIGIN, SEGMENT_DEFINITION};
 use crate::merge_policies::CHANGEABLE;
@@ -25,19 +24,20 @@ macro_rules! schemas {
     ($($name:ident => $schema:expr;)*) => {$(
         pub(crate) struct $name;
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
                 $schema.into()
             }
         }
 
-        impl ToSchema for $name {
-            fn name() -> Cow<'static, str> {
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
             }
         }
     )*};
 }
+pub(crate) use schemas;
 
 schemas! {
     Looked => object([])
@@ -363,7 +363,7 @@ schemas! {
 }
 
 /// An object that has these properties at least.
-fn object<const N: usize>(required: [&str; N]) -> ObjectBuilder {
+pub(crate) fn object<const N: usize>(required: [&str; N]) -> ObjectBuilder {
     let object = of_type(Type::Object);
     required.into_iter().fold(object, ObjectBuilder::required)
 }
@@ -373,15 +373,15 @@ fn strict<const N: usize>(required: [&str; N]) -> ObjectBuilder {
     object(required).additional_properties(Some(AdditionalProperties::FreeForm(false)))
 }
 
-fn list(items: impl Into<ArrayItems>) -> ArrayBuilder {
+pub(crate) fn list(items: impl Into<ArrayItems>) -> ArrayBuilder {
     ArrayBuilder::new().items(items)
 }
 
-fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+pub(crate) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
     string().enum_values(Some(words))
 }
 
-fn string() -> ObjectBuilder {
+pub(crate) fn string() -> ObjectBuilder {
     of_type(Type::String)
 }
 
@@ -389,15 +389,15 @@ fn bytes() -> ObjectBuilder {
     string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
-fn integer() -> ObjectBuilder {
+pub(crate) fn integer() -> ObjectBuilder {
     of_type(Type::Integer)
 }
 
-fn int64() -> ObjectBuilder {
+pub(crate) fn int64() -> ObjectBuilder {
     integer().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
 }
 
-fn boolean() -> ObjectBuilder {
+pub(crate) fn boolean() -> ObjectBuilder {
     of_type(Type::Boolean)
 }
 

@@ -4,8 +4,8 @@ use crate::{Spelling, spelling};
 
 /// A dotted path to a field, such as `person.name.lastName` or `a."b.c".d`.
 ///
-/// A part with dots, commas or blanks is quoted, and one without a name is `""`; a quote inside a quoted part is doubled. XDM's
-/// prefixes are dropped from unquoted parts, as they are from records.
+/// A part with dots, commas, parentheses or blanks is quoted, and one without a name is `""`; a quote inside a quoted part is
+/// doubled. XDM's prefixes are dropped from unquoted parts, as they are from records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldPath {
     parts: Vec<String>,
@@ -40,16 +40,19 @@ impl FieldPath {
         }
     }
 
-    /// Reads a comma-separated list; blanks around names do not count. A blank text is an empty list.
+    /// Reads a comma-separated list; blanks around names do not count. A blank text is an empty list. As in the selectors
+    /// of the platform's projections, `person(name,gender)` is `person.name,person.gender`, at any depth.
     ///
     /// # Errors
-    /// As for [`FieldPath::parse`], naming the whole text.
+    /// As for [`FieldPath::parse`], naming the whole text; parentheses that do not match, or have nothing in them.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, PathError> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
         let mut paths = Vec::new();
-        let mut parts = Vec::new();
+        // What stands before the parentheses that are open, and how much of it before each of them.
+        let mut parts: Vec<String> = Vec::new();
+        let mut open: Vec<usize> = Vec::new();
         let mut rest = text;
         loop {
             rest = rest.trim_start();
@@ -57,11 +60,12 @@ impl FieldPath {
                 let (part, after) = unquote(quoted).ok_or_else(|| error(text, "an open quote"))?;
                 parts.push(part);
                 rest = after.trim_start();
-                if !(rest.is_empty() || rest.starts_with(['.', ','])) {
+                if !(rest.is_empty() || rest.starts_with(['.', ',', '(', ')'])) {
                     return Err(error(text, "text beside a quoted part"));
                 }
             } else {
-                let end = rest.find(['.', ',', '"']).unwrap_or(rest.len());
+                let special = ['.', ',', '"', '(', ')'];
+                let end = rest.find(special).unwrap_or(rest.len());
                 let (part, after) = rest.split_at(end);
                 if after.starts_with('"') {
                     return Err(error(text, "a quote inside a part"));
@@ -80,11 +84,22 @@ impl FieldPath {
                 rest = after;
                 continue;
             }
-            paths.push(Self {
-                parts: std::mem::take(&mut parts),
-            });
+            if let Some(after) = rest.strip_prefix('(') {
+                open.push(parts.len());
+                rest = after;
+                continue;
+            }
+            paths.push(Self::from_parts(parts.iter()));
+            while let Some(after) = rest.strip_prefix(')') {
+                open.pop()
+                    .ok_or_else(|| error(text, "a parenthesis too many"))?;
+                rest = after.trim_start();
+            }
+            parts.truncate(open.last().copied().unwrap_or(0));
             match rest.strip_prefix(',') {
                 Some(after) => rest = after,
+                None if !rest.is_empty() => return Err(error(text, "text beside a parenthesis")),
+                None if !open.is_empty() => return Err(error(text, "an open parenthesis")),
                 None => return Ok(paths),
             }
         }
@@ -112,7 +127,7 @@ impl fmt::Display for FieldPath {
 /// One part of a path as it is written: quoted where it has special characters.
 #[must_use]
 pub fn quote_part(part: &str) -> String {
-    let plain = |c: char| !c.is_whitespace() && !['.', ',', '"'].contains(&c);
+    let plain = |c: char| !c.is_whitespace() && !['.', ',', '"', '(', ')'].contains(&c);
     if !part.is_empty() && part.chars().all(plain) {
         part.to_owned()
     } else {
@@ -170,6 +185,40 @@ mod tests {
             parts(r#"a."b.c".d,"e,""f""""#),
             [vec!["a", "b.c", "d"], vec!["e,\"f\""]]
         );
+    }
+
+    #[test]
+    fn parentheses_give_what_is_before_them_to_all_that_is_in_them() {
+        for (short, long) in [
+            ("person(name,gender)", "person.name,person.gender"),
+            (
+                "addresses(type,city.country)",
+                "addresses.type,addresses.city.country",
+            ),
+            ("_id,a.b( c , d ( e,f ) ),g", "_id,a.b.c,a.b.d.e,a.b.d.f,g"),
+            (r#""x.y"("z",xdm:w)"#, r#""x.y"."z","x.y".w"#),
+            ("a(b)", "a.b"),
+        ] {
+            assert_eq!(parts(short), parts(long), "{short}");
+        }
+        for (text, problem) in [
+            ("a(b", "an open parenthesis"),
+            ("a(b,c(d)", "an open parenthesis"),
+            ("a)", "a parenthesis too many"),
+            ("a(b))", "a parenthesis too many"),
+            ("a()", "an empty part"),
+            ("(a)", "an empty part"),
+            ("a.(b)", "an empty part"),
+            ("a(b).c", "text beside a parenthesis"),
+            ("a(b)c", "text beside a parenthesis"),
+            ("a(b,)", "an empty part"),
+        ] {
+            let error = FieldPath::parse_list(text).expect_err(text);
+            assert_eq!(error.problem, problem, "{text}");
+        }
+        let name = FieldPath::from_parts(["a(b)", "c"]);
+        assert_eq!(name.to_string(), r#""a(b)".c"#);
+        assert_eq!(FieldPath::parse(&name.to_string()), Ok(name));
     }
 
     #[test]

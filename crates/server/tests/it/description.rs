@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::log::{keep_log, logged};
 use crate::serving::{HEADERS, JOBS, Serving};
 
 #[test]
@@ -118,6 +119,54 @@ fn methods_that_http_does_not_name_are_counted_as_one() {
     let wanted = "http_requests_total{method=\"other\",route=\"/\",status=\"405\"} 4";
     assert!(text.contains(wanted), "{text}");
     assert!(!text.contains("BREW") && text.len() < 10_000, "{text}");
+}
+
+#[test]
+fn what_waits_and_watches_asks_again_and_again_is_no_line_of_the_usual_log() {
+    keep_log();
+    let server = Serving::fixtures();
+    let target = server.target();
+    let job = server.job(&target, &json!({"fields": "_id"}));
+    server.finished(job);
+    let ask = |path: &str, id: &str| {
+        let mut headers = HEADERS.to_vec();
+        headers.push(("x-request-id", id));
+        server.ask("GET", path, &headers, b"");
+        logged(&format!("request_id={id:?}")).pop().unwrap()
+    };
+    for (path, id, level) in [
+        ("/health", "quiet-1", "DEBUG"),
+        (&format!("{JOBS}/{job}"), "quiet-2", "DEBUG"),
+        (JOBS, "loud-1", "INFO"),
+        (&format!("{JOBS}/4711"), "loud-2", "INFO"),
+    ] {
+        let line = ask(path, id);
+        assert!(line.starts_with(level), "{path}: {line}");
+    }
+}
+
+#[test]
+fn the_description_is_shown_by_a_page_of_the_program() {
+    let server = Serving::empty();
+    let ask = |path: &str| server.ask("GET", path, &[], b"");
+    let page = ask("/reference");
+    assert_eq!(page.status, 200);
+    let html = String::from_utf8(page.body).unwrap();
+    let parts = html.split('"').filter(|part| part.starts_with('/'));
+    let parts: Vec<&str> = parts.collect();
+    assert_eq!(parts.len(), 6, "{parts:?}");
+    for path in parts {
+        let answer = ask(path);
+        assert_eq!(answer.status, 200, "{path}");
+        if path.starts_with("/reference/swagger-ui") {
+            assert_eq!(answer.header("content-encoding"), "gzip");
+            assert!(answer.body.starts_with(b"\x1f\x8b") && answer.body.len() < 500_000);
+            let policy = answer.header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        }
+    }
+    let licences = String::from_utf8(ask("/reference/licences.txt").body).unwrap();
+    assert!(licences.contains("SmartBear") && licences.contains("Apache License 2.0"));
 }
 
 #[test]

@@ -176,3 +176,45 @@ fn raw(server: &Serving, lines: &str) -> String {
     let head = format!("GET /health HTTP/1.1\r\n{lines}connection: close\r\n\r\n");
     server.raw(head.as_bytes())
 }
+
+#[test]
+fn who_asks_for_an_organisation_that_has_nothing_is_told_which_there_are() {
+    let server = Serving::empty();
+    let path = format!("{DATASETS}/5b020a27e7040801dedba61e");
+    let ask = |org| server.ask("GET", &path, &but("x-gw-ims-org-id", Some(org)), b"");
+    // Nothing is kept for anybody.
+    let detail = |org| ask(org).is(404)["detail"].as_str().unwrap().to_owned();
+    assert!(!detail("acmee").contains("nothing is kept"));
+    server.target();
+    ask("acmee").refuses(
+        404,
+        "nothing is kept for x-gw-ims-org-id \"acmee\" and x-sandbox-name \"prod\"",
+    );
+    ask("acmee").refuses(404, "there is something for acme prod");
+    assert!(!detail("acme").contains("nothing is kept"));
+}
+
+#[test]
+fn where_a_token_file_says_who_may_come_in_nobody_is_told_who_there_is() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tokens.json");
+    let new = NewToken {
+        name: "all".to_owned(),
+        org: "*".to_owned(),
+        sandbox: "*".to_owned(),
+        rights: Rights::Write,
+    };
+    let token = format!("Bearer {}", Tokens::create(&file, new).unwrap());
+    let server = Serving::with(|settings| settings.token_file = Some(file));
+    let ask = |method, path: &str, org, body: &[u8]| {
+        let mut headers = but("authorization", Some(&token));
+        headers.retain(|(name, _)| *name != "x-gw-ims-org-id");
+        headers.push(("x-gw-ims-org-id", org));
+        server.ask(method, path, &headers, body)
+    };
+    let body = crate::serving::union_dataset("Secret").to_string();
+    ask("POST", DATASETS, "acme", body.as_bytes()).is(201);
+    let path = format!("{DATASETS}/5b020a27e7040801dedba61e");
+    let refused = ask("GET", &path, "acmee", b"").is(404);
+    assert!(!refused.to_string().contains("acme"), "{refused}");
+}
