@@ -4,6 +4,7 @@
 mod access;
 mod address;
 mod dataset_body;
+mod erasure;
 mod error;
 mod evaluation;
 mod export_file;
@@ -27,6 +28,7 @@ pub use access::{
 };
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
+pub use erasure::{DeletedProfile, Erasure, delete_profile, erase};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
     Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,
