@@ -16,6 +16,8 @@ pub enum DocumentKind {
     OpenSegmentJob,
     /// Work that is done at times.
     Schedule,
+    /// A deletion of a dataset's records, or of a batch's.
+    SystemJob,
 }
 
 impl From<DocumentKind> for Kind {
@@ -25,6 +27,7 @@ impl From<DocumentKind> for Kind {
             DocumentKind::Segment => Self::Segment,
             DocumentKind::SegmentJob | DocumentKind::OpenSegmentJob => Self::SegmentJob,
             DocumentKind::Schedule => Self::Schedule,
+            DocumentKind::SystemJob => Self::SystemJob,
         }
     }
 }
@@ -37,6 +40,7 @@ impl DocumentKind {
             Self::SegmentJob => "segmentJob",
             Self::OpenSegmentJob => "openSegmentJob",
             Self::Schedule => "schedule",
+            Self::SystemJob => "systemJob",
         }
     }
 }
@@ -122,6 +126,22 @@ impl Catalog {
         let rows = statement.query_map(params![kind, JobStatus::New], |row| {
             Ok((scope(row)?, row.get(2)?))
         })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// The system jobs of all sandboxes that have not ended, the oldest first.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn open_system_jobs(&self) -> Result<Vec<(Scope, String)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox, id FROM documents
+             WHERE kind = ?1 AND json_extract(body, '$.status') IN ('NEW', 'PROCESSING')
+             ORDER BY json_extract(body, '$.createEpoch'), id",
+        )?;
+        let kind = DocumentKind::SystemJob.word();
+        let rows = statement.query_map([kind], |row| Ok((scope(row)?, row.get(2)?)))?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 

@@ -120,6 +120,8 @@ pub enum Kind {
     SegmentJob,
     /// Work that is done at times.
     Schedule,
+    /// A deletion of records that is done by itself.
+    SystemJob,
 }
 
 impl fmt::Display for Kind {
@@ -133,6 +135,7 @@ impl fmt::Display for Kind {
             Self::Segment => "segment",
             Self::SegmentJob => "segment job",
             Self::Schedule => "schedule",
+            Self::SystemJob => "system job",
         })
     }
 }

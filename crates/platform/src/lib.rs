@@ -22,6 +22,7 @@ mod policies;
 mod resolve;
 mod schedules;
 mod segments;
+mod system_jobs;
 
 pub use access::{
     EventPage, EventQuery, FoundEvent, Lookup, Lookups, Property, identity_of_xid, xid_of,
@@ -42,7 +43,7 @@ pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source}
 pub use folder::SourceFolder;
 pub use incoming::{
     Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
-    sweep_incoming,
+    revert_incoming, sweep_incoming,
 };
 pub use input_dataset::InputDataset;
 pub use jobs::{
@@ -70,4 +71,8 @@ pub use schedules::{
 };
 pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
+};
+pub use system_jobs::{
+    SystemJob, SystemJobBody, SystemJobStatus, create_system_job, delete_system_job,
+    run_system_job, system_job, system_jobs,
 };

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use profile_export::export::Progress;
-use profile_export::jobs::{
-    JobPage, JobStatus, RunOptions, cancel_job, create_job, list_jobs, run_job,
-};
+use profile_export::jobs::{JobPage, RunOptions, cancel_job, create_job, list_jobs, run_job};
 use profile_export::platform::{delete_profile, erase};
 use profile_export::request::ExportRequest;
 use profile_export::store::{RecordSelection, RunLimit, Scope, Sought, Store};
@@ -415,7 +413,7 @@ fn records_of_older_stores_are_deleted_too() {
         assert!(!holding(&store, &identity.id).is_empty(), "{version}");
         // One has a job that waits, and would read what is erased.
         let waiting = JobPage {
-            status: Some(JobStatus::New),
+            status: Some("NEW".to_owned()),
             ..JobPage::default()
         };
         for job in list_jobs(&store, &waiting).unwrap().records {
