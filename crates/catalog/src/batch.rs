@@ -48,6 +48,10 @@ pub struct Batch {
     /// When its sender said that it is complete: milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<i64>,
+    /// The places in the store that its records got when they were loaded, from the first to behind the last; none where
+    /// it is not loaded, or was by a program that did not note them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<[u64; 2]>,
     /// How often a process ended while it loaded the batch, and left it behind.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub broken_off: u32,

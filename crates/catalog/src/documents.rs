@@ -22,6 +22,8 @@ pub enum DocumentKind {
     ProjectionDestination,
     /// Fields of profiles under a name.
     Projection,
+    /// A deletion of a dataset's records, or of a batch's.
+    SystemJob,
 }
 
 impl From<DocumentKind> for Kind {
@@ -34,6 +36,7 @@ impl From<DocumentKind> for Kind {
             DocumentKind::IdentityNamespace => Self::IdentityNamespace,
             DocumentKind::ProjectionDestination => Self::ProjectionDestination,
             DocumentKind::Projection => Self::Projection,
+            DocumentKind::SystemJob => Self::SystemJob,
         }
     }
 }
@@ -49,6 +52,7 @@ impl DocumentKind {
             Self::IdentityNamespace => "identityNamespace",
             Self::ProjectionDestination => "projectionDestination",
             Self::Projection => "projection",
+            Self::SystemJob => "systemJob",
         }
     }
 }
@@ -134,6 +138,22 @@ impl Catalog {
         let rows = statement.query_map(params![kind, JobStatus::New], |row| {
             Ok((scope(row)?, row.get(2)?))
         })?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// The system jobs of all sandboxes that have not ended, the oldest first.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn open_system_jobs(&self) -> Result<Vec<(Scope, String)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox, id FROM documents
+             WHERE kind = ?1 AND json_extract(body, '$.status') IN ('NEW', 'PROCESSING')
+             ORDER BY json_extract(body, '$.createEpoch'), id",
+        )?;
+        let kind = DocumentKind::SystemJob.word();
+        let rows = statement.query_map([kind], |row| Ok((scope(row)?, row.get(2)?)))?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 

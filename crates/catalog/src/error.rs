@@ -126,6 +126,8 @@ pub enum Kind {
     ProjectionDestination,
     /// Fields of profiles under a name.
     Projection,
+    /// A deletion of records that is done by itself.
+    SystemJob,
 }
 
 impl fmt::Display for Kind {
@@ -142,6 +144,7 @@ impl fmt::Display for Kind {
             Self::IdentityNamespace => "identity namespace",
             Self::ProjectionDestination => "projection destination",
             Self::Projection => "projection",
+            Self::SystemJob => "system job",
         })
     }
 }

@@ -19,6 +19,7 @@ mod open;
 mod runs;
 mod schema;
 mod status;
+mod texts;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

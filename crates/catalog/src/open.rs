@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::schema;
 
 /// How long a connection waits for others.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Each change is on the disk when it is made.
 pub(crate) const FULL: &str = "FULL";
@@ -163,7 +163,7 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// The URI of a file that nobody changes.
-fn immutable(path: &Path) -> Result<String> {
+pub(crate) fn immutable(path: &Path) -> Result<String> {
     let path = std::path::absolute(path).map_err(Error::Beside)?;
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {

@@ -626,6 +626,25 @@ pub enum ProfilesCommand {
         #[command(flatten)]
         store: StoreArg,
     },
+    /// Delete somebody's records: fragments and events that bear an identity, as the primary one or in identityMap
+    ///
+    /// With --everywhere all else goes, too, that the store holds of them: their ids are off the disk when it returns, or
+    /// it fails and names the files that still hold one.
+    Delete {
+        /// Whose, such as Email:ann@example.com
+        #[arg(value_name = "NAMESPACE:ID", value_parser = identity)]
+        identity: Identity,
+        /// The export batches that hold the id and jobs that name it, too, and copies of the catalog; then look at every
+        /// file of the store
+        #[arg(long)]
+        everywhere: bool,
+        /// The records of all identities of the profile, by the identity graph of this merge policy [default: of this
+        /// identity alone]
+        #[arg(long, value_name = "POLICY", add = ArgValueCandidates::new(candidates::policies))]
+        merge_policy: Option<String>,
+        #[command(flatten)]
+        store: StoreArg,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -970,6 +989,10 @@ pub enum StoreCommand {
     },
     /// Check the catalog and every byte of every file
     Verify {
+        /// Look for the id of an identity instead, such as Email:ann@example.com, in every file of the store, whoever's it
+        /// is: fail where one holds it, or can't be read
+        #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
+        gone: Vec<Identity>,
         #[command(flatten)]
         store: StoreArg,
     },

@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod failure;
 mod goal;
+mod gone;
 mod ingest;
 mod interrupt;
 mod jobs;

@@ -1,35 +1,72 @@
-//! One profile, looked up.
+//! One profile: looked up, or deleted.
 
-use profile_export::platform::{Lookup, Lookups, policy_id};
+use std::path::Path;
+
+use profile_export::platform::{
+    DeletedProfile, Erasure, Lookup, Lookups, delete_profile, erase, policy_id,
+};
+use profile_export::store::Store;
 use profile_export::xdm::Identity;
 use serde_json::json;
 
 use crate::args::{Arguments, ProfilesCommand};
 use crate::failure::Failure;
-use crate::output::print_result;
+use crate::gone;
+use crate::message::{say, shown, tell};
+use crate::output::{count, print, print_result};
+use crate::progress::Watch;
 use crate::stores::open;
 
 pub fn profiles(arguments: &Arguments, command: &ProfilesCommand) -> Result<(), Failure> {
-    let ProfilesCommand::Get {
-        identity,
-        fields,
-        events,
-        fragments,
-        merge_policy,
-        store,
-    } = command;
-    let store = open(arguments, &store.store)?;
-    let policy = merge_policy.as_ref();
-    let policy = policy.map(|word| policy_id(store.catalog(), word, "--merge-policy"));
-    let lookup = Lookup {
-        fields: fields.clone(),
-        event_fields: events.clone(),
-        merge_policy: policy.transpose()?,
-    };
+    match command {
+        ProfilesCommand::Get {
+            identity,
+            fields,
+            events,
+            fragments,
+            merge_policy,
+            store,
+        } => {
+            let store = open(arguments, &store.store)?;
+            let lookup = Lookup {
+                fields: fields.clone(),
+                event_fields: events.clone(),
+                merge_policy: policy(&store, merge_policy.as_ref())?,
+            };
+            get(arguments, &store, &lookup, identity, *fragments)
+        }
+        ProfilesCommand::Delete {
+            identity,
+            everywhere,
+            merge_policy,
+            store,
+        } => {
+            let store = open(arguments, &store.store)?;
+            let policy = policy(&store, merge_policy.as_ref())?;
+            match everywhere {
+                true => erase_everywhere(arguments, &store, identity, policy.as_deref()),
+                false => delete(arguments, &store, identity, policy.as_deref()),
+            }
+        }
+    }
+}
+
+fn policy(store: &Store, word: Option<&String>) -> Result<Option<String>, Failure> {
+    let policy = word.map(|word| policy_id(store.catalog(), word, "--merge-policy"));
+    Ok(policy.transpose()?)
+}
+
+fn get(
+    arguments: &Arguments,
+    store: &Store,
+    lookup: &Lookup,
+    identity: &Identity,
+    fragments: bool,
+) -> Result<(), Failure> {
     let lookups = Lookups::default();
     let found = match fragments {
-        true => lookups.explain(&store, &lookup, identity)?,
-        false => (lookups.find(&store, &lookup, identity)?).map(|found| (found, None)),
+        true => lookups.explain(store, lookup, identity)?,
+        false => (lookups.find(store, lookup, identity)?).map(|found| (found, None)),
     };
     let (found, explained) = found.ok_or_else(|| missing(identity))?;
     let identities = found.identities.iter();
@@ -54,4 +91,93 @@ fn missing(identity: &Identity) -> Failure {
         "no profile has {identity}: without an identity graph (--merge-policy) only primary identities are known; the case of \
          an id counts, that of a namespace does not"
     ))
+}
+
+fn delete(
+    arguments: &Arguments,
+    store: &Store,
+    identity: &Identity,
+    policy: Option<&str>,
+) -> Result<(), Failure> {
+    let watch = Watch::start(arguments, 0);
+    let deleted = delete_profile(store, identity, None, policy, &watch.progress);
+    drop(watch);
+    let deleted = deleted?;
+    if deleted.datasets.is_empty() {
+        return Err(Failure::missing(format!(
+            "no record bears {identity}; nothing is deleted: the case of an id counts, that of a namespace does not"
+        )));
+    }
+    if arguments.is_for_machines() {
+        return print_result(arguments, &deleted);
+    }
+    print_records(&deleted)
+}
+
+fn erase_everywhere(
+    arguments: &Arguments,
+    store: &Store,
+    identity: &Identity,
+    policy: Option<&str>,
+) -> Result<(), Failure> {
+    let watch = Watch::start(arguments, 0);
+    // Should it break off: of a profile that is half gone no graph tells them any more.
+    let named = |identities: &[Identity]| {
+        if identities.len() > 1 {
+            let identities: Vec<String> = identities.iter().map(ToString::to_string).collect();
+            say(arguments, &format!("erasing {}", identities.join(", ")));
+        }
+    };
+    let erased = erase(store, identity, policy, named, &watch.progress);
+    drop(watch);
+    let erased = erased?;
+    if arguments.is_for_machines() {
+        print_result(arguments, &erased)?;
+    } else {
+        print_records(&erased.profile)?;
+        print_erased(store.layout().root(), &erased)?;
+    }
+    for job in &erased.open_jobs {
+        tell(&format!(
+            "job {job} reads the store as it was before, and may write what is erased: cancel it, or wait for it, and \
+             erase again"
+        ));
+    }
+    gone::judge(&erased.remaining)
+}
+
+fn print_records(deleted: &DeletedProfile) -> Result<(), Failure> {
+    for dataset in &deleted.datasets {
+        print(&shown(&format!(
+            "{} records of dataset {} ({}, {})",
+            count(dataset.records),
+            dataset.name,
+            dataset.class,
+            dataset.dataset_id
+        )))?;
+    }
+    print(&format!(
+        "{} records deleted, {} runs written anew",
+        count(deleted.datasets.iter().map(|dataset| dataset.records).sum()),
+        count(deleted.runs)
+    ))
+}
+
+fn print_erased(root: &Path, erased: &Erasure) -> Result<(), Failure> {
+    for batch in &erased.batches {
+        print(&format!("export batch {batch} deleted"))?;
+    }
+    for job in &erased.jobs {
+        print(&format!("job {job} forgotten"))?;
+    }
+    for file in &erased.given_out {
+        let file = file.display();
+        print(&shown(&format!("given out, and not deleted: {file}")))?;
+    }
+    for batch in &erased.moved {
+        print(&shown(&format!(
+            "given out, and not there to be looked at: {batch}"
+        )))?;
+    }
+    gone::print_report(root, &erased.remaining)
 }

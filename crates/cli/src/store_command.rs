@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::args::{Arguments, StoreCommand};
 use crate::failure::Failure;
+use crate::gone::verify_gone;
 use crate::jobs;
 use crate::listing::print_list;
 use crate::message::{say, shown};
@@ -23,7 +24,10 @@ pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure>
             drop(watch);
             store.stats_in_full()?
         }
-        StoreCommand::Verify { store } => {
+        StoreCommand::Verify { gone, store } if !gone.is_empty() => {
+            return verify_gone(arguments, &open(arguments, &store.store)?, gone);
+        }
+        StoreCommand::Verify { gone: _, store } => {
             let store = open(arguments, &store.store)?;
             let watch = Watch::start(arguments, store.bytes_to_verify()?);
             let found = store.verify_with(&watch.progress);

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StructArray};
+use arrow::array::{ArrayRef, RecordBatch, StructArray};
+use gather::TextWalk;
 
 /// Some consecutive records of an input.
 pub struct InputChunk {
@@ -37,6 +38,21 @@ impl InputChunk {
             file: name.into(),
             starts_input: true,
             content: ChunkContent::Lines(lines),
+        }
+    }
+
+    /// Hands every text of its records to `look`: of JSON each line as it stands, escapes and all.
+    pub fn each_text(&self, look: &mut dyn FnMut(&str)) {
+        match &self.content {
+            ChunkContent::Lines(lines) | ChunkContent::Documents(lines, _) => {
+                for line in lines.split(|byte| *byte == b'\n') {
+                    look(&String::from_utf8_lossy(line));
+                }
+            }
+            ChunkContent::Batch(rows) => {
+                let rows: ArrayRef = Arc::new(rows.clone());
+                TextWalk::default().walk(&rows, look);
+            }
         }
     }
 

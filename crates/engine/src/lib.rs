@@ -105,9 +105,10 @@ pub mod export {
 #[cfg(feature = "platform")]
 pub mod store {
     pub use ::store::{
-        BadRecordLimit, Batches, DatasetInputs, DatasetStats, Input, JsonForm, Layout, LoadOptions,
-        LoadReport, OnBadRecord, ReadOptions, Restored, Result, RunLimit, Scope, Stats, Store,
-        StoreError, TierStats, Verified,
+        BadRecordLimit, Batches, DatasetInputs, DatasetStats, DeletedRecords, DeletedRuns,
+        GoneReport, Input, JsonForm, Layout, LoadOptions, LoadReport, OnBadRecord, ReadOptions,
+        RecordSelection, Restored, Result, RunLimit, Scope, Sought, Stats, Store, StoreError,
+        TierStats, Verified,
     };
     pub use catalog::{
         Batch, BatchError, BatchFile, BatchFilter, BatchMetrics, BatchProperty, BatchQuery,
@@ -137,28 +138,29 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod platform {
     pub use ::platform::{
-        Audience, DatasetBody, DestinationBody, DestinationKind, Error, ErrorKind, Estimate,
-        EventPage, EventQuery, ExplainedPart, FileDescription, FoundEvent, IdentityNamespace,
-        IfExists, Incoming, IncomingBody, IncomingFile, InputDataset, Lookup, Lookups, Manifest,
-        ManifestBatch, ManifestExport, ManifestFile, Members, NamespaceBody, NewSchedule, Outcome,
-        OutputFolder, Place, PlannedBatch, Prepared, Projection, ProjectionBody,
-        ProjectionDestination, Property, ReplicationPolicy, Result, Schedule, ScheduleChange,
-        ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob, SchemaRefBody,
-        SegmentExplanation, SegmentJob, SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget,
-        SegmentsToCount, SourceFolder, SourceOptions, StoredMembership, abort_incoming,
-        asked_segments, change_schedule, check_definition, check_local, check_out, check_target,
-        complete_incoming, create_identity_namespace, create_schedule, create_segment_job,
-        dataset_id, delete_batch, delete_merge_policy, delete_projection,
+        Audience, DatasetBody, DeletedProfile, DestinationBody, DestinationKind, Erasure, Error,
+        ErrorKind, Estimate, EventPage, EventQuery, ExplainedPart, FileDescription, FoundEvent,
+        IdentityNamespace, IfExists, Incoming, IncomingBody, IncomingFile, InputDataset, Lookup,
+        Lookups, Manifest, ManifestBatch, ManifestExport, ManifestFile, Members, NamespaceBody,
+        NewSchedule, Outcome, OutputFolder, Place, PlannedBatch, Prepared, Projection,
+        ProjectionBody, ProjectionDestination, Property, ReplicationPolicy, Result, Schedule,
+        ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState, ScheduledJob,
+        SchemaRefBody, SegmentExplanation, SegmentJob, SegmentJobMetrics, SegmentJobSegment,
+        SegmentJobTarget, SegmentsToCount, SourceFolder, SourceOptions, StoredMembership,
+        SystemJob, SystemJobBody, SystemJobStatus, abort_incoming, asked_segments, change_schedule,
+        check_definition, check_local, check_out, check_target, complete_incoming,
+        create_identity_namespace, create_schedule, create_segment_job, create_system_job,
+        dataset_id, delete_batch, delete_merge_policy, delete_profile, delete_projection,
         delete_projection_destination, delete_schedule, delete_segment, delete_segment_job,
-        dependent_of, due_schedules, estimate, estimate_by_namespace, evaluate_segments,
-        explain_segment, expression_of, expression_schema, first_members, has_expression,
-        identity_namespaces, identity_of_xid, is_bucket, load_incoming, members_by_segment,
-        merge_policies, merge_policy, named_projection, namesake, overlap, policy_id,
-        policy_of_segment, projection, projection_destination, projection_destinations,
+        delete_system_job, dependent_of, due_schedules, erase, estimate, estimate_by_namespace,
+        evaluate_segments, explain_segment, expression_of, expression_schema, first_members,
+        has_expression, identity_namespaces, identity_of_xid, is_bucket, load_incoming,
+        members_by_segment, merge_policies, merge_policy, named_projection, namesake, overlap,
+        policy_id, policy_of_segment, projection, projection_destination, projection_destinations,
         projections, put_merge_policy, put_projection, put_projection_destination, put_segment,
-        replace_identity_namespace, run_schedule, run_segment_job, schedule, schedules, segment,
-        segment_id, segment_job, segment_jobs, segments, sweep_incoming, with_ids, with_source,
-        with_target, xid_of,
+        replace_identity_namespace, revert_incoming, run_schedule, run_segment_job, run_system_job,
+        schedule, schedules, segment, segment_id, segment_job, segment_jobs, segments,
+        sweep_incoming, system_job, system_jobs, with_ids, with_source, with_target, xid_of,
     };
 }
 

@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{Array, StringArray};
 use hashbrown::HashMap;
 
+use crate::used::UsedValues;
+
 /// Dictionaries that together hold more values than this are gathered as plain text.
 const LARGEST_DICTIONARY: usize = 1 << 14;
 
@@ -11,10 +13,12 @@ const LARGEST_DICTIONARY: usize = 1 << 14;
 pub struct Dictionaries {
     /// By where the values of the dictionaries are in memory; they are kept, so that they stay there.
     known: Mutex<HashMap<Vec<Place>, Known>>,
+    /// The values that are united; all where it is missing.
+    used: Option<UsedValues>,
 }
 
 /// Where the values of a dictionary are, and how many.
-type Place = [usize; 3];
+pub(crate) type Place = [usize; 3];
 /// Dictionaries, and their union.
 type Known = (Vec<StringArray>, Arc<United>);
 
@@ -28,6 +32,16 @@ pub(crate) struct United {
 }
 
 impl Dictionaries {
+    /// Unions of those values alone that rows have: whoever reads what is gathered finds no others. Rows that have
+    /// others, which were not noted, must not be gathered.
+    #[must_use]
+    pub fn of_used(used: UsedValues) -> Self {
+        Self {
+            used: Some(used),
+            ..Self::default()
+        }
+    }
+
     /// The union of the dictionaries of a column, if it is wanted.
     pub(crate) fn united(&self, parts: &[&StringArray], is_wanted: bool) -> Arc<United> {
         if !is_wanted {
@@ -38,7 +52,7 @@ impl Dictionaries {
         if let Some((_, united)) = known().get(&key) {
             return Arc::clone(united);
         }
-        let united = Arc::new(United::of(parts));
+        let united = Arc::new(United::of(parts, self.used.as_ref()));
         let parts = parts.iter().copied().cloned().collect();
         known().insert(key, (parts, Arc::clone(&united)));
         united
@@ -46,12 +60,15 @@ impl Dictionaries {
 }
 
 impl United {
-    fn of(parts: &[&StringArray]) -> Self {
+    fn of(parts: &[&StringArray], used: Option<&UsedValues>) -> Self {
         let mut keys: HashMap<&str, i32> = HashMap::new();
         let mut values = Vec::new();
         let mut remaps = Vec::new();
         for part in parts {
             let remap = (0..part.len()).map(|i| {
+                if used.is_some_and(|used| !used.has(part, i)) {
+                    return 0;
+                }
                 let value = part.value(i);
                 *keys.entry(value).or_insert_with(|| {
                     values.push(value);
@@ -74,7 +91,7 @@ impl United {
     }
 }
 
-fn place(values: &StringArray) -> Place {
+pub(crate) fn place(values: &StringArray) -> Place {
     [
         values.value_data().as_ptr() as usize,
         values.value_offsets().as_ptr() as usize,

@@ -29,11 +29,15 @@
 mod column;
 mod dictionaries;
 mod kernel;
+mod leaves;
 mod moments;
 mod prepare;
 mod rows;
 mod text;
+mod used;
 
 pub use column::{Child, Column};
 pub use dictionaries::Dictionaries;
+pub use leaves::TextWalk;
 pub use rows::RowRef;
+pub use used::UsedValues;

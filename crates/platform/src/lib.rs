@@ -4,6 +4,7 @@
 mod access;
 mod address;
 mod dataset_body;
+mod erasure;
 mod error;
 mod evaluation;
 mod export_file;
@@ -23,12 +24,14 @@ mod projections;
 mod resolve;
 mod schedules;
 mod segments;
+mod system_jobs;
 
 pub use access::{
     EventPage, EventQuery, FoundEvent, Lookup, Lookups, Property, identity_of_xid, xid_of,
 };
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
+pub use erasure::{DeletedProfile, Erasure, delete_profile, erase};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
     Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,
@@ -42,7 +45,7 @@ pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source}
 pub use folder::SourceFolder;
 pub use incoming::{
     Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
-    sweep_incoming,
+    revert_incoming, sweep_incoming,
 };
 pub use input_dataset::InputDataset;
 pub use jobs::{
@@ -80,4 +83,8 @@ pub use schedules::{
 };
 pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
+};
+pub use system_jobs::{
+    SystemJob, SystemJobBody, SystemJobStatus, create_system_job, delete_system_job,
+    run_system_job, system_job, system_jobs,
 };

@@ -35,13 +35,37 @@ pub fn fold<E: From<Error>>(
     folder: impl Fn(usize) -> PathBuf,
     go_on: impl Fn() -> Result<(), E>,
 ) -> Result<Vec<(RunFiles, Unsynced)>, E> {
+    let rows = FoldedRows {
+        dictionaries: &Dictionaries::default(),
+        is_left_out: &|_| false,
+    };
+    fold_rows(runs, &rows, class, types, limit, folder, go_on)
+}
+
+/// Which rows of runs are folded.
+pub(crate) struct FoldedRows<'a> {
+    /// Where their dictionaries are united.
+    pub(crate) dictionaries: &'a Dictionaries,
+    /// Rows of any of the runs that are left out.
+    pub(crate) is_left_out: &'a dyn Fn(u32) -> bool,
+}
+
+/// The same of some of their rows.
+pub(crate) fn fold_rows<E: From<Error>>(
+    runs: &[Run],
+    folded: &FoldedRows<'_>,
+    class: Class,
+    types: &Fields,
+    limit: RunLimit,
+    folder: impl Fn(usize) -> PathBuf,
+    go_on: impl Fn() -> Result<(), E>,
+) -> Result<Vec<(RunFiles, Unsynced)>, E> {
     let ty = run_type(types);
-    let dictionaries = Dictionaries::default();
     // Each stretch is gathered beside one row of every run, so that all have the same types and dictionaries.
     let prototypes = runs.iter().map(|run| Ok(Some(run.prototype(types)?)));
     let prototypes: Vec<Option<ArrayRef>> = prototypes.collect::<Result<_>>()?;
     let taker = |sources: &[Option<ArrayRef>]| -> Result<RowTaker> {
-        let column = Column::with_dictionaries(&ty, sources, &dictionaries)?;
+        let column = Column::with_dictionaries(&ty, sources, folded.dictionaries)?;
         Ok(RowTaker::of(column))
     };
     let like = taker(&prototypes)?.like()?;
@@ -53,7 +77,7 @@ pub fn fold<E: From<Error>>(
         let mut sources = prototypes.clone();
         let mut entries = Vec::new();
         for part in &mut parts {
-            part.take(class, end, &mut sources, &mut entries)?;
+            part.take(class, end, folded.is_left_out, &mut sources, &mut entries)?;
         }
         if entries.is_empty() {
             continue;
@@ -143,11 +167,12 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Takes the records of all persons before `end`.
+    /// Takes the records of all persons before `end`, without those that are left out.
     fn take(
         &mut self,
         class: Class,
         end: Option<PersonKey>,
+        is_left_out: &dyn Fn(u32) -> bool,
         sources: &mut Vec<Option<ArrayRef>>,
         entries: &mut Vec<RunEntry>,
     ) -> Result<()> {
@@ -172,7 +197,7 @@ impl<'a> Part<'a> {
         sources.extend(self.batches.values().map(|batch| Some(batch.rows.clone())));
         let batches: Vec<&Batch> = self.batches.values().map(Arc::as_ref).collect();
         for person in first..self.person {
-            for row in run.rows_of(person) {
+            for row in run.rows_of(person).filter(|row| !is_left_out(*row)) {
                 let (number, in_batch) = Run::locate(row);
                 let source = number - first_batch;
                 let (batch, at) = (batches[source as usize], in_batch as usize);
@@ -206,7 +231,7 @@ impl Batch {
 }
 
 /// A batch of a run with the identity columns that the file keeps apart.
-fn with_identities(run: &Run, number: u32) -> Result<ArrayRef> {
+pub(crate) fn with_identities(run: &Run, number: u32) -> Result<ArrayRef> {
     let batch = run.whole_batch(number)?;
     let first = number * BATCH_ROWS as u32;
     let mut person = run.person_of_row(first);

@@ -12,9 +12,10 @@
 //! Each buffer of each batch is compressed, checked and read by itself. [FORMAT.md](mod@format) draws all of
 //! it to the byte; runs of [the first format](mod@first_format) are read as well.
 //!
-//! Decoded rows become a run by a [`RunBuilder`], several runs one by [`fold`]; a [`Snapshot`] is what
-//! readers take.
+//! Decoded rows become a run by a [`RunBuilder`], several runs one by [`fold`], and one another [`without`] some of its
+//! records; a [`Snapshot`] is what readers take.
 
+mod bearing;
 mod builder;
 mod error;
 mod files;
@@ -32,6 +33,8 @@ mod read;
 mod records;
 mod snapshot;
 mod system;
+mod texts;
+mod without;
 mod write;
 
 #[cfg(doc)]
@@ -50,6 +53,8 @@ pub use keys::partition_point_near;
 pub use pages::FileChecksum;
 pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;
+pub use texts::each_text_of_file;
+pub use without::without;
 pub use write::{Unsynced, sync_folder};
 
 /// Rows in each batch of a run. An export has a batch of each run at hand, so many runs need small ones.

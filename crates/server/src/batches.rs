@@ -1,14 +1,16 @@
 //! Batches: `/data/foundation/catalog/batches`.
 
 use axum::Json;
+use profile_export::platform::{delete_batch, revert_incoming};
 use profile_export::store::{
     Batch, BatchError, BatchFilter, BatchProperty, BatchQuery, BatchStatus, Scope, Store,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::auth::ReadAccess;
+use crate::auth::{ReadAccess, WriteAccess};
 use crate::catalog_query::{Choice, order, page, some, tags, time};
+use crate::local::look;
 use crate::path::Path;
 use crate::problem::{Answer, Problem, cut};
 use crate::query::Query;
@@ -94,6 +96,35 @@ pub(crate) async fn get_batch(
     Ok(Json(object))
 }
 
+/// Delete a batch: what a job wrote with its files, what came in with its records
+///
+/// Both are gone when this answers. What the fragments of a batch that came in had replaced does not come back.
+#[utoipa::path(
+    delete, path = "/data/foundation/catalog/batches/{id}", tag = "Catalog",
+    params(("id" = String, Path, description = "The batch's ID")),
+    responses((status = 200, description = "The batch is gone", body = Vec<String>), Problems),
+)]
+pub(crate) async fn remove_batch(
+    caller: WriteAccess,
+    Path(id): Path<String>,
+) -> Answer<Json<Value>> {
+    let deleted = look(&caller, move |store, progress| {
+        let batch = find(store, &id)?;
+        if batch.came_in() {
+            revert_incoming(store, &id, progress)?;
+        } else if batch.outside().is_some() {
+            return Err(Problem::conflict(format!(
+                "batch {id} lies outside of the store, in a folder of whoever ran its job; profile-export batches delete \
+                 deletes it there"
+            )));
+        } else {
+            delete_batch(store, &id)?;
+        }
+        Ok(json!([format!("@/batches/{id}")]))
+    });
+    deleted.await.map(Json)
+}
+
 pub(crate) fn find(store: &Store, id: &str) -> Answer<Batch> {
     let found = store.catalog().batch(id)?;
     found.ok_or_else(|| Problem::not_found(format!("no batch {id:?}")))
@@ -121,6 +152,7 @@ pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
         version: Some(batch.version.unwrap_or_else(|| "1.0.0".to_owned())),
         tags: Some(batch.tags.unwrap_or_default()),
         errors: Some(errors.into_iter().map(told).collect()),
+        sequences: None,
         broken_off: 0,
         folder: None,
         among: None,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::http::StatusCode;
 use export::read_value;
 use profile_export::export::FoundProfile;
-use profile_export::platform::{Error, EventPage, EventQuery, xid_of};
-use profile_export::xdm::{Identity, Timestamp};
+use profile_export::platform::{Error, EventPage, EventQuery, delete_profile, xid_of};
+use profile_export::xdm::{Class, Identity, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::auth::ReadAccess;
+use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::entity_body::{EntitiesBody, Wanted, next_payload, of_query};
 use crate::local::look;
@@ -115,6 +116,40 @@ pub(crate) async fn post_entities(
         Ok(Value::Object(found))
     });
     answer.await.map(Json)
+}
+
+/// Delete a profile, or its events
+///
+/// The records that bear the identity, as the primary one or in identityMap, are gone when this answers: fragments and
+/// events of a profile, or its events alone. With a merge policy that has an identity graph those of all identities of the
+/// profile go. That there are none is no error.
+#[utoipa::path(
+    delete, path = "/data/core/ups/access/entities", tag = "Profile access",
+    params(
+        ("schema.name" = String, Query, description = "_xdm.context.profile or _xdm.context.experienceevent"),
+        ("entityId" = Option<String>, Query, description = "An id of the namespace entityIdNS, or an XID"),
+        ("entityIdNS" = Option<String>, Query, description = "A namespace's code"),
+        ("relatedSchema.name" = Option<String>, Query, description = "_xdm.context.profile, whose events are deleted"),
+        ("relatedEntityId" = Option<String>, Query, description = "Whose events"),
+        ("relatedEntityIdNS" = Option<String>, Query, description = "The namespace of relatedEntityId"),
+        ("mergePolicyId" = Option<String>, Query, description = "A merge policy, by whose identity graph the profile is"),
+    ),
+    responses((status = 202, description = "The records are gone"), Problems),
+)]
+pub(crate) async fn delete_entity(caller: WriteAccess, query: Query) -> Answer<StatusCode> {
+    let (wanted, identity) = of_query(&query)?;
+    let deleted = look(&caller, move |store, progress| {
+        let (class, policy) = match wanted {
+            Wanted::Profile(lookup) => (None, lookup.merge_policy),
+            Wanted::Events(events) => (Some(Class::Event), events.merge_policy),
+        };
+        let policy = policy.as_deref();
+        Ok(delete_profile(store, &identity, class, policy, progress)?)
+    });
+    let deleted = deleted.await?;
+    let records: u64 = deleted.datasets.iter().map(|dataset| dataset.records).sum();
+    tracing::info!(records, runs = deleted.runs, "records of a profile deleted");
+    Ok(StatusCode::ACCEPTED)
 }
 
 pub(crate) fn profile(identity: &Identity, found: Option<FoundProfile>) -> Value {

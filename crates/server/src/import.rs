@@ -7,7 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use profile_export::platform::{Incoming, IncomingBody, abort_incoming, complete_incoming};
+use profile_export::export::Progress;
+use profile_export::platform::{
+    Error, Incoming, IncomingBody, abort_incoming, complete_incoming, revert_incoming,
+};
 use profile_export::store::{Batch, Store};
 use serde_json::Value;
 
@@ -15,6 +18,7 @@ use crate::app::App;
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::batches::object;
 use crate::body::{JsonBody, Upload};
+use crate::local::look;
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -91,41 +95,45 @@ pub(crate) async fn upload_file(
     Ok(StatusCode::OK)
 }
 
-/// End a batch: load it, or give it up
+/// End a batch: load it, give it up, or take its records back
+///
+/// What a batch that is taken back brought is gone when this answers, and so is the batch; what its fragments had replaced
+/// does not come back.
 #[utoipa::path(
     post, path = "/data/foundation/import/batches/{id}", tag = "Batch ingestion",
     params(
         ("id" = String, Path, description = "The batch's ID"),
-        ("action" = String, Query, description = "COMPLETE, or ABORT"),
+        ("action" = String, Query, description = "COMPLETE, ABORT, or REVERT"),
     ),
-    responses((status = 200, description = "It will be loaded, or is given up"), Problems),
+    responses((status = 200, description = "It will be loaded, is given up, or gone"), Problems),
 )]
 pub(crate) async fn end_incoming_batch(
     caller: WriteAccess,
     Path(id): Path<String>,
     query: Query,
 ) -> Answer<StatusCode> {
-    let complete = match query.get("action") {
-        Some(action) if action.eq_ignore_ascii_case("COMPLETE") => true,
-        Some(action) if action.eq_ignore_ascii_case("ABORT") => false,
+    let end: fn(&Store, &str, &Progress) -> Result<(), Error> = match query.get("action") {
+        Some(action) if action.eq_ignore_ascii_case("COMPLETE") => {
+            |store, id, _| complete_incoming(store, id)
+        }
+        Some(action) if action.eq_ignore_ascii_case("ABORT") => {
+            |store, id, _| abort_incoming(store, id)
+        }
+        Some(action) if action.eq_ignore_ascii_case("REVERT") => {
+            |store, id, progress| revert_incoming(store, id, progress).map(drop)
+        }
         other => {
             return Err(Problem::bad_request(format!(
-                "action: found {}; allowed are COMPLETE and ABORT",
+                "action: found {}; allowed are COMPLETE, ABORT and REVERT",
                 other.map_or("none".to_owned(), |action| format!("{action:?}"))
             )));
         }
     };
-    caller
-        .on_store(move |store| {
-            incoming(store, &id)?;
-            if complete {
-                complete_incoming(store, &id)?;
-            } else {
-                abort_incoming(store, &id)?;
-            }
-            Ok(())
-        })
-        .await?;
+    let ended = look(&caller, move |store, progress| {
+        incoming(store, &id)?;
+        Ok(end(store, &id, progress)?)
+    });
+    ended.await?;
     caller.app().queue.wake();
     Ok(StatusCode::OK)
 }

@@ -67,6 +67,7 @@ mod segments;
 mod server;
 mod settings;
 mod stores;
+mod system_jobs;
 mod timed_writes;
 mod token_file;
 mod tokens;

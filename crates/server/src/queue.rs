@@ -22,6 +22,8 @@ pub(crate) struct Queue {
     pub(crate) batches: Line<String>,
     /// Segment jobs.
     pub(crate) segment_jobs: Line<String>,
+    /// System jobs: deletions.
+    pub(crate) system_jobs: Line<String>,
     /// What the scheduler waits at.
     pub(crate) scheduler: Notify,
     stopping: AtomicBool,
@@ -33,6 +35,7 @@ impl Default for Queue {
             jobs: Line::new("job"),
             batches: Line::new("batch"),
             segment_jobs: Line::new("segment job"),
+            system_jobs: Line::new("system job"),
             scheduler: Notify::new(),
             stopping: AtomicBool::default(),
         }
@@ -45,6 +48,7 @@ impl Queue {
         self.jobs.wake();
         self.batches.wake();
         self.segment_jobs.wake();
+        self.system_jobs.wake();
     }
 
     /// Begins nothing more.
@@ -61,7 +65,10 @@ impl Queue {
 
     /// How much runs.
     pub(crate) fn running(&self) -> usize {
-        self.jobs.running() + self.batches.running() + self.segment_jobs.running()
+        self.jobs.running()
+            + self.batches.running()
+            + self.segment_jobs.running()
+            + self.system_jobs.running()
     }
 
     /// Asks everything that runs to stop.
@@ -69,6 +76,7 @@ impl Queue {
         self.jobs.cancel();
         self.batches.cancel();
         self.segment_jobs.cancel();
+        self.system_jobs.cancel();
     }
 }
 

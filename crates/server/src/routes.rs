@@ -22,7 +22,7 @@ use crate::work::what_it_said;
 use crate::{
     audiences, batches, clusters, data_access, datasets, entities, host, import, ims, jobs, local,
     merge_policies, namespaces, openapi, operation, page, previews, projections, reference,
-    sandboxes, schedules, segment_jobs, segments,
+    sandboxes, schedules, segment_jobs, segments, system_jobs,
 };
 
 /// The API's routes and their description.
@@ -33,7 +33,7 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(datasets::list_datasets, datasets::create_dataset))
         .routes(routes!(datasets::get_dataset, datasets::delete_dataset))
         .routes(routes!(batches::list_batches))
-        .routes(routes!(batches::get_batch))
+        .routes(routes!(batches::get_batch, batches::remove_batch))
         .routes(routes!(data_access::list_batch_files))
         .routes(routes!(data_access::list_failed_files))
         .routes(routes!(data_access::get_file))
@@ -84,7 +84,6 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             schedules::patch_schedule,
             schedules::delete_schedule
         ))
-        .routes(routes!(entities::get_entities, entities::post_entities))
         .routes(routes!(projections::read_projection))
         .routes(routes!(
             projections::list_destinations,
@@ -116,6 +115,19 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(clusters::get_xid))
         .routes(routes!(clusters::get_cluster))
         .routes(routes!(clusters::post_clusters))
+        .routes(routes!(
+            entities::get_entities,
+            entities::post_entities,
+            entities::delete_entity
+        ))
+        .routes(routes!(
+            system_jobs::list_system_jobs,
+            system_jobs::create_system_job
+        ))
+        .routes(routes!(
+            system_jobs::get_system_job,
+            system_jobs::delete_system_job
+        ))
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))
         .routes(routes!(previews::get_estimate))

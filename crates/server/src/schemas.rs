@@ -221,6 +221,22 @@ schemas! {
         .property("children", list(Ref::from_schema_name("SegmentJobObject")))
         .property("_links", object(["next"]));
 
+    SystemJobObject => object(["id", "imsOrgId", "jobType", "status", "createEpoch", "updateEpoch"])
+        .property("id", string())
+        .property("imsOrgId", string())
+        .property("dataSetId", string())
+        .property("batchId", string())
+        .property("jobType", one_of(["DELETE"]))
+        .property("status", one_of(["NEW", "PROCESSING", "COMPLETED", "ERROR"]))
+        .property("metrics", string().description(Some("JSON in a text: recordsProcessed, timeTakenInSec")))
+        .property("errors", string().description(Some("Why nothing is deleted")))
+        .property("createEpoch", integer())
+        .property("updateEpoch", integer());
+
+    SystemJobPage => object(["_page", "children"])
+        .property("_page", object(["count", "next"]))
+        .property("children", list(Ref::from_schema_name("SystemJobObject")));
+
     ScheduleRequest => strict(["name", "type", "properties"])
         .property("name", string())
         .property("type", one_of(["batch_segmentation", "export"]))

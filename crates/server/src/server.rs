@@ -26,7 +26,7 @@ use crate::settings::Settings;
 use crate::stores::Stores;
 use crate::token_file::{TokenFile, watch_tokens};
 use crate::tokens::TokenError;
-use crate::workers::{load_batches, run_jobs, run_segment_jobs};
+use crate::workers::{load_batches, run_jobs, run_segment_jobs, run_system_jobs};
 use crate::{listen, routes};
 
 /// Why a server can't start, or stopped by itself.
@@ -161,6 +161,10 @@ impl Server {
         workers.spawn(run_jobs(Arc::clone(&self.app), Arc::clone(&self.lock)));
         workers.spawn(load_batches(Arc::clone(&self.app), Arc::clone(&self.lock)));
         workers.spawn(run_segment_jobs(
+            Arc::clone(&self.app),
+            Arc::clone(&self.lock),
+        ));
+        workers.spawn(run_system_jobs(
             Arc::clone(&self.app),
             Arc::clone(&self.lock),
         ));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
 use profile_export::jobs::{JobStatus, RunOptions, forget_jobs, run_job, sweep};
-use profile_export::platform::{Error, ErrorKind, load_incoming, run_segment_job};
+use profile_export::platform::{Error, ErrorKind, load_incoming, run_segment_job, run_system_job};
 use profile_export::store::{Batch, BatchStatus, Scope, Store};
 use store::FileLock;
 use tokio::sync::Semaphore;
@@ -182,6 +182,54 @@ fn evaluate(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Res
     let error = job.errors.first().map(|error| error.msg.as_str());
     tracing::info!(job = id, status = %job.status, error, "segment job ended");
     Ok(())
+}
+
+/// Does system jobs, one after the other, until the queue is stopped.
+///
+/// What runs keeps `lock`, as above.
+pub(crate) async fn run_system_jobs(app: Arc<App>, lock: Arc<FileLock>) {
+    let mut looking = Retry::default();
+    while !app.queue.is_stopping() {
+        let Some((scope, id)) = next_system_job(&app, &mut looking).await else {
+            app.queue.system_jobs.wait(LOOK).await;
+            continue;
+        };
+        let progress = app.queue.system_jobs.begin(&scope, &id);
+        let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
+        let work = move || {
+            let _lock = lock;
+            delete(&shared, &scope, &name, &progress)
+        };
+        let result = on_a_thread(work).await;
+        app.queue.system_jobs.end(&id, result);
+    }
+}
+
+/// The system job that is to be done next, in the same way: also one that was left behind.
+async fn next_system_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
+    if !looking.is_due() {
+        return None;
+    }
+    let shared = Arc::clone(app);
+    let open: Result<_, WorkError> = app
+        .blocking(move || Ok(shared.stores.any()?.catalog().open_system_jobs()?))
+        .await;
+    let open = looking.note("looking for system jobs", open)?;
+    app.queue.system_jobs.next(open)
+}
+
+fn delete(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), WorkError> {
+    let store = app.stores.get(scope)?;
+    match run_system_job(&store, id, progress) {
+        Ok(job) => {
+            let metrics = job.metrics.as_deref();
+            tracing::info!(job = id, status = ?job.status, metrics, "system job ended");
+            Ok(())
+        }
+        // Somebody forgot it meanwhile, or the server stops.
+        Err(error) if error.kind() == ErrorKind::NotFound || error.is_cancelled() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Loads incoming batches, one after the other, until the queue is stopped.

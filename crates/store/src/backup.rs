@@ -14,6 +14,8 @@ use crate::lock::FileLock;
 
 /// How many copies are kept.
 const KEPT: usize = 3;
+/// What one is called while it is written.
+const UNFINISHED: &str = "unfinished";
 
 /// What a return to an earlier catalog did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Store {
             "catalog-{:08}.sqlite",
             self.catalog().generation()?
         ));
-        let unfinished = folder.join("unfinished");
+        let unfinished = folder.join(UNFINISHED);
         remove_file(&unfinished)?;
         self.catalog().copy_to(&unfinished)?;
         let file = File::open(&unfinished).at(&unfinished)?;
@@ -67,10 +69,28 @@ impl Store {
             return Err(catalog::Error::not_found(Kind::Dataset, id).into());
         }
         // Before: what is told as deleted is deleted everywhere, and what is not is whole.
-        for old in copies(&self.layout().backups())? {
+        self.remove_copies()?;
+        self.catalog().delete_dataset(id)?;
+        self.back_up();
+        Ok(())
+    }
+
+    /// Deletes all copies of the catalog, and what became of one that was not finished.
+    pub(crate) fn remove_copies(&self) -> Result<()> {
+        let folder = self.layout().backups();
+        for old in copies(&folder)? {
             remove_file(&old)?;
         }
-        self.catalog().delete_dataset(id)?;
+        remove_file(&folder.join(UNFINISHED))
+    }
+
+    /// Writes the catalog anew, and the one copy of it that stays: no row of before is in any file of it then.
+    ///
+    /// # Errors
+    /// The catalog or its copies can't be written.
+    pub fn purge_catalog(&self) -> Result<()> {
+        self.catalog().purge()?;
+        self.remove_copies()?;
         self.back_up();
         Ok(())
     }

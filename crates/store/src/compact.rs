@@ -110,23 +110,23 @@ impl Store {
         Ok(added)
     }
 
-    /// Puts folded runs in the places of those that they were folded from.
-    fn replace(
+    /// Puts runs in the places of those that they were made of.
+    pub(crate) fn replace(
         &self,
         sets: &[Vec<RunRecord>],
-        folded: &[NewRun],
+        added: &[NewRun],
         unions: &[(Class, Fields)],
         lock: &RunsLock,
     ) -> Result<()> {
         let removed: Vec<i64> = sets.iter().flatten().map(|run| run.id).collect();
         let mut namespaces = self.catalog().namespaces()?;
         if namespaces.codes().is_empty() {
-            // A program that did not note them loaded these runs, and the folded ones have lost which was the older.
+            // A program that did not note them loaded these runs, and those made of them have lost which was the older.
             namespaces = self.snapshot(None)?.namespaces_of_runs()?;
         }
         // Where this fails all runs stay: it may hold all the same, see `Catalog::change_runs`.
         self.catalog().change_runs(&RunChange {
-            added: folded,
+            added,
             removed: &removed,
             unions,
             namespaces: &namespaces,

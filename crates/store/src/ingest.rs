@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -91,6 +92,8 @@ pub struct LoadReport {
     pub dropped: u64,
     /// Bad records, skipped.
     pub bad: u64,
+    /// The places in the store that the records got.
+    pub sequences: Range<u64>,
     /// Runs that were merged into larger ones behind it, see [`LoadOptions::merge`].
     pub merged: u64,
     /// Why runs that should have been merged were not. The load holds all the same, and the next one tries again.
@@ -217,7 +220,8 @@ impl Store {
             _ => snapshot.namespaces.clone(),
         };
         let mut unions = [snapshot.profile_union, snapshot.event_union];
-        let mut next_sequence = self.catalog().next_sequence()?;
+        let first_sequence = self.catalog().next_sequence()?;
+        let mut next_sequence = first_sequence;
         let runs_folder = self.layout().runs();
         let settings = LoadSettings {
             runs: &runs_folder,
@@ -311,7 +315,10 @@ impl Store {
             unions: [(Class::Profile, profile), (Class::Event, event)],
             namespaces,
             next_sequence,
-            report: new_runs.report,
+            report: LoadReport {
+                sequences: first_sequence..next_sequence,
+                ..new_runs.report
+            },
         })
     }
 }

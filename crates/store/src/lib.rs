@@ -26,7 +26,9 @@
 
 mod backup;
 mod compact;
+mod deletion;
 mod error;
+mod gone;
 mod identity;
 mod ingest;
 mod layout;
@@ -45,7 +47,9 @@ mod verify;
 pub use backup::Restored;
 pub use catalog::Scope;
 pub use decode::{Batches, Input, JsonForm, ReadOptions};
+pub use deletion::{DeletedRecords, DeletedRuns, RecordSelection};
 pub use error::{Result, StoreError};
+pub use gone::{GoneReport, Sought};
 pub use ingest::{BadRecordLimit, DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
 pub use layout::Layout;
 pub use lock::FileLock;

@@ -243,6 +243,7 @@ impl Store {
             Some(folder) => remove_own(folder, &batch),
             None => remove_folder(&self.batch_folder(&batch)),
         };
+        let removed = removed.and_then(|()| remove_folder(&self.layout.state(id)));
         removed.map_err(|error| match error {
             StoreError::Io { path, reason } => StoreError::Left {
                 id: id.to_owned(),

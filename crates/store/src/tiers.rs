@@ -35,6 +35,21 @@ pub(crate) fn folder_name(generation: i64, number: usize, part: usize) -> String
     format!("{generation:08}-c{number:03}-{part:04}")
 }
 
+/// The name of the folder of what a change of the store leaves of a run: in the run's layer, where it was part of one.
+/// `number` tells the run from others that are changed with it.
+pub(crate) fn folder_name_of_rest(
+    folder: &str,
+    generation: i64,
+    number: usize,
+    part: usize,
+) -> String {
+    match layer_of(folder) {
+        // A layer of one run needs no name of its own.
+        layer if layer == folder => folder_name(generation, number, part),
+        layer => format!("{layer}{generation:08}.{number:03}.{part:04}"),
+    }
+}
+
 /// The layers of a dataset's runs.
 pub(crate) fn layers(runs: &[RunRecord]) -> Vec<Vec<&RunRecord>> {
     let mut layers: BTreeMap<&str, Vec<&RunRecord>> = BTreeMap::new();
@@ -120,6 +135,16 @@ mod tests {
         let mut sizes: Vec<usize> = layers(&runs).iter().map(Vec::len).collect();
         sizes.sort_unstable();
         assert_eq!(sizes, [1, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn what_is_left_of_a_run_stays_in_its_layer() {
+        let of = |folder: &str| folder_name_of_rest(folder, 34, 2, 0);
+        let part = folder_name(12, 0, 7);
+        let rest = of(&part);
+        assert!(rest != part && layer_of(&rest) == layer_of(&part));
+        assert_eq!(layer_of(&of(&rest)), layer_of(&part));
+        assert_eq!(of("00000012-000-0001"), folder_name(34, 2, 0));
     }
 
     #[test]

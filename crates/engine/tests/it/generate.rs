@@ -2,7 +2,7 @@
 
 use profile_export::platform::put_merge_policy;
 use profile_export::request::MergePolicy;
-use profile_export::xdm::{Class, Dataset, Timestamp};
+use profile_export::xdm::{Class, Dataset, Identity, Timestamp};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -24,6 +24,8 @@ pub const EVENTS: [&str; 2] = ["0000000000000000000000e1", "00000000000000000000
 #[derive(Clone, Debug)]
 pub enum Step {
     Load(&'static str, Vec<Value>),
+    /// Of the records that bear an identity.
+    Delete(Identity),
     Compact,
 }
 
@@ -83,8 +85,17 @@ fn step() -> impl Strategy<Value = Step> {
         2 => vec(member(), 0..6).prop_map(|r| Step::Load(PROFILES[2], r)),
         2 => vec(evaluated(), 0..6).prop_map(|r| Step::Load(EVALUATED, r)),
         5 => (select(&EVENTS[..]), vec(event(), 0..8)).prop_map(|(d, r)| Step::Load(d, r)),
+        2 => identity().prop_map(Step::Delete),
         1 => Just(Step::Compact),
     ]
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    let namespace = select(&["Email", "ECID", "ecid", "CRMID"][..]);
+    (namespace, id()).prop_map(|(namespace, id)| Identity {
+        namespace: namespace.to_owned(),
+        id: id.to_owned(),
+    })
 }
 
 /// A moment within a minute, in one of several offsets, some below the millisecond.

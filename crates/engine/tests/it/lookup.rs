@@ -42,6 +42,7 @@ fn check(case: &Case) {
         match step {
             Step::Load(dataset, _) if *dataset == EVALUATED || *dataset == PROFILES[2] => continue,
             Step::Load(dataset, records) => drop(scratch.load(dataset, records).unwrap()),
+            Step::Delete(identity) => drop(scratch.delete(identity)),
             Step::Compact => drop(scratch.store.compact().unwrap()),
         }
         // What is kept from before the step counts no more.

@@ -4,6 +4,7 @@
 mod cancel;
 mod cases;
 mod catalog;
+mod deletion;
 mod determinism;
 mod evaluation;
 mod explain;

@@ -82,6 +82,10 @@ fn check(case: &Case) {
                 scratch.load(dataset, records).unwrap();
                 reference.load(dataset, records);
             }
+            Step::Delete(identity) => {
+                scratch.delete(identity);
+                reference.delete(&identity.namespace, &identity.id);
+            }
             Step::Compact => {
                 scratch.store.compact().unwrap();
             }
@@ -107,15 +111,15 @@ fn check(case: &Case) {
         check_tiers(case, &scratch, &expected);
     }
 
-    // What a store evaluated is in no folder of sources.
-    let of_evaluation = |step: &Step| matches!(step, Step::Load(EVALUATED, _));
-    if case.steps.iter().any(of_evaluation) {
+    // What a store evaluated, or deleted, is in no folder of sources.
+    let is_of_store = |step: &Step| matches!(step, Step::Load(EVALUATED, _) | Step::Delete(_));
+    if case.steps.iter().any(is_of_store) {
         return;
     }
     // The same without a store, where only what the request looks at is kept, and datasets come one after the other.
     let loads = case.steps.iter().filter_map(|step| match step {
         Step::Load(dataset, records) => Some((*dataset, records)),
-        Step::Compact => None,
+        Step::Delete(_) | Step::Compact => None,
     });
     let mut loads: Vec<_> = loads.collect();
     loads.sort_by_key(|(dataset, _)| *dataset);
@@ -159,10 +163,14 @@ fn check_tiers(case: &Case, whole: &Scratch, expected: &[Vec<String>]) {
     let policy: MergePolicy = serde_json::from_value(case.policy.clone()).unwrap();
     put_merge_policy(tiers.store.catalog(), policy, Timestamp::default()).unwrap();
     for step in &case.steps {
-        if let Step::Load(dataset, records) = step {
-            for record in records {
-                tiers.load(dataset, std::slice::from_ref(record)).unwrap();
+        match step {
+            Step::Load(dataset, records) => {
+                for record in records {
+                    tiers.load(dataset, std::slice::from_ref(record)).unwrap();
+                }
             }
+            Step::Delete(identity) => drop(tiers.delete(identity)),
+            Step::Compact => {}
         }
     }
     let found: Vec<Vec<String>> = tiers

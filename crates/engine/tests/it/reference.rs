@@ -101,6 +101,17 @@ impl Reference {
         }
     }
 
+    /// Deletes the records that bear an identity: what they had replaced was forgotten when they came. How namespaces are
+    /// spelled stays.
+    pub fn delete(&mut self, namespace: &str, id: &str) {
+        let wanted = (namespace.to_lowercase(), id.to_owned());
+        for records in [&mut self.fragments, &mut self.evaluated, &mut self.events] {
+            records.retain(|record| {
+                record.identity != wanted && !identities(&record.body).contains(&wanted)
+            });
+        }
+    }
+
     /// The rows of each batch that a request exports by a merge policy.
     pub fn export(&self, request: &Value, policy: &Value) -> Vec<Vec<Value>> {
         let filter = &request["filter"];

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use profile_export::export::Progress;
 use profile_export::jobs::{FinishedJob, RunOptions, create_job, run_job};
-use profile_export::platform::Result;
+use profile_export::platform::{DeletedProfile, Result, delete_profile};
 use profile_export::request::ExportRequest;
 use profile_export::store::{
     DatasetInputs, Input, LoadOptions, LoadReport, OnBadRecord, Scope, Store,
 };
-use profile_export::xdm::{Class, Dataset, Timestamp};
+use profile_export::xdm::{Class, Dataset, Identity, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -81,6 +81,11 @@ impl Scratch {
             ..LoadOptions::default()
         };
         Ok(self.store.ingest(&[load], &options, &Progress::default())?)
+    }
+
+    /// Deletes the records that bear an identity.
+    pub fn delete(&self, identity: &Identity) -> DeletedProfile {
+        delete_profile(&self.store, identity, None, None, &Progress::default()).unwrap()
     }
 
     pub fn run(&self, request: &Value) -> Result<FinishedJob> {

@@ -96,6 +96,7 @@ fn follow(case: &Case) {
             Step::Load(dataset, records) => {
                 scratch.load(dataset, records).unwrap();
             }
+            Step::Delete(identity) => drop(scratch.delete(identity)),
             Step::Compact => drop(scratch.store.compact().unwrap()),
         }
         let job = scratch.run(&since).unwrap();

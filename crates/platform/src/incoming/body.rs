@@ -82,6 +82,7 @@ impl IncomingBody {
             errors: Some(Vec::new()),
             files: Vec::new(),
             completed: None,
+            sequences: None,
             broken_off: 0,
             folder: None,
             among: None,

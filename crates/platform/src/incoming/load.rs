@@ -65,6 +65,7 @@ fn load(store: &Store, batch: &Batch, started: Timestamp, progress: &Progress) -
         }
         move_in(catalog, &batch.id, processing, success, |batch| {
             batch.metrics = metrics(started, done);
+            batch.sequences = Some([done.sequences.start, done.sequences.end]);
             Ok(())
         })?;
         Ok(())

@@ -5,6 +5,7 @@
 
 mod body;
 mod load;
+mod revert;
 mod sweep;
 mod upload;
 
@@ -17,6 +18,8 @@ use xdm::{Timestamp, digest128};
 
 pub use body::IncomingBody;
 pub use load::load_incoming;
+pub(crate) use revert::delete_batch_records;
+pub use revert::revert_incoming;
 pub use sweep::sweep_incoming;
 pub use upload::{Incoming, IncomingFile, abort_incoming, complete_incoming};
 

@@ -12,4 +12,5 @@ mod write;
 
 pub(crate) use prototype::prototype_of;
 pub(crate) use read::PackFile;
+pub(crate) use root::MAGIC;
 pub(crate) use write::{PackWriter, PackedBatch};

@@ -105,6 +105,55 @@ impl PackFile {
         Ok(opened)
     }
 
+    /// Opens a file that no catalog knows: what its root is was not checked.
+    ///
+    /// # Errors
+    /// A file that is missing or no packed one.
+    pub(crate) fn open_unknown(path: &Path) -> Result<Self> {
+        let damaged = |problem: &str| Error::Damaged {
+            path: path.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(damaged("it is no file of a folder"));
+        };
+        let file = File::open(path).at(path)?;
+        let length = file.metadata().at(path)?.len();
+        let mut trailer = [0; TRAILER];
+        let trailer_at = length.checked_sub(TRAILER as u64);
+        let trailer_at = trailer_at.ok_or_else(|| damaged("it is too short"))?;
+        file.read_exact_at(&mut trailer, trailer_at).at(path)?;
+        let root_length =
+            (trailer.first_chunk::<8>()).map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let root_at = trailer_at.checked_sub(root_length);
+        let root_at = root_at.ok_or_else(|| damaged("its root is longer than it"))?;
+        let mut root = vec![0; (length - root_at) as usize];
+        file.read_exact_at(&mut root, root_at).at(path)?;
+        let known = FileChecksum {
+            name: name.to_string_lossy().into_owned(),
+            length,
+            digest: format!("{:032x}", xdm::digest128(&root)),
+        };
+        Self::open(folder, &known)
+    }
+
+    /// The names of its tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
+    }
+
+    /// The values of a table's dictionaries.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn dictionaries(&self, table: &str) -> Result<Vec<ArrayRef>> {
+        let of = self.table(table)?;
+        let numbers = 0..of.dictionaries.len();
+        numbers
+            .map(|number| Ok(Arc::new(self.dictionary(of, number)?) as ArrayRef))
+            .collect()
+    }
+
     /// The root, whose digest the catalog knows.
     fn root(&mut self, digest: &str) -> Result<Root> {
         let short = "it is too short";

@@ -6,7 +6,7 @@ use super::arrays::{Encoded, Node};
 use super::block::{self, Problem};
 
 /// What a packed file begins and ends with.
-pub(super) const MAGIC: &[u8; 8] = b"PXRUN2\r\n";
+pub(crate) const MAGIC: &[u8; 8] = b"PXRUN2\r\n";
 /// The length of the root, and the magic again.
 pub(super) const TRAILER: usize = 16;
 

@@ -96,6 +96,7 @@ impl RunningJob<'_> {
             errors: None,
             files: batch.files.iter().map(batch_file).collect(),
             completed: None,
+            sequences: None,
             broken_off: 0,
             folder: outside.clone().filter(|_| batch.has_own_folder),
             among: outside.filter(|_| !batch.has_own_folder),

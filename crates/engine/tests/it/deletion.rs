@@ -1,0 +1,431 @@
+//! Records that are deleted, and what is left of them: nothing.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use profile_export::export::Progress;
+use profile_export::jobs::{JobPage, RunOptions, cancel_job, create_job, list_jobs, run_job};
+use profile_export::platform::{delete_profile, erase};
+use profile_export::request::ExportRequest;
+use profile_export::store::{RecordSelection, RunLimit, Scope, Sought, Store};
+use profile_export::xdm::{Class, Identity};
+use serde_json::{Value, json};
+
+use crate::frozen::{copy, frozen};
+use crate::scratch::{Scratch, request, sorted};
+
+const CRM: &str = "5b020a27e7040801dedba61a";
+const VISITS: &str = "5b020a27e7040801dedba61b";
+
+fn scratch() -> Scratch {
+    with_datasets(Scratch::new())
+}
+
+fn with_datasets(scratch: Scratch) -> Scratch {
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    scratch.dataset(VISITS, Class::Event, json!({}));
+    scratch
+}
+
+fn email(id: &str) -> Identity {
+    Identity {
+        namespace: "Email".to_owned(),
+        id: id.to_owned(),
+    }
+}
+
+fn person(id: &str, city: &str) -> Value {
+    json!({"identityMap": {"Email": [{"id": id, "primary": true}]}, "city": city})
+}
+
+fn visit(id: &str, whose: &str) -> Value {
+    json!({"identityMap": {"Email": [{"id": whose}]}, "_id": id, "timestamp": "2020-01-01T00:00:00Z"})
+}
+
+fn everything(scratch: &Scratch) -> Vec<String> {
+    let filter = json!({"emptyProfiles": true});
+    sorted(scratch.rows(&request(
+        json!({"filter": filter, "additionalFields": {"eventList": {}}}),
+    )))
+}
+
+/// The files of the store that hold a text, by their names in it.
+fn holding(store: &Store, text: &str) -> BTreeSet<String> {
+    let found = store
+        .verify_gone(&[Sought::new(text)], &Progress::default())
+        .unwrap();
+    assert!(found.unread.is_empty(), "{found:?}");
+    let root = store.layout().root();
+    let names = found.holding.iter();
+    let name = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
+    names.map(|path| name(path)).collect()
+}
+
+/// What no row has any more is in no dictionary of the run either, nor an event's digest among those that are known.
+#[test]
+fn a_run_without_some_rows_has_nothing_of_them() {
+    let scratch = scratch();
+    let people = ["ann", "bob", "cid"].map(|name| {
+        let place = if name == "bob" { "Bergen" } else { "Oslo" };
+        let mut person = person(&format!("{name}@x.org"), place);
+        person["tags"] = json!(["member", name]);
+        person["segmentMembership"] =
+            json!({"ups": {format!("only {name}"): {"status": "realized"}}});
+        person
+    });
+    let mut others: Vec<Value> = (0..200)
+        .map(|n| person(&format!("person{n}@x.org"), "Oslo"))
+        .collect();
+    others.extend(people);
+    scratch.load(CRM, &others).unwrap();
+    let visits = [
+        visit("visit one", "bob@x.org"),
+        visit("visit two", "ann@x.org"),
+    ];
+    scratch.load(VISITS, &visits).unwrap();
+    assert_eq!(holding(&scratch.store, "Bergen").len(), 1);
+    assert_eq!(holding(&scratch.store, "bob@x.org").len(), 2);
+
+    let deleted = scratch.delete(&email("bob@x.org"));
+    let counts: Vec<(&str, u64)> = (deleted.datasets.iter())
+        .map(|dataset| (dataset.dataset_id.as_str(), dataset.records))
+        .collect();
+    assert_eq!(counts, [(CRM, 1), (VISITS, 1)]);
+    assert_eq!(deleted.runs, 2);
+    for gone in ["bob@x.org", "Bergen", "bob", "only bob", "visit one"] {
+        assert_eq!(holding(&scratch.store, gone), BTreeSet::new(), "{gone}");
+    }
+    for kept in ["ann@x.org", "only ann", "member", "visit two"] {
+        assert!(!holding(&scratch.store, kept).is_empty(), "{kept}");
+    }
+    assert_eq!(everything(&scratch).len(), 202);
+    assert_eq!(scratch.store.verify().unwrap(), Default::default());
+
+    // New data of the same person is data like any other, the same events too.
+    assert_eq!(scratch.load(VISITS, &visits).unwrap().loaded, 1);
+    assert_eq!(everything(&scratch).len(), 203);
+}
+
+/// A record bears each identity of its map, whatever is primary, in any spelling of the namespace.
+#[test]
+fn records_that_bear_the_identity_beside_a_primary_one_go() {
+    let scratch = scratch();
+    let beside = json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}],
+        "EMAIL": [{"id": "other@x.org"}, {"id": "ann@x.org"}]}});
+    let other = json!({"identityMap": {"CRMID": [{"id": "2", "primary": true}], "Phone": [{"id": "ann@x.org"}]}});
+    scratch
+        .load(CRM, &[beside, other, person("Ann@x.org", "Oslo")])
+        .unwrap();
+    let deleted = scratch.delete(&email("ann@x.org"));
+    assert_eq!(deleted.datasets[0].records, 1);
+    assert_eq!(everything(&scratch).len(), 2);
+}
+
+/// What a record had replaced does not come back when it goes, whether a merge of runs has come between or not.
+#[test]
+fn a_replaced_fragment_does_not_come_back() {
+    for compacts in [false, true] {
+        let scratch = scratch();
+        let named = |city: &str, ids: Value| json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}], "Email": ids}, "city": city});
+        scratch
+            .load(CRM, &[named("Oslo", json!([])), person("b@x.org", "Rome")])
+            .unwrap();
+        scratch
+            .load(CRM, &[named("Bergen", json!([{"id": "ann@x.org"}]))])
+            .unwrap();
+        if compacts {
+            scratch.store.compact().unwrap();
+        }
+        scratch.delete(&email("ann@x.org"));
+        assert_eq!(everything(&scratch).len(), 1, "{compacts}");
+        assert_eq!(holding(&scratch.store, "Oslo"), BTreeSet::new());
+        // The other way round, what is live stays.
+        scratch
+            .load(CRM, &[named("Bergen", json!([{"id": "ann@x.org"}]))])
+            .unwrap();
+        scratch.load(CRM, &[named("Paris", json!([]))]).unwrap();
+        if compacts {
+            scratch.store.compact().unwrap();
+        }
+        scratch.delete(&email("ann@x.org"));
+        assert_eq!(everything(&scratch).len(), 2, "{compacts}");
+    }
+}
+
+/// A value of a record that was replaced long ago may still be in a dictionary, with no row that has it: an erasure
+/// writes such runs anew, too.
+#[test]
+fn an_erasure_takes_what_no_row_has() {
+    let scratch = scratch();
+    let old = |email: &str| json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}]}, "contact": email});
+    let mut people: Vec<Value> = (0..100)
+        .map(|n| person(&format!("p{n}@x.org"), "Oslo"))
+        .collect();
+    people
+        .iter_mut()
+        .for_each(|person| person["contact"] = json!("none"));
+    people.push(old("ann@x.org"));
+    scratch.load(CRM, &people).unwrap();
+    scratch.load(CRM, &[old("none")]).unwrap();
+    scratch.store.compact().unwrap();
+    let held = holding(&scratch.store, "ann@x.org");
+    assert_eq!(
+        held.len(),
+        1,
+        "the test needs a dictionary with a value that no row has"
+    );
+    let before = everything(&scratch);
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    )
+    .unwrap();
+    assert!(erased.remaining.is_gone(), "{erased:?}");
+    assert_eq!(erased.profile.datasets, []);
+    assert_eq!(everything(&scratch), before);
+}
+
+/// A field that is no identity may hold the id, too: whose record that is nobody knows, so it stays and is named.
+#[test]
+fn an_erasure_names_what_it_can_not_clean() {
+    let scratch = scratch();
+    let note = json!({"identityMap": {"CRMID": [{"id": "7", "primary": true}]}, "note": "wrote to ann@x.org."});
+    scratch
+        .load(CRM, &[note, person("ann@x.org", "Oslo")])
+        .unwrap();
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    )
+    .unwrap();
+    assert_eq!(erased.profile.datasets[0].records, 1);
+    assert_eq!(erased.remaining.holding.len(), 1);
+    assert!(!erased.remaining.is_gone());
+}
+
+/// Batches with the id go, and jobs that name it; others stay.
+#[test]
+fn an_erasure_takes_export_batches_and_what_they_had_of_whom() {
+    let scratch = scratch();
+    scratch
+        .load(
+            CRM,
+            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
+        )
+        .unwrap();
+    let of = |more: Value| scratch.run(&request(more)).unwrap();
+    let first = of(json!({}));
+    let since = of(json!({"sinceJob": "last"}));
+    let cities = of(json!({"fields": "city"}));
+    assert!(!holding(&scratch.store, "ann@x.org").is_empty());
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    )
+    .unwrap();
+    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
+    let ids: BTreeSet<String> = erased.batches.into_iter().collect();
+    let expected = [&first, &since].map(|job| job.batches[0].id.clone());
+    assert_eq!(ids, expected.into_iter().collect());
+    assert!(cities.batches[0].folder.exists());
+    assert_eq!(everything(&scratch).len(), 1);
+}
+
+/// A job reads the store as it was when it was created: a deletion is in the next.
+#[test]
+fn a_job_that_waits_reads_what_was_there() {
+    let scratch = scratch();
+    scratch
+        .load(
+            CRM,
+            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
+        )
+        .unwrap();
+    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
+    let waiting = create_job(&scratch.store, &wanted).unwrap();
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    )
+    .unwrap();
+    assert_eq!(erased.open_jobs, [waiting.id]);
+    assert!(!erased.remaining.is_gone(), "the job's run is on the disk");
+    assert_eq!(everything(&scratch).len(), 1);
+    let finished = run_job(
+        &scratch.store,
+        waiting.id,
+        &RunOptions::default(),
+        &Arc::default(),
+    );
+    assert_eq!(finished.unwrap().profiles, 2);
+    // The same once more ends it.
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    )
+    .unwrap();
+    assert_eq!(erased.batches.len(), 1);
+    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
+}
+
+/// By a merge policy with an identity graph all of a profile's records go, without one those of the identity alone.
+#[test]
+fn linked_identities_go_where_that_is_asked() {
+    for (policy, left) in [(None, 2), (Some("timestampOrdered-pdg-mp"), 1)] {
+        let scratch = scratch();
+        let linked = json!({"identityMap": {"CRMID": [{"id": "C1", "primary": true}], "ECID": [{"id": "E1"}]}});
+        let device =
+            json!({"identityMap": {"ECID": [{"id": "E1", "primary": true}]}, "city": "Oslo"});
+        scratch
+            .load(CRM, &[linked, device, person("bob@x.org", "Rome")])
+            .unwrap();
+        let identity = Identity {
+            namespace: "CRMID".to_owned(),
+            id: "C1".to_owned(),
+        };
+        let deleted = delete_profile(
+            &scratch.store,
+            &identity,
+            None,
+            policy,
+            &Progress::default(),
+        )
+        .unwrap();
+        assert_eq!(deleted.identities.len(), 1 + usize::from(policy.is_some()));
+        assert_eq!(everything(&scratch).len(), left, "{policy:?}");
+    }
+}
+
+/// What stands for nobody is refused, and what does in one dataset alone takes nothing there.
+#[test]
+fn a_placeholder_takes_nobody() {
+    let scratch = Scratch::new();
+    scratch.dataset(
+        CRM,
+        Class::Profile,
+        json!({"placeholderIdentities": ["n/a"]}),
+    );
+    let record =
+        json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}], "Email": [{"id": "n/a"}]}});
+    scratch.load(CRM, &[record]).unwrap();
+    assert_eq!(scratch.delete(&email("N/A")).datasets, []);
+    let refused = delete_profile(
+        &scratch.store,
+        &email("null"),
+        None,
+        None,
+        &Progress::default(),
+    );
+    assert!(refused.unwrap_err().to_string().contains("placeholder"));
+}
+
+/// Layers stay layers: what is left of a run is a part of the layer that the run was of.
+#[test]
+fn many_deletions_leave_one_layer() {
+    let limit = RunLimit {
+        persons: 10,
+        records: 60,
+    };
+    let scratch = with_datasets(Scratch::with(|store| store.with_run_limit(limit)));
+    let people: Vec<Value> = (0..50)
+        .map(|n| person(&format!("p{n}@x.org"), "Oslo"))
+        .collect();
+    scratch.load(CRM, &people).unwrap();
+    scratch.load(CRM, &people[..1]).unwrap();
+    scratch.store.compact().unwrap();
+    for n in 0..40 {
+        assert_eq!(scratch.delete(&email(&format!("p{n}@x.org"))).runs, 1);
+    }
+    let stats = scratch.store.stats().unwrap();
+    let crm = stats
+        .datasets
+        .iter()
+        .find(|dataset| dataset.id == CRM)
+        .unwrap();
+    assert_eq!(crm.tiers.iter().map(|tier| tier.layers).sum::<u64>(), 1);
+    assert_eq!((crm.records, everything(&scratch).len()), (10, 10));
+    assert_eq!(scratch.store.verify().unwrap(), Default::default());
+}
+
+/// The records of one load, by their places in the store.
+#[test]
+fn the_records_of_one_load_go_by_their_places() {
+    let scratch = scratch();
+    scratch.load(VISITS, &[visit("one", "ann@x.org")]).unwrap();
+    let first = scratch.store.catalog().next_sequence().unwrap();
+    scratch
+        .load(
+            VISITS,
+            &[visit("two", "ann@x.org"), visit("three", "bob@x.org")],
+        )
+        .unwrap();
+    let next = scratch.store.catalog().next_sequence().unwrap();
+    scratch.load(VISITS, &[visit("four", "cid@x.org")]).unwrap();
+    scratch.store.compact().unwrap();
+    let selection = RecordSelection::Loaded {
+        dataset: VISITS,
+        sequences: first..next,
+    };
+    let deleted = scratch
+        .store
+        .delete_records(&selection, &[], &Progress::default())
+        .unwrap();
+    assert_eq!(deleted.records(), 2);
+    assert_eq!(holding(&scratch.store, "three"), BTreeSet::new());
+    assert_eq!(everything(&scratch).len(), 2);
+}
+
+/// Stores of earlier releases, with runs of the first format.
+#[test]
+fn records_of_older_stores_are_deleted_too() {
+    for version in ["v1", "v2"] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let home = folder.path().join("store");
+        copy(&frozen().join(version).join("store"), &home);
+        let store = Store::open(&home, Scope::default()).unwrap();
+        let snapshot = store.snapshot(None).unwrap();
+        let run = snapshot
+            .runs
+            .iter()
+            .find(|run| run.class == Class::Profile)
+            .unwrap();
+        let (namespace, id) = run.identity(0).unwrap();
+        let identity = Identity {
+            namespace: namespace.to_owned(),
+            id: id.to_owned(),
+        };
+        assert!(!holding(&store, &identity.id).is_empty(), "{version}");
+        // One has a job that waits, and would read what is erased.
+        let waiting = JobPage {
+            status: Some("NEW".to_owned()),
+            ..JobPage::default()
+        };
+        for job in list_jobs(&store, &waiting).unwrap().records {
+            cancel_job(&store, job.id).unwrap();
+        }
+        let erased = erase(&store, &identity, None, |_| {}, &Progress::default()).unwrap();
+        assert!(!erased.profile.datasets.is_empty());
+        assert!(
+            erased.remaining.is_gone(),
+            "{version}: {:?}",
+            erased.remaining
+        );
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    }
+}
