@@ -155,12 +155,13 @@ pub mod platform {
         delete_system_job, dependent_of, due_schedules, erase, estimate, estimate_by_namespace,
         evaluate_segments, explain_segment, expression_of, expression_schema, first_members,
         has_expression, identity_namespaces, identity_of_xid, is_bucket, load_incoming,
-        members_by_segment, merge_policies, merge_policy, named_projection, namesake, overlap,
-        policy_id, policy_of_segment, projection, projection_destination, projection_destinations,
-        projections, put_merge_policy, put_projection, put_projection_destination, put_segment,
-        replace_identity_namespace, revert_incoming, run_schedule, run_segment_job, run_system_job,
-        schedule, schedules, segment, segment_id, segment_job, segment_jobs, segments,
-        sweep_incoming, system_job, system_jobs, with_ids, with_source, with_target, xid_of,
+        members_by_segment, merge_policies, merge_policy, named_projection, namesake,
+        namespace_number, overlap, policy_id, policy_of_segment, projection,
+        projection_destination, projection_destinations, projections, put_merge_policy,
+        put_projection, put_projection_destination, put_segment, replace_identity_namespace,
+        revert_incoming, run_schedule, run_segment_job, run_system_job, schedule, schedules,
+        segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming, system_job,
+        system_jobs, with_ids, with_source, with_target, xid_of,
     };
 }
 

@@ -64,7 +64,7 @@ pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
 pub use namespaces::{
     ID_TYPES, IdentityNamespace, NamespaceBody, create_identity_namespace, identity_namespaces,
-    replace_identity_namespace,
+    namespace_number, replace_identity_namespace,
 };
 pub use output::{OutputFolder, delete_batch};
 pub use policies::{

@@ -123,7 +123,7 @@ pub fn identity_namespaces(store: &Store) -> Result<Vec<IdentityNamespace>> {
         all.insert(own.id, own);
     }
     for code in seen(store)? {
-        let id = number(&code);
+        let id = namespace_number(&code);
         all.entry(id).or_insert_with(|| IdentityNamespace {
             id,
             name: code.clone(),
@@ -148,7 +148,7 @@ pub fn create_identity_namespace(
     body: NamespaceBody,
     now: Timestamp,
 ) -> Result<IdentityNamespace> {
-    let id = number(&body.code);
+    let id = namespace_number(&body.code);
     let made = body.check(id, now)?;
     store.catalog().atomically(|catalog| {
         if let Some(known) = known(catalog, id)? {
@@ -276,7 +276,9 @@ fn seen(store: &Store) -> Result<Vec<String>> {
 }
 
 /// The number of a code.
-fn number(code: &str) -> u32 {
+/// The number of a namespace, whatever the case of its code.
+#[must_use]
+pub fn namespace_number(code: &str) -> u32 {
     let standard = STANDARD
         .iter()
         .find(|(known, ..)| known.eq_ignore_ascii_case(code));
@@ -335,8 +337,11 @@ mod tests {
 
     #[test]
     fn a_number_follows_from_the_code_whatever_its_case() {
-        assert_eq!(number("email"), 6);
-        assert_eq!(number("crmId"), number("CRMID"));
-        assert!(number("crmId") >= FIRST_OWN && number("crmId") != number("loyalty"));
+        assert_eq!(namespace_number("email"), 6);
+        assert_eq!(namespace_number("crmId"), namespace_number("CRMID"));
+        assert!(
+            namespace_number("crmId") >= FIRST_OWN
+                && namespace_number("crmId") != namespace_number("loyalty")
+        );
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -48,10 +48,12 @@ pub(crate) struct Preview {
 }
 
 /// How many people there are, and how many of them the expression takes.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Counted {
     pub(crate) profiles: u64,
     pub(crate) members: u64,
+    /// Those by the namespaces of their identities; one of several counts for each.
+    pub(crate) by_namespace: BTreeMap<String, u64>,
 }
 
 /// How far a preview is.

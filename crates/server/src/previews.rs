@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::IntoResponse;
-use profile_export::platform::{estimate, first_members};
+use profile_export::platform::{estimate_by_namespace, first_members, namespace_number};
 use profile_export::xdm::Class;
 use serde_json::{Map, Value, json};
 use xdm::is_identity;
@@ -70,13 +70,16 @@ async fn work_out(app: Arc<App>, preview: Arc<Preview>) {
             ..
         } = &*counted;
         let segments = vec![segment.clone()];
-        let counted = estimate(store, policy.clone(), segments, *now, progress)?;
-        let [members] = counted.members[..] else {
-            return Err(Problem::internal(&"a segment has one count"));
-        };
+        let counted = estimate_by_namespace(store, policy.clone(), segments, *now, progress)?;
+        let profiles = counted.profiles;
+        let mut counts = counted.members.into_iter().zip(counted.by_namespace);
+        let (members, by_namespace) = counts
+            .next()
+            .ok_or_else(|| Problem::internal(&"a segment has one count"))?;
         Ok(Counted {
-            profiles: counted.profiles,
+            profiles,
             members,
+            by_namespace,
         })
     });
     app.previews.work_out(&preview, work).await;
@@ -159,8 +162,8 @@ pub(crate) async fn remove_preview(
 
 /// Say how many people an expression takes
 ///
-/// Always exact: all profiles are read, none is sampled. The counts are there once the state is RESULT_READY.
-/// estimatedNamespaceDistribution, which the platform has, is left out: identities are not counted by namespace.
+/// Always exact: all profiles are read, none is sampled. The counts are there once the state is RESULT_READY; in
+/// estimatedNamespaceDistribution a profile of several namespaces counts for each.
 #[utoipa::path(
     get, path = "/data/core/ups/estimate/{id}", tag = "Previews and estimates",
     params(("id" = String, Path, description = "The preview's ID")),
@@ -186,6 +189,12 @@ pub(crate) async fn get_estimate(
         for name in ["estimatedSize", "profilesMatchedSoFar"] {
             told[name] = json!(counted.members);
         }
+        let of_namespace = |(code, count): (&String, &u64)| {
+            let id = namespace_number(code).to_string();
+            json!({"namespaceId": id, "profilesMatchedSoFar": count})
+        };
+        let by_namespace = counted.by_namespace.iter().map(of_namespace);
+        told["estimatedNamespaceDistribution"] = by_namespace.collect();
         told["standardError"] = json!(0);
         told["confidenceInterval"] = json!("95%");
     }

@@ -87,6 +87,9 @@ fn a_preview_has_the_people_and_its_estimate_their_number() {
     let (mut estimate, id) = estimated(&server, &body(r#"homeAddress.city = "Nice""#));
     assert!(estimate["now"].is_string());
     estimate.as_object_mut().unwrap().remove("now");
+    let namespaces = server.get("/data/core/idnamespace/identities").is(200);
+    let mut namespaces = namespaces.as_array().unwrap().iter();
+    let crmid = namespaces.find(|one| one["code"] == "CRMID").unwrap()["id"].clone();
     assert_eq!(
         estimate,
         json!({
@@ -96,6 +99,10 @@ fn a_preview_has_the_people_and_its_estimate_their_number() {
             "numRowsToRead": 3,
             "totalRows": 3,
             "profilesReadSoFar": 3,
+            "estimatedNamespaceDistribution": [
+                {"namespaceId": crmid.to_string(), "profilesMatchedSoFar": 1},
+                {"namespaceId": "6", "profilesMatchedSoFar": 2},
+            ],
             "standardError": 0,
             "confidenceInterval": "95%",
             "mergePolicy": {"id": "timestampOrdered-none-mp", "version": 1},
