@@ -187,6 +187,7 @@ mod tests {
                 errors: None,
                 files: Vec::new(),
                 completed: None,
+                uploads: Vec::new(),
                 broken_off: 0,
                 folder: None,
                 among: None,

@@ -4,6 +4,7 @@
 mod access;
 mod address;
 mod dataset_body;
+mod dataset_change;
 mod error;
 mod evaluation;
 mod export_file;
@@ -29,6 +30,7 @@ pub use access::{
 };
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
+pub use dataset_change::DatasetChange;
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
     Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,
@@ -41,8 +43,8 @@ pub use export_file::{Outcome, PlannedBatch, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
 pub use incoming::{
-    Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
-    sweep_incoming,
+    Incoming, IncomingBody, IncomingFile, IncomingPart, UploadStatus, abort_incoming,
+    complete_incoming, load_incoming, sweep_incoming,
 };
 pub use input_dataset::InputDataset;
 pub use jobs::{

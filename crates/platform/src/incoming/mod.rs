@@ -5,6 +5,7 @@
 
 mod body;
 mod load;
+mod parts;
 mod sweep;
 mod upload;
 
@@ -17,6 +18,7 @@ use xdm::{Timestamp, digest128};
 
 pub use body::IncomingBody;
 pub use load::load_incoming;
+pub use parts::{IncomingPart, UploadStatus};
 pub use sweep::sweep_incoming;
 pub use upload::{Incoming, IncomingFile, abort_incoming, complete_incoming};
 

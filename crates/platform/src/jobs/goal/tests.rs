@@ -52,6 +52,7 @@ impl Place {
             errors: None,
             files: Vec::new(),
             completed: None,
+            uploads: Vec::new(),
             broken_off: 0,
             folder: Some(self.out().join(id)),
             among: None,
