@@ -18,7 +18,7 @@ HEAD = f"""# What clients of the platform may ask
 
 Each line was sent to the server by `crates/server/tests/api/test_compatibility.py`, which made this page
 (`{WRITE}=1` writes it anew). A path that is not answered gets 404 with a problem document that says so and
-names what there is beside it; nothing is answered with success that was not done.
+names what there is beside it.
 """
 
 
@@ -69,10 +69,11 @@ def client(server, tmp_path, monkeypatch):
     aepp.config.config_object["connectionType"] = "support"
     aepp.config.config_object["date_limit"] = 4102444800
     from aepp import (catalog, customerprofile, dataaccess, identity, ingestion, queryservice, sandboxes,
-                      segmentation)
+                      schema, segmentation)
     made = SimpleNamespace(profile=customerprofile.Profile(), catalog=catalog.Catalog(), access=dataaccess.DataAccess(),
                            segmentation=segmentation.Segmentation(), ingestion=ingestion.DataIngestion(),
-                           identity=identity.Identity(), sandboxes=sandboxes.Sandboxes(), queries=queryservice.QueryService())
+                           schemas=schema.Schema(), identity=identity.Identity(), sandboxes=sandboxes.Sandboxes(),
+                           queries=queryservice.QueryService())
     # Its host is fixed for this one.
     made.identity.endpoint = f"{server.url}/data/core"
     return made
