@@ -45,6 +45,9 @@ pub struct Batch {
     /// Its files.
     #[serde(default)]
     pub files: Vec<BatchFile>,
+    /// The files that come in parts and are not whole yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uploads: Vec<Upload>,
     /// When its sender said that it is complete: milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<i64>,
@@ -66,6 +69,16 @@ pub struct Batch {
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// A file that comes in parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// What its sender calls it.
+    pub name: String,
+    /// How long it will be, where its parts say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 /// Something that a batch belongs to.

@@ -188,6 +188,7 @@ mod tests {
                 files: Vec::new(),
                 completed: None,
                 sequences: None,
+                uploads: Vec::new(),
                 broken_off: 0,
                 folder: None,
                 among: None,

@@ -73,6 +73,52 @@ impl Catalog {
         Ok(dataset)
     }
 
+    /// Changes what is said of a dataset; its ID and its class stay. Returns it as it is then.
+    ///
+    /// # Errors
+    /// There is no such dataset; `change` errs, or makes something that is none, or takes another's name: then it stays as
+    /// it is.
+    pub fn change_dataset<E: From<Error>>(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Dataset) -> Result<(), E>,
+    ) -> Result<Dataset, E> {
+        self.write_with(|t| {
+            let scope = params![self.scope.org, self.scope.sandbox, id];
+            let known = t
+                .query_row(
+                    "SELECT body FROM datasets WHERE org = ?1 AND sandbox = ?2 AND id = ?3 AND deleted = 0",
+                    scope,
+                    |row| row.get(0).map(|Json(dataset)| dataset),
+                )
+                .optional()
+                .map_err(Error::from)?;
+            let mut dataset: Dataset = known.ok_or_else(|| Error::not_found(Kind::Dataset, id))?;
+            change(&mut dataset)?;
+            dataset.check().map_err(Error::from)?;
+            let taken: Option<String> = t
+                .query_row(
+                    "SELECT id FROM datasets
+                     WHERE org = ?1 AND sandbox = ?2 AND deleted = 0 AND id <> ?3 AND name = ?4",
+                    params![self.scope.org, self.scope.sandbox, id, dataset.name],
+                    |row| row.get(0),
+                )
+                .optional()
+                .map_err(Error::from)?;
+            if let Some(other) = taken {
+                let name = &dataset.name;
+                let problem = format!("dataset name {name:?} is taken by dataset {other}; names are unique");
+                return Err(Error::Conflict(problem).into());
+            }
+            t.execute(
+                "UPDATE datasets SET name = ?4, body = ?5 WHERE org = ?1 AND sandbox = ?2 AND id = ?3",
+                params![self.scope.org, self.scope.sandbox, id, dataset.name, Json(&dataset)],
+            )
+            .map_err(Error::from)?;
+            Ok(dataset)
+        })
+    }
+
     /// Deletes a dataset with its records; jobs that were created before still read them.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Row, TransactionBehavior};
 
 pub use batch::{
-    Batch, BatchError, BatchFile, BatchMetrics, FileFormat, InputFormat, RelatedObject,
+    Batch, BatchError, BatchFile, BatchMetrics, FileFormat, InputFormat, RelatedObject, Upload,
 };
 pub use batch_query::{BatchFilter, BatchProperty, BatchQuery};
 pub use documents::DocumentKind;

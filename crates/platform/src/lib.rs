@@ -4,6 +4,7 @@
 mod access;
 mod address;
 mod dataset_body;
+mod dataset_change;
 mod erasure;
 mod error;
 mod evaluation;
@@ -31,6 +32,7 @@ pub use access::{
 };
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
+pub use dataset_change::DatasetChange;
 pub use erasure::{DeletedProfile, Erasure, delete_profile, erase};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
@@ -44,8 +46,8 @@ pub use export_file::{Outcome, PlannedBatch, Prepared};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
 pub use incoming::{
-    Incoming, IncomingBody, IncomingFile, abort_incoming, complete_incoming, load_incoming,
-    revert_incoming, sweep_incoming,
+    Incoming, IncomingBody, IncomingFile, IncomingPart, UploadStatus, abort_incoming,
+    complete_incoming, load_incoming, revert_incoming, sweep_incoming,
 };
 pub use input_dataset::InputDataset;
 pub use jobs::{

@@ -7,6 +7,7 @@ use tokio::task::JoinError;
 
 use crate::local::CountedAudiences;
 use crate::metrics::Metrics;
+use crate::nowhere::KnownPaths;
 use crate::parameters::Parameters;
 use crate::preview_list::Previews;
 use crate::problem::{Answer, Problem};
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) lookups: Lookups,
     /// What queries may say.
     pub(crate) parameters: Parameters,
+    /// Which paths there are.
+    pub(crate) paths: KnownPaths,
     /// The API's description, as JSON.
     pub(crate) openapi: String,
 }

@@ -16,6 +16,13 @@ use crate::problem::{Answer, Problem, cut};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, Problems};
 
+/// What lists of batches are sorted by.
+const ORDERS: [(&str, BatchProperty); 3] = [
+    ("created", BatchProperty::Created),
+    ("updated", BatchProperty::Updated),
+    ("status", BatchProperty::Status),
+];
+
 /// List batches, newest first
 #[utoipa::path(
     get, path = "/data/foundation/catalog/batches", tag = "Catalog",
@@ -46,14 +53,7 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
         start,
         dataset: None,
         filters: filters(&query)?,
-        order: order(
-            &query,
-            &[
-                ("created", BatchProperty::Created),
-                ("updated", BatchProperty::Updated),
-                ("status", BatchProperty::Status),
-            ],
-        )?,
+        order: order(&query, &ORDERS)?,
     };
     let properties = query.text("properties");
     let objects = caller
@@ -64,6 +64,77 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
                 .map(|batch| {
                     let id = batch.id.clone();
                     (id, some(object(batch, scope), properties.as_deref()))
+                })
+                .collect();
+            Ok(Value::Object(objects))
+        })
+        .await?;
+    Ok(Json(objects))
+}
+
+/// List the newest batch of each dataset
+#[utoipa::path(
+    get, path = "/data/foundation/catalog/lastBatches", tag = "Catalog",
+    params(
+        ("dataSetId" = Option<String>, Query, description = "Only that of the dataset with this ID, or of several, comma-separated"),
+        ("dataSet" = Option<String>, Query, description = "The same"),
+        ("lastBatchStatus" = Option<String>, Query, description = "Only those in this state, or in one of several, comma-separated"),
+        ("created" = Option<String>, Query, description = "Only those made at this moment, in milliseconds since 1970"),
+        ("limit" = Option<u32>, Query, description = "Batches on a page, at the most 100, 20 by default", minimum = 1),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first"),
+        ("orderBy" = Option<String>, Query, description = "created, updated or status, with asc: or desc: before each, comma-separated; newest first by default"),
+        ("properties" = Option<String>, Query, description = "Only these properties, comma-separated"),
+    ),
+    responses((status = 200, description = "Batches by ID", body = CatalogObjects), Problems),
+)]
+pub(crate) async fn list_last_batches(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
+    let (limit, start) = page(&query)?;
+    let of = Choice::of(&query, "dataSetId").or_else(|| Choice::of(&query, "dataSet"));
+    let state = Choice::of(&query, "lastBatchStatus")
+        .map(|choice| known_states("lastBatchStatus", choice))
+        .transpose()?;
+    let created = Choice::of_times(&query, "created")?;
+    let order = order(&query, &ORDERS)?;
+    let properties = query.text("properties");
+    let objects = caller
+        .on_store(move |store| {
+            let catalog = store.catalog();
+            let mut newest = Vec::new();
+            for dataset in catalog.datasets()? {
+                if of.as_ref().is_none_or(|of| of.takes(&dataset.id)) {
+                    newest.extend(catalog.batches(&BatchQuery {
+                        limit: Some(1),
+                        dataset: Some(dataset.id),
+                        ..BatchQuery::default()
+                    })?);
+                }
+            }
+            newest.retain(|batch| {
+                let takes = |choice: &Option<Choice>, value: &str| {
+                    choice.as_ref().is_none_or(|choice| choice.takes(value))
+                };
+                takes(&state, batch.status.word())
+                    && takes(&created, &batch.created.millis().to_string())
+            });
+            newest.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
+            for (by, down) in order.iter().rev() {
+                newest.sort_by(|a, b| {
+                    let order = match by {
+                        BatchProperty::Updated => a.updated.cmp(&b.updated),
+                        BatchProperty::Status => a.status.word().cmp(b.status.word()),
+                        _ => a.created.cmp(&b.created),
+                    };
+                    if *down { order.reverse() } else { order }
+                });
+            }
+            let shown = newest.into_iter().skip(start as usize).take(limit as usize);
+            let objects: Map<String, Value> = shown
+                .map(|batch| {
+                    let id = batch.id.clone();
+                    (
+                        id,
+                        some(object(batch, catalog.scope()), properties.as_deref()),
+                    )
                 })
                 .collect();
             Ok(Value::Object(objects))
@@ -153,6 +224,7 @@ pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
         tags: Some(batch.tags.unwrap_or_default()),
         errors: Some(errors.into_iter().map(told).collect()),
         sequences: None,
+        uploads: Vec::new(),
         broken_off: 0,
         folder: None,
         among: None,
@@ -168,7 +240,9 @@ pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
 /// What the query's filters ask for: all must hold.
 fn filters(query: &Query) -> Answer<Vec<BatchFilter>> {
     use BatchProperty::{Created, Dataset, Ended, Id, Started, Status, Updated};
-    let states = Choice::of(query, "status").map(known_states).transpose()?;
+    let states = Choice::of(query, "status")
+        .map(|choice| known_states("status", choice))
+        .transpose()?;
     let choices = [
         (Id, Choice::of(query, "batch")),
         (Dataset, Choice::of(query, "dataSet")),
@@ -211,7 +285,7 @@ const STATES_ELSEWHERE: [&str; 10] = [
 ];
 
 /// The platform has two words for success and for failure.
-fn known_states(mut choice: Choice) -> Answer<Choice> {
+fn known_states(name: &str, mut choice: Choice) -> Answer<Choice> {
     for word in &mut choice.values {
         *word = word.to_ascii_lowercase();
         let own = match word.as_str() {
@@ -222,7 +296,7 @@ fn known_states(mut choice: Choice) -> Answer<Choice> {
         if BatchStatus::of(own).is_none() && !STATES_ELSEWHERE.contains(&own) {
             let known: Vec<&str> = BatchStatus::ALL.iter().map(|state| state.word()).collect();
             return Err(Problem::bad_request(format!(
-                "status: found {word:?}; batches here are {}",
+                "{name}: found {word:?}; batches here are {}",
                 known.join(", ")
             )));
         }

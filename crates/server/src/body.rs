@@ -60,8 +60,9 @@ pub(crate) struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    pub(crate) fn new(app: &'a App, body: Body) -> Self {
-        let pieces = Pieces::new(body, "file", app.settings.max_upload);
+    /// Of at the most `limit` bytes.
+    pub(crate) fn new(app: &'a App, body: Body, limit: u64) -> Self {
+        let pieces = Pieces::new(body, "file", limit);
         Self { app, pieces }
     }
 

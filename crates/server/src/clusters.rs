@@ -254,9 +254,8 @@ impl Clusters<'_> {
     }
 
     fn composite(&self, identity: &Identity) -> Value {
-        let known = self.namespaces.iter();
-        let known = known.filter(|one| one.code.eq_ignore_ascii_case(&identity.namespace));
-        match known.last() {
+        let mut known = self.namespaces.iter();
+        match known.find(|one| one.code.eq_ignore_ascii_case(&identity.namespace)) {
             Some(one) => json!({"nsid": one.id, "ns": one.code, "id": identity.id}),
             None => json!({"ns": identity.namespace, "id": identity.id}),
         }

@@ -76,6 +76,35 @@ pub(crate) async fn list_failed_files(
     page_of(Vec::new(), &query)
 }
 
+/// List what a batch says of its files besides: always nothing, since a batch is loaded whole or not at all
+///
+/// Why one failed stands in the batch itself.
+#[utoipa::path(
+    get, path = "/data/foundation/export/batches/{id}/meta", tag = "Data access",
+    params(
+        ("id" = String, Path, description = "The batch's ID"),
+        ("path" = Option<String>, Query, description = "A file of the list"),
+        ("limit" = Option<u32>, Query, description = "Files on a page, at the most and by default 100", minimum = 1),
+        ("start" = Option<u32>, Query, description = "How many are left out before the first"),
+    ),
+    responses((status = 200, description = "An empty page", body = BatchFiles), Problems),
+)]
+pub(crate) async fn list_meta_files(
+    caller: ReadAccess,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer<Json<Value>> {
+    let batch = caller.on_store(move |store| find(store, &id)).await?;
+    if let Some(path) = query.get("path") {
+        return Err(Problem::not_found(format!(
+            "batch {} has no file {path:?} beside its own: a batch is loaded whole or not at all, and its errors stand \
+             in the batch",
+            batch.id
+        )));
+    }
+    page_of(Vec::new(), &query)
+}
+
 /// Show or download a file of a batch
 ///
 /// Without `path` a list with the file's name and length; with it, the file's bytes, or a range of them.

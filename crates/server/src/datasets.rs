@@ -17,6 +17,7 @@ use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, ObjectReferences, Problems};
+use crate::table_names::{TABLE, TableNames};
 
 /// Create a dataset
 #[utoipa::path(
@@ -75,8 +76,7 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
         &[
             ("name", Order::Name),
             ("created", Order::Created),
-            // A dataset does not change.
-            ("updated", Order::Created),
+            ("updated", Order::Updated),
         ],
     )?;
     let properties = query.text("properties");
@@ -84,7 +84,8 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
         .on_store(move |store| {
             let mut objects = Map::new();
             let mut datasets = store.catalog().datasets()?;
-            datasets.retain(|dataset| filter.takes(dataset));
+            let tables = TableNames::of(&datasets);
+            datasets.retain(|dataset| filter.takes(dataset, &tables));
             // What is the same in all of the order comes by ID.
             if !order.is_empty() {
                 datasets.sort_by(|a, b| a.id.cmp(&b.id));
@@ -94,13 +95,17 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
                     let order = match by {
                         Order::Name => a.name.cmp(&b.name),
                         Order::Created => a.created.cmp(&b.created),
+                        Order::Updated => updated(a).cmp(&updated(b)),
                     };
                     if *down { order.reverse() } else { order }
                 });
             }
             let wanted = counted(store, datasets)?.into_iter();
             for (dataset, rows) in wanted.skip(start as usize).take(limit as usize) {
-                let object = some(object(store, &dataset, rows)?, properties.as_deref());
+                let object = some(
+                    object(store, &dataset, rows, &tables)?,
+                    properties.as_deref(),
+                );
                 objects.insert(dataset.id, object);
             }
             Ok(Value::Object(objects))
@@ -114,6 +119,12 @@ pub(crate) async fn list_datasets(caller: ReadAccess, query: Query) -> Answer<Js
 enum Order {
     Name,
     Created,
+    Updated,
+}
+
+/// When a dataset's description last changed, in milliseconds since 1970.
+fn updated(dataset: &Dataset) -> i64 {
+    dataset.updated.unwrap_or_else(|| dataset.created.millis())
 }
 
 /// The state that every dataset is in.
@@ -146,12 +157,12 @@ impl Filter {
         })
     }
 
-    fn takes(&self, dataset: &Dataset) -> bool {
+    fn takes(&self, dataset: &Dataset, tables: &TableNames) -> bool {
         let takes = |choice: &Option<Choice>, value: &str| {
             choice.as_ref().is_none_or(|choice| choice.takes(value))
         };
         let created = dataset.created.millis();
-        let labels = labels(dataset);
+        let labels = labels(dataset, tables);
         takes(&self.name, &dataset.name)
             && takes(&self.state, STATE)
             && takes(&self.created, &created.to_string())
@@ -180,7 +191,9 @@ pub(crate) async fn get_dataset(
         .on_store(move |store| {
             let found = counted(store, vec![find(store, &id)?])?.pop();
             let (dataset, rows) = found.ok_or_else(|| no_dataset(&id))?;
-            let object = some(object(store, &dataset, rows)?, properties.as_deref());
+            let tables = TableNames::of(&store.catalog().datasets()?);
+            let object = object(store, &dataset, rows, &tables)?;
+            let object = some(object, properties.as_deref());
             Ok(json!({dataset.id: object}))
         })
         .await?;
@@ -207,11 +220,11 @@ pub(crate) async fn delete_dataset(
     Ok(Json(deleted))
 }
 
-fn reference(id: &str) -> Value {
+pub(crate) fn reference(id: &str) -> Value {
     json!([format!("@/dataSets/{id}")])
 }
 
-fn find(store: &Store, id: &str) -> Answer<Dataset> {
+pub(crate) fn find(store: &Store, id: &str) -> Answer<Dataset> {
     let found = store.catalog().dataset(id)?.filter(|d| d.id == id);
     found.ok_or_else(|| no_dataset(id))
 }
@@ -222,7 +235,7 @@ fn no_dataset(id: &str) -> Problem {
 
 /// Datasets, each with the number of its records. The figures are read after the datasets, so one that
 /// they lack was deleted meanwhile, and is left out.
-fn counted(store: &Store, datasets: Vec<Dataset>) -> Answer<Vec<(Dataset, u64)>> {
+pub(crate) fn counted(store: &Store, datasets: Vec<Dataset>) -> Answer<Vec<(Dataset, u64)>> {
     let figures = store.stats()?.datasets.into_iter();
     let rows: HashMap<String, u64> = figures.map(|of| (of.id, of.records)).collect();
     let with_rows = |dataset: Dataset| rows.get(&dataset.id).map(|rows| (dataset, *rows));
@@ -230,7 +243,7 @@ fn counted(store: &Store, datasets: Vec<Dataset>) -> Answer<Vec<(Dataset, u64)>>
 }
 
 /// A dataset in the platform's form, with its number of records besides.
-fn object(store: &Store, dataset: &Dataset, rows: u64) -> Answer<Value> {
+fn object(store: &Store, dataset: &Dataset, rows: u64, tables: &TableNames) -> Answer<Value> {
     let catalog = store.catalog();
     let newest = catalog.batches(&BatchQuery {
         limit: Some(1),
@@ -251,12 +264,12 @@ fn object(store: &Store, dataset: &Dataset, rows: u64) -> Answer<Value> {
         "name": dataset.name,
         "imsOrg": catalog.scope().org,
         "sandboxId": catalog.scope().sandbox,
-        "tags": labels(dataset),
+        "tags": labels(dataset, tables),
         "classification": {"dataBehavior": behavior, "managedBy": "CUSTOMER"},
         "state": STATE,
         "version": "1.0.0",
         "created": dataset.created.millis(),
-        "updated": dataset.created.millis(),
+        "updated": updated(dataset),
         "viewId": dataset.id,
         "files": format!("@/dataSets/{0}/views/{0}/files", dataset.id),
         "schemaRef": schema_ref,
@@ -276,27 +289,20 @@ fn object(store: &Store, dataset: &Dataset, rows: u64) -> Answer<Value> {
 }
 
 /// A dataset's own labels, with those that the platform gives each.
-fn labels(dataset: &Dataset) -> Map<String, Value> {
+pub(crate) fn labels(dataset: &Dataset, tables: &TableNames) -> Map<String, Value> {
     let mut labels = dataset.tags.clone();
-    for (name, value) in [
-        ("adobe/pqs/table", table_name(&dataset.name)),
-        ("unifiedProfile", "enabled:true".to_owned()),
-    ] {
-        labels.entry(name).or_insert_with(|| json!([value]));
+    for (name, value) in given_labels(dataset, tables) {
+        labels.entry(name).or_insert(value);
     }
     labels
 }
 
-/// The name under which the platform's query service knows a dataset.
-fn table_name(name: &str) -> String {
-    let fit = |c: char| {
-        if c.is_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '_'
-        }
-    };
-    name.chars().map(fit).collect()
+/// The labels that the platform gives a dataset which says nothing of them.
+pub(crate) fn given_labels(dataset: &Dataset, tables: &TableNames) -> [(&'static str, Value); 2] {
+    [
+        (TABLE, json!([tables.of_dataset(dataset)])),
+        ("unifiedProfile", json!(["enabled:true"])),
+    ]
 }
 
 #[cfg(test)]

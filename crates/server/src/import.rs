@@ -63,29 +63,16 @@ pub(crate) async fn upload_file(
 ) -> Answer<StatusCode> {
     if headers.contains_key(header::CONTENT_RANGE) {
         return Err(Problem::bad_request(
-            "Content-Range: a file comes whole; a part would take its place",
+            "Content-Range: PUT sends a file whole; parts are sent by PATCH, behind POST with action=INITIALIZE",
         ));
     }
-    if name.len() > LONGEST_NAME {
-        return Err(Problem::bad_request(format!(
-            "name: longer than {LONGEST_NAME} bytes"
-        )));
-    }
+    check_name(&name)?;
     let batch = id.clone();
     let mut file = caller
-        .on_store(move |store| {
-            let incoming = open(store, &batch)?;
-            if incoming.dataset() != dataset {
-                return Err(Problem::not_found(format!(
-                    "batch {batch} is for dataset {}, not for {dataset:?}",
-                    incoming.dataset()
-                )));
-            }
-            Ok(incoming.begin_file(&name)?)
-        })
+        .on_store(move |store| Ok(open_for(store, &batch, &dataset)?.begin_file(&name)?))
         .await?;
     // Writing to the page cache: quicker than handing each piece to another thread.
-    let mut upload = Upload::new(&app, body);
+    let mut upload = Upload::new(&app, body, app.settings.max_upload);
     while let Some(piece) = upload.next().await? {
         file.write(&piece)?;
     }
@@ -152,6 +139,27 @@ pub(crate) async fn get_incoming_batch(
         .on_store(move |store| Ok(object(incoming(store, &id)?, store.catalog().scope())))
         .await?;
     Ok(Json(batch))
+}
+
+pub(crate) fn check_name(name: &str) -> Answer<()> {
+    match name.len() > LONGEST_NAME {
+        true => Err(Problem::bad_request(format!(
+            "name: longer than {LONGEST_NAME} bytes"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// A batch that takes files, as long as it is this dataset's.
+pub(crate) fn open_for<'a>(store: &'a Store, id: &str, dataset: &str) -> Answer<Incoming<'a>> {
+    let incoming = open(store, id)?;
+    match incoming.dataset() == dataset {
+        true => Ok(incoming),
+        false => Err(Problem::not_found(format!(
+            "batch {id} is for dataset {}, not for {dataset:?}",
+            incoming.dataset()
+        ))),
+    }
 }
 
 fn open<'a>(store: &'a Store, id: &str) -> Answer<Incoming<'a>> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, clusters, data_access, datasets, entities, host, import, ims, jobs, local,
-    merge_policies, namespaces, openapi, operation, page, previews, projections, reference,
-    sandboxes, schedules, segment_jobs, segments, system_jobs,
+    audiences, batches, clusters, data_access, dataset_changes, datasets, entities, host, import,
+    ims, jobs, local, merge_policies, namespaces, nowhere, openapi, operation, page, previews,
+    projections, reference, sandboxes, schedules, segment_jobs, segments, system_jobs, uploads,
 };
 
 /// The API's routes and their description.
@@ -31,11 +31,19 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(jobs::list_jobs, jobs::create_export_job))
         .routes(routes!(jobs::get_job, jobs::delete_job))
         .routes(routes!(datasets::list_datasets, datasets::create_dataset))
-        .routes(routes!(datasets::get_dataset, datasets::delete_dataset))
+        .routes(routes!(
+            datasets::get_dataset,
+            datasets::delete_dataset,
+            dataset_changes::replace_dataset,
+            dataset_changes::patch_dataset
+        ))
+        .routes(routes!(dataset_changes::patch_dataset_v2))
         .routes(routes!(batches::list_batches))
         .routes(routes!(batches::get_batch, batches::remove_batch))
+        .routes(routes!(batches::list_last_batches))
         .routes(routes!(data_access::list_batch_files))
         .routes(routes!(data_access::list_failed_files))
+        .routes(routes!(data_access::list_meta_files))
         .routes(routes!(data_access::get_file))
         .routes(routes!(
             merge_policies::list_merge_policies,
@@ -136,7 +144,12 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
             import::get_incoming_batch,
             import::end_incoming_batch
         ))
-        .routes(routes!(import::upload_file))
+        .routes(routes!(
+            import::upload_file,
+            uploads::begin_or_end_file,
+            uploads::upload_part,
+            uploads::show_upload
+        ))
         .routes(routes!(sandboxes::list_own_sandboxes))
         .routes(routes!(sandboxes::list_sandboxes))
         .routes(routes!(sandboxes::get_sandbox))
@@ -160,7 +173,7 @@ pub(crate) fn all(app: Arc<App>, api: Router<Arc<App>>) -> Router {
         .route("/openapi.json", get(operation::openapi))
         .merge(page::routes())
         .merge(reference::routes())
-        .fallback(async |uri: Uri| Problem::not_found(format!("no path {}", uri.path())))
+        .fallback(nowhere::answer)
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -144,6 +144,11 @@ schemas! {
         .property("data", list(object(["_links"])))
         .property("_page", object(["limit", "count"]));
 
+    DatasetPatch => list(strict(["op", "path"])
+        .property("op", one_of(["add", "replace", "remove"]))
+        .property("path", string().description(Some("In name, description, tags or fileDescription, such as /tags/source")))
+        .property("value", of_type(SchemaType::AnyValue)));
+
     ParquetFile => bytes();
 
     UploadedFile => bytes();

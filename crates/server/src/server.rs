@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::metrics::Metrics;
+use crate::nowhere::KnownPaths;
 use crate::parameters::Parameters;
 use crate::preview_list::Previews;
 use crate::queue::Queue;
@@ -119,6 +120,7 @@ impl Server {
             previews: Previews::default(),
             lookups: Lookups::default(),
             parameters: Parameters::of(&description),
+            paths: KnownPaths::of(&description),
             openapi: description
                 .to_pretty_json()
                 .map_err(ServerError::Description)?,

@@ -35,7 +35,7 @@ pub(crate) async fn answer_whole<F: Future<Output = Response>>(
     })));
     let left = body.clone();
     let mut response = answer(Request::from_parts(head, Body::new(body))).await;
-    if !left.is_read(waits).await {
+    if !left.read_rest(waits).await {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -54,7 +54,7 @@ struct Shared(Arc<Mutex<State>>);
 
 impl Shared {
     /// Reads what is left, as far as that is little; says whether nothing is left now.
-    async fn is_read(self, waits: bool) -> bool {
+    async fn read_rest(self, waits: bool) -> bool {
         {
             let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if state.ended || state.body.is_end_stream() {

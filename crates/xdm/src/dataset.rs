@@ -47,7 +47,30 @@ pub struct Dataset {
     /// When it was made; in JSON milliseconds since 1970.
     #[serde(default, with = "epoch_millis")]
     pub created: Timestamp,
+    /// When its description last changed, in milliseconds since 1970; missing where it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<i64>,
 }
+
+/// Labels by which the platform decides what becomes of a dataset's records, each with what becomes of them here whatever it
+/// says.
+const LABELS_NOT_DONE: [(&str, &str, &str); 3] = [
+    (
+        "unifiedProfile",
+        "enabled:false",
+        "records of every dataset are part of profiles, unless a merge policy with dataSetPrecedence leaves it out",
+    ),
+    (
+        "unifiedProfile",
+        "isUpsert:true",
+        "a record replaces the earlier one of its identity as a whole",
+    ),
+    (
+        "unifiedIdentity",
+        "enabled:false",
+        "identities of every dataset are part of the graph",
+    ),
+];
 
 /// A primary identity that stands at a declared path, in a fixed namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,13 +238,25 @@ impl Dataset {
     /// Why nothing can be loaded into it, if nothing can.
     #[must_use]
     pub fn why_no_input(&self) -> Option<String> {
-        let is_evaluated = self.id == Self::EVALUATED_MEMBERSHIPS;
-        is_evaluated.then(|| {
-            format!(
+        if self.id == Self::EVALUATED_MEMBERSHIPS {
+            return Some(format!(
                 "dataset {} ({:?}) has what evaluations of segments find; load memberships into one of your own",
                 self.id, self.name
-            )
-        })
+            ));
+        }
+        let has = |(name, value): (&str, &str)| match self.tags.get(name) {
+            Some(Value::Array(texts)) => texts.iter().any(|text| text == value),
+            Some(text) => text == value,
+            None => false,
+        };
+        let (label, _, what_is) = LABELS_NOT_DONE
+            .into_iter()
+            .map(|(name, value, what_is)| ((name, value), has((name, value)), what_is))
+            .find(|(_, is_there, _)| *is_there)?;
+        Some(format!(
+            "dataset {} ({:?}) has the label {}: {}, which can't be done here: {what_is}; take the label away",
+            self.id, self.name, label.0, label.1
+        ))
     }
 
     /// A dataset of records of a class, with all else open.
@@ -241,6 +276,7 @@ impl Dataset {
             description: None,
             tags: Map::new(),
             created: Timestamp::default(),
+            updated: None,
         }
     }
 

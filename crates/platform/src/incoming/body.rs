@@ -26,6 +26,10 @@ pub struct IncomingBody {
     /// Read and ignored: a bad record is always told with its file, line and reason.
     #[serde(default)]
     pub enable_error_diagnostics: bool,
+    /// The platform's way to replace batches; it can't be done here, see below.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub replay: Option<Value>,
     /// Only 0 can be done: a batch loads whole or not at all.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(schema_with = described::percentage))]
@@ -52,6 +56,11 @@ impl IncomingBody {
                 "partialIngestionPercentage",
                 "only 0 is allowed: a batch loads whole or not at all".to_owned(),
             );
+        }
+        if self.replay.is_some() {
+            let problem = "batches can't be replaced: what a batch brought is told apart no more once it is loaded; \
+                           send a batch with the right records, of which each replaces the one of its identity";
+            return refuse("replay", problem.to_owned());
         }
         let catalog = store.catalog();
         let dataset = catalog.dataset(&self.dataset_id)?;
@@ -83,6 +92,7 @@ impl IncomingBody {
             files: Vec::new(),
             completed: None,
             sequences: None,
+            uploads: Vec::new(),
             broken_off: 0,
             folder: None,
             among: None,

@@ -5,6 +5,7 @@
 
 mod body;
 mod load;
+mod parts;
 mod revert;
 mod sweep;
 mod upload;
@@ -18,6 +19,7 @@ use xdm::{Timestamp, digest128};
 
 pub use body::IncomingBody;
 pub use load::load_incoming;
+pub use parts::{IncomingPart, UploadStatus};
 pub(crate) use revert::delete_batch_records;
 pub use revert::revert_incoming;
 pub use sweep::sweep_incoming;

@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use catalog::{Batch, BatchFile, BatchStatus, new_id};
 use store::{Store, StoreError};
@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A batch that comes in and takes files.
 pub struct Incoming<'a> {
-    store: &'a Store,
-    batch: Batch,
+    pub(super) store: &'a Store,
+    pub(super) batch: Batch,
 }
 
 impl<'a> Incoming<'a> {
@@ -41,13 +41,11 @@ impl<'a> Incoming<'a> {
     pub fn begin_file(&self, name: &str) -> Result<IncomingFile> {
         let folder = self.store.layout().incoming_batch(&self.batch.id);
         fs::create_dir_all(&folder).map_err(io(&folder))?;
-        let path = file_path(&folder, name);
         let part = folder.join(format!("{}.part", new_id()));
         let file = File::create_new(&part).map_err(io(&part))?;
         Ok(IncomingFile {
             name: name.to_owned(),
             part,
-            path,
             file,
             length: 0,
         })
@@ -61,21 +59,33 @@ impl<'a> Incoming<'a> {
         file.file.sync_all().map_err(io(&file.part))?;
         let loading = BatchStatus::Loading;
         move_to(self.store, &self.batch.id, loading, loading, |batch| {
-            fs::rename(&file.part, &file.path).map_err(io(&file.path))?;
-            let layout = self.store.layout();
-            for folder in [layout.incoming_batch(&self.batch.id), layout.incoming()] {
-                run::sync_folder(&folder).map_err(StoreError::from)?;
-            }
-            batch.files.retain(|known| known.name != file.name);
-            batch.files.push(BatchFile {
-                name: file.name.clone(),
-                length: file.length,
-                rows: None,
-                digest: None,
-            });
-            batch.files.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(())
+            self.take_in(batch, &file.name, &file.part, file.length)
         })?;
+        Ok(())
+    }
+
+    /// Makes a file that is whole and synced part of a batch, in the transaction that changes it.
+    pub(super) fn take_in(
+        &self,
+        batch: &mut Batch,
+        name: &str,
+        from: &Path,
+        length: u64,
+    ) -> Result<()> {
+        let layout = self.store.layout();
+        let path = file_path(&layout.incoming_batch(&self.batch.id), name);
+        fs::rename(from, &path).map_err(io(&path))?;
+        for folder in [layout.incoming_batch(&self.batch.id), layout.incoming()] {
+            run::sync_folder(&folder).map_err(StoreError::from)?;
+        }
+        batch.files.retain(|known| known.name != name);
+        batch.files.push(BatchFile {
+            name: name.to_owned(),
+            length,
+            rows: None,
+            digest: None,
+        });
+        batch.files.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
     }
 }
@@ -84,7 +94,7 @@ impl<'a> Incoming<'a> {
 /// whatever has become of the batch since: senders repeat it when its answer gets lost.
 ///
 /// # Errors
-/// There is no such batch, or it was given up.
+/// There is no such batch, or it was given up; a file comes in parts and is not whole yet.
 pub fn complete_incoming(store: &Store, id: &str) -> Result<()> {
     end(store, id, BatchStatus::Staged, |batch| {
         batch.completed.is_some()
@@ -110,6 +120,14 @@ fn end(
     is_said: impl FnOnce(&Batch) -> bool,
 ) -> Result<()> {
     let ended = move_to(store, id, BatchStatus::Loading, to, |batch| {
+        if let (BatchStatus::Staged, Some(open)) = (to, batch.uploads.first()) {
+            let problem = format!(
+                "file {:?} comes in parts and was not completed: complete it, or abort the batch",
+                open.name
+            );
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+        batch.uploads.clear();
         batch.completed = (to == BatchStatus::Staged).then(|| Timestamp::now().millis());
         Ok(())
     });
@@ -126,7 +144,6 @@ fn end(
 pub struct IncomingFile {
     name: String,
     part: PathBuf,
-    path: PathBuf,
     file: File,
     length: u64,
 }

@@ -323,3 +323,13 @@ def test_what_goes_wrong_is_said(browser, server):
     server.process.terminate()
     server.process.wait(60)
     until(lambda: "bad" in browser.find_element(By.ID, "state").get_attribute("class"))
+
+
+def test_the_description_of_the_api_is_a_page_on_which_calls_are_tried(browser, server):
+    load(browser, f"{server.url}/reference#/Export%20jobs/list_jobs")
+    opened = until(lambda: browser.find_elements(By.CSS_SELECTOR, ".opblock.is-open"))
+    assert "/data/core/ups/export/jobs" in opened[0].text
+    tags = [tag.get_attribute("data-tag") for tag in browser.find_elements(By.CSS_SELECTOR, ".opblock-tag")]
+    assert {"Export jobs", "Catalog", "Identities", "Edge projections"} <= set(tags)
+    # The policy of the page lets it ask nobody else, and it does not try.
+    assert not [line for line in browser.get_log("browser") if line["source"] in ("security", "network")]

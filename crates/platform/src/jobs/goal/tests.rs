@@ -53,6 +53,7 @@ impl Place {
             files: Vec::new(),
             completed: None,
             sequences: None,
+            uploads: Vec::new(),
             broken_off: 0,
             folder: Some(self.out().join(id)),
             among: None,

@@ -95,6 +95,7 @@ impl RunningJob<'_> {
             },
             errors: None,
             files: batch.files.iter().map(batch_file).collect(),
+            uploads: Vec::new(),
             completed: None,
             sequences: None,
             broken_off: 0,
