@@ -68,10 +68,20 @@ impl Prepared {
         max_identities: Option<u32>,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
+        Self::of_generation(store, (request, None), max_identities, progress)
+    }
+
+    /// The same of the store as it was at a generation, or is.
+    pub(crate) fn of_generation(
+        store: &Store,
+        (request, generation): (&ExportRequest, Option<i64>),
+        max_identities: Option<u32>,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
         let request = with_ids(store.catalog(), request)?;
         let policy = resolve_policy(store.catalog(), &request)?;
         progress.begin(Phase::Prepare);
-        let snapshot = store.snapshot(None)?;
+        let snapshot = store.snapshot(generation)?;
         let plan = Plan::new(
             &request.evaluated(),
             policy.clone(),

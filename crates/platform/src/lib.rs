@@ -21,6 +21,7 @@ mod policies;
 mod resolve;
 mod schedules;
 mod segments;
+mod sharded;
 
 pub use access::{
     EventPage, EventQuery, FoundEvent, Lookup, Lookups, Property, identity_of_xid, xid_of,
@@ -68,4 +69,8 @@ pub use schedules::{
 };
 pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
+};
+pub use sharded::{
+    PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_plan, commit_plan, plan_shards,
+    run_shard,
 };
