@@ -42,18 +42,18 @@ class Cluster:
             "PYSPARK_DRIVER_PYTHON": sys.executable,
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_NO_DAEMONIZE": "1",
-            # Rights that executors of the same user need, and no more.
-            "SPARK_DAEMON_MEMORY": "512m",
+            "SPARK_DAEMON_MEMORY": "256m",
         }
         self.processes = [
             self._start("master", "master.Master", "--host", "127.0.0.1", "--port", self.port, "--webui-port", self.page)
         ]
+        # Each has a host of its own: Spark runs no task twice on one.
         for number in range(2):
             self.processes.append(
                 self._start(
                     f"worker-{number}",
                     "worker.Worker",
-                    *("--host", "127.0.0.1", "--cores", CORES, "--memory", "2g", "--webui-port", _free_port()),
+                    *("--host", f"127.0.0.{number + 1}", "--cores", CORES, "--memory", "2g", "--webui-port", _free_port()),
                     *("--work-dir", folder / f"work-{number}", self.url),
                 )
             )
@@ -102,8 +102,8 @@ class Cluster:
         session.sparkContext.setLogLevel("ERROR")
         return session
 
-    def descendants(self, marker):
-        """Processes below the workers whose command line has a word: executors, or the Pythons that they start."""
+    def descendants(self, marker, parent=""):
+        """Processes below the workers whose command line has a word, and their parent's another: executors, or Pythons."""
         ours, found = {process.pid for process in self.processes}, []
         parents = {}
         for entry in Path("/proc").iterdir():
@@ -119,7 +119,8 @@ class Cluster:
             above = pid
             while above in parents and above not in ours:
                 above = parents[above][0]
-            if above in ours and pid not in ours and marker in words:
+            own = parents.get(parents[pid][0], (0, ""))[1]
+            if above in ours and pid not in ours and marker in words and parent in own:
                 found.append(pid)
         return sorted(found)
 

@@ -44,6 +44,12 @@ def begun(out):
     return sorted(out.glob(".plan-*/shard-*/*"))
 
 
+def is_tried_twice(out):
+    """Whether a shard has two attempts."""
+    shards = [attempt.parent for attempt in begun(out)]
+    return len(shards) > len(set(shards))
+
+
 def in_background(work):
     """Does something beside, and gives back what waits for it."""
     ended = {}
@@ -58,7 +64,7 @@ def in_background(work):
     thread.start()
 
     def join():
-        thread.join(300)
+        thread.join(150)
         assert not thread.is_alive()
         if "error" in ended:
             raise ended["error"]
@@ -76,6 +82,7 @@ def test_an_executor_that_is_killed_in_the_middle_of_a_shard(cluster, crowd, tmp
         join = in_background(lambda: profile_export.spark.export(spark, store.path, out=out, shards=6, events=True))
         wait_for(lambda: begun(out), "an attempt", 120)
         send(wait_for(lambda: cluster.descendants("CoarseGrainedExecutorBackend"), "an executor")[0])
+        wait_for(lambda: is_tried_twice(out), "a second attempt", 120)
         assert join()["status"] == "SUCCEEDED"
     finally:
         spark.stop()
@@ -99,10 +106,11 @@ def test_a_task_that_hangs_is_run_twice_and_comes_late(cluster, crowd, tmp_path)
     try:
         join = in_background(lambda: profile_export.spark.export(spark, store.path, out=out, shards=6, events=True))
         wait_for(lambda: begun(out), "an attempt", 120)
-        # A Python that is at work on a shard holds still: one whose executor has more of them, so that it is no idle one.
-        pythons = wait_for(lambda: cluster.descendants("pyspark"), "a Python")
-        stopped = [pythons[-1]]
+        # A Python that is at work on a shard holds still, not the one that starts them.
+        pythons = wait_for(lambda: cluster.descendants("pyspark", "pyspark"), "a Python")
+        stopped = [pythons[0]]
         send(stopped[0], signal.SIGSTOP)
+        wait_for(lambda: is_tried_twice(out), "a second attempt", 120)
         assert join()["status"] == "SUCCEEDED"
         is_whole(out)
         for pid in stopped:
