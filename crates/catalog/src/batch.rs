@@ -212,4 +212,13 @@ impl BatchFile {
     pub fn digest_text(digest: u128) -> String {
         format!("xxh3-128:{digest:032x}")
     }
+
+    /// The digest of a text; `None` where it is none.
+    #[must_use]
+    pub fn digest_of_text(text: &str) -> Option<u128> {
+        let digits = text
+            .strip_prefix("xxh3-128:")
+            .filter(|digits| digits.len() == 32)?;
+        u128::from_str_radix(digits, 16).ok()
+    }
 }

@@ -32,6 +32,8 @@ pub struct NewJob<'a> {
     /// The state that it begins in: `NEW`, or `PROCESSING` where whoever creates it also runs it, so that
     /// nobody else can.
     pub status: JobStatus,
+    /// The generation that it reads; where it is missing, the newest.
+    pub generation: Option<i64>,
     /// The request as it was given.
     pub request: &'a Document,
     /// The merge policy as it was resolved.
@@ -109,7 +111,7 @@ pub struct JobMove<'a> {
 }
 
 impl Catalog {
-    /// Adds a job that reads the store as it is now. `body` makes the job object from the job's ID and
+    /// Adds a job. `body` makes the job object from the job's ID and
     /// time; nobody sees the job before it returns. Where it begins `PROCESSING`, [`Catalog::journal`] has to be synced
     /// for it to be on the disk.
     ///
@@ -137,11 +139,12 @@ impl Catalog {
     }
 
     fn insert_job(&self, t: &Connection, job: &NewJob<'_>) -> Result<JobRecord> {
-        let generation: i64 = t.query_row(
+        let newest: i64 = t.query_row(
             "SELECT value FROM counters WHERE name = 'generation'",
             [],
             |row| row.get(0),
         )?;
+        let generation = job.generation.unwrap_or(newest);
         // A clock that is set back must not change the order of the jobs.
         let last: i64 = t.query_row("SELECT coalesce(max(created), 0) FROM jobs", [], |row| {
             row.get(0)

@@ -4,6 +4,7 @@ use xdm::{Class, Dataset, Fields, Namespaces};
 
 use crate::error::{Error, Result};
 use crate::json::Json;
+use crate::plans::PINNED;
 use crate::{Catalog, Scope};
 
 /// A run that is part of the store.
@@ -44,9 +45,14 @@ pub struct RunChange<'a> {
     pub next_sequence: u64,
 }
 
-/// Runs that were removed before any job that still waits or runs.
-const FORGOTTEN: &str = "removed IS NOT NULL AND removed <= coalesce(
-    (SELECT min(generation) FROM jobs WHERE status IN ('NEW', 'PROCESSING')), removed)";
+/// Runs that were removed before any job that still waits or runs, and any plan that is pinned.
+fn forgotten() -> String {
+    format!(
+        "removed IS NOT NULL
+         AND removed <= coalesce((SELECT min(generation) FROM jobs WHERE status IN ('NEW', 'PROCESSING')), removed)
+         AND removed <= coalesce(({PINNED}), removed)"
+    )
+}
 
 impl Catalog {
     /// The number of the newest change of the store's runs.
@@ -205,7 +211,8 @@ impl Catalog {
     pub fn all_runs(&self) -> Result<Vec<(String, RunFiles)>> {
         let connection = self.connection();
         let mut statement = connection.prepare(&format!(
-            "SELECT folder, files FROM runs WHERE NOT ({FORGOTTEN}) ORDER BY id"
+            "SELECT folder, files FROM runs WHERE NOT ({}) ORDER BY id",
+            forgotten()
         ))?;
         let rows = statement.query_map([], |row| {
             let Json(files) = row.get(1)?;
@@ -215,14 +222,16 @@ impl Catalog {
     }
 
     /// The folders of all runs, in any organisation and sandbox, without those that were removed before
-    /// any job that still waits or runs.
+    /// any job that still waits or runs, and any plan that is pinned.
     ///
     /// # Errors
     /// The catalog can't be read.
     pub fn run_folders(&self) -> Result<Vec<String>> {
         let connection = self.connection();
-        let mut statement =
-            connection.prepare(&format!("SELECT folder FROM runs WHERE NOT ({FORGOTTEN})"))?;
+        let mut statement = connection.prepare(&format!(
+            "SELECT folder FROM runs WHERE NOT ({})",
+            forgotten()
+        ))?;
         let folders = statement.query_map([], |row| row.get(0))?;
         folders.collect::<Result<_, _>>().map_err(Into::into)
     }
@@ -239,7 +248,7 @@ impl Catalog {
                  ON CONFLICT (name) DO UPDATE SET value = value + 1",
                 [],
             )?;
-            t.execute(&format!("DELETE FROM runs WHERE {FORGOTTEN}"), [])?;
+            t.execute(&format!("DELETE FROM runs WHERE {}", forgotten()), [])?;
             Ok(())
         })
     }

@@ -88,8 +88,15 @@ impl Arguments {
 pub enum Command {
     /// Export an audience: to a file, to a folder, or into the store
     Export(ExportArgs),
-    /// Say what an export would give: profiles, events and bytes of each batch, policy and fields
-    Plan(LookArgs),
+    /// Say what an export would give: profiles, events and bytes of each batch, policy and fields; with --shards write
+    /// down all that it takes to make it in parts, on many machines
+    Plan(PlanArgs),
+    /// Make a shard of a plan: any number of times and anywhere, commit takes one attempt that came to its end
+    RunShard(RunShardArgs),
+    /// Show the export of a plan whose shards are all made, at once
+    Commit(CommitArgs),
+    /// Give a plan up: what its shards wrote goes, and the store need not keep what it reads
+    Abort(AbortArgs),
     /// Show the first profiles of an export
     Preview(PreviewArgs),
     /// Say why a profile is in an export or not: filters, fragments, the winner of each field, memberships, events
@@ -418,6 +425,68 @@ pub struct LookArgs {
     pub origin: OriginArgs,
     #[command(flatten)]
     pub loading: LoadArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub look: LookArgs,
+    #[command(flatten)]
+    pub files: FileArgs,
+    /// Cut the export into so many parts of about the same size
+    #[arg(long, value_name = "N", requires = "plan", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    pub shards: Option<usize>,
+    /// Write the plan of the shards into this file
+    #[arg(long, short = 'o', value_name = "FILE", requires = "shards")]
+    pub plan: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunShardArgs {
+    /// The plan: what plan --shards wrote
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+    /// Which shard, counted from 0
+    #[arg(long, value_name = "I")]
+    pub shard: usize,
+    /// What this attempt is called
+    #[arg(long, value_name = "NAME", default_value = "0")]
+    pub attempt: String,
+    /// The folder of the export, which all machines see
+    #[arg(long, value_name = "DIR", value_parser = output())]
+    pub out: PathBuf,
+    /// The store as this machine sees it [default: where the plan was made]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CommitArgs {
+    /// The plan: what plan --shards wrote
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+    /// The folder of the export, that the shards were made in
+    #[arg(long, value_name = "DIR", value_parser = output())]
+    pub out: PathBuf,
+    /// What becomes of exports that are there already
+    #[arg(long, value_enum, default_value = "fail")]
+    pub if_exists: IfExistsArg,
+    /// The store as this machine sees it [default: where the plan was made]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct AbortArgs {
+    /// The plan: what plan --shards wrote
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+    /// The folder that shards were made in [default: none was]
+    #[arg(long, value_name = "DIR", value_parser = output())]
+    pub out: Option<PathBuf>,
+    /// The store as this machine sees it [default: where the plan was made]
+    #[arg(long, value_name = "DIR", value_parser = local_folder())]
+    pub store: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

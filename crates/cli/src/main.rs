@@ -29,6 +29,7 @@ mod progress;
 mod segments;
 mod serve;
 mod settings;
+mod shards;
 mod store_command;
 mod stores;
 mod told;
@@ -107,6 +108,9 @@ fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     match &arguments.command {
         Command::Export(export) => export::export(arguments, settings, export),
         Command::Plan(plan) => plan::plan(arguments, settings, plan),
+        Command::RunShard(shard) => shards::run(arguments, shard),
+        Command::Commit(commit) => shards::commit(arguments, commit),
+        Command::Abort(abort) => shards::abort(arguments, abort),
         Command::Preview(preview) => plan::preview(arguments, settings, preview),
         Command::Explain(explain) => explain::explain(arguments, settings, explain),
         Command::Run(run) => export::run(arguments, settings, run),

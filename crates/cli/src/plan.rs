@@ -5,18 +5,23 @@ use profile_export::platform::{Error, Prepared};
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
-use crate::args::{Arguments, LookArgs, PreviewArgs};
+use crate::args::{Arguments, PlanArgs, PreviewArgs};
 use crate::audience;
 use crate::failure::Failure;
 use crate::message::say;
 use crate::origin::Work;
 use crate::output::{print, print_result, print_rows};
 use crate::settings::Settings;
+use crate::shards;
 use crate::told::{Written, left_out, unknown_segment, written};
 
-pub fn plan(arguments: &Arguments, settings: &Settings, look: &LookArgs) -> Result<(), Failure> {
-    let work = Work::to_look(settings, look)?;
-    let request = audience::request(&look.audience)?;
+pub fn plan(arguments: &Arguments, settings: &Settings, plan: &PlanArgs) -> Result<(), Failure> {
+    let mut work = Work::to_look(settings, &plan.look)?;
+    let request = audience::request(&plan.look.audience)?;
+    if plan.shards.is_some() {
+        return shards::plan(arguments, plan, (&work, &request));
+    }
+    work.run.writer = shards::writer(&plan.files)?;
     tell(arguments, &work, &request, |_| Ok(())).map(drop)
 }
 

@@ -134,6 +134,15 @@ pub mod jobs {
     pub use catalog::JobStatus;
 }
 
+/// One export by many machines: planned once, made in shards wherever there is a core, shown all at once.
+#[cfg(feature = "platform")]
+pub mod sharded {
+    pub use ::platform::{
+        PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_plan, commit_plan, plan_shards,
+        run_shard,
+    };
+}
+
 /// The platform's other objects: source folders, batches that come in, merge policies, segments.
 #[cfg(feature = "platform")]
 pub mod platform {

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// What a batch, or a part of it, holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BatchCounts {
     /// Rows.
     pub profiles: u64,
@@ -16,7 +19,8 @@ pub struct BatchCounts {
 }
 
 impl BatchCounts {
-    pub(crate) fn add(&mut self, more: Self) {
+    /// Adds what another part of the batch holds.
+    pub fn add(&mut self, more: Self) {
         self.profiles += more.profiles;
         self.events += more.events;
         self.lacking += more.lacking;

@@ -69,22 +69,23 @@ impl Prepared {
         progress: &Arc<Progress>,
     ) -> Result<Self> {
         let request = with_ids(store.catalog(), request)?;
-        Self::by_ids(store, request, max_identities, progress)
+        Self::by_ids(store, (request, None), max_identities, progress)
     }
 
-    /// The same for a request that has IDs already: what it asks for is nobody's name.
+    /// The same for a request that has IDs already, so that nothing that it asks for is a name, of the store as it was at
+    /// a generation, or is.
     ///
     /// # Errors
     /// As for [`Prepared::new`].
     pub(crate) fn by_ids(
         store: &Store,
-        request: ExportRequest,
+        (request, generation): (ExportRequest, Option<i64>),
         max_identities: Option<u32>,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
         let policy = resolve_policy(store.catalog(), &request)?;
         progress.begin(Phase::Prepare);
-        let snapshot = store.snapshot(None)?;
+        let snapshot = store.snapshot(generation)?;
         let plan = Plan::new(
             &request.evaluated(),
             policy.clone(),

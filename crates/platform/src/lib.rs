@@ -25,6 +25,7 @@ mod projections;
 mod resolve;
 mod schedules;
 mod segments;
+mod sharded;
 mod system_jobs;
 
 pub use access::{
@@ -85,6 +86,10 @@ pub use schedules::{
 };
 pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
+};
+pub use sharded::{
+    PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_plan, commit_plan, plan_shards,
+    run_shard,
 };
 pub use system_jobs::{
     SystemJob, SystemJobBody, SystemJobStatus, create_system_job, delete_system_job,

@@ -55,6 +55,9 @@ pub struct ManifestExport {
     /// Its job in the store; none where it was exported without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<i64>,
+    /// The plan whose shards it was made of, where it was made of shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<String>,
     /// When it was finished: RFC 3339, UTC.
     pub finished: String,
     /// The store's generation that it is from.
@@ -278,6 +281,13 @@ impl Manifest {
         files.map(|file| &*file.path)
     }
 
+    /// Whether an export was made of the shards of this plan.
+    #[must_use]
+    pub fn has_plan(&self, plan: &str) -> bool {
+        let mut plans = self.exports.iter().map(|export| export.plan_id.as_deref());
+        plans.any(|known| known == Some(plan))
+    }
+
     /// The batches of all exports.
     pub fn batches(&self) -> impl Iterator<Item = &ManifestBatch> {
         self.exports.iter().flat_map(|export| &export.batches)
@@ -394,7 +404,10 @@ impl ManifestExport {
             generation: finished.generation,
             schema: &finished.schema,
         };
-        Self::new(has_job.then_some(job.id), &what, batches.collect())
+        Ok(Self {
+            plan_id: finished.plan.clone(),
+            ..Self::new(has_job.then_some(job.id), &what, batches.collect())?
+        })
     }
 
     /// What an export that is no job wrote.
@@ -414,22 +427,28 @@ impl ManifestExport {
     fn new(job_id: Option<i64>, what: &Exported<'_>, batches: Vec<ManifestBatch>) -> Result<Self> {
         let json =
             |value: serde_json::Result<Value>| value.map_err(|e| Error::Panic(e.to_string()));
-        let mut columns = String::new();
-        for field in what.schema.fields() {
-            columns.push_str(&format!("{}: {}\n", field.name(), field.data_type()));
-        }
         Ok(Self {
             job_id,
+            plan_id: None,
             finished: Timestamp::now().to_string(),
             generation: what.generation,
             request: json(serde_json::to_value(what.request))?,
             merge_policy: json(serde_json::to_value(what.policy))?,
-            schema_digest: BatchFile::digest_text(xdm::digest128(columns.as_bytes())),
+            schema_digest: schema_digest(what.schema),
             profiles: batches.iter().map(|batch| batch.profiles).sum(),
             events: batches.iter().map(|batch| batch.events).sum(),
             batches,
         })
     }
+}
+
+/// The digest of the names and types of columns, in order.
+pub(crate) fn schema_digest(schema: &Schema) -> String {
+    let mut columns = String::new();
+    for field in schema.fields() {
+        columns.push_str(&format!("{}: {}\n", field.name(), field.data_type()));
+    }
+    BatchFile::digest_text(xdm::digest128(columns.as_bytes()))
 }
 
 /// What was exported.

@@ -85,7 +85,7 @@ impl SegmentsToCount {
             ..ExportRequest::default()
         };
         Ok(Some(Self {
-            prepared: Prepared::by_ids(store, request, None, progress)?,
+            prepared: Prepared::by_ids(store, (request, None), None, progress)?,
             segments,
             left_out,
         }))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use platform::{Outcome, Prepared};
-use profile_export::export::{Progress, WriterOptions};
+use profile_export::export::{Progress, Shard, WriterOptions};
 use profile_export::request::RequestError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -88,7 +88,11 @@ impl Export {
     fn rows(&self, number: usize, watcher: Option<Py<PyAny>>) -> Result<Rows> {
         self.check_number(number)?;
         let workers = self.workers.clone();
-        Ok(Rows::new(workers, (&self.prepared.export, number), watcher))
+        Ok(Rows::new(
+            workers,
+            (&self.prepared.export, number, Shard::ALL),
+            watcher,
+        ))
     }
 
     fn stream<'py>(&self, py: Python<'py>, number: usize) -> Result<Bound<'py, PyCapsule>> {

@@ -17,6 +17,7 @@ mod ingest;
 mod objects;
 mod records;
 mod rows;
+mod shards;
 mod store;
 mod work;
 
@@ -31,6 +32,8 @@ mod _profile_export {
     use crate::records::export_batches;
     #[pymodule_export]
     use crate::rows::Rows;
+    #[pymodule_export]
+    use crate::shards::ShardPlan;
     #[pymodule_export]
     use crate::store::Store;
 }

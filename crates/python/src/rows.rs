@@ -10,7 +10,7 @@ use arrow::array::{RecordBatch as ArrowBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use platform::Error;
-use profile_export::export::{Chunks, Export, Progress};
+use profile_export::export::{Chunks, Export, ExportBatch, Progress, Shard};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -25,17 +25,23 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// One pass over a batch's rows.
 struct Pass {
-    export: Export,
-    number: usize,
+    batch: ExportBatch,
     chunks: Option<Chunks>,
 }
 
 impl Pass {
+    fn new(batch: ExportBatch) -> Self {
+        Self {
+            batch,
+            chunks: None,
+        }
+    }
+
     /// The next rows. What comes before the first ones, such as to find who is in a segment, is done here, too.
     fn next(&mut self) -> Result<Option<ArrowBatch>, Error> {
         let chunks = match &mut self.chunks {
             Some(chunks) => chunks,
-            None => self.chunks.insert(self.export.batch(self.number).chunks()),
+            None => self.chunks.insert(self.batch.chunks()),
         };
         // Chunks of nobody are an implementation's, and no reader's, business.
         let rows = chunks.find(|rows| !matches!(rows, Ok(rows) if rows.num_rows() == 0));
@@ -55,9 +61,10 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// The rows of a shard of the batch with this number.
     pub(crate) fn new(
         workers: Workers,
-        (export, number): (&Export, usize),
+        (export, number, shard): (&Export, usize, Shard),
         watcher: Option<Py<PyAny>>,
     ) -> Self {
         let progress = Arc::new(Progress::default());
@@ -67,11 +74,7 @@ impl Rows {
             watcher,
             schema: export.schema(),
             progress,
-            pass: Mutex::new(Some(Pass {
-                export,
-                number,
-                chunks: None,
-            })),
+            pass: Mutex::new(Some(Pass::new(export.batch(number).in_shard(shard)))),
         }
     }
 }
@@ -128,11 +131,7 @@ impl Stream {
         let stream = Self {
             workers,
             schema: export.schema(),
-            pass: Some(Pass {
-                export,
-                number,
-                chunks: None,
-            }),
+            pass: Some(Pass::new(export.batch(number))),
             progress,
             thread: std::thread::current().id(),
             looked: Instant::now(),

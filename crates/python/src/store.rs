@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use platform::{Error, IfExists, OutputFolder, Prepared, SegmentJobTarget, SourceFolder};
 use profile_export::jobs::{
@@ -14,6 +15,7 @@ use profile_export::platform::{
 };
 use profile_export::request::{ExportRequest, RequestError};
 use profile_export::segment::{Expression, Segment};
+use profile_export::sharded::{PlanOptions, abort_plan, commit_plan, plan_shards};
 use profile_export::store::{
     BatchQuery, CatalogError, Kind, LoadReport, Scope, Store as EngineStore,
 };
@@ -26,6 +28,7 @@ use crate::export::Export;
 use crate::files::FileForm;
 use crate::ingest::{BadRecords, Load, Target, moment};
 use crate::objects::told;
+use crate::shards::ShardPlan;
 use crate::work::Workers;
 
 /// An open store.
@@ -154,6 +157,62 @@ impl Store {
             self.run_job(&request, &options, if_exists, progress)
         });
         told(py, finished)
+    }
+
+    /// Plans an export in shards.
+    #[expect(clippy::too_many_arguments, reason = "Python's side names each")]
+    fn plan_shards(
+        &self,
+        py: Python<'_>,
+        request: &str,
+        shards: usize,
+        form: FileForm,
+        max_identities: Option<u32>,
+        keep_for: Option<f64>,
+        watcher: Watcher<'_>,
+    ) -> Result<ShardPlan> {
+        let request = ExportRequest::from_json(request.as_bytes())?;
+        if shards == 0 {
+            return Err(RequestError::new("shards", "found 0; allowed is 1 or more").into());
+        }
+        let keep_for = match keep_for {
+            None => PlanOptions::WEEK,
+            Some(seconds) => Duration::try_from_secs_f64(seconds)
+                .map_err(|error| RequestError::new("keep_for", error.to_string()))?,
+        };
+        let options = PlanOptions {
+            shards,
+            max_identities,
+            writer: form.options()?,
+            keep_for,
+        };
+        let planned = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            plan_shards(&self.store, &request, &options, progress)
+        })?;
+        Ok(ShardPlan::new(planned))
+    }
+
+    /// Shows the export of a plan; returns its job, `None` where it was shown before.
+    fn commit<'py>(
+        &self,
+        py: Python<'py>,
+        plan: &ShardPlan,
+        out: PathBuf,
+        if_exists: &str,
+        watcher: Watcher<'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let if_exists = if_exists_of(if_exists)?;
+        let finished = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            commit_plan(&self.store, plan.plan(), (&out, if_exists), progress)
+        })?;
+        told(py, Ok(finished.map(|finished| finished.job)))
+    }
+
+    /// Gives a plan up; says whether there was something to give up.
+    fn abort(&self, py: Python<'_>, plan: &ShardPlan, out: Option<PathBuf>) -> Result<bool> {
+        self.workers.run(py, (None, 0), |_| {
+            abort_plan(&self.store, plan.plan(), out.as_deref())
+        })
     }
 
     /// Evaluates segment definitions, all that have an expression where none is named; returns the segment job.

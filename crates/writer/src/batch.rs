@@ -185,6 +185,21 @@ impl BatchWriter {
 }
 
 impl StagedBatch {
+    /// A batch whose files somebody else has written, whole, into the folder `staging`, which will become the folder
+    /// `target` of the same file system.
+    #[must_use]
+    pub fn of_files(staging: PathBuf, target: PathBuf, files: Vec<FileInfo>) -> Self {
+        Self {
+            files,
+            staging: Staging {
+                hidden: staging,
+                target,
+                spread: None,
+                published: false,
+            },
+        }
+    }
+
     /// The files.
     #[must_use]
     pub fn files(&self) -> &[FileInfo] {

@@ -1,7 +1,10 @@
 //! What files of rows are: Parquet, or text.
 
+use serde::{Deserialize, Serialize};
+
 /// The format of a file of rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Format {
     /// Parquet, which compresses by itself: [`WriterOptions::codec`](crate::WriterOptions::codec).
     #[default]
@@ -13,7 +16,8 @@ pub enum Format {
 }
 
 /// How a text file is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Compression {
     /// Not at all.
     #[default]
@@ -26,7 +30,8 @@ pub enum Compression {
 
 /// How a CSV file is written. The defaults are those of the platform's file destinations, but that values are quoted
 /// where they have to be, and a quote in them is doubled: without that nobody can read them back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CsvOptions {
     /// What stands between values.
     pub delimiter: u8,

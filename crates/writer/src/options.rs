@@ -1,9 +1,12 @@
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
 
-/// How files are written. All but the format is about Parquet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How files are written. All but the format is about Parquet. What is written down of it leaves the metadata out, which is
+/// each file's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WriterOptions {
     /// What they are.
     pub format: Format,
@@ -16,11 +19,13 @@ pub struct WriterOptions {
     /// How values are encoded.
     pub encodings: Encodings,
     /// Key-value metadata of each file.
+    #[serde(skip)]
     pub metadata: Vec<(String, String)>,
 }
 
 /// How pages are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Codec {
     /// Not at all.
     Uncompressed,
@@ -33,7 +38,8 @@ pub enum Codec {
 }
 
 /// How values are encoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Encodings {
     /// Times as differences (DELTA_BINARY_PACKED), text that repeats in dictionaries, the rest plain.
     #[default]

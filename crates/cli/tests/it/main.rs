@@ -32,6 +32,8 @@ mod served;
 mod serving;
 mod settings;
 #[cfg(target_os = "linux")]
+mod shards;
+#[cfg(target_os = "linux")]
 mod shim;
 #[cfg(target_os = "linux")]
 mod steps;

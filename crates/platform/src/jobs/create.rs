@@ -50,17 +50,28 @@ pub(super) fn create_in(
     claim: impl FnOnce(i64) -> Result<()>,
 ) -> Result<JobRecord> {
     let plan = plan_job(catalog, request)?;
+    create_planned(catalog, (request, &plan, None), status, claim)
+}
+
+/// The same of a request that was planned, and of the generation that it is of where that is not the newest.
+pub(super) fn create_planned(
+    catalog: &Catalog,
+    (request, plan, generation): (&ExportRequest, &Plan, Option<i64>),
+    status: JobStatus,
+    claim: impl FnOnce(i64) -> Result<()>,
+) -> Result<JobRecord> {
     let ids: Vec<String> = plan.batches.iter().map(|_| new_id()).collect();
     let document = |value: serde_json::Result<Document>| value.map_err(|e| damaged(0, &e));
     let new = NewJob {
         now: Timestamp::now(),
         status,
+        generation,
         request: &document(Document::of(request))?,
         policy: &document(Document::of(&plan.policy))?,
     };
     catalog.create_job::<Error>(&new, |id, created| {
         claim(id)?;
-        let mut job = Job::new(&catalog.scope().org, request, &plan, &ids, (id, created));
+        let mut job = Job::new(&catalog.scope().org, request, plan, &ids, (id, created));
         job.status = status;
         job.document()
     })

@@ -26,6 +26,7 @@ pub use object::{
     Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobSegment, JobTime,
     LargeProfile, LargeProfiles,
 };
+pub(crate) use run::run_shards;
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
 pub use since::JobChanges;
 pub(crate) use since::without_earlier_jobs;

@@ -2,6 +2,7 @@ mod batches;
 mod figures;
 mod metadata;
 mod places;
+mod shards;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use writer::{FileInfo, Format, Syncs, WriterOptions, publish};
 use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
 use self::places::{check_names, places};
+pub(crate) use self::shards::run_shards;
 use super::batch_names::{BatchNames, BatchPlace};
 use super::create::create_in;
 use super::object::{Job, JobError, JobTime, damaged};
@@ -68,6 +70,8 @@ pub struct FinishedJob {
     pub policy: MergePolicy,
     /// The columns of all files.
     pub schema: SchemaRef,
+    /// The plan whose shards it is made of, where it was not made at once.
+    pub plan: Option<String>,
 }
 
 /// A batch that a job wrote.
@@ -124,7 +128,7 @@ pub fn run_job(
     let record = record.ok_or_else(|| catalog::Error::not_found(Kind::Job, id))?;
     let mut run = RunningJob::new((store, options, progress), Job::of(&record)?, staging);
     run.begin()?;
-    run.work(&record)
+    run.work(record.id, |run| run.export(&record))
 }
 
 /// Creates a job and runs it: no other process can take it, as one that works off the waiting jobs would take
@@ -153,7 +157,8 @@ pub fn run_request(
     let span = tracing::info_span!("export job", id = record.id);
     let _span = span.enter();
     let staging = staging.ok_or_else(|| Error::Panic("a job without a lock".to_owned()))?;
-    RunningJob::new((store, options, progress), Job::of(&record)?, staging).work(&record)
+    let run = RunningJob::new((store, options, progress), Job::of(&record)?, staging);
+    run.work(record.id, |run| run.export(&record))
 }
 
 fn check(store: &Store, options: &RunOptions) -> Result<()> {
@@ -234,14 +239,18 @@ impl<'a> RunningJob<'a> {
         self.store.is_durable() || self.options.out.is_some()
     }
 
-    /// Does a job that is claimed.
-    fn work(mut self, record: &JobRecord) -> Result<FinishedJob> {
+    /// Does a job that is claimed: `export` writes its batches and publishes them.
+    fn work(
+        mut self,
+        id: i64,
+        export: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<FinishedJob> {
         let (store, progress) = (self.store, self.progress);
         if let Some(journal) = store.catalog().journal() {
             self.syncs.path(journal);
         }
-        let exported = watched(store, record.id, progress, || {
-            let work = AssertUnwindSafe(|| self.export(record));
+        let exported = watched(store, id, progress, || {
+            let work = AssertUnwindSafe(|| export(&mut self));
             catch_unwind(work).unwrap_or_else(|panic| Err(Error::Panic(what_it_said(&*panic))))
         });
         let done = exported.and_then(|()| self.succeed());
@@ -329,6 +338,11 @@ impl<'a> RunningJob<'a> {
             staged.iter().for_each(|batch| changes.add(&batch.changes));
             self.job.metrics.changes = Some(changes);
         }
+        self.show(staged, start)
+    }
+
+    /// Makes batches whose files are written visible; they were begun at that moment.
+    fn show(&mut self, staged: Vec<StagedJobBatch>, start: Instant) -> Result<()> {
         self.progress.begin(Phase::Publish);
         let spread = staged.iter().filter(|batch| !batch.has_own_folder);
         let spread = spread.map(|batch| (batch.id.as_str(), batch.staged.files()));
@@ -423,6 +437,7 @@ impl<'a> RunningJob<'a> {
             generation: exported.generation,
             policy: exported.policy,
             schema: exported.schema,
+            plan: None,
         }
     }
 

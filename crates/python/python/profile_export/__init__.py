@@ -46,6 +46,7 @@ from ._export import Export, ExportBatch, Written
 from ._load import LoadReport
 from ._profile_export import RecordBatch, Schema
 from ._progress import Progress
+from ._shards import ShardPlan
 from ._store import Store
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Records",
     "Rejected",
     "Schema",
+    "ShardPlan",
     "StorageError",
     "Store",
     "Written",

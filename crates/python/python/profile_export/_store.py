@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, overload
 
 from ._errors import NotFound
 from ._export import Export, file_form
@@ -14,6 +14,7 @@ from ._load import LoadReport, limits, read_rejects
 from ._profile_export import Store as _Store
 from ._progress import ProgressArgument, Watcher, watching
 from ._request import Moment, Texts, refused, start, text
+from ._shards import ShardPlan
 
 if TYPE_CHECKING:
     PathLike = Union[str, os.PathLike[str]]
@@ -278,16 +279,121 @@ class Store:
     ) -> Export:
         return self._export(text(request, audience), max_identities, True, None)
 
+    @overload
     def plan(
         self,
         request: Mapping[str, Any] | str | None = None,
         *,
+        shards: None = None,
         max_identities: int | None = None,
         progress: ProgressArgument = None,
         **audience: Any,
+    ) -> dict[str, Any]: ...
+
+    @overload
+    def plan(
+        self,
+        request: Mapping[str, Any] | str | None = None,
+        *,
+        shards: int,
+        format: str = "parquet",
+        compression: str | None = None,
+        compatible: bool = False,
+        keep_for: float | None = None,
+        max_identities: int | None = None,
+        progress: ProgressArgument = None,
+        **audience: Any,
+    ) -> ShardPlan: ...
+
+    def plan(
+        self,
+        request: Mapping[str, Any] | str | None = None,
+        *,
+        shards: int | None = None,
+        format: str = "parquet",
+        compression: str | None = None,
+        compatible: bool = False,
+        keep_for: float | None = None,
+        max_identities: int | None = None,
+        progress: ProgressArgument = None,
+        **audience: Any,
+    ) -> dict[str, Any] | ShardPlan:
+        """What an export would give: see `Export.plan`; or with ``shards`` all that it takes to make it in parts.
+
+        Parameters
+        ----------
+        request : dict or str, optional
+            The body of the platform's ``POST /export/jobs``.
+        shards : int, optional
+            Cut the export into so many parts, which other processes and machines make. Segments are evaluated where the
+            request asks for that; without ``shards`` nothing is.
+        format, compression, compatible
+            How the files of shards are written, as for `run`.
+        keep_for : float, optional
+            How long the store keeps what the shards read, in seconds, if the plan is not committed or aborted sooner; a week
+            where it is missing.
+        max_identities : int, optional
+            Leave out profiles of more identities, where the merge policy has an identity graph.
+        progress : callable or bool, optional
+            A function that is called with a `Progress`, or True for a bar of tqdm.
+        **audience
+            What is exported, as for `export`, where there is no request.
+
+        Returns
+        -------
+        dict or ShardPlan
+            With ``shards`` a plan, to be given to `commit` or `abort` at last.
+        """
+        if shards is None:
+            return self._to_look(request, max_identities, audience).plan(progress=progress)
+        if compression is None and format == "parquet" and not compatible:
+            compression = "zstd"
+        form = file_form(format, compression, compatible=compatible)
+        with watching(progress) as watcher:
+            return ShardPlan(
+                self._store.plan_shards(text(request, audience), shards, form, max_identities, keep_for, watcher)
+            )
+
+    def commit(
+        self, plan: ShardPlan, out: PathLike, *, if_exists: str = "fail", progress: ProgressArgument = None
     ) -> dict[str, Any]:
-        """What an export would give: see `Export.plan`. Arguments are as for `export`; nothing is evaluated."""
-        return self._to_look(request, max_identities, audience).plan(progress=progress)
+        """Shows the export of a plan whose shards are all made in ``out``, at once and as a job.
+
+        Of each shard one attempt that came to its end counts. It may be done again where it broke off.
+
+        Parameters
+        ----------
+        plan : ShardPlan
+            What `plan` made.
+        out : path-like
+            The folder that the shards were made in.
+        if_exists : {"fail", "replace", "append"}
+            What becomes of exports that are there already.
+        progress : callable or bool, optional
+            A function that is called with a `Progress`, or True for a bar of tqdm.
+
+        Returns
+        -------
+        dict
+            The job object; an empty one where the plan was committed to that folder before.
+
+        Raises
+        ------
+        Conflict
+            Shards are missing, or the plan was aborted.
+        """
+        with watching(progress) as watcher:
+            return self._store.commit(plan._plan, os.fspath(out), if_exists, watcher) or {}
+
+    def abort(self, plan: ShardPlan, out: PathLike | None = None) -> bool:
+        """Gives a plan up: what its shards wrote below ``out`` goes, and the store need not keep what it reads.
+
+        Returns
+        -------
+        bool
+            Whether there was something to give up.
+        """
+        return self._store.abort(plan._plan, None if out is None else os.fspath(out))
 
     def preview(
         self,

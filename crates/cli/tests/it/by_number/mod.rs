@@ -4,7 +4,7 @@
 mod import;
 mod known;
 pub mod operations;
-mod spread;
+pub mod spread;
 
 use std::collections::HashSet;
 use std::fmt::Write;

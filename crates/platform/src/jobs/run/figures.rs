@@ -41,30 +41,12 @@ impl RunningJob<'_> {
 
     /// Puts what stands out in the identity graph into the job object.
     pub(super) fn tell_large_profiles(&mut self, report: Option<&GraphReport>) {
-        let stands_out = |report: &&GraphReport| report.large > 0 || report.left_out > 0;
-        self.job.metrics.large_profiles = report.filter(stands_out).map(|report| LargeProfiles {
-            profiles: report.large,
-            left_out: report.left_out,
-            largest: (report.largest.iter())
-                .map(|one| LargeProfile {
-                    namespace: one.namespace.clone(),
-                    id: one.id.clone(),
-                    identities: one.identities,
-                })
-                .collect(),
-        });
+        self.job.metrics.large_profiles = report.and_then(LargeProfiles::of);
     }
 
     /// Puts the segments that no record names into the job object.
     pub(super) fn tell_unknown_segments(&mut self, unknown: Vec<UnknownSegment>) {
-        let told = unknown.into_iter().map(|segment| JobSegment {
-            segment_id: segment.id,
-            segment_ns: segment.namespace,
-            did_you_mean: segment
-                .near
-                .map(|(namespace, id)| format!("{namespace}:{id}")),
-        });
-        self.job.metrics.unknown_segments = told.collect();
+        self.job.metrics.unknown_segments = unknown.into_iter().map(JobSegment::from).collect();
     }
 
     /// A batch as the catalog keeps it.
@@ -105,6 +87,36 @@ impl RunningJob<'_> {
     }
 }
 
+impl LargeProfiles {
+    /// What stands out in an identity graph, if anything does.
+    pub(crate) fn of(report: &GraphReport) -> Option<Self> {
+        let stands_out = report.large > 0 || report.left_out > 0;
+        stands_out.then(|| Self {
+            profiles: report.large,
+            left_out: report.left_out,
+            largest: (report.largest.iter())
+                .map(|one| LargeProfile {
+                    namespace: one.namespace.clone(),
+                    id: one.id.clone(),
+                    identities: one.identities,
+                })
+                .collect(),
+        })
+    }
+}
+
+impl From<UnknownSegment> for JobSegment {
+    fn from(segment: UnknownSegment) -> Self {
+        Self {
+            segment_id: segment.id,
+            segment_ns: segment.namespace,
+            did_you_mean: segment
+                .near
+                .map(|(namespace, id)| format!("{namespace}:{id}")),
+        }
+    }
+}
+
 fn batch_file(file: &FileInfo) -> BatchFile {
     BatchFile {
         name: file.name.clone(),
@@ -118,13 +130,7 @@ fn batch_file(file: &FileInfo) -> BatchFile {
 pub(super) fn total(batches: &[ExportedBatch]) -> BatchCounts {
     let mut totals = BatchCounts::default();
     for batch in batches {
-        totals.profiles += batch.counts.profiles;
-        totals.events += batch.counts.events;
-        totals.lacking += batch.counts.lacking;
-        totals.duplicates += batch.counts.duplicates;
-        for (namespace, count) in &batch.counts.by_namespace {
-            *totals.by_namespace.entry(namespace.clone()).or_default() += count;
-        }
+        totals.add(batch.counts.clone());
     }
     totals
 }

@@ -1,0 +1,265 @@
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catalog::{BatchFile, new_id};
+use decode::Progress;
+use export::{BatchCounts, ExportRequest, RequestError};
+use serde::{Deserialize, Serialize};
+use store::{StoreError, make_folder, remove_folder};
+use writer::WriterOptions;
+
+use super::plan::{ShardPlan, shard_folder};
+use crate::address::check_out;
+use crate::error::{Error, Result};
+use crate::jobs::LargeProfiles;
+use crate::manifest::Manifest;
+
+/// What says that an attempt is finished.
+pub(crate) const SHARD_MANIFEST: &str = "shard.json";
+/// The version of its form.
+const VERSION: u32 = 1;
+/// How long the name of an attempt may be.
+const LONGEST_NAME: usize = 64;
+
+/// What an attempt at a shard has written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShardManifest {
+    version: u32,
+    /// The plan.
+    pub plan: String,
+    plan_digest: String,
+    /// The number of the shard, counted from 0.
+    pub shard: usize,
+    /// What whoever made it calls the attempt.
+    pub attempt: String,
+    /// Its file of each batch, in the order of the request's segments.
+    pub batches: Vec<ShardFile>,
+    /// What stands out in the identity graph, which is the same for all shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) large_profiles: Option<LargeProfiles>,
+}
+
+/// A batch's file of one shard.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShardFile {
+    /// Its name, in the folder of the attempt.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The XXH3-128 digest of its bytes.
+    pub digest: String,
+    /// What is in it.
+    pub counts: BatchCounts,
+}
+
+/// Makes a shard of a plan, in a hidden folder of its own below the folder of the export: the same shard may be tried any
+/// number of times, also at once. `store` is the store's folder as this machine sees it, if that is another one than the
+/// plan's. rayon's current threads do the work.
+///
+/// # Errors
+/// There is no such shard; the store does not have the plan's runs any more; the plan was committed or aborted meanwhile; a
+/// full disk; `progress` was cancelled. Then nothing of the attempt is left.
+pub fn run_shard(
+    plan: &ShardPlan,
+    number: usize,
+    attempt: &str,
+    (store, out): (Option<&Path>, &Path),
+    progress: &Arc<Progress>,
+) -> Result<ShardManifest> {
+    let shard = plan.shard(number)?;
+    check_name(attempt)?;
+    check_out(out, Some(store.unwrap_or(&plan.store)))?;
+    make_folder(out)?;
+    check_open(plan, out)?;
+    let export = plan.export(store, progress)?.with_dictionaries();
+    let folder = plan.staging(out).join(shard_folder(number));
+    let own = Attempt(Some(folder.join(format!("{attempt}-{}", new_id()))));
+    let Some(at) = own.0.as_deref() else {
+        unreachable!("it was made with a folder");
+    };
+    make_folder(at)?;
+    let metadata = Metadata::new(plan)?;
+    let write = || -> Result<Vec<ShardFile>> {
+        let mut files = Vec::new();
+        for (batch_number, batch) in export.batches().enumerate() {
+            let name = format!("batch-{batch_number:05}.{}", plan.writer.format.ending());
+            let path = at.join(&name);
+            let options = metadata.options(plan, batch_number)?;
+            let file = File::create_new(&path).map_err(StoreError::io(&path))?;
+            let (file, written, counts) = batch.in_shard(shard).write_to(file, &path, &options)?;
+            file.sync_all().map_err(StoreError::io(&path))?;
+            progress.add_bytes(written.length);
+            files.push(ShardFile {
+                name,
+                rows: written.rows,
+                bytes: written.length,
+                digest: BatchFile::digest_text(written.digest),
+                counts,
+            });
+        }
+        Ok(files)
+    };
+    let finish = || -> Result<ShardManifest> {
+        let manifest = ShardManifest {
+            version: VERSION,
+            plan: plan.id.clone(),
+            plan_digest: plan.digest.clone(),
+            shard: number,
+            attempt: attempt.to_owned(),
+            batches: write()?,
+            large_profiles: export.graph_report().and_then(LargeProfiles::of),
+        };
+        let text = serde_json::to_vec(&manifest).map_err(|e| Error::Panic(e.to_string()))?;
+        progress.check()?;
+        store::publish(&at.join(SHARD_MANIFEST), &text, true)?;
+        Ok(manifest)
+    };
+    let made = finish();
+    if made.is_err() && !at.exists() {
+        return Err(ended(plan));
+    }
+    let made = made?;
+    // One that comes behind the commit would be left there for good.
+    if let Err(error) = check_open(plan, out) {
+        drop(own);
+        let _ = fs::remove_dir(&folder);
+        let _ = fs::remove_dir(plan.staging(out));
+        return Err(error);
+    }
+    own.keep();
+    Ok(made)
+}
+
+/// The folder of an attempt, which goes where it does not come to its end.
+struct Attempt(Option<PathBuf>);
+
+impl Attempt {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            // What can't be removed now has no manifest, and goes with the plan.
+            let _ = remove_folder(folder);
+        }
+    }
+}
+
+/// Refuses a plan whose export is there already.
+fn check_open(plan: &ShardPlan, out: &Path) -> Result<()> {
+    let manifest = Manifest::read(out)?;
+    match manifest.is_some_and(|manifest| manifest.has_plan(&plan.id)) {
+        true => Err(ended(plan)),
+        false => Ok(()),
+    }
+}
+
+fn ended(plan: &ShardPlan) -> Error {
+    let text = format!(
+        "plan {} was committed or aborted meanwhile: this attempt comes too late, and leaves nothing",
+        plan.id
+    );
+    catalog::Error::Conflict(text).into()
+}
+
+/// Names that come from outside become names of folders.
+fn check_name(attempt: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
+    let fits = (1..=LONGEST_NAME).contains(&attempt.len());
+    match fits && attempt.chars().all(is_plain) && !attempt.starts_with('.') {
+        true => Ok(()),
+        false => Err(RequestError::new(
+            "attempt",
+            format!(
+                "found {attempt:?}; allowed are 1 to {LONGEST_NAME} ASCII letters, digits, -, _ and ., not in the first place"
+            ),
+        )
+        .into()),
+    }
+}
+
+/// What the files of a plan say of themselves.
+struct Metadata {
+    policy: String,
+    /// The request without the segments, where each has a batch.
+    request: ExportRequest,
+}
+
+impl Metadata {
+    fn new(plan: &ShardPlan) -> Result<Self> {
+        let mut request = plan.request.clone();
+        if request.destination.segment_per_batch == Some(true)
+            && let Some(filter) = &mut request.filter
+        {
+            filter.segments = None;
+        }
+        Ok(Self {
+            policy: text(&plan.merge_policy)?,
+            request,
+        })
+    }
+
+    /// How the file of a batch is written: it names its own segment alone.
+    fn options(&self, plan: &ShardPlan, batch: usize) -> Result<WriterOptions> {
+        let mut request = self.request.clone();
+        if let Some(segment) = plan.request.batch_segment(batch)
+            && let Some(filter) = &mut request.filter
+        {
+            filter.segments = Some(vec![segment.clone()]);
+        }
+        let metadata = [
+            ("request", text(&request)?),
+            ("planId", plan.id.clone()),
+            ("mergePolicy", self.policy.clone()),
+            ("generation", plan.generation.to_string()),
+        ];
+        let metadata = metadata.map(|(name, value)| (format!("profile-export.{name}"), value));
+        Ok(WriterOptions {
+            metadata: metadata.to_vec(),
+            ..plan.writer.clone()
+        })
+    }
+}
+
+fn text(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Panic(error.to_string()))
+}
+
+impl ShardManifest {
+    /// The manifest of an attempt; `None` where it is not finished.
+    ///
+    /// # Errors
+    /// It is none, or of another plan or shard than it lies with.
+    pub(crate) fn read(attempt: &Path, plan: &ShardPlan, number: usize) -> Result<Option<Self>> {
+        let path = attempt.join(SHARD_MANIFEST);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(StoreError::io(&path))?,
+        };
+        let manifest: Self = serde_json::from_slice(&text)
+            .map_err(|error| Error::out(&path, format!("no manifest of a shard: {error}")))?;
+        let is_ours = manifest.version == VERSION
+            && manifest.plan == plan.id
+            && manifest.plan_digest == plan.digest
+            && manifest.shard == number;
+        match is_ours {
+            true => Ok(Some(manifest)),
+            false => Err(Error::out(
+                &path,
+                format!(
+                    "it is of plan {}, shard {}, and lies with plan {}, shard {number}: delete its folder, and make the shard \
+                     again",
+                    manifest.plan, manifest.shard, plan.id
+                ),
+            )),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! One export by many machines: a plan that says all that a shard needs, shards that are made wherever there is a core, and
+//! a commit that shows them all at once.
+//!
+//! Whoever makes a shard reads the plan and the files of the runs that it names, and never the catalog: these files do not
+//! change, so a shared folder does. An attempt at a shard writes into a folder of its own, hidden in the folder of the
+//! export, and its manifest last; so one that dies, comes twice or late is never seen. The commit takes one finished attempt
+//! of each shard, and is a job: its files are links to those of the attempts, so a commit that dies can be done again.
+
+mod attempt;
+mod commit;
+mod plan;
+
+pub use attempt::{ShardFile, ShardManifest, run_shard};
+pub use commit::{abort_plan, commit_plan};
+pub use plan::{PlanOptions, ShardPlan, plan_shards};

@@ -1,0 +1,357 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use catalog::{BatchFile, new_id};
+use decode::{Phase, Progress};
+use export::{Export, ExportRequest, Plan, Shard, UnionSchemas};
+use merge::MergePolicy;
+use run::{Run, RunFiles, Snapshot};
+use serde::{Deserialize, Serialize};
+use store::{Layout, Store, StoreError};
+use writer::WriterOptions;
+use xdm::{Class, Dataset, Fields, Namespaces, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::evaluation::evaluate_for;
+use crate::export_file::Prepared;
+use crate::jobs::JobSegment;
+use crate::manifest::schema_digest;
+use crate::names::{with_ids, with_target};
+
+/// The version of the form.
+const VERSION: u32 = 1;
+
+/// How an export is planned.
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    /// How many shards there are, at least one.
+    pub shards: usize,
+    /// Profiles of more identities are left out, where the merge policy has an identity graph.
+    pub max_identities: Option<u32>,
+    /// How files are written.
+    pub writer: WriterOptions,
+    /// How long the store keeps what the plan reads, if nobody ends it sooner; [`PlanOptions::WEEK`] will mostly do.
+    pub keep_for: Duration,
+}
+
+impl PlanOptions {
+    /// Seven days.
+    pub const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+}
+
+/// All that it takes to make any shard of an export, as it stood when it was planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShardPlan {
+    /// The version of this form.
+    version: u32,
+    /// Its own, 24 hex digits.
+    pub id: String,
+    /// When it was made: RFC 3339, UTC.
+    pub created: String,
+    /// Until when the store keeps what it reads: RFC 3339, UTC.
+    pub expires: String,
+    /// The store's folder, where the plan was made.
+    pub store: PathBuf,
+    /// The organisation whose data it is about.
+    pub org: String,
+    /// And the sandbox.
+    pub sandbox: String,
+    /// The store's generation that it reads.
+    pub generation: i64,
+    /// The request, with IDs where it had names, and a target dataset.
+    pub request: ExportRequest,
+    /// The merge policy that it uses.
+    pub merge_policy: MergePolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_identities: Option<u32>,
+    /// How files are written.
+    pub(crate) writer: WriterOptions,
+    /// The digest of the columns' names and types, as a manifest has it.
+    pub schema_digest: String,
+    /// Segments of the request that no record names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_segments: Vec<JobSegment>,
+    profile_union: Fields,
+    event_union: Fields,
+    namespaces: Vec<String>,
+    datasets: Vec<Dataset>,
+    runs: Vec<PlannedRun>,
+    /// The ranges of keys.
+    pub shards: Vec<Shard>,
+    /// The XXH3-128 digest of the rest.
+    pub(crate) digest: String,
+}
+
+/// A run that a plan reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PlannedRun {
+    folder: String,
+    dataset: String,
+    class: Class,
+    files: RunFiles,
+}
+
+/// Plans an export of a store, as it is now: segments are evaluated first, where the request asks for that. The store keeps
+/// what the plan reads until the plan is committed or aborted, or that time is over.
+///
+/// # Errors
+/// A request that can't be done as asked, or not in shards; a damaged store; the catalog can't be written.
+pub fn plan_shards(
+    store: &Store,
+    request: &ExportRequest,
+    options: &PlanOptions,
+    progress: &Arc<Progress>,
+) -> Result<ShardPlan> {
+    let request = with_target(store, &with_ids(store.catalog(), request)?)?;
+    crate::jobs::check_target(store.catalog(), &request.destination.dataset_id)?;
+    evaluate_for(store, &request, progress)?;
+    let (id, created) = (new_id(), Timestamp::now());
+    let keep_for = i64::try_from(options.keep_for.as_millis()).unwrap_or(i64::MAX);
+    let expires = Timestamp::from_millis(created.millis().saturating_add(keep_for));
+    let pin = store.catalog().pin_plan(&id, expires)?;
+    let times = (id.clone(), created, expires);
+    let planned = plan_pinned(store, (&request, pin.generation), options, times, progress);
+    if planned.is_err() {
+        // What can't be let go of now ends by itself.
+        let _ = store.catalog().unpin_plan(&id);
+    }
+    planned
+}
+
+fn plan_pinned(
+    store: &Store,
+    (request, generation): (&ExportRequest, i64),
+    options: &PlanOptions,
+    (id, created, expires): (String, Timestamp, Timestamp),
+    progress: &Arc<Progress>,
+) -> Result<ShardPlan> {
+    let of = (request.clone(), Some(generation));
+    let prepared = Prepared::by_ids(store, of, options.max_identities, progress)?;
+    let catalog = store.catalog();
+    let root = store.layout().root();
+    let runs = catalog.runs(generation)?.into_iter();
+    let unknown = prepared.export.unknown_segments()?;
+    let mut plan = ShardPlan {
+        version: VERSION,
+        id,
+        created: created.to_string(),
+        expires: expires.to_string(),
+        store: fs::canonicalize(root).map_err(StoreError::io(root))?,
+        org: catalog.scope().org.clone(),
+        sandbox: catalog.scope().sandbox.clone(),
+        generation,
+        request: prepared.request.clone(),
+        merge_policy: prepared.policy.clone(),
+        max_identities: options.max_identities,
+        writer: options.writer.clone(),
+        schema_digest: schema_digest(&prepared.export.schema()),
+        unknown_segments: unknown.into_iter().map(JobSegment::from).collect(),
+        profile_union: catalog.union(Class::Profile, Some(generation))?,
+        event_union: catalog.union(Class::Event, Some(generation))?,
+        namespaces: catalog.namespaces()?.codes().to_vec(),
+        datasets: catalog.datasets_ever()?,
+        runs: runs
+            .map(|run| PlannedRun {
+                folder: run.folder,
+                dataset: run.dataset.id,
+                class: run.dataset.class,
+                files: run.files,
+            })
+            .collect(),
+        shards: Vec::new(),
+        digest: String::new(),
+    };
+    plan.shards = plan.plan()?.shards(options.shards)?;
+    plan.digest = plan.digest_of_rest()?;
+    Ok(plan)
+}
+
+impl ShardPlan {
+    /// The plan in a file.
+    ///
+    /// # Errors
+    /// It can't be read, is none, was changed, or is of another program.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read(path).map_err(StoreError::io(path))?;
+        Self::from_json(&text).map_err(|problem| Error::Source {
+            path: path.to_owned(),
+            problem,
+        })
+    }
+
+    /// A plan's text.
+    ///
+    /// # Errors
+    /// In words: it is none, was changed, or is of another program.
+    pub fn from_json(text: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let none = |error: serde_json::Error| format!("no plan of an export: {error}");
+        let Versioned { version } = serde_json::from_slice(text).map_err(none)?;
+        if version != VERSION {
+            return Err(format!(
+                "a plan of version {version}, of another program; plan again"
+            ));
+        }
+        let plan: Self = serde_json::from_slice(text).map_err(none)?;
+        match plan.digest_of_rest() {
+            Ok(digest) if digest == plan.digest && Dataset::is_id(&plan.id) => Ok(plan),
+            Ok(_) => Err("it was changed since it was made; plan again".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// A mistake of ours.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|error| Error::Panic(error.to_string()))
+    }
+
+    /// Writes it into a file, in the place of one that is there.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let path = folder.unwrap_or(Path::new(".")).join(
+            path.file_name()
+                .ok_or_else(|| Error::out(path, "no name of a file"))?,
+        );
+        Ok(store::publish(&path, &self.to_json()?, true)?)
+    }
+
+    /// The schema of the rows, known before the first one.
+    ///
+    /// # Errors
+    /// The program understands the request otherwise than the one that planned it.
+    pub fn schema(&self) -> Result<SchemaRef> {
+        let schema = self.plan()?.schema();
+        match schema_digest(&schema) == self.schema_digest {
+            true => Ok(schema),
+            false => Err(catalog::Error::Conflict(
+                "this program makes other columns than the one that planned the export: use the same version".to_owned(),
+            )
+            .into()),
+        }
+    }
+
+    /// How many batches there are: one, or one for each segment.
+    ///
+    /// # Errors
+    /// As for [`ShardPlan::schema`].
+    pub fn batch_count(&self) -> Result<usize> {
+        Ok(self.plan()?.batches.len())
+    }
+
+    /// The shard with this number.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn shard(&self, number: usize) -> Result<Shard> {
+        let shard = self.shards.get(number).copied();
+        shard.ok_or_else(|| {
+            let text = format!(
+                "found {number}; the plan has {} shards, counted from 0",
+                self.shards.len()
+            );
+            export::RequestError::new("shard", text).into()
+        })
+    }
+
+    /// The rows of all shards, read from the files of the runs alone: in this folder of the store, or that which the plan
+    /// names.
+    ///
+    /// # Errors
+    /// The store does not have the runs any more; a damaged one.
+    pub fn export(&self, store: Option<&Path>, progress: &Arc<Progress>) -> Result<Export> {
+        progress.begin(Phase::Prepare);
+        // Refuses programs that differ.
+        self.schema()?;
+        let layout = Layout::new(store.unwrap_or(&self.store));
+        let mut runs = Vec::new();
+        for run in &self.runs {
+            let folder = layout.run(&run.folder);
+            if !folder.try_exists().map_err(StoreError::io(&folder))? {
+                return Err(self.gone(&folder));
+            }
+            let opened = Run::open(&folder, &run.dataset, run.class, &run.files);
+            runs.push(Arc::new(opened.map_err(StoreError::from)?));
+        }
+        let snapshot = Snapshot {
+            generation: self.generation,
+            profile_union: self.profile_union.clone(),
+            event_union: self.event_union.clone(),
+            namespaces: self.spelled(),
+            datasets: self.datasets.clone(),
+            runs,
+        };
+        let export = Export::new(&snapshot, &self.plan()?)?.with_progress(Arc::clone(progress));
+        progress.begin(Phase::Export);
+        Ok(export)
+    }
+
+    fn gone(&self, run: &Path) -> Error {
+        let text = format!(
+            "the store is not as plan {} needs it, generation {}: {} is not there. The store keeps it until the plan is \
+             committed or aborted, at the longest until {}: plan again, or give the store's folder as this machine sees it",
+            self.id,
+            self.generation,
+            run.display(),
+            self.expires
+        );
+        catalog::Error::Conflict(text).into()
+    }
+
+    pub(crate) fn plan(&self) -> Result<Plan> {
+        let unions = UnionSchemas {
+            profile: self.profile_union.clone(),
+            event: self.event_union.clone(),
+            namespaces: self.spelled(),
+        };
+        let plan = Plan::new(
+            &self.request.evaluated(),
+            self.merge_policy.clone(),
+            &unions,
+        )?;
+        Ok(Plan {
+            max_identities: self.max_identities,
+            ..plan
+        })
+    }
+
+    fn spelled(&self) -> Namespaces {
+        let mut namespaces = Namespaces::default();
+        for code in &self.namespaces {
+            namespaces.add(code);
+        }
+        namespaces
+    }
+
+    fn digest_of_rest(&self) -> Result<String> {
+        let rest = Self {
+            digest: String::new(),
+            ..self.clone()
+        };
+        Ok(BatchFile::digest_text(xdm::digest128(&rest.to_json()?)))
+    }
+
+    /// The hidden folder, in the folder of the export, that attempts at its shards write in. Exports to that folder leave
+    /// it alone, as they would not what begins as their own.
+    pub(crate) fn staging(&self, out: &Path) -> PathBuf {
+        out.join(format!(".plan-{}", self.id))
+    }
+}
+
+/// What the folder of a shard's attempts is called.
+pub(crate) fn shard_folder(number: usize) -> String {
+    format!("shard-{number:05}")
+}

@@ -1,0 +1,109 @@
+"""Exports by Spark's executors, and DataFrames of them: the same rows as on one machine, in the same order."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+import profile_export as pe
+import profile_export.spark
+from conftest import ROOT
+
+PROGRAM = ROOT / "target" / "debug" / "profile-export"
+REQUESTS = [
+    {"segments": "holiday-shoppers", "events": True},
+    {"merge_policy": "timestampOrdered-pdg-mp", "fields": "personalEmail.address,identityMap,segmentMembership"},
+]
+
+
+def rows_in(out):
+    """The rows of an export's batches, in the order of its manifest."""
+    manifest = json.loads((out / "_manifest.json").read_text())
+    files = [file for batch in manifest["exports"][0]["batches"] for file in batch["files"]]
+    return pyarrow.concat_tables(pyarrow.parquet.read_table(out / file["path"], partitioning=None) for file in files)
+
+
+def is_whole(out):
+    done = subprocess.run([PROGRAM, "verify-manifest", out], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [name for name in os.listdir(out) if name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("audience", REQUESTS)
+def test_executors_export_what_one_machine_does(spark, retailer, tmp_path, audience):
+    retailer.run(out=tmp_path / "single", **audience)
+    job = profile_export.spark.export(spark, retailer.path, out=tmp_path / "out", shards=5, **audience)
+    assert job["status"] == "SUCCEEDED"
+    is_whole(tmp_path / "out")
+    rows = rows_in(tmp_path / "out")
+    assert rows.num_rows > 0 and rows.equals(rows_in(tmp_path / "single"))
+    assert retailer.job(job["id"])["metrics"]["totalExportedProfileCounter"] == rows.num_rows
+
+
+def test_an_export_that_is_refused_or_fails_leaves_nothing(spark, retailer, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(pe.BadRequest, match="nowhere"):
+        profile_export.spark.export(spark, retailer.path, out=out, fields="nowhere")
+    assert not out.exists()
+    (out / "theirs").mkdir(parents=True)
+    with pytest.raises(pe.BadRequest, match="theirs"):
+        profile_export.spark.export(spark, retailer.path, out=out, shards=2)
+    assert os.listdir(out) == ["theirs"]
+
+
+@pytest.mark.parametrize("audience", REQUESTS)
+def test_a_data_frame_has_the_rows_of_the_export(spark, retailer, audience):
+    spark.dataSource.register(profile_export.spark.ProfileExport)
+    export = retailer.export(**audience)
+    options = {"store": retailer.path, "request": json.dumps(export.request), "shards": "3"}
+    frame = spark.read.format("profile_export").options(**options).load()
+    # Known before a row is made.
+    assert frame.columns == export.schema.names
+    assert frame.rdd.getNumPartitions() == 3
+    expected = export.to_arrow()
+    found = frame.toArrow()
+    assert found.num_rows == expected.num_rows > 0
+    assert found.to_pylist() == expected.to_pylist()
+    # And again, whatever has become of the store.
+    assert frame.count() == expected.num_rows
+
+
+def test_a_data_frame_takes_a_plan_and_reads_the_store_as_it_was(spark, tmp_path):
+    store = pe.Store(tmp_path / "store", create=True)
+    people = {"email": [f"p{n}@example.com" for n in range(100)], "points": list(range(100))}
+    store.ingest(pyarrow.table(people), dataset="people", primary_identity="email=Email")
+    plan = store.plan(shards=4)
+    plan.save(tmp_path / "plan.json")
+    later = {"email": people["email"], "points": [1000] * 100}
+    store.ingest(pyarrow.table(later), dataset="people", primary_identity="email=Email")
+    subprocess.run([PROGRAM, "store", "compact", "--store", store.path, "-q"], check=True, timeout=60)
+    spark.dataSource.register(profile_export.spark.ProfileExport)
+    frame = spark.read.format("profile_export").options(plan=str(tmp_path / "plan.json")).load()
+    assert sorted(row.points for row in frame.select("points").collect()) == list(range(100))
+    assert store.abort(plan)
+    store.ingest(pyarrow.table(people), dataset="people", primary_identity="email=Email")
+    subprocess.run([PROGRAM, "store", "compact", "--store", store.path, "-q"], check=True, timeout=60)
+    with pytest.raises(Exception, match="plan again"):
+        frame.count()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "store"),
+        ({"store": "STORE", "shard": "3"}, "no option"),
+        ({"store": "STORE", "shards": "0"}, "allowed is 1 or more"),
+        ({"store": "STORE", "request": '{"filter": {"segments": [{"segmentId": "a"}]}, "destination": '
+          '{"segmentPerBatch": true}}'}, "segmentPerBatch"),
+        ({"store": "/nowhere"}, "no store"),
+    ],
+)
+def test_options_that_can_not_be_are_refused_by_name(spark, retailer, options, said):
+    spark.dataSource.register(profile_export.spark.ProfileExport)
+    options = {name: value.replace("STORE", retailer.path) for name, value in options.items()}
+    with pytest.raises(Exception, match=said):
+        spark.read.format("profile_export").options(**options).load()
