@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use platform::{Outcome, Prepared};
 use profile_export::export::{Progress, Shard, WriterOptions};
+use profile_export::jobs::JobSegment;
 use profile_export::request::RequestError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -103,6 +104,13 @@ impl Export {
             workers,
             (&self.prepared.export, number),
         )?)
+    }
+
+    /// The segments of the request that no record names, as a job has them.
+    fn unknown_segments<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let export = &self.prepared.export;
+        let unknown = py.detach(|| export.unknown_segments())?.into_iter();
+        Ok(to_python(py, &unknown.map(JobSegment::from).collect::<Vec<_>>())?)
     }
 
     /// Writes the only batch as a file; returns its profiles, events and bytes.

@@ -74,6 +74,11 @@ impl ShardPlan {
     }
 
     #[getter]
+    fn unknown_segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.0.unknown_segments)
+    }
+
+    #[getter]
     fn batch_count(&self) -> Result<usize> {
         Ok(self.0.batch_count()?)
     }

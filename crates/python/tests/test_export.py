@@ -1,6 +1,7 @@
 """Exports of a store: the same rows as the program's, in whatever takes Arrow."""
 
 import json
+import warnings
 from datetime import date, datetime, timezone
 
 import duckdb
@@ -164,7 +165,8 @@ def test_looks_are_those_of_the_program(retailer):
     assert ours["fields"] == plan["fields"] and ours["mergePolicy"] == plan["mergePolicy"]
     assert [batch["profiles"] for batch in ours["batches"]] == [batch["profiles"] for batch in plan["batches"]]
     assert ours["unknownSegments"] == []
-    assert retailer.plan(segments="no-such-segment")["unknownSegments"] == ["no-such-segment"]
+    with pytest.warns(pe.UnknownSegmentWarning):
+        assert retailer.plan(segments="no-such-segment")["unknownSegments"] == ["no-such-segment"]
     assert retailer.preview(segments="holiday-shoppers", limit=3) == of_program("preview", "--limit", "3")
     assert retailer.preview(limit=0) == []
     identity = "Email:person105@example.com"
@@ -182,3 +184,18 @@ def test_an_empty_list_is_neither_all_nor_none(retailer, empty):
     arguments = {"segments": "holiday-shoppers", empty: []}
     with pytest.raises(pe.BadRequest, match="empty list"):
         retailer.export(**arguments)
+
+
+def test_a_segment_that_no_record_names_is_told_to_whoever_asks(retailer, tmp_path):
+    def made():
+        yield lambda: retailer.export(segments="holiday-shopper").to_arrow()
+        yield lambda: retailer.run(segments="holiday-shopper", out=tmp_path / "out")
+        yield lambda: retailer.abort(retailer.plan(segments="holiday-shopper", shards=2))
+
+    for make in made():
+        with pytest.warns(pe.UnknownSegmentWarning, match=r"'holiday-shopper': nobody .*'.*:holiday-shoppers'") as told:
+            make()
+        assert [warning.filename for warning in told] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert retailer.export(segments="holiday-shoppers").to_arrow().num_rows > 0

@@ -48,6 +48,7 @@ from ._profile_export import RecordBatch, Schema
 from ._progress import Progress
 from ._shards import ShardPlan
 from ._store import Store
+from ._unknown import UnknownSegmentWarning
 
 __all__ = [
     "BadInput",
@@ -69,6 +70,7 @@ __all__ = [
     "ShardPlan",
     "StorageError",
     "Store",
+    "UnknownSegmentWarning",
     "Written",
     "export_batches",
 ]

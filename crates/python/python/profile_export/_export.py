@@ -11,6 +11,7 @@ from ._profile_export import Export as _Export
 from ._profile_export import RecordBatch, Schema
 from ._progress import ProgressArgument, watching
 from ._request import refused
+from ._unknown import warn_of_unknown
 
 if TYPE_CHECKING:
     import pandas
@@ -137,6 +138,7 @@ class Export(ExportBatch):
 
     def __init__(self, export: _Export) -> None:
         super().__init__(export, 0, None)
+        warn_of_unknown(export.unknown_segments())
         self.batches = [ExportBatch(export, i, segment) for i, segment in enumerate(export.batch_segments)]
 
     @property

@@ -16,6 +16,8 @@ from ._progress import ProgressArgument, Watcher, watching
 from ._request import Moment, Texts, refused, start, text
 from ._shards import ShardPlan
 
+from ._unknown import warn_of_unknown
+
 if TYPE_CHECKING:
     PathLike = Union[str, os.PathLike[str]]
 
@@ -350,9 +352,9 @@ class Store:
             compression = "zstd"
         form = file_form(format, compression, compatible=compatible)
         with watching(progress) as watcher:
-            return ShardPlan(
-                self._store.plan_shards(text(request, audience), shards, form, max_identities, keep_for, watcher)
-            )
+            plan = self._store.plan_shards(text(request, audience), shards, form, max_identities, keep_for, watcher)
+        warn_of_unknown(plan.unknown_segments)
+        return ShardPlan(plan)
 
     def commit(
         self, plan: ShardPlan, out: PathLike, *, if_exists: str = "fail", progress: ProgressArgument = None
@@ -474,9 +476,11 @@ class Store:
         form = file_form(format, compression, compatible=compatible)
         folder = None if out is None else os.fspath(out)
         with watching(progress) as watcher:
-            return self._store.run(
+            job = self._store.run(
                 text(request, audience), folder, if_exists, form, max_rows_per_file, max_identities, watcher
             )
+        warn_of_unknown(job["metrics"].get("unknownSegments", []))
+        return job
 
     def evaluate(self, *segments: str, now: Moment = None, progress: ProgressArgument = None) -> dict[str, Any]:
         """Evaluates segment definitions and writes who is in them into the store, all of it or nothing.
