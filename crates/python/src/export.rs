@@ -110,7 +110,10 @@ impl Export {
     fn unknown_segments<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         let export = &self.prepared.export;
         let unknown = py.detach(|| export.unknown_segments())?.into_iter();
-        Ok(to_python(py, &unknown.map(JobSegment::from).collect::<Vec<_>>())?)
+        Ok(to_python(
+            py,
+            &unknown.map(JobSegment::from).collect::<Vec<_>>(),
+        )?)
     }
 
     /// Writes the only batch as a file; returns its profiles, events and bytes.

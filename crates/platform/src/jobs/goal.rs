@@ -121,7 +121,7 @@ impl Goal {
     }
 
     /// Refuses files that another process is about to publish, too. Both have noted their files before either looks, so
-    /// that one of them sees the other.
+    /// that one of them sees the other, or both do and both are refused.
     pub(super) fn check_alone(&self) -> Result<()> {
         let files = |hidden: &Path| -> Result<BTreeSet<String>> {
             let noted = read::<BTreeMap<String, Vec<String>>>(&hidden.join(FILES))?;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use catalog::{Catalog, Document, DocumentKind, Kind, new_uuid};
-use export::{ExportRequest, RequestError};
+use export::{ExportRequest, RequestError, SinceJob};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Store;
@@ -332,6 +332,13 @@ impl Work {
             Self::Segments(SegmentJobTarget::All) => Ok(()),
             Self::Segments(target) => within(None, target.entries(catalog)).map(drop),
             Self::Export(request) => {
+                if let Some(SinceJob::Job(id)) = request.since_job {
+                    let problem = format!(
+                        "found {id}, which will be forgotten one day; a schedule's jobs are told since \"last\", the one before"
+                    );
+                    let refused = RequestError::new("sinceJob", problem);
+                    return within(Some("exportRequest"), Err(refused.into()));
+                }
                 within(Some("exportRequest"), plan_job(catalog, request)).map(drop)
             }
         }

@@ -4,6 +4,7 @@
 //! asks events for a window about the outer item, two searches in the events, which come in the order of their
 //! timestamps, find where that begins and ends. Only pairs within are made, and the rest of the condition looks at them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, UInt32Array};
@@ -134,7 +135,8 @@ fn is_by_time(source: &Value) -> bool {
     }
 }
 
-/// The timestamps of events in milliseconds; `None` where one has none.
+/// The timestamps of events in milliseconds; `None` where one has none, or some are not in their order: the caller's rows
+/// may be no export's.
 fn times(events: &Lists) -> Result<Option<Int64Array>> {
     let times = events.items.field(&["timestamp".to_owned()]);
     // Events of which no expression asks for it may come without.
@@ -143,7 +145,12 @@ fn times(events: &Lists) -> Result<Option<Int64Array>> {
     let times = times
         .as_primitive_opt::<Int64Type>()
         .ok_or_else(|| Error::lacking("a time"))?;
-    Ok((times.null_count() == 0).then(|| times.clone()))
+    let is_sorted = || {
+        let of_profile = |events: Range<usize>| times.values().get(events);
+        let mut all = events.ranges().map(of_profile);
+        all.all(|own| own.is_some_and(<[i64]>::is_sorted))
+    };
+    Ok((times.null_count() == 0 && is_sorted()).then(|| times.clone()))
 }
 
 /// The window that a condition asks the item's timestamp for, if it says nothing else of the item.

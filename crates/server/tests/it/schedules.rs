@@ -113,6 +113,11 @@ fn what_is_no_schedule_is_refused_by_name() {
             json!({"type": "export", "properties": {"exportRequest": {"destination": {}, "schema": {}}}}),
             "properties.exportRequest",
         ),
+        (
+            json!({"type": "export", "properties": {"exportRequest": {
+                "destination": {}, "schema": {"name": "_xdm.context.profile"}, "sinceJob": 7}}}),
+            "sinceJob",
+        ),
     ] {
         server.post(SCHEDULES, &body(&more)).refuses(400, says);
     }
