@@ -22,6 +22,7 @@ use xdm::Timestamp;
 
 use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
+pub(crate) use self::metadata::{MOST_REPEATED, stated};
 pub(crate) use self::shards::run_shards;
 use super::batch_names::{BatchNames, BatchPlace, NamedExport};
 use super::create::create_in;
