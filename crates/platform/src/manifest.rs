@@ -157,15 +157,7 @@ impl Manifest {
 
     /// Puts it into a folder whose batches are on the disk: whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        let at = |path: &Path| StoreError::io(path);
-        let new = folder.join(format!(".{MANIFEST}.new"));
-        let text = self.to_json()?;
-        let mut file = File::create(&new).map_err(at(&new))?;
-        file.write_all(&text).map_err(at(&new))?;
-        file.sync_all().map_err(at(&new))?;
-        let path = folder.join(MANIFEST);
-        fs::rename(&new, &path).map_err(at(&path))?;
-        Ok(run::sync_folder(folder).map_err(StoreError::from)?)
+        write_whole(folder, MANIFEST, &self.to_json()?)
     }
 
     /// Says that all is there.
@@ -326,6 +318,18 @@ impl Manifest {
         }
         Ok(problems)
     }
+}
+
+/// Puts a file into a folder, in the place of one that is there: whole or not at all, and on the disk.
+pub(crate) fn write_whole(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
+    let at = |path: &Path| StoreError::io(path);
+    let new = folder.join(format!(".{name}.new"));
+    let mut file = File::create(&new).map_err(at(&new))?;
+    file.write_all(text).map_err(at(&new))?;
+    file.sync_all().map_err(at(&new))?;
+    let path = folder.join(name);
+    fs::rename(&new, &path).map_err(at(&path))?;
+    Ok(run::sync_folder(folder).map_err(StoreError::from)?)
 }
 
 /// Whether a path stays below the folder that it begins in.

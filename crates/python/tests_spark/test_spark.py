@@ -91,6 +91,37 @@ def test_a_data_frame_takes_a_plan_and_reads_the_store_as_it_was(spark, tmp_path
         frame.count()
 
 
+def test_a_data_frame_is_loaded_as_a_whole(spark, tmp_path):
+    """Rows with nested columns, times and lists come out of the store as they went in."""
+    frame = spark.range(0, 500, 1, numPartitions=4).selectExpr(
+        "concat('p', id) AS _id",
+        "named_struct('address', concat('p', id, '@example.com')) AS personalEmail",
+        "timestamp_micros(1541000000000000 + id) AS seen",
+        "array(id, id + 1) AS numbers",
+    )
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    load = {"dataset": "people", "staging": staging, "primary_identity": "personalEmail.address=Email"}
+    report = profile_export.spark.ingest(frame, tmp_path / "store", **load)
+    assert (report.loaded, report.bad) == (500, 0)
+    assert os.listdir(staging) == []
+    store = pe.Store(tmp_path / "store")
+    rows = store.export(fields="_id,personalEmail,seen,numbers").to_arrow()
+    expected = {row["_id"]: row.asDict(recursive=True) for row in frame.collect()}
+    found = {row["_id"]: row for row in rows.to_pylist()}
+    assert len(found) == 500 and found.keys() == expected.keys()
+    for key in ["p0", "p499"]:
+        assert found[key]["personalEmail"] == expected[key]["personalEmail"]
+        assert found[key]["numbers"] == expected[key]["numbers"]
+    moments = sorted(int(moment.timestamp() * 1_000_000 + 0.5) for moment in rows["seen"].to_pylist())
+    assert moments == [1541000000000000 + n for n in range(500)]
+    # Some records are nobody's: then nothing is loaded.
+    nobody = frame.selectExpr("_id", "CAST(NULL AS STRUCT<address: STRING>) AS personalEmail")
+    with pytest.raises(pe.Rejected):
+        profile_export.spark.ingest(nobody, tmp_path / "store", **load)
+    assert os.listdir(staging) == [] and pe.Store(tmp_path / "store").export(fields="_id").to_arrow().num_rows == 500
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

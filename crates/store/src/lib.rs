@@ -53,7 +53,7 @@ pub use gone::{GoneReport, Sought};
 pub use ingest::{BadRecordLimit, DatasetInputs, LoadOptions, LoadReport, OnBadRecord};
 pub use layout::Layout;
 pub use lock::FileLock;
-pub use publish::{make_folder, make_folder_unsynced, publish};
+pub use publish::{make_folder, make_folder_unsynced};
 pub use run::RunLimit;
 pub use stats::{DatasetStats, Stats, TierStats};
 pub use store::Store;

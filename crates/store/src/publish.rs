@@ -8,10 +8,7 @@ use tempfile::Builder;
 use crate::error::{AtPath, Result};
 
 /// Puts a file of these bytes in a place, so that it is there whole or not at all.
-///
-/// # Errors
-/// The file can't be written, or synced where that is asked for.
-pub fn publish(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+pub(crate) fn publish(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // With the rights that all files of the store get, not with those of a temporary one.
     let mut file = Builder::new()

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::by_number::calls_of;
 use crate::by_number::operations::{
-    COMPACT, DELETE_BATCH, FIRST_LOAD, LOAD, Operation, RUN, RUN_FROM, RUN_NAMED, RUN_OUT,
+    COMMIT, COMPACT, DELETE_BATCH, FIRST_LOAD, LOAD, Operation, RUN, RUN_FROM, RUN_NAMED, RUN_OUT,
+    RUN_SHARD,
 };
 use crate::ground::{CRM, Ground, shared, write};
 use crate::served::Served;
@@ -153,6 +154,32 @@ fn batches_are_on_the_disk_before_they_are_visible_and_before_the_commit_that_na
         missing.retain(|path| !path.to_string_lossy().contains("/."));
         assert_eq!(missing, NOTHING, "{}", operation.name);
     }
+}
+
+#[test]
+fn a_shard_is_on_the_disk_before_its_manifest_and_a_commit_before_it_is_visible() {
+    let ground = shared().copy();
+    ground.succeeds(&["plan", "request.json", "--shards", "1", "-o", "plan.json"]);
+    let calls = calls_of(&RUN_SHARD, &ground);
+    let is_manifest = |call: &Call| (call.to.as_ref()).is_some_and(|to| to.ends_with("shard.json"));
+    let told = calls.iter().position(is_manifest).expect("a manifest");
+    let mut missing = not_on_the_disk(&calls, "out", told);
+    missing.retain(|path| path.extension().is_some_and(|ending| ending == "parquet"));
+    assert_eq!(missing, NOTHING);
+    let is_file =
+        |call: &Call| call.class == Class::Write && call.path.ends_with("batch-00000.parquet");
+    assert!(calls.iter().any(is_file));
+    // The names, too, when it is told as done.
+    assert_eq!(not_on_the_disk(&calls, "out", calls.len()), NOTHING);
+
+    let calls = calls_of(&COMMIT, &ground);
+    let published = first_published(&calls, "out");
+    let staged = calls[published].path.to_str().unwrap();
+    assert_eq!(not_on_the_disk(&calls, staged, published), NOTHING);
+    let synced = calls[published..].iter();
+    let mut synced =
+        synced.filter(|call| call.class == Class::Sync && call.path == Path::new("out"));
+    assert!(synced.next().is_some());
 }
 
 /// The first batch of an operation that is renamed into sight.

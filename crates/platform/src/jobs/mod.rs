@@ -26,8 +26,8 @@ pub use object::{
     Job, JobBatch, JobDestination, JobError, JobGateway, JobMetrics, JobSegment, JobTime,
     LargeProfile, LargeProfiles,
 };
-pub(crate) use run::run_shards;
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
+pub(crate) use run::{MOST_REPEATED, run_shards, stated};
 pub use since::JobChanges;
 pub(crate) use since::without_earlier_jobs;
 pub use staging::sweep;

@@ -12,8 +12,8 @@ use writer::WriterOptions;
 use super::plan::{ShardPlan, shard_folder};
 use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::jobs::LargeProfiles;
-use crate::manifest::Manifest;
+use crate::jobs::{LargeProfiles, MOST_REPEATED, stated};
+use crate::manifest::{Manifest, write_whole};
 
 /// What says that an attempt is finished.
 pub(crate) const SHARD_MANIFEST: &str = "shard.json";
@@ -116,7 +116,7 @@ pub fn run_shard(
         };
         let text = serde_json::to_vec(&manifest).map_err(|e| Error::Panic(e.to_string()))?;
         progress.check()?;
-        store::publish(&at.join(SHARD_MANIFEST), &text, true)?;
+        write_whole(at, SHARD_MANIFEST, &text)?;
         Ok(manifest)
     };
     let made = finish();
@@ -221,9 +221,8 @@ impl Metadata {
             ("mergePolicy", self.policy.clone()),
             ("generation", plan.generation.to_string()),
         ];
-        let metadata = metadata.map(|(name, value)| (format!("profile-export.{name}"), value));
         Ok(WriterOptions {
-            metadata: metadata.to_vec(),
+            metadata: stated(metadata, MOST_REPEATED),
             ..plan.writer.clone()
         })
     }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::evaluation::evaluate_for;
 use crate::export_file::Prepared;
 use crate::jobs::JobSegment;
-use crate::manifest::schema_digest;
+use crate::manifest::{schema_digest, write_whole};
 use crate::names::{with_ids, with_target};
 
 /// The version of the form.
@@ -222,11 +222,9 @@ impl ShardPlan {
     /// The file can't be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        let path = folder.unwrap_or(Path::new(".")).join(
-            path.file_name()
-                .ok_or_else(|| Error::out(path, "no name of a file"))?,
-        );
-        Ok(store::publish(&path, &self.to_json()?, true)?)
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| Error::out(path, "no name of a file, in UTF-8"))?;
+        write_whole(folder.unwrap_or(Path::new(".")), name, &self.to_json()?)
     }
 
     /// The schema of the rows, known before the first one.

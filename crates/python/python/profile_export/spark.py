@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -26,18 +28,19 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from ._errors import ProfileExportError
+from ._load import LoadReport
 from ._progress import ProgressArgument
 from ._request import refused
 from ._shards import ShardPlan
 from ._store import Store
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
     PathLike = str | os.PathLike[str]
 
-__all__ = ["ProfileExport", "export"]
+__all__ = ["ProfileExport", "export", "ingest"]
 
 #: How many shards there are for each core: one that takes long keeps the others from waiting.
 SHARDS_PER_CORE = 3
@@ -129,6 +132,50 @@ def export(
         with suppress(ProfileExportError):
             opened.abort(plan, folder)
         raise
+
+
+def ingest(
+    frame: DataFrame,
+    store: PathLike,
+    *,
+    dataset: str,
+    staging: PathLike,
+    org: str | None = None,
+    sandbox: str | None = None,
+    **options: Any,
+) -> LoadReport:
+    """Loads a DataFrame into a dataset of a store: all of it, or nothing.
+
+    Spark's executors write it as Parquet into a folder of its own below ``staging``, which goes in the end; then the driver
+    loads that, in one load and on its own cores: it is the loading, not the writing, that takes long.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A column for each top-level XDM field, a row a record.
+    store : path-like
+        The store, on the driver's disk; it is made where it is missing.
+    dataset : str
+        The name or ID of the dataset, which is made where it is missing.
+    staging : path-like
+        A folder that the driver and all executors see under this name.
+    org, sandbox : str, optional
+        As for `Store`.
+    **options
+        As for `Store.ingest`: ``dataset_class``, ``primary_identity``, ``ingested_at``, ``on_bad_record`` …
+
+    Returns
+    -------
+    LoadReport
+        As of `Store.ingest`.
+    """
+    folder = os.path.join(os.path.abspath(staging), f".ingest-{uuid.uuid4().hex}")
+    try:
+        frame.write.option("compression", "zstd").parquet(f"file://{folder}")
+        files = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".parquet"))
+        return Store(store, org=org, sandbox=sandbox, create=True).ingest(files, dataset=dataset, **options)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _shards(spark: SparkSession, shards: int | None) -> int:

@@ -68,6 +68,28 @@ pub const RUN_NAMED: Operation = Operation {
     changes_runs: false,
 };
 
+pub const RUN_SHARD: Operation = Operation {
+    name: "run-shard",
+    arguments: &[
+        "run-shard",
+        "--plan",
+        "plan.json",
+        "--shard",
+        "0",
+        "--out",
+        "out",
+    ],
+    again: Again::Same,
+    changes_runs: false,
+};
+
+pub const COMMIT: Operation = Operation {
+    name: "commit",
+    arguments: &["commit", "--plan", "plan.json", "--out", "out"],
+    again: Again::Same,
+    changes_runs: false,
+};
+
 pub const RUN_FROM: Operation = Operation {
     name: "run --from",
     arguments: &["run", "request.json", "--from", "source", "--out", "out"],

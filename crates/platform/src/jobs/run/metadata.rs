@@ -7,7 +7,7 @@ use super::super::object::lacking;
 use crate::error::Result;
 
 /// What each of a job's files repeats is not longer than this: thousands of them would consist of little else.
-const MOST_REPEATED: usize = 64 << 10;
+pub(crate) const MOST_REPEATED: usize = 64 << 10;
 /// Where a request has its segments.
 const SEGMENTS: &str = "/filter/segments";
 
@@ -53,14 +53,7 @@ impl FileMetadata {
             ("mergePolicy", self.policy.clone()),
             ("generation", self.generation.to_string()),
         ];
-        let fits = |(_, value): &(&str, String)| value.len() <= self.most;
-        let (mut stated, left_out): (Vec<_>, Vec<_>) = values.into_iter().partition(fits);
-        if !left_out.is_empty() {
-            let names: Vec<&str> = left_out.iter().map(|(name, _)| *name).collect();
-            stated.push(("leftOut", names.join(",")));
-        }
-        let key = |(name, value)| (format!("profile-export.{name}"), value);
-        Ok(stated.into_iter().map(key).collect())
+        Ok(stated(values, self.most))
     }
 
     /// The request as far as it is about a batch: other segments are nothing that its readers should know.
@@ -76,6 +69,21 @@ impl FileMetadata {
         }
         Ok(request.to_string())
     }
+}
+
+/// What a file says of itself, as far as no value is longer than that; the others are named.
+pub(crate) fn stated<const N: usize>(
+    values: [(&str, String); N],
+    most: usize,
+) -> Vec<(String, String)> {
+    let fits = |(_, value): &(&str, String)| value.len() <= most;
+    let (mut stated, left_out): (Vec<_>, Vec<_>) = values.into_iter().partition(fits);
+    if !left_out.is_empty() {
+        let names: Vec<&str> = left_out.iter().map(|(name, _)| *name).collect();
+        stated.push(("leftOut", names.join(",")));
+    }
+    let key = |(name, value)| (format!("profile-export.{name}"), value);
+    stated.into_iter().map(key).collect()
 }
 
 fn take_segments(job: i64, request: &mut Value) -> Result<Vec<Value>> {
