@@ -5,6 +5,7 @@ use profile_export::store::{Scope, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
+use crate::elsewhere::Inhabited;
 use crate::local::CountedAudiences;
 use crate::metrics::Metrics;
 use crate::nowhere::KnownPaths;
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) lookups: Lookups,
     /// What queries may say.
     pub(crate) parameters: Parameters,
+    /// The organisations and sandboxes that are known to have something.
+    pub(crate) inhabited: Inhabited,
     /// Which paths there are.
     pub(crate) paths: KnownPaths,
     /// The API's description, as JSON.

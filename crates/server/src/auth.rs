@@ -16,8 +16,6 @@ use crate::tokens::{Rights, Token};
 
 /// The longest organisation or sandbox name, in bytes.
 const LONGEST_NAME: usize = 200;
-/// How many organisations and sandboxes are named to who asks for another.
-const MOST_NAMED: usize = 5;
 
 /// The right to see the data of an organisation and a sandbox.
 pub(crate) struct ReadAccess {
@@ -41,30 +39,12 @@ impl ReadAccess {
         }
     }
 
-    /// Where nothing is kept for whom a request names, there is nothing to be found: then the problem says for whom there is.
-    /// Not where a token file says who may know.
+    /// Says in a problem why nothing is found, where that is why.
     async fn told_of_scopes(&self, mut problem: Problem) -> Problem {
         let is_missing = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND].contains(&problem.status);
-        if self.app.tokens.is_some() || !is_missing {
-            return problem;
-        }
-        let scopes = self
-            .app
-            .on_store(&self.scope, |store| Ok(store.catalog().scopes()?));
-        // That the scopes can't be read is not what was asked.
-        let Ok(scopes) = scopes.await else {
-            return problem;
-        };
-        if !scopes.is_empty() && !scopes.contains(&self.scope) {
-            let Scope { org, sandbox } = &self.scope;
-            let known = scopes.iter().take(MOST_NAMED);
-            let known = known.map(|known| format!("{} {}", known.org, known.sandbox));
+        if is_missing && let Some(told) = self.app.told_elsewhere(&self.scope).await {
             problem.detail = cut(problem.detail);
-            problem.detail.push_str(&format!(
-                " (nothing is kept for x-gw-ims-org-id {org:?} and x-sandbox-name {sandbox:?}; there is something for {}{})",
-                known.collect::<Vec<_>>().join(", "),
-                if scopes.len() > MOST_NAMED { " and others" } else { "" },
-            ));
+            problem.detail.push_str(&format!(" ({told})"));
         }
         problem
     }

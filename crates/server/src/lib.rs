@@ -30,6 +30,7 @@ mod data_access;
 mod dataset_changes;
 mod datasets;
 mod definitions;
+mod elsewhere;
 mod entities;
 mod entity_body;
 mod host;

@@ -20,9 +20,10 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, clusters, data_access, dataset_changes, datasets, entities, host, import,
-    ims, jobs, local, merge_policies, namespaces, nowhere, openapi, operation, page, previews,
-    projections, reference, sandboxes, schedules, segment_jobs, segments, system_jobs, uploads,
+    audiences, batches, clusters, data_access, dataset_changes, datasets, elsewhere, entities,
+    host, import, ims, jobs, local, merge_policies, namespaces, nowhere, openapi, operation, page,
+    previews, projections, reference, sandboxes, schedules, segment_jobs, segments, system_jobs,
+    uploads,
 };
 
 /// The API's routes and their description.
@@ -205,10 +206,14 @@ async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let response = match check_host(&app, request.headers()) {
+    let list = elsewhere::scope_of_list(&method, &route, request.headers());
+    let mut response = match check_host(&app, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    if let Some(scope) = list {
+        elsewhere::warn(&app, &scope, &mut response).await;
+    }
     let took = started.elapsed();
     let status = response.status().as_u16();
     app.metrics.count_request(&method, &route, status, took);

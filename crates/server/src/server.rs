@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::elsewhere::Inhabited;
 use crate::metrics::Metrics;
 use crate::nowhere::KnownPaths;
 use crate::parameters::Parameters;
@@ -120,6 +121,7 @@ impl Server {
             previews: Previews::default(),
             lookups: Lookups::default(),
             parameters: Parameters::of(&description),
+            inhabited: Inhabited::default(),
             paths: KnownPaths::of(&description),
             openapi: description
                 .to_pretty_json()

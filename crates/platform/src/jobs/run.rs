@@ -22,8 +22,8 @@ use writer::{FileInfo, Format, Syncs, WriterOptions, publish};
 
 use self::batches::{StagedJobBatch, stage_batches};
 use self::figures::total;
-use self::places::{check_names, places};
 pub(crate) use self::metadata::{MOST_REPEATED, stated};
+use self::places::{check_names, places};
 pub(crate) use self::shards::run_shards;
 use super::batch_names::{BatchNames, BatchPlace};
 use super::create::create_in;

@@ -192,6 +192,29 @@ fn who_asks_for_an_organisation_that_has_nothing_is_told_which_there_are() {
     );
     ask("acmee").refuses(404, "there is something for acme prod");
     assert!(!detail("acme").contains("nothing is kept"));
+    // An empty list has no place for it but a header.
+    let warning = |path: &str, org| {
+        let answer = server.ask("GET", path, &but("x-gw-ims-org-id", Some(org)), b"");
+        assert_eq!(answer.status, 200);
+        answer.header("warning").to_owned()
+    };
+    for path in [DATASETS, JOBS, "/data/core/ups/config/projections"] {
+        let told = warning(path, "acmee");
+        assert!(
+            told.starts_with("299 profile-export \"nothing is kept for"),
+            "{told}"
+        );
+        assert!(told.contains("there is something for acme prod"), "{told}");
+        assert_eq!(warning(path, "acme"), "");
+    }
+    // As soon as it has something, it is told no more.
+    let mut headers = but("x-gw-ims-org-id", Some("acmee"));
+    headers.push(("content-type", "application/json"));
+    let body = crate::serving::union_dataset("First").to_string();
+    server
+        .ask("POST", DATASETS, &headers, body.as_bytes())
+        .is(201);
+    assert_eq!(warning(DATASETS, "acmee"), "");
 }
 
 #[test]
@@ -217,4 +240,5 @@ fn where_a_token_file_says_who_may_come_in_nobody_is_told_who_there_is() {
     let path = format!("{DATASETS}/5b020a27e7040801dedba61e");
     let refused = ask("GET", &path, "acmee", b"").is(404);
     assert!(!refused.to_string().contains("acme"), "{refused}");
+    assert_eq!(ask("GET", DATASETS, "acmee", b"").header("warning"), "");
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::serving::{HEADERS, IMPORT, Serving, union_dataset};
+use crate::ingestion::{RECORD, begin, complete, dataset, upload};
+use crate::serving::{DATASETS, HEADERS, IMPORT, Serving, union_dataset};
 
 const NAMESPACES: &str = "/data/core/idnamespace/identities";
 const XID: &str = "/data/core/identity/identity";
@@ -257,6 +258,35 @@ fn a_cluster_has_all_identities_of_a_person() {
     server
         .post(CLUSTERS, &json!({"xids": many}))
         .refuses(400, "1 to 1000");
+}
+
+#[test]
+fn an_identity_that_an_event_alone_links_is_a_member_too() {
+    let server = Serving::empty();
+    let people = dataset(&server);
+    let events = json!({"name": "visits", "schemaRef": {"id": "https://ns.adobe.com/xdm/context/experienceevent"}});
+    let made = server.post(DATASETS, &events).is(201);
+    let visits = made[0].as_str().unwrap().rsplit('/').next().unwrap();
+    let event = json!({
+        "_id": "e", "timestamp": "2026-01-01T00:00:00Z",
+        "identityMap": {"Email": [{"id": "a@x.org", "primary": true}], "ECID": [{"id": "42"}]},
+    });
+    for (dataset, records) in [
+        (people.as_str(), RECORD.to_owned()),
+        (visits, event.to_string()),
+    ] {
+        let batch = begin(&server, dataset, &json!({"format": "json"}));
+        upload(&server, dataset, &batch, "a.json", records.as_bytes());
+        assert_eq!(complete(&server, &batch)["status"], "success");
+    }
+    let members = json!([
+        {"nsid": 4, "ns": "ECID", "id": "42"},
+        {"nsid": 6, "ns": "Email", "id": "a@x.org"},
+    ]);
+    for whose in ["ns=Email&id=a@x.org", "nsid=4&id=42"] {
+        let found = server.get(&format!("{CLUSTER}?{whose}")).is(200);
+        assert_eq!(found["members"], members, "{whose}");
+    }
 }
 
 #[test]
