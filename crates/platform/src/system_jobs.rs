@@ -20,9 +20,11 @@ use crate::incoming::delete_batch_records;
 pub struct SystemJobBody {
     /// The dataset all of whose records go.
     #[serde(default, rename = "dataSetId", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub dataset_id: Option<String>,
     /// The batch whose events go.
     #[serde(default, rename = "batchId", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub batch_id: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 mod audiences;
 mod bodies;
 mod catalog;
+mod deletion;
 mod description;
 mod ends;
 mod entities;
