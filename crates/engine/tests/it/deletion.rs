@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use profile_export::export::Progress;
+use profile_export::export::{Export, Plan, Progress, Snapshot, UnionSchemas};
 use profile_export::jobs::{JobPage, RunOptions, cancel_job, create_job, list_jobs, run_job};
 use profile_export::platform::{delete_profile, erase};
-use profile_export::request::ExportRequest;
+use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{RecordSelection, RunLimit, Scope, Sought, Store};
 use profile_export::xdm::{Class, Identity};
 use serde_json::{Value, json};
@@ -428,4 +429,90 @@ fn records_of_older_stores_are_deleted_too() {
         );
         assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
     }
+}
+
+/// Who began to read before a deletion reads the old runs to the end.
+#[test]
+fn a_reader_from_before_a_deletion_reads_on() {
+    let scratch = scratch();
+    scratch
+        .load(
+            CRM,
+            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
+        )
+        .unwrap();
+    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
+    let [policy, _] = MergePolicy::built_in();
+    let rows = |snapshot: &Snapshot| -> usize {
+        let plan = Plan::new(&wanted, policy.clone(), &UnionSchemas::from(snapshot)).unwrap();
+        let export = Export::new(snapshot, &plan).unwrap();
+        let chunks = export.batch(0).chunks();
+        chunks.map(|rows| rows.unwrap().num_rows()).sum()
+    };
+    let before = scratch.store.snapshot(None).unwrap();
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    );
+    assert!(erased.unwrap().remaining.is_gone());
+    assert_eq!(rows(&before), 2);
+    assert_eq!(rows(&scratch.store.snapshot(None).unwrap()), 1);
+}
+
+/// Loads, merges, compactions, deletions and readers at the same time: nobody errs, and who was deleted stays so.
+#[test]
+fn deletions_beside_loads_and_readers_take_whom_they_name_alone() {
+    const NIGHTS: usize = 40;
+    let scratch = scratch();
+    let root = scratch.store.layout().root().to_owned();
+    let loaded = AtomicUsize::new(0);
+    let open = || Store::open(&root, Scope::default()).unwrap();
+    let is_done = || loaded.load(Ordering::Acquire) == NIGHTS;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let store = open();
+            let mut next = 0;
+            while next < NIGHTS {
+                if next < loaded.load(Ordering::Acquire) {
+                    let who = email(&format!("gone{next}@x.org"));
+                    let deleted = delete_profile(&store, &who, None, None, &Progress::default());
+                    assert_eq!(deleted.unwrap().datasets.len(), 2, "{who}");
+                    next += 1;
+                }
+            }
+        });
+        scope.spawn(|| {
+            let store = open();
+            while !is_done() {
+                store.compact().unwrap();
+            }
+        });
+        scope.spawn(|| {
+            let store = open();
+            while !is_done() {
+                let stays = loaded.load(Ordering::Acquire);
+                let snapshot = store.snapshot(None).unwrap();
+                let runs = snapshot.runs.iter();
+                let people = runs.filter(|run| run.class == Class::Profile);
+                let people: usize = people.map(|run| run.persons()).sum();
+                assert!(people >= stays, "{people} of {stays}");
+            }
+        });
+        for night in 0..NIGHTS {
+            let [stays, gone] = ["stays", "gone"].map(|name| format!("{name}{night}@x.org"));
+            let [first, second] = [format!("a{night}"), format!("b{night}")];
+            let people = [person(&stays, "Oslo"), person(&gone, "Rome")];
+            let visits = [visit(&first, &gone), visit(&second, &stays)];
+            scratch.load(CRM, &people).unwrap();
+            scratch.load(VISITS, &visits).unwrap();
+            loaded.fetch_add(1, Ordering::Release);
+        }
+    });
+    let rows = everything(&scratch);
+    assert_eq!(rows.len(), NIGHTS);
+    assert!(!rows.iter().any(|row| row.contains("gone")), "{rows:?}");
+    assert_eq!(scratch.store.verify().unwrap(), Default::default());
 }
