@@ -1,6 +1,7 @@
 //! Records that are deleted, and what is left of them: nothing.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -515,4 +516,65 @@ fn deletions_beside_loads_and_readers_take_whom_they_name_alone() {
     assert_eq!(rows.len(), NIGHTS);
     assert!(!rows.iter().any(|row| row.contains("gone")), "{rows:?}");
     assert_eq!(scratch.store.verify().unwrap(), Default::default());
+}
+
+/// A store that is synced, and whose catalog has copies.
+fn durable() -> Scratch {
+    with_datasets(Scratch::with(|store| {
+        let root = store.layout().root().to_owned();
+        drop(store);
+        fs::remove_dir_all(&root).unwrap();
+        Store::open(root, Scope::default()).unwrap()
+    }))
+}
+
+/// What rows of the catalog said before is in no page of its file, its journal, or a copy.
+#[test]
+fn an_erasure_takes_what_the_catalog_said() {
+    let scratch = durable();
+    scratch.load(CRM, &[person("bob@x.org", "Rome")]).unwrap();
+    let named = json!({"filter": {"segments": [{"segmentId": "ann@x.org"}]}});
+    let job = scratch.run(&request(named)).unwrap();
+    scratch.load(CRM, &[person("cid@x.org", "Rome")]).unwrap();
+    let held = holding(&scratch.store, "ann@x.org");
+    let is_copy = |name: &String| name.starts_with("backups/");
+    assert!(
+        held.iter().any(is_copy) && !held.iter().all(is_copy),
+        "{held:?}"
+    );
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    );
+    let erased = erased.unwrap();
+    assert_eq!(erased.jobs, [job.job.id]);
+    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
+    assert_eq!(scratch.store.verify().unwrap(), Default::default());
+    // There is a copy to go back to, which is of now.
+    let copies = fs::read_dir(scratch.store.layout().backups()).unwrap();
+    assert_eq!(copies.count(), 1);
+}
+
+/// No copy of the catalog brings deleted records back, though a job that waits keeps their runs.
+#[test]
+fn nothing_is_restored_that_was_deleted() {
+    let scratch = durable();
+    let ground = [person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")];
+    scratch.load(CRM, &ground).unwrap();
+    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
+    create_job(&scratch.store, &wanted).unwrap();
+    assert_eq!(scratch.delete(&email("ann@x.org")).datasets.len(), 1);
+    let root = scratch.store.layout().root().to_owned();
+    fs::write(root.join("catalog.sqlite"), "lost").unwrap();
+    let restored = Store::restore(&root).unwrap();
+    assert_eq!(restored.generation, 2);
+    let store = Store::open(&root, Scope::default()).unwrap();
+    let people = store.snapshot(None).unwrap();
+    let people: Vec<(&str, &str)> = (people.runs.iter())
+        .map(|run| run.identity(0).unwrap())
+        .collect();
+    assert_eq!(people, [("Email", "bob@x.org")]);
 }
