@@ -3,49 +3,47 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use profile_export::export::{Export, Plan, Progress, Snapshot, UnionSchemas};
-use profile_export::jobs::{JobPage, RunOptions, cancel_job, create_job, list_jobs, run_job};
+use profile_export::jobs::create_job;
 use profile_export::platform::{delete_profile, erase};
 use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{RecordSelection, RunLimit, Scope, Sought, Store};
 use profile_export::xdm::{Class, Identity};
 use serde_json::{Value, json};
 
-use crate::frozen::{copy, frozen};
 use crate::scratch::{Scratch, request, sorted};
 
-const CRM: &str = "5b020a27e7040801dedba61a";
+pub const CRM: &str = "5b020a27e7040801dedba61a";
 const VISITS: &str = "5b020a27e7040801dedba61b";
 
-fn scratch() -> Scratch {
+pub fn scratch() -> Scratch {
     with_datasets(Scratch::new())
 }
 
-fn with_datasets(scratch: Scratch) -> Scratch {
+pub fn with_datasets(scratch: Scratch) -> Scratch {
     scratch.dataset(CRM, Class::Profile, json!({}));
     scratch.dataset(VISITS, Class::Event, json!({}));
     scratch
 }
 
-fn email(id: &str) -> Identity {
+pub fn email(id: &str) -> Identity {
     Identity {
         namespace: "Email".to_owned(),
         id: id.to_owned(),
     }
 }
 
-fn person(id: &str, city: &str) -> Value {
+pub fn person(id: &str, city: &str) -> Value {
     json!({"identityMap": {"Email": [{"id": id, "primary": true}]}, "city": city})
 }
 
-fn visit(id: &str, whose: &str) -> Value {
+pub fn visit(id: &str, whose: &str) -> Value {
     json!({"identityMap": {"Email": [{"id": whose}]}, "_id": id, "timestamp": "2020-01-01T00:00:00Z"})
 }
 
-fn everything(scratch: &Scratch) -> Vec<String> {
+pub fn everything(scratch: &Scratch) -> Vec<String> {
     let filter = json!({"emptyProfiles": true});
     sorted(scratch.rows(&request(
         json!({"filter": filter, "additionalFields": {"eventList": {}}}),
@@ -53,7 +51,7 @@ fn everything(scratch: &Scratch) -> Vec<String> {
 }
 
 /// The files of the store that hold a text, by their names in it.
-fn holding(store: &Store, text: &str) -> BTreeSet<String> {
+pub fn holding(store: &Store, text: &str) -> BTreeSet<String> {
     let found = store
         .verify_gone(&[Sought::new(text)], &Progress::default())
         .unwrap();
@@ -153,137 +151,6 @@ fn a_replaced_fragment_does_not_come_back() {
         scratch.delete(&email("ann@x.org"));
         assert_eq!(everything(&scratch).len(), 2, "{compacts}");
     }
-}
-
-/// A value of a record that was replaced long ago may still be in a dictionary, with no row that has it: an erasure
-/// writes such runs anew, too.
-#[test]
-fn an_erasure_takes_what_no_row_has() {
-    let scratch = scratch();
-    let old = |email: &str| json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}]}, "contact": email});
-    let mut people: Vec<Value> = (0..100)
-        .map(|n| person(&format!("p{n}@x.org"), "Oslo"))
-        .collect();
-    people
-        .iter_mut()
-        .for_each(|person| person["contact"] = json!("none"));
-    people.push(old("ann@x.org"));
-    scratch.load(CRM, &people).unwrap();
-    scratch.load(CRM, &[old("none")]).unwrap();
-    scratch.store.compact().unwrap();
-    let held = holding(&scratch.store, "ann@x.org");
-    assert_eq!(
-        held.len(),
-        1,
-        "the test needs a dictionary with a value that no row has"
-    );
-    let before = everything(&scratch);
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert!(erased.remaining.is_gone(), "{erased:?}");
-    assert_eq!(erased.profile.datasets, []);
-    assert_eq!(everything(&scratch), before);
-}
-
-/// A field that is no identity may hold the id, too: whose record that is nobody knows, so it stays and is named.
-#[test]
-fn an_erasure_names_what_it_can_not_clean() {
-    let scratch = scratch();
-    let note = json!({"identityMap": {"CRMID": [{"id": "7", "primary": true}]}, "note": "wrote to ann@x.org."});
-    scratch
-        .load(CRM, &[note, person("ann@x.org", "Oslo")])
-        .unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert_eq!(erased.profile.datasets[0].records, 1);
-    assert_eq!(erased.remaining.holding.len(), 1);
-    assert!(!erased.remaining.is_gone());
-}
-
-/// Batches with the id go, and jobs that name it; others stay.
-#[test]
-fn an_erasure_takes_export_batches_and_what_they_had_of_whom() {
-    let scratch = scratch();
-    scratch
-        .load(
-            CRM,
-            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
-        )
-        .unwrap();
-    let of = |more: Value| scratch.run(&request(more)).unwrap();
-    let first = of(json!({}));
-    let since = of(json!({"sinceJob": "last"}));
-    let cities = of(json!({"fields": "city"}));
-    assert!(!holding(&scratch.store, "ann@x.org").is_empty());
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
-    let ids: BTreeSet<String> = erased.batches.into_iter().collect();
-    let expected = [&first, &since].map(|job| job.batches[0].id.clone());
-    assert_eq!(ids, expected.into_iter().collect());
-    assert!(cities.batches[0].folder.exists());
-    assert_eq!(everything(&scratch).len(), 1);
-}
-
-/// A job reads the store as it was when it was created: a deletion is in the next.
-#[test]
-fn a_job_that_waits_reads_what_was_there() {
-    let scratch = scratch();
-    scratch
-        .load(
-            CRM,
-            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
-        )
-        .unwrap();
-    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
-    let waiting = create_job(&scratch.store, &wanted).unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert_eq!(erased.open_jobs, [waiting.id]);
-    assert!(!erased.remaining.is_gone(), "the job's run is on the disk");
-    assert_eq!(everything(&scratch).len(), 1);
-    let finished = run_job(
-        &scratch.store,
-        waiting.id,
-        &RunOptions::default(),
-        &Arc::default(),
-    );
-    assert_eq!(finished.unwrap().profiles, 2);
-    // The same once more ends it.
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert_eq!(erased.batches.len(), 1);
-    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
 }
 
 /// By a merge policy with an identity graph all of a profile's records go, without one those of the identity alone.
@@ -393,45 +260,6 @@ fn the_records_of_one_load_go_by_their_places() {
     assert_eq!(everything(&scratch).len(), 2);
 }
 
-/// Stores of earlier releases, with runs of the first format.
-#[test]
-fn records_of_older_stores_are_deleted_too() {
-    for version in ["v1", "v2"] {
-        let folder = tempfile::TempDir::new().unwrap();
-        let home = folder.path().join("store");
-        copy(&frozen().join(version).join("store"), &home);
-        let store = Store::open(&home, Scope::default()).unwrap();
-        let snapshot = store.snapshot(None).unwrap();
-        let run = snapshot
-            .runs
-            .iter()
-            .find(|run| run.class == Class::Profile)
-            .unwrap();
-        let (namespace, id) = run.identity(0).unwrap();
-        let identity = Identity {
-            namespace: namespace.to_owned(),
-            id: id.to_owned(),
-        };
-        assert!(!holding(&store, &identity.id).is_empty(), "{version}");
-        // One has a job that waits, and would read what is erased.
-        let waiting = JobPage {
-            status: Some("NEW".to_owned()),
-            ..JobPage::default()
-        };
-        for job in list_jobs(&store, &waiting).unwrap().records {
-            cancel_job(&store, job.id).unwrap();
-        }
-        let erased = erase(&store, &identity, None, |_| {}, &Progress::default()).unwrap();
-        assert!(!erased.profile.datasets.is_empty());
-        assert!(
-            erased.remaining.is_gone(),
-            "{version}: {:?}",
-            erased.remaining
-        );
-        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
-    }
-}
-
 /// Who began to read before a deletion reads the old runs to the end.
 #[test]
 fn a_reader_from_before_a_deletion_reads_on() {
@@ -519,43 +347,13 @@ fn deletions_beside_loads_and_readers_take_whom_they_name_alone() {
 }
 
 /// A store that is synced, and whose catalog has copies.
-fn durable() -> Scratch {
+pub fn durable() -> Scratch {
     with_datasets(Scratch::with(|store| {
         let root = store.layout().root().to_owned();
         drop(store);
         fs::remove_dir_all(&root).unwrap();
         Store::open(root, Scope::default()).unwrap()
     }))
-}
-
-/// What rows of the catalog said before is in no page of its file, its journal, or a copy.
-#[test]
-fn an_erasure_takes_what_the_catalog_said() {
-    let scratch = durable();
-    scratch.load(CRM, &[person("bob@x.org", "Rome")]).unwrap();
-    let named = json!({"filter": {"segments": [{"segmentId": "ann@x.org"}]}});
-    let job = scratch.run(&request(named)).unwrap();
-    scratch.load(CRM, &[person("cid@x.org", "Rome")]).unwrap();
-    let held = holding(&scratch.store, "ann@x.org");
-    let is_copy = |name: &String| name.starts_with("backups/");
-    assert!(
-        held.iter().any(is_copy) && !held.iter().all(is_copy),
-        "{held:?}"
-    );
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    );
-    let erased = erased.unwrap();
-    assert_eq!(erased.jobs, [job.job.id]);
-    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
-    assert_eq!(scratch.store.verify().unwrap(), Default::default());
-    // There is a copy to go back to, which is of now.
-    let copies = fs::read_dir(scratch.store.layout().backups()).unwrap();
-    assert_eq!(copies.count(), 1);
 }
 
 /// No copy of the catalog brings deleted records back, though a job that waits keeps their runs.
