@@ -366,6 +366,10 @@ fn nothing_is_restored_that_was_deleted() {
     create_job(&scratch.store, &wanted).unwrap();
     assert_eq!(scratch.delete(&email("ann@x.org")).datasets.len(), 1);
     let root = scratch.store.layout().root().to_owned();
+    // There is one copy, of behind the deletion, and none of before.
+    let copies = fs::read_dir(scratch.store.layout().backups()).unwrap();
+    let copies: Vec<_> = copies.map(|copy| copy.unwrap().path()).collect();
+    assert_eq!(copies.len(), 1, "{copies:?}");
     fs::write(root.join("catalog.sqlite"), "lost").unwrap();
     let restored = Store::restore(&root).unwrap();
     assert_eq!(restored.generation, 2);
