@@ -66,3 +66,55 @@ impl UsedValues {
         known.is_none_or(|(_, used)| used.get(at).copied().unwrap_or(true))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{DictionaryArray, ListArray, StructArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn dictionary(keys: Vec<Option<i32>>, values: &StringArray) -> ArrayRef {
+        let values = Arc::new(values.clone());
+        Arc::new(DictionaryArray::<Int32Type>::new(
+            Int32Array::from(keys),
+            values,
+        ))
+    }
+
+    fn used(array: &ArrayRef, values: &StringArray) -> Vec<bool> {
+        let mut used = UsedValues::default();
+        used.note(array);
+        (0..values.len()).map(|at| used.has(values, at)).collect()
+    }
+
+    #[test]
+    fn values_of_rows_are_used_and_those_under_nulls_are_not() {
+        let values = StringArray::from(vec!["a", "b", "c"]);
+        let plain = dictionary(vec![Some(2), None, Some(2)], &values);
+        assert_eq!(used(&plain, &values), [false, false, true]);
+        // A null object may have anything below it.
+        let field = Field::new("text", plain.data_type().clone(), true);
+        let column = dictionary(vec![Some(0), Some(1), Some(2)], &values);
+        let nulls = NullBuffer::from(vec![true, false, true]);
+        let objects = StructArray::new(vec![field].into(), vec![column], Some(nulls));
+        assert_eq!(
+            used(&(Arc::new(objects) as ArrayRef), &values),
+            [true, false, true]
+        );
+    }
+
+    #[test]
+    fn items_of_lists_are_used_and_a_dictionary_that_was_never_seen_is_kept() {
+        let values = StringArray::from(vec!["a", "b"]);
+        let items = dictionary(vec![Some(1), Some(1)], &values);
+        let field = Arc::new(Field::new("element", items.data_type().clone(), true));
+        let lists = ListArray::new(field, OffsetBuffer::from_lengths([2, 0]), items, None);
+        assert_eq!(used(&(Arc::new(lists) as ArrayRef), &values), [false, true]);
+        let others = StringArray::from(vec!["c"]);
+        assert!(UsedValues::default().has(&others, 0));
+    }
+}

@@ -13,6 +13,9 @@ use xdm::{Class, Timestamp};
 use crate::error::{Error, Result};
 use crate::incoming::delete_batch_records;
 
+/// How many jobs that have ended are kept: the newest.
+const KEPT: usize = 1000;
+
 /// What a system job deletes: its body, as the platform has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -20,9 +23,11 @@ use crate::incoming::delete_batch_records;
 pub struct SystemJobBody {
     /// The dataset all of whose records go.
     #[serde(default, rename = "dataSetId", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub dataset_id: Option<String>,
     /// The batch whose events go.
     #[serde(default, rename = "batchId", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub batch_id: Option<String>,
 }
 
@@ -38,6 +43,14 @@ pub enum SystemJobStatus {
     Completed,
     /// Nothing is deleted; its errors say why.
     Error,
+}
+
+impl SystemJobStatus {
+    /// Whether it will not change any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Error)
+    }
 }
 
 /// A system job, in the platform's form.
@@ -107,6 +120,10 @@ pub fn create_system_job(store: &Store, target: &SystemJobBody) -> Result<System
         create_epoch: now,
         update_epoch: now,
     };
+    let ended = system_jobs(store)?.into_iter();
+    for old in ended.filter(|job| job.status.is_final()).skip(KEPT) {
+        catalog.delete_document(DocumentKind::SystemJob, &old.id)?;
+    }
     job.put(store)?;
     Ok(job)
 }
@@ -154,10 +171,7 @@ pub fn delete_system_job(store: &Store, id: &str) -> Result<()> {
 /// There is no such job; `progress` was cancelled: then it waits. Why nothing could be deleted is told in the job.
 pub fn run_system_job(store: &Store, id: &str, progress: &Progress) -> Result<SystemJob> {
     let mut job = system_job(store, id)?;
-    if !matches!(
-        job.status,
-        SystemJobStatus::New | SystemJobStatus::Processing
-    ) {
+    if job.status.is_final() {
         return Ok(job);
     }
     job.set_status(store, SystemJobStatus::Processing)?;

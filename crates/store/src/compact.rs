@@ -37,7 +37,8 @@ impl Store {
         let folded = self.fold_sets(&sets, progress, &lock)?;
         let unions = self.narrower_unions()?;
         if !folded.is_empty() || !unions.is_empty() {
-            self.replace(&sets, &folded, &unions, &lock)?;
+            self.replace(&sets, &folded, &unions)?;
+            self.sweep_runs(&lock)?;
             self.back_up();
         }
         self.stats()
@@ -56,7 +57,8 @@ impl Store {
                 return Ok(merged);
             }
             let folded = self.fold_sets(&sets, progress, lock)?;
-            self.replace(&sets, &folded, &[], lock)?;
+            self.replace(&sets, &folded, &[])?;
+            self.sweep_runs(lock)?;
             merged += sets.iter().map(Vec::len).sum::<usize>() as u64;
         }
     }
@@ -110,13 +112,12 @@ impl Store {
         Ok(added)
     }
 
-    /// Puts runs in the places of those that they were made of.
+    /// Puts runs in the places of those that they were made of, whose files are left to a sweep.
     pub(crate) fn replace(
         &self,
         sets: &[Vec<RunRecord>],
         added: &[NewRun],
         unions: &[(Class, Fields)],
-        lock: &RunsLock,
     ) -> Result<()> {
         let removed: Vec<i64> = sets.iter().flatten().map(|run| run.id).collect();
         let mut namespaces = self.catalog().namespaces()?;
@@ -132,6 +133,6 @@ impl Store {
             namespaces: &namespaces,
             next_sequence: self.catalog().next_sequence()?,
         })?;
-        self.sweep_runs(lock)
+        Ok(())
     }
 }

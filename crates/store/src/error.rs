@@ -29,13 +29,13 @@ pub enum StoreError {
         /// How many there are.
         read: u64,
     },
-    /// A batch is deleted, and its files are not.
+    /// Something is deleted, and its files are not.
     #[error(
-        "batch {id} is deleted, but not its files: {path}: {reason}; within the store they are swept later"
+        "{what} is deleted, but not its files: {path}: {reason}; within the store they are swept later"
     )]
     Left {
-        /// The batch.
-        id: String,
+        /// What it is.
+        what: String,
         /// What could not be deleted.
         path: PathBuf,
         /// The operating system's reason.
@@ -60,6 +60,19 @@ pub enum StoreError {
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 impl StoreError {
+    /// That what is deleted left files behind: the error's, or some in the folder.
+    pub(crate) fn left(what: &str, folder: PathBuf) -> impl FnOnce(Self) -> Self {
+        let what = what.to_owned();
+        move |error| match error {
+            Self::Io { path, reason } => Self::Left { what, path, reason },
+            other => Self::Left {
+                what,
+                path: folder,
+                reason: std::io::Error::other(other.to_string()),
+            },
+        }
+    }
+
     /// An I/O error at a path.
     pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();

@@ -244,14 +244,10 @@ impl Store {
             None => remove_folder(&self.batch_folder(&batch)),
         };
         let removed = removed.and_then(|()| remove_folder(&self.layout.state(id)));
-        removed.map_err(|error| match error {
-            StoreError::Io { path, reason } => StoreError::Left {
-                id: id.to_owned(),
-                path,
-                reason,
-            },
-            other => other,
-        })?;
+        removed.map_err(StoreError::left(
+            &format!("batch {id}"),
+            self.batch_folder(&batch),
+        ))?;
         self.renew_reserve();
         Ok(())
     }

@@ -9,6 +9,7 @@ mod by_number;
 mod completions;
 mod crowd;
 mod determinism;
+mod erasure;
 mod faults;
 mod first;
 #[cfg(target_os = "linux")]

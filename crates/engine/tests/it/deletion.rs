@@ -1,49 +1,49 @@
 //! Records that are deleted, and what is left of them: nothing.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use profile_export::export::Progress;
-use profile_export::jobs::{JobPage, RunOptions, cancel_job, create_job, list_jobs, run_job};
+use profile_export::export::{Export, Plan, Progress, Snapshot, UnionSchemas};
+use profile_export::jobs::create_job;
 use profile_export::platform::{delete_profile, erase};
-use profile_export::request::ExportRequest;
+use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{RecordSelection, RunLimit, Scope, Sought, Store};
 use profile_export::xdm::{Class, Identity};
 use serde_json::{Value, json};
 
-use crate::frozen::{copy, frozen};
 use crate::scratch::{Scratch, request, sorted};
 
-const CRM: &str = "5b020a27e7040801dedba61a";
+pub const CRM: &str = "5b020a27e7040801dedba61a";
 const VISITS: &str = "5b020a27e7040801dedba61b";
 
-fn scratch() -> Scratch {
+pub fn scratch() -> Scratch {
     with_datasets(Scratch::new())
 }
 
-fn with_datasets(scratch: Scratch) -> Scratch {
+pub fn with_datasets(scratch: Scratch) -> Scratch {
     scratch.dataset(CRM, Class::Profile, json!({}));
     scratch.dataset(VISITS, Class::Event, json!({}));
     scratch
 }
 
-fn email(id: &str) -> Identity {
+pub fn email(id: &str) -> Identity {
     Identity {
         namespace: "Email".to_owned(),
         id: id.to_owned(),
     }
 }
 
-fn person(id: &str, city: &str) -> Value {
+pub fn person(id: &str, city: &str) -> Value {
     json!({"identityMap": {"Email": [{"id": id, "primary": true}]}, "city": city})
 }
 
-fn visit(id: &str, whose: &str) -> Value {
+pub fn visit(id: &str, whose: &str) -> Value {
     json!({"identityMap": {"Email": [{"id": whose}]}, "_id": id, "timestamp": "2020-01-01T00:00:00Z"})
 }
 
-fn everything(scratch: &Scratch) -> Vec<String> {
+pub fn everything(scratch: &Scratch) -> Vec<String> {
     let filter = json!({"emptyProfiles": true});
     sorted(scratch.rows(&request(
         json!({"filter": filter, "additionalFields": {"eventList": {}}}),
@@ -51,7 +51,7 @@ fn everything(scratch: &Scratch) -> Vec<String> {
 }
 
 /// The files of the store that hold a text, by their names in it.
-fn holding(store: &Store, text: &str) -> BTreeSet<String> {
+pub fn holding(store: &Store, text: &str) -> BTreeSet<String> {
     let found = store
         .verify_gone(&[Sought::new(text)], &Progress::default())
         .unwrap();
@@ -151,137 +151,6 @@ fn a_replaced_fragment_does_not_come_back() {
         scratch.delete(&email("ann@x.org"));
         assert_eq!(everything(&scratch).len(), 2, "{compacts}");
     }
-}
-
-/// A value of a record that was replaced long ago may still be in a dictionary, with no row that has it: an erasure
-/// writes such runs anew, too.
-#[test]
-fn an_erasure_takes_what_no_row_has() {
-    let scratch = scratch();
-    let old = |email: &str| json!({"identityMap": {"CRMID": [{"id": "1", "primary": true}]}, "contact": email});
-    let mut people: Vec<Value> = (0..100)
-        .map(|n| person(&format!("p{n}@x.org"), "Oslo"))
-        .collect();
-    people
-        .iter_mut()
-        .for_each(|person| person["contact"] = json!("none"));
-    people.push(old("ann@x.org"));
-    scratch.load(CRM, &people).unwrap();
-    scratch.load(CRM, &[old("none")]).unwrap();
-    scratch.store.compact().unwrap();
-    let held = holding(&scratch.store, "ann@x.org");
-    assert_eq!(
-        held.len(),
-        1,
-        "the test needs a dictionary with a value that no row has"
-    );
-    let before = everything(&scratch);
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert!(erased.remaining.is_gone(), "{erased:?}");
-    assert_eq!(erased.profile.datasets, []);
-    assert_eq!(everything(&scratch), before);
-}
-
-/// A field that is no identity may hold the id, too: whose record that is nobody knows, so it stays and is named.
-#[test]
-fn an_erasure_names_what_it_can_not_clean() {
-    let scratch = scratch();
-    let note = json!({"identityMap": {"CRMID": [{"id": "7", "primary": true}]}, "note": "wrote to ann@x.org."});
-    scratch
-        .load(CRM, &[note, person("ann@x.org", "Oslo")])
-        .unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert_eq!(erased.profile.datasets[0].records, 1);
-    assert_eq!(erased.remaining.holding.len(), 1);
-    assert!(!erased.remaining.is_gone());
-}
-
-/// Batches with the id go, and jobs that name it; others stay.
-#[test]
-fn an_erasure_takes_export_batches_and_what_they_had_of_whom() {
-    let scratch = scratch();
-    scratch
-        .load(
-            CRM,
-            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
-        )
-        .unwrap();
-    let of = |more: Value| scratch.run(&request(more)).unwrap();
-    let first = of(json!({}));
-    let since = of(json!({"sinceJob": "last"}));
-    let cities = of(json!({"fields": "city"}));
-    assert!(!holding(&scratch.store, "ann@x.org").is_empty());
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
-    let ids: BTreeSet<String> = erased.batches.into_iter().collect();
-    let expected = [&first, &since].map(|job| job.batches[0].id.clone());
-    assert_eq!(ids, expected.into_iter().collect());
-    assert!(cities.batches[0].folder.exists());
-    assert_eq!(everything(&scratch).len(), 1);
-}
-
-/// A job reads the store as it was when it was created: a deletion is in the next.
-#[test]
-fn a_job_that_waits_reads_what_was_there() {
-    let scratch = scratch();
-    scratch
-        .load(
-            CRM,
-            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
-        )
-        .unwrap();
-    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
-    let waiting = create_job(&scratch.store, &wanted).unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert_eq!(erased.open_jobs, [waiting.id]);
-    assert!(!erased.remaining.is_gone(), "the job's run is on the disk");
-    assert_eq!(everything(&scratch).len(), 1);
-    let finished = run_job(
-        &scratch.store,
-        waiting.id,
-        &RunOptions::default(),
-        &Arc::default(),
-    );
-    assert_eq!(finished.unwrap().profiles, 2);
-    // The same once more ends it.
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
-    assert_eq!(erased.batches.len(), 1);
-    assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
 }
 
 /// By a merge policy with an identity graph all of a profile's records go, without one those of the identity alone.
@@ -391,41 +260,123 @@ fn the_records_of_one_load_go_by_their_places() {
     assert_eq!(everything(&scratch).len(), 2);
 }
 
-/// Stores of earlier releases, with runs of the first format.
+/// Who began to read before a deletion reads the old runs to the end.
 #[test]
-fn records_of_older_stores_are_deleted_too() {
-    for version in ["v1", "v2"] {
-        let folder = tempfile::TempDir::new().unwrap();
-        let home = folder.path().join("store");
-        copy(&frozen().join(version).join("store"), &home);
-        let store = Store::open(&home, Scope::default()).unwrap();
-        let snapshot = store.snapshot(None).unwrap();
-        let run = snapshot
-            .runs
-            .iter()
-            .find(|run| run.class == Class::Profile)
-            .unwrap();
-        let (namespace, id) = run.identity(0).unwrap();
-        let identity = Identity {
-            namespace: namespace.to_owned(),
-            id: id.to_owned(),
-        };
-        assert!(!holding(&store, &identity.id).is_empty(), "{version}");
-        // One has a job that waits, and would read what is erased.
-        let waiting = JobPage {
-            status: Some("NEW".to_owned()),
-            ..JobPage::default()
-        };
-        for job in list_jobs(&store, &waiting).unwrap().records {
-            cancel_job(&store, job.id).unwrap();
+fn a_reader_from_before_a_deletion_reads_on() {
+    let scratch = scratch();
+    scratch
+        .load(
+            CRM,
+            &[person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")],
+        )
+        .unwrap();
+    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
+    let [policy, _] = MergePolicy::built_in();
+    let rows = |snapshot: &Snapshot| -> usize {
+        let plan = Plan::new(&wanted, policy.clone(), &UnionSchemas::from(snapshot)).unwrap();
+        let export = Export::new(snapshot, &plan).unwrap();
+        let chunks = export.batch(0).chunks();
+        chunks.map(|rows| rows.unwrap().num_rows()).sum()
+    };
+    let before = scratch.store.snapshot(None).unwrap();
+    let erased = erase(
+        &scratch.store,
+        &email("ann@x.org"),
+        None,
+        |_| {},
+        &Progress::default(),
+    );
+    assert!(erased.unwrap().remaining.is_gone());
+    assert_eq!(rows(&before), 2);
+    assert_eq!(rows(&scratch.store.snapshot(None).unwrap()), 1);
+}
+
+/// Loads, merges, compactions, deletions and readers at the same time: nobody errs, and who was deleted stays so.
+#[test]
+fn deletions_beside_loads_and_readers_take_whom_they_name_alone() {
+    const NIGHTS: usize = 40;
+    let scratch = scratch();
+    let root = scratch.store.layout().root().to_owned();
+    let loaded = AtomicUsize::new(0);
+    let open = || Store::open(&root, Scope::default()).unwrap();
+    let is_done = || loaded.load(Ordering::Acquire) == NIGHTS;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let store = open();
+            let mut next = 0;
+            while next < NIGHTS {
+                if next < loaded.load(Ordering::Acquire) {
+                    let who = email(&format!("gone{next}@x.org"));
+                    let deleted = delete_profile(&store, &who, None, None, &Progress::default());
+                    assert_eq!(deleted.unwrap().datasets.len(), 2, "{who}");
+                    next += 1;
+                }
+            }
+        });
+        scope.spawn(|| {
+            let store = open();
+            while !is_done() {
+                store.compact().unwrap();
+            }
+        });
+        scope.spawn(|| {
+            let store = open();
+            while !is_done() {
+                let stays = loaded.load(Ordering::Acquire);
+                let snapshot = store.snapshot(None).unwrap();
+                let runs = snapshot.runs.iter();
+                let people = runs.filter(|run| run.class == Class::Profile);
+                let people: usize = people.map(|run| run.persons()).sum();
+                assert!(people >= stays, "{people} of {stays}");
+            }
+        });
+        for night in 0..NIGHTS {
+            let [stays, gone] = ["stays", "gone"].map(|name| format!("{name}{night}@x.org"));
+            let [first, second] = [format!("a{night}"), format!("b{night}")];
+            let people = [person(&stays, "Oslo"), person(&gone, "Rome")];
+            let visits = [visit(&first, &gone), visit(&second, &stays)];
+            scratch.load(CRM, &people).unwrap();
+            scratch.load(VISITS, &visits).unwrap();
+            loaded.fetch_add(1, Ordering::Release);
         }
-        let erased = erase(&store, &identity, None, |_| {}, &Progress::default()).unwrap();
-        assert!(!erased.profile.datasets.is_empty());
-        assert!(
-            erased.remaining.is_gone(),
-            "{version}: {:?}",
-            erased.remaining
-        );
-        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
-    }
+    });
+    let rows = everything(&scratch);
+    assert_eq!(rows.len(), NIGHTS);
+    assert!(!rows.iter().any(|row| row.contains("gone")), "{rows:?}");
+    assert_eq!(scratch.store.verify().unwrap(), Default::default());
+}
+
+/// A store that is synced, and whose catalog has copies.
+pub fn durable() -> Scratch {
+    with_datasets(Scratch::with(|store| {
+        let root = store.layout().root().to_owned();
+        drop(store);
+        fs::remove_dir_all(&root).unwrap();
+        Store::open(root, Scope::default()).unwrap()
+    }))
+}
+
+/// No copy of the catalog brings deleted records back, though a job that waits keeps their runs.
+#[test]
+fn nothing_is_restored_that_was_deleted() {
+    let scratch = durable();
+    let ground = [person("ann@x.org", "Oslo"), person("bob@x.org", "Rome")];
+    scratch.load(CRM, &ground).unwrap();
+    let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
+    create_job(&scratch.store, &wanted).unwrap();
+    assert_eq!(scratch.delete(&email("ann@x.org")).datasets.len(), 1);
+    let root = scratch.store.layout().root().to_owned();
+    // There is one copy, of behind the deletion, and none of before.
+    let copies = fs::read_dir(scratch.store.layout().backups()).unwrap();
+    let copies: Vec<_> = copies.map(|copy| copy.unwrap().path()).collect();
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    fs::write(root.join("catalog.sqlite"), "lost").unwrap();
+    let restored = Store::restore(&root).unwrap();
+    assert_eq!(restored.generation, 2);
+    let store = Store::open(&root, Scope::default()).unwrap();
+    let people = store.snapshot(None).unwrap();
+    let people: Vec<(&str, &str)> = (people.runs.iter())
+        .map(|run| run.identity(0).unwrap())
+        .collect();
+    assert_eq!(people, [("Email", "bob@x.org")]);
 }

@@ -6,6 +6,7 @@ mod cases;
 mod catalog;
 mod deletion;
 mod determinism;
+mod erasure;
 mod evaluation;
 mod explain;
 mod file_metadata;

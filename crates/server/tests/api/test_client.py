@@ -1,4 +1,6 @@
 """The public Python client aepp, as it comes from PyPI, against the server."""
+import json
+
 import aepp
 import pandas
 import pytest
@@ -196,3 +198,32 @@ def test_failed_batches_are_listed_with_their_errors(client, server):
     assert len(failed) == 1 and list(frame.index) == failed
     assert frame["sandbox"].iloc[0] == "prod" and frame["dataSetId"].iloc[0] == target
     assert "a.json" in frame["errorMessage"].iloc[0][0]
+
+
+def test_a_profile_a_batch_and_a_dataset_are_deleted(client, server):
+    profile = client["profile"]
+    whose = {"entityId": "person226@example.com", "entityIdNS": "email"}
+    assert profile.deleteEntity(schema_name="_xdm.context.profile", **whose) == 202
+    [entity] = profile.getEntity(schema_name="_xdm.context.profile", **whose).values()
+    assert entity["entity"] == {} and entity["sources"] == [""]
+    assert profile.getEntityEvents(**whose) == []
+
+    visits = next(name for name, body in client["catalog"].getDataSets().items() if body["name"] == "visits")
+    made = server.ask("POST", "/data/foundation/import/batches", json={"datasetId": visits, "inputFormat": {"format": "json"}})
+    batch = made.json()["id"]
+    path = f"/data/foundation/import/batches/{batch}"
+    event = b'{"_id": "new", "timestamp": "2026-01-01T00:00:00Z", "ingestedAt": "2026-01-01T00:00:00Z",' \
+        b' "identityMap": {"Email": [{"id": "person226@example.com"}]}}'
+    assert server.ask("PUT", f"{path}/datasets/{visits}/files/a.json", data=event).status_code == 200
+    assert server.ask("POST", f"{path}?action=COMPLETE").status_code == 200
+    until(lambda: client["catalog"].getBatch(batch)[batch]["status"] == "success" or None)
+    assert len(profile.getEntityEvents(**whose)) == 1
+    for what in ({"batchId": batch}, {"dataSetId": visits}):
+        job = profile.createDeleteSystemJob(**what)
+        done = until(lambda: s if (s := profile.getDeleteSystemJob(job["id"]))["status"] == "COMPLETED" else None)
+        assert done["jobType"] == "DELETE" and json.loads(done["metrics"])["recordsProcessed"] > 0
+        assert profile.getEntityEvents(**whose) == []
+    listed = profile.getDeleteSystemJobs(limit=1)
+    assert len(listed) == 2 and listed[0]["id"] != listed[1]["id"]
+    assert profile.deleteDeleteSystemJob(job["id"]) == 200
+    assert len(profile.getDeleteSystemJobs()) == 1

@@ -6,6 +6,7 @@ mod bodies;
 mod catalog;
 mod connections;
 mod dataset_changes;
+mod deletion;
 mod description;
 mod ends;
 mod entities;

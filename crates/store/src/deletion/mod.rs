@@ -69,7 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// A damaged run, a full disk, a dataset that was deleted meanwhile; `progress` was cancelled. Then the store is as
-    /// before.
+    /// before. [`StoreError::Left`] where the records are gone and files that had them are not.
     pub fn delete_records(
         &self,
         selection: &RecordSelection<'_>,
@@ -109,8 +109,10 @@ impl Store {
         })?;
         // Before: what is told as deleted is deleted everywhere, and what is not is whole.
         self.remove_copies()?;
-        self.replace(&[removed], &added, &[], &lock)?;
+        self.replace(&[removed], &added, &[])?;
         self.back_up();
+        let swept = self.sweep_runs(&lock);
+        swept.map_err(StoreError::left("what was asked for", self.layout().runs()))?;
         Ok(deleted)
     }
 

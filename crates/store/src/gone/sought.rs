@@ -42,9 +42,10 @@ impl Sought {
         if text == self.value || self.is_within(text.as_bytes()) {
             return true;
         }
-        // A value that is a whole string is found in JSON too; one too short to be a word elsewhere is a string there.
+        // What stands in JSON as it is was found above, but for one that is too short to be a word.
         let may_be_json = text.starts_with(['{', '[', '"']);
-        if !may_be_json || !(text.contains('\\') || !self.is_found_raw()) {
+        let may_differ = text.contains('\\') || !self.is_found_raw();
+        if !may_be_json || !may_differ {
             return false;
         }
         serde_json::from_str(text).is_ok_and(|value| self.is_in_json(&value))

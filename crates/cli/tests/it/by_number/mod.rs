@@ -1,6 +1,7 @@
 //! Every operation with every call of it gone wrong: what was told is true, the store is as before or
 //! as after, and the same command does it when it is asked again.
 
+mod erasing;
 mod import;
 mod known;
 pub mod operations;
@@ -320,4 +321,9 @@ fn the_deletion_of_a_dataset_whose_calls_fail_or_kill_it_is_as_it_was_told() {
 #[test]
 fn the_deletion_of_a_batch_whose_calls_fail_or_kill_it_is_as_it_was_told() {
     break_at_many_calls(&operations::DELETE_BATCH, |_| {});
+}
+
+#[test]
+fn the_deletion_of_a_profile_whose_calls_fail_or_kill_it_is_as_it_was_told() {
+    break_at_many_calls(&operations::DELETE_PROFILE, |_| {});
 }

@@ -131,6 +131,25 @@ pub const DELETE_BATCH: Operation = Operation {
     changes_runs: false,
 };
 
+pub const DELETE_PROFILE: Operation = Operation {
+    name: "profiles delete",
+    arguments: &["profiles", "delete", "Email:p25@example.com"],
+    again: Again::Refused,
+    changes_runs: true,
+};
+
+pub const ERASE: Operation = Operation {
+    name: "profiles delete --everywhere",
+    arguments: &[
+        "profiles",
+        "delete",
+        "Email:p25@example.com",
+        "--everywhere",
+    ],
+    again: Again::Same,
+    changes_runs: true,
+};
+
 impl Operation {
     /// The program about to do it on this ground.
     pub fn command(&self, ground: &Ground) -> Command {

@@ -37,10 +37,11 @@ fn a_crowd_of_processes_of_which_some_are_killed_loses_nothing_that_was_told() {
     ground.store().catalog().create_dataset(crowd).unwrap();
     let told = Told::default();
     let until = Instant::now() + Duration::from_secs(seconds);
-    let roles: [fn(Member<'_>); 11] = [
+    let roles: [fn(Member<'_>); 12] = [
         |member| member.load(),
         |member| member.load(),
         |member| member.come_and_go(),
+        |member| member.load_and_delete(),
         |member| member.compact(),
         |member| member.create_jobs(),
         |member| member.run_jobs(),

@@ -102,6 +102,24 @@ impl Member<'_> {
         }
     }
 
+    /// Loads into the one dataset, and deletes those whom the load brought: all bear an identity of its own.
+    pub fn load_and_delete(mut self) {
+        while self.goes_on() {
+            let load = self.told.begin();
+            let file = self.write_load(load);
+            if self.must(&["ingest", "--dataset", CROWD, &file]).is_none() {
+                continue;
+            }
+            self.told.is(load, Load::Going);
+            if self
+                .must(&["profiles", "delete", &format!("Night:night {load}")])
+                .is_some()
+            {
+                self.told.is(load, Load::Gone);
+            }
+        }
+    }
+
     pub fn compact(mut self) {
         while self.goes_on() {
             self.must(&["store", "compact"]);
@@ -220,7 +238,8 @@ fn records(load: u32) -> Vec<Value> {
     let record = |n| {
         let id = format!("{load}-{n}");
         json!({"_id": id, "load": mark(load),
-               "identityMap": {"Email": [{"id": format!("{id}@example.com"), "primary": true}]}})
+               "identityMap": {"Email": [{"id": format!("{id}@example.com"), "primary": true}],
+                               "Night": [{"id": format!("night {load}")}]}})
     };
     (0..RECORDS).map(record).collect()
 }
