@@ -1,4 +1,4 @@
-"""What befalls clusters: executors that are killed, tasks that are run twice, drivers that die. None of it shows."""
+"""What befalls clusters: executors that are killed, tasks that hang, drivers that die. None of it shows."""
 
 import json
 import os
@@ -84,7 +84,7 @@ def test_an_executor_that_is_killed_in_the_middle_of_a_shard(cluster, crowd, tmp
 
 
 @deep
-def test_a_task_that_hangs_is_run_twice_and_comes_late(cluster, crowd, tmp_path):
+def test_a_python_that_holds_still_under_speculation_and_may_come_late(cluster, crowd, tmp_path):
     store, expected = crowd
     out = tmp_path / "out"
     speculation = {
