@@ -89,7 +89,7 @@ fn part(dice: &mut Dice<'_>, inner: &str, outer: &[&str]) -> String {
 fn range(dice: &mut Dice<'_>, inner: &str, outer: &[&str]) -> String {
     let source = match dice.below(4) {
         0 => r#"xEvent[type = "a"]"#.to_owned(),
-        1 => format!(r#"xEvent[not (type = "c")]"#),
+        1 => r#"xEvent[not (type = "c")]"#.to_owned(),
         _ => "xEvent".to_owned(),
     };
     let parts: Vec<String> = (0..dice.below(4))
