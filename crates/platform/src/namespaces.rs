@@ -275,7 +275,6 @@ fn seen(store: &Store) -> Result<Vec<String>> {
     Ok(spelled.map(str::to_owned).collect())
 }
 
-/// The number of a code.
 /// The number of a namespace, whatever the case of its code.
 #[must_use]
 pub fn namespace_number(code: &str) -> u32 {

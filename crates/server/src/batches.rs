@@ -89,8 +89,12 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
 )]
 pub(crate) async fn list_last_batches(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let (limit, start) = page(&query)?;
-    let of = Choice::of(&query, "dataSetId").or_else(|| Choice::of(&query, "dataSet"));
-    let state = Choice::of(&query, "lastBatchStatus")
+    let names = ["dataSetId", "dataSet"];
+    for name in names {
+        query.filter(name)?;
+    }
+    let of = query.by_any_name(&names)?.map(Choice::parse);
+    let state = Choice::of(&query, "lastBatchStatus")?
         .map(|choice| known_states("lastBatchStatus", choice))
         .transpose()?;
     let created = Choice::of_times(&query, "created")?;
@@ -240,12 +244,12 @@ pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
 /// What the query's filters ask for: all must hold.
 fn filters(query: &Query) -> Answer<Vec<BatchFilter>> {
     use BatchProperty::{Created, Dataset, Ended, Id, Started, Status, Updated};
-    let states = Choice::of(query, "status")
+    let states = Choice::of(query, "status")?
         .map(|choice| known_states("status", choice))
         .transpose()?;
     let choices = [
-        (Id, Choice::of(query, "batch")),
-        (Dataset, Choice::of(query, "dataSet")),
+        (Id, Choice::of(query, "batch")?),
+        (Dataset, Choice::of(query, "dataSet")?),
         (Status, states),
         (Created, Choice::of_times(query, "created")?),
         (Updated, Choice::of_times(query, "updated")?),

@@ -33,22 +33,27 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    pub(crate) fn of(query: &Query, name: &str) -> Option<Self> {
-        let text = query.get(name)?;
+    /// # Errors
+    /// The parameter is empty.
+    pub(crate) fn of(query: &Query, name: &str) -> Answer<Option<Self>> {
+        Ok(query.filter(name)?.map(Self::parse))
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
         let inverted = text.strip_prefix('!');
         let values = inverted.unwrap_or(text).split(',').map(str::trim);
-        Some(Self {
+        Self {
             values: values.map(str::to_owned).collect(),
             is_inverted: inverted.is_some(),
-        })
+        }
     }
 
     /// The same for milliseconds since 1970.
     ///
     /// # Errors
-    /// A value that is no such number.
+    /// A value that is no such number; an empty parameter.
     pub(crate) fn of_times(query: &Query, name: &str) -> Answer<Option<Self>> {
-        let Some(mut choice) = Self::of(query, name) else {
+        let Some(mut choice) = Self::of(query, name)? else {
             return Ok(None);
         };
         for value in &mut choice.values {
@@ -65,9 +70,12 @@ impl Choice {
 /// A moment, as milliseconds since 1970 or as a date-time of RFC 3339.
 ///
 /// # Errors
-/// A text that is neither.
+/// A text that is neither; an empty parameter.
 pub(crate) fn time(query: &Query, name: &str) -> Answer<Option<i64>> {
-    query.get(name).map(|text| millis(name, text)).transpose()
+    query
+        .filter(name)?
+        .map(|text| millis(name, text))
+        .transpose()
 }
 
 fn millis(name: &str, text: &str) -> Answer<i64> {
@@ -112,9 +120,9 @@ pub(crate) fn order<P: Copy>(query: &Query, known: &[(&str, P)]) -> Answer<Vec<(
 /// Labels that must be there, each with its value, in which `*` stands for any text: `name:value,other:*`.
 ///
 /// # Errors
-/// A part without a colon.
+/// A part without a colon; an empty parameter.
 pub(crate) fn tags(query: &Query) -> Answer<Vec<(String, String)>> {
-    let Some(text) = query.get("tags") else {
+    let Some(text) = query.filter("tags")? else {
         return Ok(Vec::new());
     };
     let parts = text.split(',').map(str::trim).map(|part| {

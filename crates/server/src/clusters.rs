@@ -63,7 +63,15 @@ pub(crate) async fn get_cluster(caller: ReadAccess, query: Query) -> Answer<Json
     let answer = look(&caller, move |store, _| {
         let namespaces = identity_namespaces(store)?;
         let identity = match query.get("xid") {
-            Some(xid) => of_xid("xid", xid)?,
+            Some(xid) => {
+                let others = ["nsid", "nsId", "ns", "namespace", "id"];
+                if let Some(other) = others.into_iter().find(|name| query.get(name).is_some()) {
+                    return Err(Problem::bad_request(format!(
+                        "{other}: found beside xid; an identity is given by its XID, or by its namespace and id"
+                    )));
+                }
+                of_xid("xid", xid)?
+            }
             None => identity_of_query(&query, &namespaces)?,
         };
         let clusters = Clusters {
@@ -105,7 +113,7 @@ pub(crate) struct CompositeXid {
     #[serde(default)]
     #[schema(nullable = false)]
     nsid: Option<u32>,
-    /// Or its code.
+    /// Or its code; beside a number, the code of that.
     #[serde(default)]
     #[schema(nullable = false)]
     ns: Option<String>,
@@ -145,10 +153,12 @@ pub(crate) async fn post_clusters(
                 None => unknown_xids.push(xid),
             }
         }
-        for one in composite {
+        for (i, one) in composite.into_iter().enumerate() {
             let nsid = one.nsid.map(|nsid| nsid.to_string());
             match namespace_of(&namespaces, nsid.as_deref(), one.ns.as_deref()) {
                 Some(namespace) if !one.id.is_empty() => {
+                    let name = format!("compositeXids[{i}].ns");
+                    check_code(&name, one.ns.as_deref(), &namespace)?;
                     identities.push(Identity {
                         namespace,
                         id: one.id,
@@ -270,8 +280,8 @@ async fn namespaces(caller: &ReadAccess) -> Answer<Vec<IdentityNamespace>> {
 
 /// The identity of a query: a namespace by its number or its code, and an id.
 fn identity_of_query(query: &Query, namespaces: &[IdentityNamespace]) -> Answer<Identity> {
-    let number = query.get("nsid").or_else(|| query.get("nsId"));
-    let code = query.get("namespace").or_else(|| query.get("ns"));
+    let number = query.by_any_name(&["nsid", "nsId"])?;
+    let code = query.by_any_name(&["namespace", "ns"])?;
     let id = query
         .get("id")
         .ok_or_else(|| Problem::bad_request("id: missing; an id goes with its namespace"))?;
@@ -286,15 +296,21 @@ fn identity_of_query(query: &Query, namespaces: &[IdentityNamespace]) -> Answer<
             number.unwrap_or_default()
         ))
     })?;
-    if let Some(code) = code.filter(|code| !code.eq_ignore_ascii_case(&namespace)) {
-        return Err(Problem::bad_request(format!(
-            "namespace: found {code:?}; the number is that of {namespace:?}"
-        )));
-    }
+    check_code("namespace", code, &namespace)?;
     Ok(Identity {
         namespace,
         id: id.to_owned(),
     })
+}
+
+/// Checks that a code is that of the number which it stands beside.
+fn check_code(name: &str, code: Option<&str>, namespace: &str) -> Answer<()> {
+    match code.filter(|code| !code.eq_ignore_ascii_case(namespace)) {
+        Some(code) => Err(Problem::bad_request(format!(
+            "{name}: found {code:?}; the number is that of {namespace:?}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The code of a namespace, by its number or itself. A code that nobody knows is one; a number is not.

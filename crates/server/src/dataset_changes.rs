@@ -14,7 +14,7 @@ use crate::json_patch::Change;
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::schemas::{DatasetPatch, ObjectReferences, Problems};
-use crate::table_names::TableNames;
+use crate::table_names::{TableNames, check_own_table, own};
 
 /// The members of a dataset that a JSON Patch may change.
 const CHANGEABLE: [&str; 4] = ["name", "description", "tags", "fileDescription"];
@@ -91,17 +91,25 @@ fn put(
     // By its ID alone.
     let known = counted(store, vec![find(store, id)?])?;
     let has_records = known.iter().any(|(_, rows)| *rows > 0);
-    let changed = store.catalog().change_dataset(id, |dataset| {
-        let was_open = dataset.why_no_input().is_none();
-        let (change, replaces) = change(dataset)?;
-        change.apply(dataset, replaces, Timestamp::now())?;
-        match dataset.why_no_input() {
-            // Its records are what they are.
-            Some(problem) if has_records && was_open => Err(Problem::conflict(problem)),
-            _ => Ok(()),
-        }
-    })?;
-    Ok(reference(&changed.id))
+    store.catalog().atomically(|catalog| {
+        let datasets = catalog.datasets()?;
+        let changed = catalog.change_dataset(id, |dataset| {
+            let was_open = dataset.why_no_input().is_none();
+            let table = own(dataset);
+            let (change, replaces) = change(dataset)?;
+            change.apply(dataset, replaces, Timestamp::now())?;
+            // What stands there since before this was looked at keeps nobody from other changes.
+            if own(dataset) != table {
+                check_own_table(&datasets, dataset)?;
+            }
+            match dataset.why_no_input() {
+                // Its records are what they are.
+                Some(problem) if has_records && was_open => Err(Problem::conflict(problem)),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(reference(&changed.id))
+    })
 }
 
 /// What a dataset is behind the changes of a JSON Patch. These see it as it is shown, with the labels that it was given.

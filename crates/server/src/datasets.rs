@@ -17,7 +17,7 @@ use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, ObjectReferences, Problems};
-use crate::table_names::{TABLE, TableNames};
+use crate::table_names::{TABLE, TableNames, check_own_table};
 
 /// Create a dataset
 #[utoipa::path(
@@ -45,7 +45,10 @@ pub(crate) async fn create_dataset(
                 created: Timestamp::now(),
                 ..body.into_dataset()
             };
-            Ok(store.catalog().create_dataset(dataset)?)
+            store.catalog().atomically(|catalog| {
+                check_own_table(&catalog.datasets()?, &dataset)?;
+                Ok::<_, Problem>(catalog.create_dataset(dataset)?)
+            })
         })
         .await?;
     Ok((StatusCode::CREATED, Json(reference(&made.id))))
@@ -142,14 +145,14 @@ struct Filter {
 
 impl Filter {
     fn of(query: &Query) -> Answer<Self> {
-        let mut name = Choice::of(query, "name");
+        let mut name = Choice::of(query, "name")?;
         if let (Some(name), Some(text)) = (&mut name, query.text("name")) {
             // A name may have a comma in it.
             name.values.push(text);
         }
         Ok(Self {
             name,
-            state: Choice::of(query, "state"),
+            state: Choice::of(query, "state")?,
             created: Choice::of_times(query, "created")?,
             after: time(query, "createdAfter")?,
             before: time(query, "createdBefore")?,

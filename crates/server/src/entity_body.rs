@@ -209,7 +209,7 @@ pub(crate) fn of_query(query: &Query) -> Answer<(Wanted, Identity)> {
     if properties.len() > 3 {
         return Err(Problem::bad_request("property: found more than three"));
     }
-    let order = query.get("orderby").or_else(|| query.get("orderBy"));
+    let order = query.by_any_name(&["orderby", "orderBy"])?;
     let events = EventQuery {
         fields: text("fields"),
         merge_policy: text("mergePolicyId"),

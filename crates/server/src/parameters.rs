@@ -1,7 +1,7 @@
 //! Which parameters a query may have: those that the API's description has for its operation. One that
 //! nobody asks for would look as if it were obeyed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::MatchedPath;
 use axum::http::Method;
@@ -12,8 +12,9 @@ use xdm::nearest;
 
 use crate::problem::{Answer, Problem};
 
-/// Clients of the platform put their own limit behind the one of the link that they follow.
+/// Clients of the platform put their own limit behind the one of the link that they follow; a link has the other one, too.
 const REPEATED: &str = "limit";
+const OF_LINKS: &str = "start";
 
 /// The query parameters of each operation.
 pub(crate) struct Parameters(HashMap<(Method, String), Vec<Known>>);
@@ -59,7 +60,7 @@ impl Parameters {
         let known = of(&parts.method).or_else(|| of(&Method::GET));
         let known = known.map_or(&[][..], Vec::as_slice);
         let query = parts.uri.query().unwrap_or_default();
-        let mut said = HashMap::new();
+        let (mut said, mut twice) = (HashMap::new(), BTreeMap::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let value = value.trim().to_owned();
             if value.is_empty() {
@@ -72,13 +73,20 @@ impl Parameters {
                 continue;
             }
             let first = said.entry(name.clone()).or_insert_with(|| value.clone());
-            if *first != value && name != REPEATED {
-                return Err(Problem::bad_request(format!(
-                    "{name}: found {first:?} and {value:?}; allowed is one value"
-                )));
+            if *first != value {
+                twice.entry(name).or_insert((first.clone(), value));
             }
         }
-        Ok(())
+        let is_link = said.contains_key(OF_LINKS);
+        match twice
+            .into_iter()
+            .find(|(name, _)| !(is_link && name == REPEATED))
+        {
+            Some((name, (first, second))) => Err(Problem::bad_request(format!(
+                "{name}: found {first:?} and {second:?}; allowed is one value"
+            ))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use axum::http::request::Parts;
 
 use crate::problem::{Answer, Problem};
 
-/// The parameters of a request's query. Clients of the platform repeat some and leave some empty: the
+/// The parameters of a request's query. Clients of the platform repeat some and leave some empty, as its links do: the
 /// first one that says something counts. Which there may be is checked with who may ask.
 pub(crate) struct Query(Vec<(String, String)>);
 
@@ -24,6 +24,39 @@ impl Query {
             .filter(|(known, _)| known == name)
             .map(|(_, value)| value.trim())
             .find(|value| !value.is_empty())
+    }
+
+    /// What a filter says.
+    ///
+    /// # Errors
+    /// It is there and says nothing: the list would be that of no filter, and look like one of what was meant.
+    pub(crate) fn filter(&self, name: &str) -> Answer<Option<&str>> {
+        let said = self.get(name);
+        if said.is_none() && self.pairs().any(|(known, _)| known == name) {
+            return Err(Problem::bad_request(format!(
+                "{name}: found \"\"; expected what is looked for (leave it out to see all)"
+            )));
+        }
+        Ok(said)
+    }
+
+    /// What a parameter with several names says.
+    ///
+    /// # Errors
+    /// Two of its names say different things.
+    pub(crate) fn by_any_name(&self, names: &[&str]) -> Answer<Option<&str>> {
+        let mut said = names
+            .iter()
+            .filter_map(|name| Some((*name, self.get(name)?)));
+        let Some((name, value)) = said.next() else {
+            return Ok(None);
+        };
+        match said.find(|(_, other)| *other != value) {
+            Some((again, other)) => Err(Problem::bad_request(format!(
+                "{again}: found {other:?}, and {name} is {value:?}; they are one parameter, which says one thing"
+            ))),
+            None => Ok(Some(value)),
+        }
     }
 
     /// All that a parameter says, where it may come several times.

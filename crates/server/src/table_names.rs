@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use profile_export::xdm::Dataset;
 use serde_json::Value;
 
+use crate::problem::{Answer, Problem};
+
 /// The label that has it.
 pub(crate) const TABLE: &str = "adobe/pqs/table";
 
@@ -15,7 +17,6 @@ impl TableNames {
     /// The names of all datasets of a sandbox. A dataset's own label counts; else its name with `_` for all that is
     /// neither letter nor digit. Where an earlier dataset has that already, its ID stands behind it.
     pub(crate) fn of(datasets: &[Dataset]) -> Self {
-        let own = |dataset: &Dataset| dataset.tags.get(TABLE).and_then(first_text);
         let mut taken: HashSet<String> = datasets.iter().filter_map(own).collect();
         let mut by_age: Vec<&Dataset> = datasets.iter().filter(|one| own(one).is_none()).collect();
         by_age.sort_by_key(|dataset| (dataset.created, &dataset.id));
@@ -35,6 +36,35 @@ impl TableNames {
         let known = self.0.get(&dataset.id);
         known.map_or_else(|| plain(&dataset.name), Clone::clone)
     }
+}
+
+/// Checks that the table which a dataset's own label names is that of no other one, by a label or by its name.
+///
+/// # Errors
+/// Another one of `datasets`, which are those before the change, has it.
+pub(crate) fn check_own_table(datasets: &[Dataset], changed: &Dataset) -> Answer<()> {
+    let Some(table) = own(changed) else {
+        return Ok(());
+    };
+    let tables = TableNames::of(datasets);
+    let mut others = datasets.iter().filter(|other| other.id != changed.id);
+    let other = others.find(|other| {
+        own(other)
+            .unwrap_or_else(|| tables.of_dataset(other))
+            .eq_ignore_ascii_case(&table)
+    });
+    match other {
+        Some(other) => Err(Problem::conflict(format!(
+            "tags: {TABLE} is {table:?}, which is the table of dataset {}; no two datasets are one table",
+            other.id
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The table that a dataset's own label names.
+pub(crate) fn own(dataset: &Dataset) -> Option<String> {
+    dataset.tags.get(TABLE).and_then(first_text)
 }
 
 fn first_text(label: &Value) -> Option<String> {

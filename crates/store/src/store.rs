@@ -223,7 +223,7 @@ impl Store {
         }
     }
 
-    /// Deletes a batch with its files.
+    /// Deletes a batch of an export with its files.
     ///
     /// # Errors
     /// There is no such batch, or it came in; the catalog can't be written, the files can't be deleted.
@@ -232,7 +232,7 @@ impl Store {
         let batch = batch.ok_or_else(|| catalog::Error::not_found(Kind::Batch, id))?;
         if batch.came_in() {
             return Err(catalog::Error::Conflict(format!(
-                "batch {id} came in: its records are part of dataset {} and can't be taken out",
+                "batch {id} came in: its records are part of dataset {}; reverting the batch deletes them with it",
                 batch.dataset()
             ))
             .into());

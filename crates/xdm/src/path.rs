@@ -11,6 +11,13 @@ pub struct FieldPath {
     parts: Vec<String>,
 }
 
+/// The most parentheses inside each other.
+const MOST_OPEN: usize = 64;
+/// The most names, and bytes of names, that a list says: with parentheses a short text says many, since each path has all
+/// that is before it once more.
+const MOST_PARTS: usize = 100_000;
+const MOST_BYTES: usize = 8 << 20;
+
 /// Why a text is no field path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} in field path {text:?}")]
@@ -44,7 +51,8 @@ impl FieldPath {
     /// of the platform's projections, `person(name,gender)` is `person.name,person.gender`, at any depth.
     ///
     /// # Errors
-    /// As for [`FieldPath::parse`], naming the whole text; parentheses that do not match, or have nothing in them.
+    /// As for [`FieldPath::parse`], naming the whole text; parentheses that do not match, have nothing in them or are more
+    /// than 64 inside each other; paths that have more than 100,000 names, or 8 MiB of them.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, PathError> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
@@ -53,6 +61,7 @@ impl FieldPath {
         // What stands before the parentheses that are open, and how much of it before each of them.
         let mut parts: Vec<String> = Vec::new();
         let mut open: Vec<usize> = Vec::new();
+        let (mut all_parts, mut all_bytes) = (0_usize, 0_usize);
         let mut rest = text;
         loop {
             rest = rest.trim_start();
@@ -85,9 +94,21 @@ impl FieldPath {
                 continue;
             }
             if let Some(after) = rest.strip_prefix('(') {
+                if open.len() == MOST_OPEN {
+                    let problem = "more than 64 parentheses inside each other";
+                    return Err(error(text, problem));
+                }
                 open.push(parts.len());
                 rest = after;
                 continue;
+            }
+            all_parts += parts.len();
+            all_bytes += parts.iter().map(String::len).sum::<usize>();
+            if all_parts > MOST_PARTS {
+                return Err(error(text, "paths of more than 100000 names in all"));
+            }
+            if all_bytes > MOST_BYTES {
+                return Err(error(text, "paths of more than 8 MiB in all"));
             }
             paths.push(Self::from_parts(parts.iter()));
             while let Some(after) = rest.strip_prefix(')') {
@@ -219,6 +240,44 @@ mod tests {
         let name = FieldPath::from_parts(["a(b)", "c"]);
         assert_eq!(name.to_string(), r#""a(b)".c"#);
         assert_eq!(FieldPath::parse(&name.to_string()), Ok(name));
+    }
+
+    #[test]
+    fn a_short_text_that_says_very_much_is_refused_before_that_is_made() {
+        let nested = |depth: usize, inner: &str| {
+            format!("{}{inner}{}", "a(".repeat(depth), ")".repeat(depth))
+        };
+        let leaves = "b,".repeat(12_000) + "b";
+        assert_eq!(parts(&nested(64, "b")).concat().len(), 65);
+        assert_eq!(
+            parts(&"b,".repeat(MOST_PARTS - 1)[..2 * MOST_PARTS - 3]).len(),
+            MOST_PARTS - 1
+        );
+        for (text, problem) in [
+            (
+                nested(65, "b"),
+                "more than 64 parentheses inside each other",
+            ),
+            (
+                nested(1000, &leaves),
+                "more than 64 parentheses inside each other",
+            ),
+            (
+                nested(64, &leaves),
+                "paths of more than 100000 names in all",
+            ),
+            (
+                format!("{}a({leaves})", "a.".repeat(1000)),
+                "paths of more than 100000 names in all",
+            ),
+            (
+                format!("{}({leaves})", "a".repeat(10_000)),
+                "paths of more than 8 MiB in all",
+            ),
+        ] {
+            let error = FieldPath::parse_list(&text).expect_err(problem);
+            assert_eq!(error.problem, problem);
+        }
     }
 
     #[test]

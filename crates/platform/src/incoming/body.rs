@@ -58,8 +58,8 @@ impl IncomingBody {
             );
         }
         if self.replay.is_some() {
-            let problem = "batches can't be replaced: what a batch brought is told apart no more once it is loaded; \
-                           send a batch with the right records, of which each replaces the one of its identity";
+            let problem = "batches can't be replaced at one stroke: take the earlier ones back (action=REVERT) and send a \
+                           new one, or send the right records, of which each replaces the one of its identity";
             return refuse("replay", problem.to_owned());
         }
         let catalog = store.catalog();

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from compatibility import CALLS, REQUESTS
-from conftest import ROOT
+from conftest import ROOT, UNION, until
 
 PAGE = ROOT / "docs/compatibility.md"
 WRITE = "PROFILE_EXPORT_WRITE_PAGE"
@@ -41,10 +41,23 @@ def outcome(statuses, why, fault):
 
 @pytest.fixture
 def known(server):
-    """What the requests are about that nothing on the list makes: a job that has ended."""
+    """What the requests are about that nothing on the list makes: a job that has ended, batches that are loaded."""
     target = server.target()
     done = server.finished(server.create(target, fields="_id"))
-    return {"done": done["id"], "batch": done["destination"]["batchId"]}
+    return {"done": done["id"], "batch": done["destination"]["batchId"],
+            **{name: loaded_batch(server, name) for name in ("loaded", "aepp_loaded")}}
+
+
+def loaded_batch(server, name):
+    people = server.ask("POST", "/data/foundation/catalog/dataSets", json={"name": name, "schemaRef": UNION})
+    people = people.json()[0].split("/")[-1]
+    batches = "/data/foundation/import/batches"
+    batch = server.ask("POST", batches, json={"datasetId": people, "inputFormat": {"format": "json"}}).json()["id"]
+    server.ask("PUT", f"{batches}/{batch}/datasets/{people}/files/a.json",
+               json={"identityMap": {"Email": [{"id": "loaded@x.example", "primary": True}]}})
+    server.ask("POST", f"{batches}/{batch}?action=COMPLETE")
+    until(lambda: server.get(f"{batches}/{batch}")["status"] == "success")
+    return batch
 
 
 @pytest.fixture

@@ -242,6 +242,51 @@ fn two_datasets_are_two_tables() {
 }
 
 #[test]
+fn a_label_that_names_the_table_of_another_dataset_is_refused() {
+    let server = Serving::empty();
+    let label = |table: &str| json!({"adobe/pqs/table": [table]});
+    let [own, plain, third] =
+        ["own", "A b", "third"].map(|name| made(&server, &union_dataset(name)));
+    let path = format!("{DATASETS}/{third}");
+    server
+        .send(
+            "PATCH",
+            &format!("{DATASETS}/{own}"),
+            &json!({"tags": label("mine")}),
+        )
+        .is(200);
+    let before = shown(&server, &third);
+    for (table, whose) in [("mine", &own), ("MINE", &own), ("a_b", &plain)] {
+        let says = format!("the table of dataset {whose}");
+        let tags = label(table);
+        let json_patch =
+            json!([{"op": "add", "path": "/tags/adobe~1pqs~1table", "value": [table]}]);
+        server
+            .send("PATCH", &path, &json!({"tags": tags}))
+            .refuses(409, &says);
+        server.send("PATCH", &path, &json_patch).refuses(409, &says);
+        server
+            .send("PUT", &path, &json!({"name": "third", "tags": tags}))
+            .refuses(409, &says);
+        let mut new = union_dataset("new");
+        new["tags"] = tags;
+        server.post(DATASETS, &new).refuses(409, &says);
+    }
+    assert_eq!(shown(&server, &third), before);
+    // What is sent back as it was shown is no change of the table.
+    server
+        .send(
+            "PUT",
+            &path,
+            &json!({"name": "third", "tags": before["tags"]}),
+        )
+        .is(200);
+    server
+        .send("PATCH", &path, &json!({"tags": label("third")}))
+        .is(200);
+}
+
+#[test]
 fn the_newest_batch_of_each_dataset_is_listed() {
     let server = Serving::empty();
     let schema = json!({"id": "https://ns.adobe.com/acme/schemas/people"});

@@ -238,6 +238,17 @@ fn a_cluster_has_all_identities_of_a_person() {
     assert_eq!(ask("ns=Email&id=nobody").is(200)["members"], json!([]));
     ask("xid=elsewhere").refuses(400, "no XID of this server");
     ask(&format!("xid={xid}&graph-type=coop")).refuses(400, "graph-type");
+    for other in ["nsid=6", "nsId=6", "ns=email", "namespace=email", "id=1"] {
+        ask(&format!("xid={xid}&{other}")).refuses(400, "beside xid");
+    }
+    ask("nsid=6&nsId=7&id=1").refuses(400, "nsId: found \"7\", and nsid is \"6\"");
+    ask("ns=email&namespace=phone&id=1").refuses(400, "ns: found \"email\"");
+    for ns in ["Phone", ""] {
+        let body = json!({"xids": [xid], "compositeXids": [{"nsid": 6, "ns": ns, "id": "1"}]});
+        server
+            .post(CLUSTERS, &body)
+            .refuses(400, "compositeXids[0].ns: found");
+    }
 
     let body = json!({
         "xids": [xid, "elsewhere"],

@@ -67,13 +67,57 @@ fn a_parameter_says_one_thing_but_for_the_limit() {
     let server = Serving::fixtures();
     server
         .get(&format!(
-            "{POLICIES}?limit=2&limit=100&orderBy=name&orderBy="
+            "{POLICIES}?start=0&limit=2&limit=100&orderBy=name&orderBy="
         ))
         .is(200);
+    // Without a link that is followed there is one limit.
+    for list in [POLICIES, JOBS, BATCHES] {
+        server
+            .get(&format!("{list}?limit=2&limit=3"))
+            .refuses(400, r#"limit: found "2" and "3""#);
+        server.get(&format!("{list}?limit=2&limit=2")).is(200);
+    }
     server.get(&format!("{JOBS}?status=NEW&status=NEW")).is(200);
     server
         .get(&format!("{JOBS}?status=NEW&status=FAILED"))
         .refuses(400, r#"status: found "NEW" and "FAILED""#);
+}
+
+#[test]
+fn a_filter_of_the_catalog_that_says_nothing_is_refused() {
+    let server = Serving::fixtures();
+    let last = "/data/foundation/catalog/lastBatches";
+    for (list, names) in [
+        (
+            BATCHES,
+            &[
+                "status",
+                "batch",
+                "dataSet",
+                "created",
+                "createdAfter",
+                "tags",
+            ][..],
+        ),
+        (DATASETS, &["name", "state", "createdBefore", "tags"]),
+        (
+            last,
+            &["dataSetId", "dataSet", "lastBatchStatus", "created"],
+        ),
+    ] {
+        for name in names {
+            for query in [format!("{name}="), format!("limit=1&{name}=%20")] {
+                server
+                    .get(&format!("{list}?{query}"))
+                    .refuses(400, &format!("{name}: found \"\""));
+            }
+        }
+        server.get(&format!("{list}?limit=&orderBy=")).is(200);
+    }
+    server
+        .get(&format!("{last}?dataSetId=a&dataSet=b"))
+        .refuses(400, "dataSet: found \"b\", and dataSetId is \"a\"");
+    server.get(&format!("{last}?dataSetId=a&dataSet=a")).is(200);
 }
 
 fn ids(page: &Value) -> Vec<&str> {

@@ -1,5 +1,12 @@
 //! Large files that come in parts.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use profile_export::platform::{ErrorKind, Incoming};
 use serde_json::json;
 
 use crate::ingestion::{RECORD, begin, complete, dataset};
@@ -135,6 +142,123 @@ fn parts_that_do_not_fit_are_refused_and_leave_nothing() {
     assert!(!server.store().layout().incoming_batch(&batch).exists());
     let shown = server.get(&format!("{BATCHES}/{batch}")).is(200);
     assert!(shown[&batch].get("uploads").is_none(), "{shown}");
+}
+
+/// The file of a batch that comes in parts; its name is of the server's making.
+fn growing(server: &Serving, batch: &str) -> PathBuf {
+    let folder = server.store().layout().incoming_batch(batch);
+    let files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_part_that_is_refused_leaves_what_was_there_of_the_same_bytes() {
+    let server = Serving::empty();
+    let (batch, path) = file(&server, "large.json");
+    act(&server, &path, "INITIALIZE").is(201);
+    let taken = |range: &str, bytes: &[u8], status: u16| {
+        assert_eq!(part(&server, &path, range, bytes).status, status, "{range}");
+        fs::read_to_string(growing(&server, &batch)).unwrap()
+    };
+    assert_eq!(taken("bytes 0-5/20", b"abcdef", 200), "abcdef");
+    assert_eq!(taken("bytes 0-5/20", b"XY", 409), "abcdef");
+    assert_eq!(taken("bytes 2-9/20", b"XYXYXYXYXYXY", 409), "abcdef");
+    assert_eq!(taken("bytes 6-9/20", b"XY", 409), "abcdef");
+    // In the middle what is behind it stays; the part of the end may be longer than it was.
+    assert_eq!(taken("bytes 1-2/20", b"BC", 200), "aBCdef");
+    assert_eq!(taken("bytes 4-7/20", b"EFGH", 200), "aBCdEFGH");
+    assert_eq!(head(&server, &path).1, "8");
+}
+
+#[test]
+fn a_file_is_neither_begun_anew_nor_completed_while_a_part_of_it_is_taken() {
+    let server = Serving::empty();
+    let (batch, path) = file(&server, "large.json");
+    act(&server, &path, "INITIALIZE").is(201);
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let headers: String = HEADERS
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let begin = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-range: bytes 0-7/8\r\n\
+         content-length: 8\r\nconnection: close\r\n\r\nabcd",
+        server.address()
+    );
+    slow.write_all(begin.as_bytes()).unwrap();
+    let parts = growing(&server, &batch);
+    server.until(|| (fs::metadata(&parts).unwrap().len() == 4).then_some(()));
+    for action in ["INITIALIZE", "COMPLETE"] {
+        act(&server, &path, action).refuses(409, "is being taken");
+    }
+    part(&server, &path, "bytes 0-0/8", b"x").refuses(409, "is being taken");
+    slow.write_all(b"efgh").unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(fs::read_to_string(&parts).unwrap(), "abcdefgh");
+    act(&server, &path, "COMPLETE").is(201);
+}
+
+#[test]
+fn a_part_of_a_file_that_was_completed_meanwhile_is_refused() {
+    let server = Serving::empty();
+    let (batch, path) = file(&server, "large.json");
+    act(&server, &path, "INITIALIZE").is(201);
+    let store = server.store();
+    // Looked at before the file is completed.
+    let late = Incoming::open(&store, &batch).unwrap();
+    act(&server, &path, "COMPLETE").is(201);
+    let refused = late.begin_part("large.json", 0, None).err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
+    assert_eq!(head(&server, &path), (200, "0".to_owned(), "?1".to_owned()));
+}
+
+#[test]
+fn a_file_whose_completion_broke_off_is_completed_or_sent_again() {
+    let record = format!("{RECORD}\n");
+    let bytes = record.as_bytes();
+    let length = bytes.len();
+    // As a process leaves it that ends between the renaming and the change of the batch.
+    let broken = |server: &Serving, total: &str| {
+        let (batch, path) = file(server, "large.json");
+        act(server, &path, "INITIALIZE").is(201);
+        let range = format!("bytes 0-{}/{total}", length - 1);
+        part(server, &path, &range, bytes).is(200);
+        let parts = growing(server, &batch);
+        fs::rename(&parts, parts.with_extension("")).unwrap();
+        assert_eq!(head(server, &path), (200, "0".to_owned(), "?0".to_owned()));
+        (batch, path, range)
+    };
+    let loaded = |server: &Serving, batch: &str| {
+        let done = complete(server, batch);
+        assert_eq!(done["metrics"]["recordsWritten"], 1, "{done}");
+    };
+    for total in [length.to_string(), "*".to_owned()] {
+        let server = Serving::empty();
+        let (batch, path, _) = broken(&server, &total);
+        act(&server, &path, "COMPLETE").is(201);
+        assert_eq!(
+            head(&server, &path),
+            (200, length.to_string(), "?1".to_owned())
+        );
+        loaded(&server, &batch);
+    }
+    let server = Serving::empty();
+    let (batch, path, range) = broken(&server, &length.to_string());
+    part(&server, &path, &range, bytes).is(200);
+    act(&server, &path, "COMPLETE").is(201);
+    loaded(&server, &batch);
+    // What is there under the file's name is not all of it.
+    let server = Serving::empty();
+    let (_, path, _) = broken(&server, &(length + 1).to_string());
+    act(&server, &path, "COMPLETE").refuses(409, "send the others first");
 }
 
 #[test]
