@@ -154,7 +154,7 @@ impl Command {
                 | Self::Segments(SegmentsCommand::List { .. })
                 | Self::Jobs(JobsCommand::List { .. })
                 | Self::Batches(BatchesCommand::List { .. } | BatchesCommand::Files { .. })
-                | Self::Store(StoreCommand::Forget { .. })
+                | Self::Store(StoreCommand::Forget { .. } | StoreCommand::Plans { .. })
         )
     }
 }
@@ -479,8 +479,11 @@ pub struct CommitArgs {
 #[derive(Debug, Args)]
 pub struct AbortArgs {
     /// The plan: what plan --shards wrote
-    #[arg(long, value_name = "FILE")]
-    pub plan: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "plan_id")]
+    pub plan: Option<PathBuf>,
+    /// Or its ID, where that file is gone: store plans lists them
+    #[arg(long, value_name = "ID", requires = "store", conflicts_with = "plan")]
+    pub plan_id: Option<String>,
     /// The folder that shards were made in [default: none was]
     #[arg(long, value_name = "DIR", value_parser = output())]
     pub out: Option<PathBuf>,
@@ -1022,6 +1025,11 @@ pub enum BatchesCommand {
 pub enum StoreCommand {
     /// Say what the store holds
     Stats {
+        #[command(flatten)]
+        store: StoreArg,
+    },
+    /// List the plans of exports in shards that were not committed or aborted: what they read is kept until they expire
+    Plans {
         #[command(flatten)]
         store: StoreArg,
     },

@@ -6,14 +6,16 @@ use std::time::Instant;
 use profile_export::platform::is_bucket;
 use profile_export::request::ExportRequest;
 use profile_export::sharded::{
-    PlanOptions, ShardPlan, abort_plan, commit_plan, plan_shards, run_shard,
+    PlanOptions, ShardPlan, abort_pinned, abort_plan, commit_plan, plan_shards, run_shard,
 };
 use profile_export::store::Store;
+use profile_export::xdm::Timestamp;
 use serde_json::json;
 
 use crate::args::{AbortArgs, Arguments, CommitArgs, FileArgs, PlanArgs, RunShardArgs};
 use crate::failure::Failure;
 use crate::goal::Goal;
+use crate::listing::{Cell, Table, print_list};
 use crate::message::say;
 use crate::origin::{Origin, Work};
 use crate::output::{bytes, count, print, print_result};
@@ -129,6 +131,13 @@ pub fn commit(arguments: &Arguments, commit: &CommitArgs) -> Result<(), Failure>
     let to = (&*commit.out, commit.if_exists.into());
     let ended = commit_plan(&store, &plan, to, &watch.progress);
     drop(watch);
+    if let (Ok(_), Some(left)) = (&ended, plan.left_in(&commit.out)) {
+        let line = format!(
+            "warning: {} can't be removed, which attempts at shards left; nobody reads it: delete it",
+            left.display()
+        );
+        say(arguments, &line);
+    }
     let finished = match ended {
         Ok(Some(finished)) => finished,
         Ok(None) => {
@@ -165,15 +174,50 @@ pub fn abort(arguments: &Arguments, abort: &AbortArgs) -> Result<(), Failure> {
     if let Some(out) = &abort.out {
         local(out)?;
     }
-    let plan = ShardPlan::read(&abort.plan)?;
-    let store = store_of(arguments, &plan, abort.store.as_deref())?;
-    let was_there = abort_plan(&store, &plan, abort.out.as_deref())?;
+    let (store, out) = (abort.store.as_deref(), abort.out.as_deref());
+    let (id, was_there) = match (&abort.plan, &abort.plan_id, store) {
+        (Some(plan), _, _) => {
+            let plan = ShardPlan::read(plan)?;
+            let store = store_of(arguments, &plan, store)?;
+            let was_there = abort_plan(&store, &plan, out)?;
+            (plan.id, was_there)
+        }
+        (None, Some(id), Some(store)) => {
+            let was_there = abort_pinned(&open(arguments, store)?, id, out)?;
+            (id.clone(), was_there)
+        }
+        _ => return Err(Failure::usage("--plan FILE, or --plan-id ID --store DIR")),
+    };
     if arguments.is_for_machines() {
-        return print_result(arguments, &json!({"planId": plan.id, "aborted": was_there}));
+        return print_result(arguments, &json!({"planId": id, "aborted": was_there}));
     }
     print(&match was_there {
-        true => format!("plan {} is given up\n", plan.id),
-        false => format!("nothing is left of plan {}\n", plan.id),
+        true => format!("plan {id} is given up\n"),
+        false => format!("nothing is left of plan {id}\n"),
+    })
+}
+
+/// Lists the plans that were neither committed nor aborted.
+pub fn list(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
+    let pins = store.catalog().plan_pins()?;
+    let entries = pins.iter().map(|(id, pin)| {
+        let expires = Timestamp::from_millis(pin.expires).to_string();
+        json!({"planId": id, "generation": pin.generation, "expires": expires, "jobId": pin.job})
+    });
+    let entries: Vec<_> = entries.collect();
+    print_list(arguments, &entries, &entries, || Table {
+        head: ["PLAN", "GENERATION", "EXPIRES", "JOB"],
+        rows: pins
+            .iter()
+            .map(|(id, pin)| {
+                [
+                    Cell::Text(id.clone()),
+                    Cell::count(u64::try_from(pin.generation).ok()),
+                    Cell::Text(Timestamp::from_millis(pin.expires).to_string()),
+                    Cell::count(pin.job.and_then(|job| u64::try_from(job).ok())),
+                ]
+            })
+            .collect(),
     })
 }
 

@@ -12,11 +12,15 @@ use crate::listing::print_list;
 use crate::message::{say, shown};
 use crate::output::{bytes, count, print, print_result, table};
 use crate::progress::Watch;
+use crate::shards;
 use crate::stores::{open, open_or_make};
 
 pub fn run(arguments: &Arguments, command: &StoreCommand) -> Result<(), Failure> {
     let stats = match command {
         StoreCommand::Stats { store } => open(arguments, &store.store)?.stats_in_full()?,
+        StoreCommand::Plans { store } => {
+            return shards::list(arguments, &open(arguments, &store.store)?);
+        }
         StoreCommand::Compact { store } => {
             let store = open(arguments, &store.store)?;
             let watch = Watch::start(arguments, 0);

@@ -138,8 +138,8 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod sharded {
     pub use ::platform::{
-        PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_plan, commit_plan, plan_shards,
-        run_shard,
+        PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_pinned, abort_plan, commit_plan,
+        plan_shards, run_shard,
     };
 }
 

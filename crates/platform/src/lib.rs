@@ -88,8 +88,8 @@ pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
 };
 pub use sharded::{
-    PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_plan, commit_plan, plan_shards,
-    run_shard,
+    PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_pinned, abort_plan, commit_plan,
+    plan_shards, run_shard,
 };
 pub use system_jobs::{
     SystemJob, SystemJobBody, SystemJobStatus, create_system_job, delete_system_job,

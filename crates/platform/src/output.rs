@@ -12,22 +12,15 @@ use crate::error::{Error, Result};
 use crate::jobs::{BatchNames, FinishedJob, PREFIX, batch_of, sweep_goal};
 use crate::manifest::{IfExists, Manifest, ManifestExport, is_inside};
 
-/// A folder that an export is to go into: nobody else exports into it as long as this lives.
-pub struct OutputFolder {
+/// That nobody else exports into a folder as long as this lives.
+pub(crate) struct FolderLock {
     folder: PathBuf,
-    before: Manifest,
-    replaces: bool,
     lock: Option<FileLock>,
-    /// Whether it was said that all is there, which is to be said again where nothing changes.
-    was_whole: bool,
 }
 
-impl OutputFolder {
-    /// Makes the folder, or looks what is in it. `store` is the folder of the store, which it can't be in.
-    ///
-    /// # Errors
-    /// It has something, and that is not allowed; it has what no export wrote; another export goes on there.
-    pub fn open(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<Self> {
+impl FolderLock {
+    /// Takes the lock of a folder, which is made where it is missing, and touches nothing else there.
+    pub(crate) fn take(folder: &Path, store: Option<&Path>) -> Result<Self> {
         check_out(folder, store)?;
         make_folder(folder)?;
         let path = folder.join(format!("{PREFIX}lock"));
@@ -38,20 +31,60 @@ impl OutputFolder {
             let problem = format!("another export{holder} goes into {}", folder.display());
             return Err(CatalogError::Conflict(problem).into());
         }
-        let mut opened = Self {
-            folder: folder.to_owned(),
-            before: Manifest::empty(),
-            replaces: if_exists == IfExists::Replace,
-            lock,
-            was_whole: false,
-        };
+        let folder = folder.to_owned();
+        Ok(Self { folder, lock })
+    }
+
+    /// Whether it is that of a folder, whichever name that goes by.
+    pub(crate) fn is_of(&self, folder: &Path) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        real(&self.folder).is_some_and(|own| real(folder) == Some(own))
+    }
+
+    /// Looks what is in the folder; see [`OutputFolder::open`].
+    pub(crate) fn open(self, if_exists: IfExists) -> Result<OutputFolder> {
+        let folder = self.folder.clone();
         // What a killed export left is nobody's.
-        sweep_goal(folder);
-        opened.before = look(folder, if_exists)?;
-        opened.was_whole = Manifest::is_said(folder);
+        sweep_goal(&folder);
+        let before = look(&folder, if_exists)?;
+        let was_whole = Manifest::is_said(&folder);
         // From now on batches come and go.
-        Manifest::unsay(folder)?;
-        Ok(opened)
+        Manifest::unsay(&folder)?;
+        Ok(OutputFolder {
+            folder,
+            before,
+            replaces: if_exists == IfExists::Replace,
+            was_whole,
+            _lock: self,
+        })
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // One that stays is nobody's lock when this process has ended.
+        let _ = self.lock.take().map(FileLock::remove);
+    }
+}
+
+/// A folder that an export is to go into: nobody else exports into it as long as this lives.
+pub struct OutputFolder {
+    folder: PathBuf,
+    before: Manifest,
+    replaces: bool,
+    /// Whether it was said that all is there, which is to be said again where nothing changes.
+    was_whole: bool,
+    /// Let go of behind all else.
+    _lock: FolderLock,
+}
+
+impl OutputFolder {
+    /// Makes the folder, or looks what is in it. `store` is the folder of the store, which it can't be in.
+    ///
+    /// # Errors
+    /// It has something, and that is not allowed; it has what no export wrote; another export goes on there.
+    pub fn open(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<Self> {
+        FolderLock::take(folder, store)?.open(if_exists)
     }
 
     /// Looks whether an export could go into the folder, and makes nothing.
@@ -74,12 +107,23 @@ impl OutputFolder {
         files.map(str::to_owned).collect()
     }
 
+    /// Says that all that the manifest names is there.
+    pub(crate) fn say(&mut self) -> Result<()> {
+        self.was_whole = false;
+        Manifest::say(&self.folder)
+    }
+
     /// Says in the manifest what a job has written there, and takes away what that replaces; in the catalog of its
     /// store too, if it has one. Returns whether all exports there have the same columns and format.
     ///
     /// # Errors
     /// The manifest can't be written, or what is replaced can't be deleted: then nothing says that all is there.
     pub fn finish(mut self, finished: &FinishedJob, store: Option<&Store>) -> Result<bool> {
+        self.tell(finished, store)
+    }
+
+    /// The same, and the folder stays locked.
+    pub(crate) fn tell(&mut self, finished: &FinishedJob, store: Option<&Store>) -> Result<bool> {
         let folder = &self.folder.clone();
         let mut manifest = match self.replaces {
             true => Manifest::empty(),
@@ -183,7 +227,5 @@ impl Drop for OutputFolder {
             // Nothing has changed. Where it can't be said again, it is told as not whole, which is no loss.
             let _ = Manifest::say(&self.folder);
         }
-        // One that stays is nobody's lock when this process has ended.
-        let _ = self.lock.take().map(FileLock::remove);
     }
 }

@@ -33,7 +33,7 @@ mod _profile_export {
     #[pymodule_export]
     use crate::rows::Rows;
     #[pymodule_export]
-    use crate::shards::ShardPlan;
+    use crate::shards::{ShardPlan, check_folder};
     #[pymodule_export]
     use crate::store::Store;
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use platform::Error;
 use profile_export::export::Progress;
+use profile_export::platform::check_local;
 use profile_export::request::RequestError;
 use profile_export::sharded::{ShardPlan as EnginePlan, run_shard};
 use pyo3::prelude::*;
@@ -13,6 +14,14 @@ use crate::errors::Result;
 use crate::objects::{Schema, to_python, told};
 use crate::rows::Rows;
 use crate::work::Workers;
+
+/// Refuses what can't be a folder of this machine, as it was given: an address becomes a name below the working folder
+/// where it is made absolute.
+#[pyfunction]
+pub(crate) fn check_folder(argument: &str, folder: PathBuf) -> Result<()> {
+    let refused = |problem| RequestError::new(argument, format!("found {folder:?}: {problem}"));
+    Ok(check_local(&folder).map_err(refused)?)
+}
 
 /// All that it takes to make any shard of an export.
 #[pyclass(frozen, module = "profile_export._profile_export")]
@@ -36,6 +45,17 @@ impl ShardPlan {
         Ok(Self(
             plan.map_err(|problem| RequestError::new("plan", problem))?,
         ))
+    }
+
+    /// The plan in a file.
+    #[staticmethod]
+    fn read(path: PathBuf) -> Result<Self> {
+        Ok(Self(EnginePlan::read(&path)?))
+    }
+
+    /// Writes it into a file, whole or not at all.
+    fn write(&self, path: PathBuf) -> Result<()> {
+        Ok(self.0.write(&path)?)
     }
 
     fn to_json(&self) -> Result<String> {

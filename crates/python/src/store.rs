@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform::{Error, IfExists, OutputFolder, Prepared, SegmentJobTarget, SourceFolder};
+use platform::{
+    Error, ErrorKind, IfExists, Manifest, ManifestExport, OutputFolder, Prepared, SegmentJobTarget,
+    SourceFolder,
+};
 use profile_export::jobs::{
     BatchNames, JobPage, RunOptions, get_job, list_jobs, run_request, sweep,
 };
@@ -172,9 +175,6 @@ impl Store {
         watcher: Watcher<'_>,
     ) -> Result<ShardPlan> {
         let request = ExportRequest::from_json(request.as_bytes())?;
-        if shards == 0 {
-            return Err(RequestError::new("shards", "found 0; allowed is 1 or more").into());
-        }
         let keep_for = match keep_for {
             None => PlanOptions::WEEK,
             Some(seconds) => Duration::try_from_secs_f64(seconds)
@@ -192,7 +192,15 @@ impl Store {
         Ok(ShardPlan::new(planned))
     }
 
-    /// Shows the export of a plan; returns its job, `None` where it was shown before.
+    /// Refuses a folder that an export can't go into, before anything is made.
+    fn check_target(&self, py: Python<'_>, out: PathBuf, if_exists: &str) -> Result<()> {
+        let if_exists = if_exists_of(if_exists)?;
+        self.workers.run(py, (None, 0), |_| {
+            OutputFolder::check(&out, Some(&self.folder), if_exists)
+        })
+    }
+
+    /// Shows the export of a plan; returns its job, also where it was shown before; `None` where the store has forgotten that.
     fn commit<'py>(
         &self,
         py: Python<'py>,
@@ -203,9 +211,23 @@ impl Store {
     ) -> Result<Bound<'py, PyAny>> {
         let if_exists = if_exists_of(if_exists)?;
         let finished = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
-            commit_plan(&self.store, plan.plan(), (&out, if_exists), progress)
+            let plan = plan.plan();
+            let finished = commit_plan(&self.store, plan, (&out, if_exists), progress)?;
+            if let Some(finished) = finished {
+                return Ok(Some(finished.job));
+            }
+            let manifest = Manifest::read(&out)?.unwrap_or_else(Manifest::empty);
+            let of_plan = |export: &&ManifestExport| export.plan_id.as_deref() == Some(&*plan.id);
+            let job = manifest.exports.iter().find(of_plan);
+            match job.and_then(|export| export.job_id) {
+                None => Ok(None),
+                Some(job) => match get_job(&self.store, job) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                    job => job.map(Some),
+                },
+            }
         })?;
-        told(py, Ok(finished.map(|finished| finished.job)))
+        told(py, Ok(finished))
     }
 
     /// Gives a plan up; says whether there was something to give up.

@@ -49,7 +49,8 @@ def test_other_processes_make_shards_and_one_shows_them(filled, tmp_path):
     assert program("verify-manifest", out)
     expected = filled.export(fields="email,points").to_arrow()
     assert rows_in(out).equals(expected)
-    assert filled.commit(plan, out) == {}
+    again = filled.commit(plan, out)
+    assert (again["id"], again["status"]) == (job["id"], "SUCCEEDED")
 
 
 def test_shards_stream_their_rows_with_nothing_written(filled):
@@ -78,14 +79,27 @@ def test_plans_cross_processes_and_the_program_takes_them(filled, tmp_path):
         pe.ShardPlan.from_json(plan.to_json().replace('"generation":', '"generation":1'))
     with pytest.raises(pe.StorageError):
         pe.ShardPlan.load(tmp_path / "nowhere.json")
+    (tmp_path / "none.json").write_bytes(b"\xff no plan")
+    with pytest.raises(pe.BadInput, match="no plan of an export"):
+        pe.ShardPlan.load(tmp_path / "none.json")
+    (tmp_path / "link.json").symlink_to(tmp_path / "plan.json")
+    with pytest.raises(pe.BadRequest, match="there is a link"):
+        plan.save(tmp_path / "link.json")
 
 
 def test_what_can_not_be_is_refused_by_name(filled, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(pe.BadRequest, match="allowed is 1 or more"):
         filled.plan(shards=0)
-    with pytest.raises(pe.BadRequest, match="keep_for"):
-        filled.plan(shards=1, keep_for=-1.0)
+    for many in [3_000_000, -1, 2.0]:
+        with pytest.raises(pe.BadRequest, match="shards"):
+            filled.plan(shards=many)
+    for seconds in [-1.0, 1e18, 400 * 24 * 60 * 60]:
+        with pytest.raises(pe.BadRequest, match="keep_for"):
+            filled.plan(shards=1, keep_for=seconds)
+    for form in [{"format": "ndjson"}, {"compression": "zstd"}, {"compatible": True}, {"keep_for": 1.0}]:
+        with pytest.raises(pe.BadRequest, match="without shards"):
+            filled.plan(**form)
     with pytest.raises(pe.BadRequest, match="shard"):
         filled.plan(shards=2, dedupe="points")
     plan = filled.plan(shards=2)
@@ -93,6 +107,14 @@ def test_what_can_not_be_is_refused_by_name(filled, tmp_path):
         filled.commit(plan, out)
     with pytest.raises(pe.BadRequest, match="attempt"):
         plan.run_shard(0, out, attempt="a/b")
+    with pytest.raises(pe.BadRequest, match="attempt"):
+        plan.run_shard(0, out, attempt=3)
+    with pytest.raises(pe.BadRequest, match="shard"):
+        plan.run_shard(-1, out)
+    with pytest.raises(pe.BadRequest, match="scheme"):
+        plan.run_shard(0, "s3://bucket/out")
+    with pytest.raises(pe.Conflict, match="has nothing of plan"):
+        filled.abort(plan, tmp_path)
     plan.run_shard(0, out)
     assert filled.abort(plan, out) and not filled.abort(plan, out)
     assert os.listdir(out) == []

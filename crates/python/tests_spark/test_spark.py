@@ -53,6 +53,14 @@ def test_an_export_that_is_refused_or_fails_leaves_nothing(spark, retailer, tmp_
     with pytest.raises(pe.BadRequest, match="theirs"):
         profile_export.spark.export(spark, retailer.path, out=out, shards=2)
     assert os.listdir(out) == ["theirs"]
+    for address in ["s3://bucket/x", "file:///tmp/x"]:
+        with pytest.raises(pe.BadRequest, match="scheme"):
+            profile_export.spark.export(spark, retailer.path, out=address, shards=2)
+    # Nothing was planned, and so nothing is kept.
+    plans = [PROGRAM, "store", "plans", "--store", retailer.path, "--json"]
+    kept = json.loads(subprocess.run(plans, capture_output=True, check=True, timeout=60).stdout)
+    profile_export.spark.export(spark, retailer.path, out=tmp_path / "fine", shards=2, fields="_id")
+    assert json.loads(subprocess.run(plans, capture_output=True, check=True, timeout=60).stdout) == kept
 
 
 @pytest.mark.parametrize("audience", REQUESTS)
@@ -99,7 +107,10 @@ def test_a_data_frame_is_loaded_as_a_whole(spark, tmp_path):
         "timestamp_micros(1541000000000000 + id) AS seen",
         "array(id, id + 1) AS numbers",
     )
-    staging = tmp_path / "staging"
+    with pytest.raises(pe.BadRequest, match="scheme"):
+        profile_export.spark.ingest(frame, tmp_path / "store", dataset="people", staging="s3://bucket/x")
+    # Hadoop's paths are no addresses.
+    staging = tmp_path / "staging of%20ours#1"
     staging.mkdir()
     load = {"dataset": "people", "staging": staging, "primary_identity": "personalEmail.address=Email"}
     report = profile_export.spark.ingest(frame, tmp_path / "store", **load)
@@ -131,6 +142,10 @@ def test_a_data_frame_is_loaded_as_a_whole(spark, tmp_path):
         ({"store": "STORE", "request": '{"filter": {"segments": [{"segmentId": "a"}]}, "destination": '
           '{"segmentPerBatch": true}}'}, "segmentPerBatch"),
         ({"store": "/nowhere"}, "no store"),
+        ({"store": "STORE", "request": "{"}, "no JSON"),
+        ({"store": "STORE", "request": "[]"}, "JSON object"),
+        ({"store": "STORE", "request": '{"destination": null}'}, "destination"),
+        ({"plan": "/nowhere", "shards": "3"}, "beside plan"),
     ],
 )
 def test_options_that_can_not_be_are_refused_by_name(spark, retailer, options, said):
@@ -138,3 +153,12 @@ def test_options_that_can_not_be_are_refused_by_name(spark, retailer, options, s
     options = {name: value.replace("STORE", retailer.path) for name, value in options.items()}
     with pytest.raises(Exception, match=said):
         spark.read.format("profile_export").options(**options).load()
+
+
+def test_a_schema_of_other_columns_is_refused_and_the_same_is_taken(spark, retailer):
+    spark.dataSource.register(profile_export.spark.ProfileExport)
+    read = spark.read.format("profile_export").options(store=retailer.path, shards="2")
+    frame = read.load()
+    assert read.schema(frame.schema).load().count() == frame.count()
+    with pytest.raises(Exception, match="the request says the columns"):
+        read.schema("_id STRING, nowhere INT").load().count()

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use crate::by_number::spread::some_faults;
 use crate::ground::names;
 use crate::outputs::refused;
 use crate::program::{fixture_store, fixtures, program, run, stderr, stdout, text};
-use crate::shim;
+use crate::shim::{self, Class, Fault, What};
 
 /// A store, and an export of it in shards.
 struct Place {
@@ -84,6 +85,50 @@ impl Place {
         run(&["abort", "--plan", text(&plan), "--out", text(&out)])
     }
 
+    /// What a command of this plan is, for this folder.
+    fn command(&self, command: &str, more: &[&str]) -> Command {
+        let (plan, out) = (self.path("plan.json"), self.path("out"));
+        let mut program = program();
+        program.args([command, "--plan", text(&plan), "--out", text(&out)]);
+        program.args(more);
+        program
+    }
+
+    /// Runs a command until it is about to make a call of this kind at such a path for the first time, and stops it there.
+    /// `twin` is a place like this one, where it runs to its end before.
+    fn stopped(
+        &self,
+        (command, more): (&str, &[&str]),
+        (class, path): (Class, &str),
+        twin: &Self,
+    ) -> Stopped {
+        let log = twin.path(&format!("{command}.log"));
+        let mut whole = twin.command(command, more);
+        shim::watch(&mut whole, twin.folder.path(), None, Some(&log));
+        stdout(&whole.output().unwrap());
+        let at = |path_of: &Path| path_of.to_string_lossy().contains(path);
+        let calls = shim::calls(&log);
+        let mut of_class = calls.iter().filter(|call| call.class == class);
+        let before = of_class.position(|call| at(&call.path) || call.to.as_deref().is_some_and(at));
+        let fault = Fault {
+            class,
+            number: before.unwrap() as u64 + 1,
+            what: What::Stopped,
+            and_all_later: false,
+        };
+        let mut stopped = self.command(command, more);
+        shim::watch(&mut stopped, self.folder.path(), Some(fault), None);
+        let stopped = stopped.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stopped = Stopped(stopped.spawn().unwrap());
+        let stat = format!("/proc/{}/stat", stopped.0.id());
+        let start = Instant::now();
+        while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+            assert!(start.elapsed() < Duration::from_secs(60), "it did not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        stopped
+    }
+
     /// What every reader sees: names that begin with a dot are hidden.
     fn seen(&self) -> Vec<String> {
         let names = names(&self.path("out")).into_iter();
@@ -148,6 +193,28 @@ impl Place {
             .filter(|batch| !batch["metrics"]["recordsWritten"].is_null())
             .count()
     }
+}
+
+/// A command that waits in the middle of its work.
+struct Stopped(Child);
+
+impl Stopped {
+    fn go_on(self) -> Output {
+        let id = self.0.id().to_string();
+        let gone_on = Command::new("kill").args(["-CONT", &id]).status();
+        assert!(gone_on.unwrap().success());
+        self.0.wait_with_output().unwrap()
+    }
+}
+
+/// Two places that are alike: a plan, and all its shards.
+fn twins() -> [Place; 2] {
+    [(); 2].map(|()| {
+        let place = Place::new();
+        stdout(&place.plan("plan.json", 2, &NDJSON));
+        place.all_shards("plan.json", 2);
+        place
+    })
 }
 
 const NDJSON: [&str; 2] = ["--format", "ndjson"];
@@ -262,6 +329,12 @@ fn attempts_that_come_twice_die_or_come_late_never_show() {
     let bytes = fs::read(finished.join(&file)).unwrap();
     fs::write(dead.join(&file), &bytes[..bytes.len() / 2]).unwrap();
     assert_eq!(place.seen(), [] as [&str; 0]);
+    // One of a damaged file, and something that is no attempt.
+    let damaged = place.staging().join("shard-00001");
+    assert_eq!(names(&damaged).len(), 3);
+    let damaged_file = damaged.join(&names(&damaged)[0]).join(&file);
+    fs::write(damaged_file, "short").unwrap();
+    fs::write(damaged.join(".DS_Store"), "theirs").unwrap();
     stdout(&place.commit("plan.json", &[]));
     place.is_whole();
     assert_eq!(place.batches("out"), place.batches("single"));
@@ -318,8 +391,30 @@ fn shards_that_are_missing_or_of_another_plan_are_named() {
         .into_iter()
         .find(|name| name.starts_with("batch"))
         .unwrap();
-    fs::write(attempt.join(file), "short").unwrap();
-    refused(&place.commit("plan.json", &[]), 1, "make the shard again");
+    let theirs = place.path("theirs");
+    fs::rename(attempt.join(&file), &theirs).unwrap();
+    fs::write(attempt.join(&file), "short").unwrap();
+    refused(&place.commit("plan.json", &[]), 2, "make the shard again");
+    // A link to the same bytes would be published as a link.
+    fs::remove_file(attempt.join(&file)).unwrap();
+    std::os::unix::fs::symlink(&theirs, attempt.join(&file)).unwrap();
+    refused(&place.commit("plan.json", &[]), 2, "no file");
+    fs::remove_file(attempt.join(&file)).unwrap();
+    // Nor does a manifest lead anywhere else, or to another program's files.
+    let manifest = attempt.join("shard.json");
+    let said = fs::read_to_string(&manifest).unwrap();
+    for (changed, problem) in [
+        (said.replace(&file, text(&theirs)), "is called"),
+        (said.replace(&file, "../../../../theirs"), "is called"),
+        (
+            said.replace("\"program\":\"", "\"program\":\"9"),
+            "of this program",
+        ),
+    ] {
+        assert_ne!(changed, said);
+        fs::write(&manifest, changed).unwrap();
+        refused(&place.commit("plan.json", &[]), 2, problem);
+    }
     assert_eq!(place.seen(), [] as [&str; 0]);
     assert_eq!(place.catalog_batches(), 0);
 }
@@ -371,7 +466,21 @@ fn a_plan_reads_the_store_as_it_was_until_it_ends() {
 
     // Behind the commit the runs go with the next change, and a plan that is aborted finds none.
     stdout(&place.plan("aborted.json", 2, &NDJSON));
-    let given_up = stdout(&place.abort("aborted.json"));
+    refused(&place.abort("aborted.json"), 5, "has nothing of plan");
+    let aborted = place.path("aborted.json");
+    let listed = stdout(&run(&[&["store", "plans", "--json"], &store[..]].concat()));
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let id = serde_json::from_slice::<Value>(&fs::read(&aborted).unwrap()).unwrap()["id"].take();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["planId"], id);
+    let by_id = [
+        "abort",
+        "--plan-id",
+        id.as_str().unwrap(),
+        "--store",
+        &place.store,
+    ];
+    let given_up = stdout(&run(&by_id));
     assert!(given_up.contains("given up"), "{given_up}");
     refused(
         &place.commit("aborted.json", &["--if-exists", "append"]),
@@ -430,6 +539,14 @@ fn plans_that_are_none_are_refused_by_name() {
             plan.replacen("\"version\":1", "\"version\":2", 1),
             "version 2",
         ),
+        (
+            plan.replacen("\"program\":\"", "\"program\":\"9", 1),
+            "of this program",
+        ),
+        (
+            plan.replacen("\"folder\":\"", "\"folder\":\"../", 1),
+            "by its name alone",
+        ),
         ("{}".to_owned(), "no plan"),
     ] {
         assert_ne!(changed, plan);
@@ -457,6 +574,10 @@ fn plans_that_are_none_are_refused_by_name() {
         "sinceJob",
     );
     assert!(!place.path("p.json").exists());
+    std::os::unix::fs::symlink(place.path("plan.json"), place.path("link.json")).unwrap();
+    refused(&place.plan("link.json", 2, &[]), 2, "there is a link");
+    let to_stream = ["plan", "--store", &place.store, "--shards", "2", "-o", "-"];
+    refused(&run(&to_stream), 2, "a stream");
     let source = fixtures();
     let from = run(&[
         "plan",
@@ -482,6 +603,8 @@ fn plans_that_are_none_are_refused_by_name() {
         2,
         "copy the export",
     );
+    let outside = ["abort", "--plan", text(&plan), "--out", "hdfs:/x"];
+    refused(&run(&outside), 2, "a scheme");
     // Another sandbox's store has not planned it.
     refused(
         &place.commit("plan.json", &["--sandbox", "other"]),
@@ -576,4 +699,109 @@ fn an_attempt_whose_calls_fail_or_kill_it_never_shows() {
     broken_at_many_calls(step, |place| {
         stdout(&place.commit("plan.json", &[]));
     });
+}
+
+#[test]
+fn what_comes_beside_a_commit_that_is_about_its_manifest_is_refused() {
+    let beside: [&[&str]; 5] = [
+        &["commit"],
+        &["commit", "--if-exists", "append"],
+        &["commit", "--if-exists", "replace"],
+        &["abort"],
+        // It does not name the folder.
+        &["abort-alone"],
+    ];
+    for command in beside {
+        let [place, twin] = twins();
+        let manifest = (Class::Rename, "_manifest.json.new");
+        let first = place.stopped(("commit", &[]), manifest, &twin);
+        let (&name, more) = command.split_first().unwrap();
+        let second = match name {
+            "abort-alone" => run(&["abort", "--plan", text(&place.path("plan.json"))]),
+            _ => place.command(name, more).output().unwrap(),
+        };
+        let first = first.go_on();
+        refused(&second, 5, "another export");
+        stdout(&first);
+        place.is_whole();
+        assert_eq!(place.batches("out"), twin.batches("out"), "{command:?}");
+        assert_eq!(place.catalog_batches(), 1, "{command:?}");
+    }
+}
+
+#[test]
+fn two_commits_that_append_show_a_plan_once() {
+    let [place, twin] = twins();
+    let append: (&str, &[&str]) = ("commit", &["--if-exists", "append"]);
+    let lock = (Class::Open, ".profile-export-lock");
+    let first = place.stopped(append, lock, &twin);
+    let [_, twin] = twins();
+    let second = place.stopped(append, (Class::Unlink, ".plan-"), &twin);
+    refused(&first.go_on(), 5, "another export");
+    stdout(&second.go_on());
+    place.is_whole();
+    assert_eq!(
+        place.manifest("out")["exports"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(place.catalog_batches(), 1);
+}
+
+#[test]
+fn a_commit_that_is_repeated_leaves_another_export_alone() {
+    let [place, twin] = twins();
+    for place in [&place, &twin] {
+        stdout(&place.commit("plan.json", &[]));
+        stdout(&place.plan("second.json", 1, &NDJSON));
+        stdout(&place.shard("second.json", 0, "a"));
+        // The command that is stopped is the second plan's.
+        fs::rename(place.path("plan.json"), place.path("first.json")).unwrap();
+        fs::rename(place.path("second.json"), place.path("plan.json")).unwrap();
+    }
+    let append: (&str, &[&str]) = ("commit", &["--if-exists", "append"]);
+    let second = place.stopped(append, (Class::Rename, "_manifest.json.new"), &twin);
+    let repeated = place.commit("first.json", &["--if-exists", "replace"]);
+    stdout(&second.go_on());
+    refused(&repeated, 5, "another export");
+    place.is_whole();
+    assert_eq!(
+        place.manifest("out")["exports"].as_array().unwrap().len(),
+        2
+    );
+    assert_eq!(place.catalog_batches(), 2);
+    let again = stdout(&place.commit("first.json", &["--if-exists", "replace"]));
+    assert!(again.contains("already"), "{again}");
+    place.is_whole();
+}
+
+#[test]
+fn what_attempts_left_and_can_not_be_removed_fails_no_commit() {
+    let [place, twin] = twins();
+    let log = twin.path("calls.log");
+    let mut whole = twin.command("commit", &[]);
+    shim::watch(&mut whole, twin.folder.path(), None, Some(&log));
+    stdout(&whole.output().unwrap());
+    let calls = shim::calls(&log);
+    let mut removals = calls.iter().filter(|call| call.class == Class::Unlink);
+    let first = removals.position(|call| call.path.to_string_lossy().contains(".plan-"));
+    // As with the files of another user's executors.
+    let fault = Fault {
+        class: Class::Unlink,
+        number: first.unwrap() as u64 + 1,
+        what: What::Fails(shim::Errno::Eacces),
+        and_all_later: true,
+    };
+    let mut command = place.command("commit", &[]);
+    shim::watch(&mut command, place.folder.path(), Some(fault), None);
+    let output = command.output().unwrap();
+    assert!(
+        stderr(&output).contains("can't be removed"),
+        "{}",
+        stderr(&output)
+    );
+    stdout(&output);
+    let plans = ["store", "plans", "--store", &place.store, "--json"];
+    assert_eq!(stdout(&run(&plans)).trim(), "[]");
+    stdout(&place.commit("plan.json", &[]));
+    place.is_whole();
 }

@@ -1,4 +1,5 @@
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::{StoreError, make_folder, remove_folder};
 use writer::WriterOptions;
 
-use super::plan::{ShardPlan, shard_folder};
+use super::plan::{PROGRAM, ShardPlan, Versioned, shard_folder};
 use crate::address::check_out;
 use crate::error::{Error, Result};
 use crate::jobs::{LargeProfiles, MOST_REPEATED, stated};
@@ -27,6 +28,8 @@ const LONGEST_NAME: usize = 64;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShardManifest {
     version: u32,
+    /// The version of the program that made it.
+    program: String,
     /// The plan.
     pub plan: String,
     plan_digest: String,
@@ -87,7 +90,7 @@ pub fn run_shard(
     let write = || -> Result<Vec<ShardFile>> {
         let mut files = Vec::new();
         for (batch_number, batch) in export.batches().enumerate() {
-            let name = format!("batch-{batch_number:05}.{}", plan.writer.format.ending());
+            let name = file_name(plan, batch_number);
             let path = at.join(&name);
             let options = metadata.options(plan, batch_number)?;
             let file = File::create_new(&path).map_err(StoreError::io(&path))?;
@@ -107,6 +110,7 @@ pub fn run_shard(
     let finish = || -> Result<ShardManifest> {
         let manifest = ShardManifest {
             version: VERSION,
+            program: PROGRAM.to_owned(),
             plan: plan.id.clone(),
             plan_digest: plan.digest.clone(),
             shard: number,
@@ -151,6 +155,11 @@ impl Drop for Attempt {
             let _ = remove_folder(folder);
         }
     }
+}
+
+/// What the file of a batch is called, in the folder of an attempt.
+fn file_name(plan: &ShardPlan, batch: usize) -> String {
+    format!("batch-{batch:05}.{}", plan.writer.format.ending())
 }
 
 /// Refuses a plan whose export is there already.
@@ -236,29 +245,80 @@ impl ShardManifest {
     /// The manifest of an attempt; `None` where it is not finished.
     ///
     /// # Errors
-    /// It is none, or of another plan or shard than it lies with.
+    /// It is none, of another program, or of another plan or shard than it lies with; its files are not as it says.
     pub(crate) fn read(attempt: &Path, plan: &ShardPlan, number: usize) -> Result<Option<Self>> {
         let path = attempt.join(SHARD_MANIFEST);
         let text = match fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            // Nor is a file that somebody put beside the attempts.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
             text => text.map_err(StoreError::io(&path))?,
         };
-        let manifest: Self = serde_json::from_slice(&text)
-            .map_err(|error| Error::out(&path, format!("no manifest of a shard: {error}")))?;
-        let is_ours = manifest.version == VERSION
-            && manifest.plan == plan.id
-            && manifest.plan_digest == plan.digest
-            && manifest.shard == number;
-        match is_ours {
-            true => Ok(Some(manifest)),
-            false => Err(Error::out(
+        let refused = |problem: String| {
+            Error::out(
                 &path,
-                format!(
-                    "it is of plan {}, shard {}, and lies with plan {}, shard {number}: delete its folder, and make the shard \
-                     again",
-                    manifest.plan, manifest.shard, plan.id
-                ),
-            )),
+                format!("{problem}: delete its folder, and make the shard again"),
+            )
+        };
+        let none = |error| refused(format!("no manifest of a shard: {error}"));
+        let Versioned { version, program } = serde_json::from_slice(&text).map_err(none)?;
+        if version != VERSION || program != PROGRAM {
+            return Err(refused(format!(
+                "made by version {program:?} of this program, and this is {PROGRAM}"
+            )));
         }
+        let manifest: Self = serde_json::from_slice(&text).map_err(none)?;
+        if manifest.plan != plan.id
+            || manifest.plan_digest != plan.digest
+            || manifest.shard != number
+        {
+            return Err(refused(format!(
+                "it is of plan {}, shard {}, and lies with plan {}, shard {number}",
+                manifest.plan, manifest.shard, plan.id
+            )));
+        }
+        let batches = plan.batch_count()?;
+        if manifest.batches.len() != batches {
+            return Err(refused(format!(
+                "it has {} batches, and the plan has {batches}",
+                manifest.batches.len()
+            )));
+        }
+        for (batch, file) in manifest.batches.iter().enumerate() {
+            // Any other name could be a file of somebody's, somewhere else.
+            let name = file_name(plan, batch);
+            if file.name != name {
+                return Err(refused(format!(
+                    "found file {:?} of batch {batch}, which is called {name}",
+                    file.name
+                )));
+            }
+            file.check(&attempt.join(name))?;
+        }
+        Ok(Some(manifest))
+    }
+}
+
+impl ShardFile {
+    /// Refuses a file that is not as this says.
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
+        let found = fs::symlink_metadata(path).map_err(StoreError::io(path))?;
+        let problem = match found.is_file() {
+            true if found.len() == self.bytes => return Ok(()),
+            true => format!(
+                "it has {} bytes, and its manifest says {}",
+                found.len(),
+                self.bytes
+            ),
+            // A link would show whatever it points to.
+            false => "no file, where an attempt wrote one".to_owned(),
+        };
+        Err(Error::out(
+            path,
+            format!("{problem}: delete the folder that it is in, and make the shard again"),
+        ))
     }
 }

@@ -1,30 +1,26 @@
-use std::fs;
-use std::io::ErrorKind as IoErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::{JobStatus, PlanPin};
 use decode::Progress;
-use store::{Store, StoreError, make_folder, remove_folder};
+use store::{Store, StoreError, remove_folder};
+use xdm::Dataset;
 
-use super::attempt::ShardManifest;
-use super::plan::{ShardPlan, shard_folder};
+use super::finished::{finished_attempts, names_in};
+use super::plan::{ShardPlan, staging_of};
 use crate::address::check_out;
 use crate::error::{Error, Result};
-use crate::jobs::{BatchNames, FinishedJob, Job, RunOptions, run_shards, sweep, sweep_goal};
+use crate::jobs::{BatchNames, FinishedJob, Job, RunOptions, run_shards, sweep};
 use crate::manifest::{IfExists, Manifest};
-use crate::output::OutputFolder;
-
-/// How many shards that are missing are named.
-const MOST_NAMED: usize = 20;
+use crate::output::FolderLock;
 
 /// Shows the export of a plan whose shards are all made, as a job: of each shard the files of one finished attempt, then the
 /// manifest, then nothing more is kept for the plan. Returns the job; `None` where the plan was committed before, to this
-/// folder. One that was broken off is done again.
+/// folder. One that was broken off is done again. What attempts left and can't be removed, [`ShardPlan::left_in`] names.
 ///
 /// # Errors
 /// Shards without a finished attempt; a plan that is not of this store, or was aborted; what is in the folder, as for
-/// [`OutputFolder::open`]; files that are not as their manifest says; the job fails.
+/// [`OutputFolder::open`](crate::OutputFolder::open); files that are not as their manifest says; the job fails.
 pub fn commit_plan(
     store: &Store,
     plan: &ShardPlan,
@@ -33,17 +29,21 @@ pub fn commit_plan(
 ) -> Result<Option<FinishedJob>> {
     check_scope(store, plan)?;
     check_out(out, Some(store.layout().root()))?;
-    if Manifest::read(out)?.is_some_and(|manifest| manifest.has_plan(&plan.id)) {
-        complete(store, out, if_exists)?;
-        end(store, plan, Some(out))?;
+    if !is_there(out)? {
+        // What has no shards makes no folder.
+        pinned(store, plan)?;
+        finished_attempts(plan, out)?;
+    }
+    // Held until nothing of the plan is left: what another commit of it is about must not be taken for what a dead one left.
+    let lock = FolderLock::take(out, Some(store.layout().root()))?;
+    if is_committed(out, &plan.id)? {
+        complete(store, plan, lock, (out, if_exists))?;
         return Ok(None);
     }
-    let pin = store.catalog().plan_pin(&plan.id)?;
-    let pin = pin.ok_or_else(|| unknown(store, plan))?;
-    undo(store, plan, &pin)?;
+    let pin = pinned(store, plan)?;
+    undo(store, &plan.id, &pin, Some(&lock))?;
     let shards = finished_attempts(plan, out)?;
-    make_folder(out)?;
-    let output = OutputFolder::open(out, Some(store.layout().root()), if_exists)?;
+    let mut output = lock.open(if_exists)?;
     let options = RunOptions {
         out: Some(out.to_owned()),
         names: BatchNames::Partitions,
@@ -53,8 +53,8 @@ pub fn commit_plan(
         ..RunOptions::default()
     };
     let finished = run_shards(store, (plan, &shards), &options, progress)?;
-    output.finish(&finished, Some(store))?;
-    end(store, plan, Some(out))?;
+    output.tell(&finished, Some(store))?;
+    end(store, plan, out)?;
     Ok(Some(finished))
 }
 
@@ -62,46 +62,83 @@ pub fn commit_plan(
 /// need not keep what it reads. Says whether there was something to give up.
 ///
 /// # Errors
-/// It was committed to that folder; files can't be deleted, the catalog can't be written.
+/// It was, or is being, committed; there is nothing of it in that folder; files can't be deleted, the catalog can't be written.
 pub fn abort_plan(store: &Store, plan: &ShardPlan, out: Option<&Path>) -> Result<bool> {
     check_scope(store, plan)?;
-    if let Some(out) = out
-        && Manifest::read(out)?.is_some_and(|manifest| manifest.has_plan(&plan.id))
-    {
-        let problem = format!(
-            "plan {} was committed to {}; batches delete takes it back",
-            plan.id,
-            out.display()
-        );
-        return Err(catalog::Error::Conflict(problem).into());
-    }
-    if let Some(pin) = store.catalog().plan_pin(&plan.id)? {
-        undo(store, plan, &pin)?;
-    }
-    end(store, plan, out)
+    abort_pinned(store, &plan.id, out)
 }
 
-/// Clears what attempts left, and lets go of the store's runs.
-fn end(store: &Store, plan: &ShardPlan, out: Option<&Path>) -> Result<bool> {
-    let mut was_there = false;
-    if let Some(out) = out {
-        let staging = plan.staging(out);
-        was_there = staging.try_exists().map_err(StoreError::io(&staging))?;
-        remove_folder(&staging)?;
+/// The same, by the plan's ID alone, for those whose file is gone.
+///
+/// # Errors
+/// As for [`abort_plan`]; an ID that is none.
+pub fn abort_pinned(store: &Store, id: &str, out: Option<&Path>) -> Result<bool> {
+    let root = store.layout().root();
+    if !Dataset::is_id(id) {
+        let problem = format!("found {id:?}; a plan's ID has 24 hex digits");
+        return Err(export::RequestError::new("plan-id", problem).into());
     }
-    Ok(store.catalog().unpin_plan(&plan.id)? || was_there)
+    let mut lock = None;
+    let mut staging = None;
+    if let Some(out) = out {
+        check_out(out, Some(root))?;
+        if is_there(out)? {
+            lock = Some(FolderLock::take(out, Some(root))?);
+        }
+        if is_committed(out, id)? {
+            return Err(committed(id, out));
+        }
+        staging = Some(staging_of(out, id)).filter(|staging| staging.is_dir());
+    }
+    let pin = store.catalog().plan_pin(id)?;
+    if let Some(pin) = &pin {
+        if let Some(out) = out
+            && staging.is_none()
+        {
+            let problem = format!(
+                "{} has nothing of plan {id}: give the folder that its shards were made in, or none where none was made",
+                out.display()
+            );
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+        undo(store, id, pin, lock.as_ref())?;
+        if !store.catalog().unpin_plan_of(id, pin.job)? {
+            let problem = format!("plan {id} was ended, or its commit was begun, meanwhile");
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+    }
+    if let Some(staging) = &staging {
+        remove_folder(staging)?;
+    }
+    Ok(pin.is_some() || staging.is_some())
+}
+
+/// Lets go of the store's runs, and clears what attempts left. Those of another user's may stay: the export is there.
+fn end(store: &Store, plan: &ShardPlan, out: &Path) -> Result<()> {
+    store.catalog().unpin_plan(&plan.id)?;
+    let staging = plan.staging(out);
+    if let Err(error) = remove_folder(&staging) {
+        tracing::warn!(folder = %staging.display(), %error, "what attempts at shards left can't be removed");
+    }
+    Ok(())
 }
 
 /// Does what is left of a commit that was broken off behind its manifest: what it replaces goes, and then it is said that all
 /// is there.
-fn complete(store: &Store, out: &Path, if_exists: IfExists) -> Result<()> {
+fn complete(
+    store: &Store,
+    plan: &ShardPlan,
+    lock: FolderLock,
+    (out, if_exists): (&Path, IfExists),
+) -> Result<()> {
     sweep(store)?;
-    sweep_goal(out);
-    let named = Manifest::read(out)?.unwrap_or_else(Manifest::empty);
     if Manifest::is_said(out) {
-        return Ok(());
+        return end(store, plan, out);
     }
-    if if_exists == IfExists::Replace {
+    let named = Manifest::read(out)?.unwrap_or_else(Manifest::empty);
+    // A commit that replaces leaves its own export alone in the manifest: where there are more, it came to its end, and what
+    // is not named is of others.
+    if if_exists == IfExists::Replace && named.exports.len() == 1 {
         for name in names_in(out)? {
             let id = Manifest::batch_of(&name)
                 .filter(|id| named.batches().all(|batch| batch.id != **id));
@@ -113,16 +150,13 @@ fn complete(store: &Store, out: &Path, if_exists: IfExists) -> Result<()> {
         }
     }
     // Whatever else is there its manifest has to name.
-    drop(OutputFolder::open(
-        out,
-        Some(store.layout().root()),
-        IfExists::Append,
-    )?);
-    Manifest::say(out)
+    let mut output = lock.open(IfExists::Append)?;
+    output.say()?;
+    end(store, plan, out)
 }
 
 /// Takes back what a commit made that was broken off behind its job and before its manifest.
-fn undo(store: &Store, plan: &ShardPlan, pin: &PlanPin) -> Result<()> {
+fn undo(store: &Store, plan: &str, pin: &PlanPin, held: Option<&FolderLock>) -> Result<()> {
     let Some(job) = pin.job else {
         return Ok(());
     };
@@ -130,7 +164,7 @@ fn undo(store: &Store, plan: &ShardPlan, pin: &PlanPin) -> Result<()> {
     sweep(store)?;
     let found = store.catalog().job(job)?;
     match found.map(|found| found.status) {
-        Some(JobStatus::Succeeded) => take_back(store, plan, job),
+        Some(JobStatus::Succeeded) => take_back(store, plan, job, held),
         Some(JobStatus::New | JobStatus::Processing) => {
             let problem = format!("job {job} is at work on the commit of this plan");
             Err(catalog::Error::Conflict(problem).into())
@@ -140,88 +174,60 @@ fn undo(store: &Store, plan: &ShardPlan, pin: &PlanPin) -> Result<()> {
 }
 
 /// Deletes a job with its batches, and their files, unless a manifest says that they are there.
-fn take_back(store: &Store, plan: &ShardPlan, job: i64) -> Result<()> {
+fn take_back(store: &Store, plan: &str, job: i64, held: Option<&FolderLock>) -> Result<()> {
     let catalog = store.catalog();
     let record = catalog.job(job)?;
     let Some(record) = record else {
         return Ok(());
     };
+    let (mut batches, mut goal) = (Vec::new(), None);
     for id in Job::of(&record)?.batch_ids() {
-        let Some(batch) = catalog.batch(&id)? else {
-            continue;
-        };
-        let out = batch.folder.as_deref().and_then(Path::parent);
-        if let Some(out) = out
-            && Manifest::read(out)?.is_some_and(|manifest| manifest.has_plan(&plan.id))
-        {
-            let problem = format!("plan {} was committed to {}", plan.id, out.display());
-            return Err(catalog::Error::Conflict(problem).into());
+        if let Some(batch) = catalog.batch(&id)? {
+            goal = goal.or(batch
+                .folder
+                .as_deref()
+                .and_then(Path::parent)
+                .map(PathBuf::from));
+            batches.push(id);
         }
-        store.delete_batch(&id)?;
+    }
+    let mut lock = None;
+    if let Some(goal) = goal.as_deref().filter(|goal| goal.is_dir()) {
+        // Whoever is about its manifest holds it.
+        if !held.is_some_and(|held| held.is_of(goal)) {
+            lock = Some(FolderLock::take(goal, Some(store.layout().root()))?);
+        }
+        if is_committed(goal, plan)? {
+            return Err(committed(plan, goal));
+        }
+    }
+    for id in &batches {
+        store.delete_batch(id)?;
     }
     catalog.delete_job(job)?;
+    drop(lock);
     Ok(())
 }
 
-/// One finished attempt of each shard, the first by name where there are several: they have the same rows. With each comes
-/// the folder that it is in.
-fn finished_attempts(plan: &ShardPlan, out: &Path) -> Result<Vec<(PathBuf, ShardManifest)>> {
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    let batches = plan.batch_count()?;
-    for number in 0..plan.shards.len() {
-        let folder = plan.staging(out).join(shard_folder(number));
-        let mut first = None;
-        for attempt in names_in(&folder)? {
-            let at = folder.join(attempt);
-            if let Some(manifest) = ShardManifest::read(&at, plan, number)? {
-                first = Some((at, manifest));
-                break;
-            }
-        }
-        match first {
-            Some((at, manifest)) if manifest.batches.len() == batches => found.push((at, manifest)),
-            Some((at, manifest)) => {
-                let problem = format!(
-                    "it has {} batches, and the plan has {batches}: delete its folder, and make the shard again",
-                    manifest.batches.len()
-                );
-                return Err(Error::out(&at, problem));
-            }
-            None => missing.push(number.to_string()),
-        }
-    }
-    match missing.len() {
-        0 => Ok(found),
-        n => {
-            let named = missing.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>();
-            let more = match n.saturating_sub(MOST_NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let problem = format!(
-                "{n} of {} shards of plan {} have no finished attempt in {}: {}{more}; run-shard makes them",
-                plan.shards.len(),
-                plan.id,
-                out.display(),
-                named.join(", ")
-            );
-            Err(catalog::Error::Conflict(problem).into())
-        }
-    }
+fn is_there(folder: &Path) -> Result<bool> {
+    Ok(folder.try_exists().map_err(StoreError::io(folder))?)
 }
 
-fn names_in(folder: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == IoErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io(folder))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(StoreError::io(folder))?.file_name();
-        names.push(name.to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
+fn is_committed(out: &Path, plan: &str) -> Result<bool> {
+    Ok(Manifest::read(out)?.is_some_and(|manifest| manifest.has_plan(plan)))
+}
+
+fn committed(plan: &str, out: &Path) -> Error {
+    let problem = format!(
+        "plan {plan} was committed to {}; batches delete takes it back",
+        out.display()
+    );
+    catalog::Error::Conflict(problem).into()
+}
+
+fn pinned(store: &Store, plan: &ShardPlan) -> Result<PlanPin> {
+    let pin = store.catalog().plan_pin(&plan.id)?;
+    pin.ok_or_else(|| unknown(store, plan))
 }
 
 fn check_scope(store: &Store, plan: &ShardPlan) -> Result<()> {
@@ -238,7 +244,7 @@ fn check_scope(store: &Store, plan: &ShardPlan) -> Result<()> {
 
 fn unknown(store: &Store, plan: &ShardPlan) -> Error {
     let problem = format!(
-        "plan {} is none of the store {}, or none any more: it was aborted, or committed to another folder; plan again",
+        "plan {} is none of the store {}, or none any more: it was aborted, committed to another folder, or expired long ago; plan again",
         plan.id,
         store.layout().root().display()
     );

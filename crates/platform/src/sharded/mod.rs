@@ -8,8 +8,9 @@
 
 mod attempt;
 mod commit;
+mod finished;
 mod plan;
 
 pub use attempt::{ShardFile, ShardManifest, run_shard};
-pub use commit::{abort_plan, commit_plan};
+pub use commit::{abort_pinned, abort_plan, commit_plan};
 pub use plan::{PlanOptions, ShardPlan, plan_shards};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use catalog::{BatchFile, new_id};
 use decode::{Phase, Progress};
-use export::{Export, ExportRequest, Plan, Shard, UnionSchemas};
+use export::{Export, ExportRequest, Plan, RequestError, Shard, UnionSchemas};
 use merge::MergePolicy;
 use run::{Run, RunFiles, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -18,11 +18,21 @@ use crate::error::{Error, Result};
 use crate::evaluation::evaluate_for;
 use crate::export_file::Prepared;
 use crate::jobs::JobSegment;
-use crate::manifest::{schema_digest, write_whole};
+use crate::manifest::{is_inside, schema_digest, write_whole};
 use crate::names::{with_ids, with_target};
 
 /// The version of the form.
 const VERSION: u32 = 1;
+/// That of the program: all machines must make the same rows of the same bytes.
+pub(crate) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// What every version of the form says of itself.
+#[derive(Deserialize)]
+pub(crate) struct Versioned {
+    pub version: u32,
+    #[serde(default)]
+    pub program: String,
+}
 
 /// How an export is planned.
 #[derive(Clone, Debug)]
@@ -40,6 +50,10 @@ pub struct PlanOptions {
 impl PlanOptions {
     /// Seven days.
     pub const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    /// How many shards there may be: each is an entry of the plan, and a folder.
+    pub const MOST_SHARDS: usize = 100_000;
+    /// The longest time: a plan that is forgotten must not keep runs for ever.
+    pub const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 }
 
 /// All that it takes to make any shard of an export, as it stood when it was planned.
@@ -48,6 +62,8 @@ impl PlanOptions {
 pub struct ShardPlan {
     /// The version of this form.
     version: u32,
+    /// The version of the program that made it.
+    program: String,
     /// Its own, 24 hex digits.
     pub id: String,
     /// When it was made: RFC 3339, UTC.
@@ -107,6 +123,22 @@ pub fn plan_shards(
     options: &PlanOptions,
     progress: &Arc<Progress>,
 ) -> Result<ShardPlan> {
+    if !(1..=PlanOptions::MOST_SHARDS).contains(&options.shards) {
+        let problem = format!(
+            "found {}; allowed is 1 or more, up to {}",
+            options.shards,
+            PlanOptions::MOST_SHARDS
+        );
+        return Err(RequestError::new("shards", problem).into());
+    }
+    if options.keep_for > PlanOptions::YEAR {
+        let problem = format!(
+            "found {} s; allowed are {} at the most, a year",
+            options.keep_for.as_secs(),
+            PlanOptions::YEAR.as_secs()
+        );
+        return Err(RequestError::new("keep_for", problem).into());
+    }
     let request = with_target(store, &with_ids(store.catalog(), request)?)?;
     crate::jobs::check_target(store.catalog(), &request.destination.dataset_id)?;
     evaluate_for(store, &request, progress)?;
@@ -138,6 +170,7 @@ fn plan_pinned(
     let unknown = prepared.export.unknown_segments()?;
     let mut plan = ShardPlan {
         version: VERSION,
+        program: PROGRAM.to_owned(),
         id,
         created: created.to_string(),
         expires: expires.to_string(),
@@ -189,18 +222,27 @@ impl ShardPlan {
     /// # Errors
     /// In words: it is none, was changed, or is of another program.
     pub fn from_json(text: &[u8]) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
         let none = |error: serde_json::Error| format!("no plan of an export: {error}");
-        let Versioned { version } = serde_json::from_slice(text).map_err(none)?;
+        let Versioned { version, program } = serde_json::from_slice(text).map_err(none)?;
         if version != VERSION {
             return Err(format!(
                 "a plan of version {version}, of another program; plan again"
             ));
         }
+        if program != PROGRAM {
+            return Err(format!(
+                "a plan by version {program:?} of this program, and this is {PROGRAM}: use one version on all machines, or \
+                 plan again"
+            ));
+        }
         let plan: Self = serde_json::from_slice(text).map_err(none)?;
+        // Whoever can write a plan can write its digest.
+        if let Some(run) = plan.runs.iter().find(|run| !is_one_name(&run.folder)) {
+            return Err(format!(
+                "found run {:?}; a run is a folder of the store's, by its name alone",
+                run.folder
+            ));
+        }
         match plan.digest_of_rest() {
             Ok(digest) if digest == plan.digest && Dataset::is_id(&plan.id) => Ok(plan),
             Ok(_) => Err("it was changed since it was made; plan again".to_owned()),
@@ -219,11 +261,21 @@ impl ShardPlan {
     /// Writes it into a file, in the place of one that is there.
     ///
     /// # Errors
-    /// The file can't be written.
+    /// There is something else than a file; it can't be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Error::out(path, "no name of a file, in UTF-8"))?;
+        if path == Path::new("-") {
+            let problem = "a stream, where a file is wanted: machines read the plan by its name";
+            return Err(Error::out(path, problem));
+        }
+        // The rename would put a file in the place of a link, and of what somebody reads from.
+        if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+            let problem =
+                "there is a link, a pipe or a folder of this name, and no file; give another name";
+            return Err(Error::out(path, problem));
+        }
         write_whole(folder.unwrap_or(Path::new(".")), name, &self.to_json()?)
     }
 
@@ -261,7 +313,7 @@ impl ShardPlan {
                 "found {number}; the plan has {} shards, counted from 0",
                 self.shards.len()
             );
-            export::RequestError::new("shard", text).into()
+            RequestError::new("shard", text).into()
         })
     }
 
@@ -345,8 +397,24 @@ impl ShardPlan {
     /// The hidden folder, in the folder of the export, that attempts at its shards write in. Exports to that folder leave
     /// it alone, as they would not what begins as their own.
     pub(crate) fn staging(&self, out: &Path) -> PathBuf {
-        out.join(format!(".plan-{}", self.id))
+        staging_of(out, &self.id)
     }
+
+    /// That folder, where it is there: behind a commit it is what could not be removed.
+    #[must_use]
+    pub fn left_in(&self, out: &Path) -> Option<PathBuf> {
+        Some(self.staging(out)).filter(|staging| staging.exists())
+    }
+}
+
+/// The hidden folder of the plan with this ID.
+pub(crate) fn staging_of(out: &Path, id: &str) -> PathBuf {
+    out.join(format!(".plan-{id}"))
+}
+
+/// Whether a word is the name of something in a folder, and no way out of it.
+fn is_one_name(word: &str) -> bool {
+    is_inside(word) && Path::new(word).components().count() == 1
 }
 
 /// What the folder of a shard's attempts is called.

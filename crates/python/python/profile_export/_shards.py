@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._errors import StorageError
 from ._profile_export import RecordBatch, Schema
 from ._profile_export import ShardPlan as _ShardPlan
 from ._progress import ProgressArgument, watching
+from ._request import refused
 
 if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
@@ -58,11 +58,7 @@ class ShardPlan:
     @classmethod
     def load(cls, path: PathLike) -> ShardPlan:
         """The plan in a file, also one that the program wrote."""
-        try:
-            with open(path, encoding="utf-8") as file:
-                return cls.from_json(file.read())
-        except OSError as error:
-            raise StorageError(f"{path}: {error.strerror}", "PE-0006") from error
+        return cls(_ShardPlan.read(os.fspath(path)))
 
     def to_json(self) -> str:
         """Its text, in which the program takes it, too."""
@@ -70,15 +66,7 @@ class ShardPlan:
 
     def save(self, path: PathLike) -> None:
         """Writes its text into a file, whole or not at all."""
-        new = f"{os.fspath(path)}.new"
-        try:
-            with open(new, "w", encoding="utf-8") as file:
-                file.write(self.to_json())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, path)
-        except OSError as error:
-            raise StorageError(f"{path}: {error.strerror}", "PE-0006") from error
+        self._plan.write(os.fspath(path))
 
     @property
     def id(self) -> str:
@@ -155,7 +143,10 @@ class ShardPlan:
         Conflict
             The store does not have what the plan reads any more; the plan was committed or aborted meanwhile.
         """
+        if not isinstance(attempt, str):
+            raise refused("attempt", f"found {attempt!r}; allowed is a text")
         folder = None if store is None else os.fspath(store)
+        shard = counted("shard", shard)
         with watching(progress) as watcher:
             return self._plan.run_shard(shard, attempt, os.fspath(out), folder, threads, watcher)
 
@@ -179,7 +170,14 @@ class ShardPlan:
             As for `run_shard`.
         """
         folder = None if store is None else os.fspath(store)
-        yield from self._plan.rows((shard, batch), folder, threads, None)
+        yield from self._plan.rows((counted("shard", shard), counted("batch", batch)), folder, threads, None)
+
+
+def counted(name: str, number: int) -> int:
+    """A number that things are counted by."""
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 63:
+        raise refused(name, f"found {number!r}; allowed is a number, 0 or more")
+    return number
 
 
 def _plan_of(text: str) -> ShardPlan:

@@ -14,7 +14,7 @@ from ._load import LoadReport, limits, read_rejects
 from ._profile_export import Store as _Store
 from ._progress import ProgressArgument, Watcher, watching
 from ._request import Moment, Texts, refused, start, text
-from ._shards import ShardPlan
+from ._shards import ShardPlan, counted
 
 from ._unknown import warn_of_unknown
 
@@ -347,12 +347,17 @@ class Store:
             With ``shards`` a plan, to be given to `commit` or `abort` at last.
         """
         if shards is None:
+            of_shards = {"format": format != "parquet", "compression": compression, "compatible": compatible,
+                         "keep_for": keep_for is not None}
+            for name, is_given in of_shards.items():
+                if is_given:
+                    raise refused(name, "it is of a plan in shards: without shards nothing is written or kept")
             return self._to_look(request, max_identities, audience).plan(progress=progress)
         if compression is None and format == "parquet" and not compatible:
             compression = "zstd"
         form = file_form(format, compression, compatible=compatible)
         with watching(progress) as watcher:
-            plan = self._store.plan_shards(text(request, audience), shards, form, max_identities, keep_for, watcher)
+            plan = self._store.plan_shards(text(request, audience), counted("shards", shards), form, max_identities, keep_for, watcher)
         warn_of_unknown(plan.unknown_segments)
         return ShardPlan(plan)
 
@@ -377,7 +382,8 @@ class Store:
         Returns
         -------
         dict
-            The job object; an empty one where the plan was committed to that folder before.
+            The job object, also where the plan was committed to that folder before; an empty one where the store has
+            forgotten the job since.
 
         Raises
         ------

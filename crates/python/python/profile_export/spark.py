@@ -29,6 +29,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from ._errors import ProfileExportError
 from ._load import LoadReport
+from ._profile_export import check_folder
 from ._progress import ProgressArgument
 from ._request import refused
 from ._shards import ShardPlan
@@ -110,6 +111,8 @@ def export(
         As for `Store.run`.
     """
     opened = Store(store, org=org, sandbox=sandbox)
+    # As it was given, since an address made absolute is a folder's name; and before hours of work.
+    opened._store.check_target(os.fspath(out), if_exists)
     plan = opened.plan(
         request,
         shards=_shards(spark, shards),
@@ -121,8 +124,8 @@ def export(
         **audience,
     )
     folder = os.path.abspath(out)
+    staging = os.path.join(folder, f".plan-{plan.id}")
     try:
-        staging = os.path.join(folder, f".plan-{plan.id}")
         os.makedirs(staging, exist_ok=True)
         plan.save(os.path.join(staging, PLAN))
         _run(spark, plan, folder, threads or int(spark.conf.get("spark.task.cpus", "1") or 1))
@@ -130,7 +133,7 @@ def export(
     except BaseException:
         # The first error is the one to tell; what stays ends when the plan expires.
         with suppress(ProfileExportError):
-            opened.abort(plan, folder)
+            opened.abort(plan, folder if os.path.isdir(staging) else None)
         raise
 
 
@@ -169,8 +172,10 @@ def ingest(
     LoadReport
         As of `Store.ingest`.
     """
+    check_folder("staging", os.fspath(staging))
     folder = os.path.join(os.path.abspath(staging), f".ingest-{uuid.uuid4().hex}")
     try:
+        # No as_uri(): Hadoop's paths look like addresses and are none, so that %20 would be in the folder's name.
         frame.write.option("compression", "zstd").parquet(f"file://{folder}")
         files = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".parquet"))
         return Store(store, org=org, sandbox=sandbox, create=True).ingest(files, dataset=dataset, **options)
@@ -261,6 +266,9 @@ class ProfileExport(DataSource):
         return from_arrow_schema(pyarrow.schema(self._planned().schema))
 
     def reader(self, schema: StructType) -> DataSourceReader:
+        # Fields that may be null are told otherwise by those who write a schema down; names and types count.
+        if schema.simpleString() != self.schema().simpleString():
+            raise refused("schema", "the request says the columns; choose among them with its fields, or with select behind load")
         return _Reader(self._planned(), self._number("threads", 1), schema)
 
     def _planned(self) -> ShardPlan:
@@ -275,12 +283,15 @@ class ProfileExport(DataSource):
             if name not in self._KNOWN:
                 raise refused(name, f"no option; there are {', '.join(sorted(self._KNOWN))}")
         if "plan" in given:
+            beside = sorted(set(given) - {"plan", "threads"})
+            if beside:
+                raise refused(beside[0], "the plan says it already; beside plan there is threads alone")
             plan = ShardPlan.load(given["plan"])
         elif "store" in given:
             opened = Store(given["store"], org=given.get("org"), sandbox=given.get("sandbox"))
-            request = json.loads(given["request"]) if "request" in given else {"schema": {"name": "_xdm.context.profile"}}
-            per_batch = request.get("destination", {}).get("segmentPerBatch") if isinstance(request, dict) else None
-            if per_batch:
+            request = self._request()
+            destination = request.get("destination")
+            if isinstance(destination, dict) and destination.get("segmentPerBatch"):
                 raise _several()
             plan = opened.plan(
                 request, shards=self._number("shards", 16), keep_for=3600 * self._hours()
@@ -290,6 +301,17 @@ class ProfileExport(DataSource):
         if plan.batch_count != 1:
             raise _several()
         return plan
+
+    def _request(self) -> dict[str, Any]:
+        if "request" not in self._given:
+            return {"schema": {"name": "_xdm.context.profile"}}
+        try:
+            request = json.loads(self._given["request"])
+        except ValueError as error:
+            raise refused("request", f"no JSON: {error}") from None
+        if not isinstance(request, dict):
+            raise refused("request", f"found {type(request).__name__}; allowed is a JSON object")
+        return request
 
     def _number(self, name: str, otherwise: int) -> int:
         value = self._given.get(name)

@@ -81,6 +81,7 @@ fn fault(class: Class, number: u64, (what, and_all_later): (What, bool)) -> Opti
         What::Fails(_) => true,
         What::KilledBefore | What::KilledAfter => class.changes_the_disk(),
         What::Short => class == Class::Write,
+        What::Stopped => false,
     };
     is_other.then_some(Fault {
         class,

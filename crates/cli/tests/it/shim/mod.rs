@@ -95,6 +95,8 @@ pub enum What {
     KilledAfter,
     /// It writes half of its bytes and says so, as a write may; no other call does half.
     Short,
+    /// The process stops before it, until it gets SIGCONT.
+    Stopped,
 }
 
 /// Errors by the numbers that Linux has for them.
@@ -126,6 +128,7 @@ impl fmt::Display for Fault {
             What::KilledBefore => "before".to_owned(),
             What::KilledAfter => "after".to_owned(),
             What::Short => "short".to_owned(),
+            What::Stopped => "stop".to_owned(),
         };
         let how = if self.and_all_later { "on" } else { "once" };
         write!(f, "{} {} {what} {how}", self.class.word(), self.number)

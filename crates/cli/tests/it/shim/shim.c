@@ -4,7 +4,7 @@
  *
  *   FAULTS_ROOT   the folder, as realpath gives it
  *   FAULTS_LOG    where a line a call goes: class, number, "ok" or the errno, path, new path
- *   FAULTS_CALL   class, number, what ("before", "after", "short" or an errno), "once" or "on"
+ *   FAULTS_CALL   class, number, what ("before", "after", "short", "stop" or an errno), "once" or "on"
  *
  * C, since a few of these calls are variadic and a preloaded object wants no runtime of its own. */
 #define _GNU_SOURCE
@@ -32,7 +32,7 @@ static atomic_long counts[CLASSES];
 static char root[PATH_MAX];
 static size_t root_length;
 static int log_fd = -1;
-static int wanted = -1, wanted_errno, kills_before, kills_after, is_short, goes_on;
+static int wanted = -1, wanted_errno, kills_before, kills_after, is_short, stops, goes_on;
 static long wanted_number;
 
 __attribute__((constructor)) static void set_up(void) {
@@ -55,7 +55,8 @@ __attribute__((constructor)) static void set_up(void) {
   kills_before = !strcmp(what, "before");
   kills_after = !strcmp(what, "after");
   is_short = !strcmp(what, "short");
-  wanted_errno = kills_before || kills_after || is_short ? 0 : atoi(what);
+  stops = !strcmp(what, "stop");
+  wanted_errno = kills_before || kills_after || is_short || stops ? 0 : atoi(what);
   goes_on = !strcmp(how, "on");
 }
 
@@ -116,6 +117,8 @@ static int begin(struct call *call, int class, int folder, const char *path) {
   call->number = atomic_fetch_add(&counts[class], 1) + 1;
   if (!is_hit(call)) return 0;
   if (kills_before) die();
+  /* Until somebody lets it go on. */
+  if (stops) syscall(SYS_kill, getpid(), SIGSTOP);
   if (wanted_errno) tell(call, wanted_errno, NULL);
   return wanted_errno;
 }

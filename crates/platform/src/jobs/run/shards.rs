@@ -43,11 +43,14 @@ pub(crate) fn run_shards(
         Ok(())
     })?;
     let staging = staging.ok_or_else(|| Error::Panic("a job without a lock".to_owned()))?;
-    store.catalog().note_plan_job(&plan.id, record.id)?;
     let span = tracing::info_span!("commit of a plan", id = record.id, plan = plan.id);
     let _span = span.enter();
     let run = RunningJob::new((store, options, progress), Job::of(&record)?, staging);
-    let finished = run.work(record.id, |run| run.gather(&record, plan, shards))?;
+    let finished = run.work(record.id, |run| {
+        // An abort that came meanwhile has taken the plan away: then nothing is shown.
+        store.catalog().note_plan_job(&plan.id, record.id)?;
+        run.gather(&record, plan, shards)
+    })?;
     Ok(FinishedJob {
         plan: Some(plan.id.clone()),
         ..finished
@@ -133,13 +136,8 @@ impl RunningJob<'_> {
 /// system links no files, or not those of others, it is copied.
 fn link(from: &Path, file: &ShardFile, path: &Path, name: String) -> Result<FileInfo> {
     let problem = |problem: String| Error::out(from, problem);
-    let found = fs::metadata(from).map_err(StoreError::io(from))?.len();
-    if found != file.bytes {
-        return Err(problem(format!(
-            "it has {found} bytes, and its manifest says {}: delete the folder that it is in, and make the shard again",
-            file.bytes
-        )));
-    }
+    // Again: it is the moment that counts.
+    file.check(from)?;
     let digest = BatchFile::digest_of_text(&file.digest);
     let digest = digest.ok_or_else(|| problem(format!("its digest is {:?}", file.digest)))?;
     if fs::hard_link(from, path).is_err() {
