@@ -10,7 +10,9 @@ mod attempt;
 mod commit;
 mod finished;
 mod plan;
+mod planning;
 
 pub use attempt::{ShardFile, ShardManifest, run_shard};
 pub use commit::{abort_pinned, abort_plan, commit_plan};
-pub use plan::{PlanOptions, ShardPlan, plan_shards};
+pub use plan::ShardPlan;
+pub use planning::{PlanOptions, plan_shards};
