@@ -609,6 +609,9 @@ pub struct ServeArgs {
     /// How long a request may take to arrive, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub request_timeout: u64,
+    /// How long a deletion may take, with what it waits for, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub deletion_timeout: u64,
     /// How long running jobs may go on after SIGTERM, in seconds, before they are cancelled
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub grace: u64,
