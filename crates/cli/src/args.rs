@@ -1062,7 +1062,8 @@ pub enum StoreCommand {
     /// Check the catalog and every byte of every file
     Verify {
         /// Look for the id of an identity instead, such as Email:ann@example.com, in every file of the store, whoever's it
-        /// is: fail where one holds it, or can't be read
+        /// is: fail where one holds it, or can't be read. Texts and integers are looked at; a common id such as 2018 is held
+        /// where it stands alone, and only mentioned within a longer text or as a number (docs/deletion.md)
         #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
         gone: Vec<Identity>,
         #[command(flatten)]

@@ -273,3 +273,41 @@ fn with_a_graph_the_ids_beside_the_primary_ones_are_looked_for() {
         assert!(!holding(&scratch.store, "bob@x.org").is_empty());
     }
 }
+
+/// Somebody whose id is a number like any other can be erased, and nothing that has that number goes with them.
+#[test]
+fn a_common_number_is_erased_and_what_mentions_it_stays() {
+    let scratch = scratch();
+    let crm = |id: &str, note: &str, since: i64| json!({"identityMap": {"CRMID": [{"id": id, "primary": true}]}, "note": note, "since": since});
+    let people = [crm("2018", "none", 1), crm("7", "here since 2018", 2018)];
+    scratch.load(CRM, &people).unwrap();
+    let identity = |id: &str| Identity {
+        namespace: "CRMID".to_owned(),
+        id: id.to_owned(),
+    };
+    let notes = scratch
+        .run(&request(json!({"fields": "note,since"})))
+        .unwrap();
+    let whole = scratch.run(&request(json!({}))).unwrap();
+    let done = erased(&scratch, &identity("2018"));
+    assert!(done.remaining.is_gone(), "{:?}", done.remaining);
+    assert_eq!(done.batches, [whole.batches[0].id.clone()]);
+    let file = &notes.batches[0].files[0];
+    let file = notes.batches[0].folder.join(&file.name);
+    assert!(done.remaining.mentioning.contains(&file));
+    assert_eq!(everything(&scratch).len(), 1);
+}
+
+/// An id may stand in a column of integers, of the records and of what was exported of them.
+#[test]
+fn an_integer_that_is_the_id_is_found() {
+    let scratch = scratch();
+    let person =
+        json!({"identityMap": {"CRMID": [{"id": "c", "primary": true}]}, "number": 40_012_345});
+    scratch.load(CRM, &[person]).unwrap();
+    scratch.run(&request(json!({"fields": "number"}))).unwrap();
+    let held = holding(&scratch.store, "40012345");
+    let of = |folder: &str| held.iter().filter(|name| name.starts_with(folder)).count();
+    assert_eq!((of("runs/"), of("batches/")), (1, 1), "{held:?}");
+    assert_eq!(holding(&scratch.store, "40012346").len(), 0);
+}

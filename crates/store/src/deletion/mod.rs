@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use catalog::{NewRun, RunRecord};
 use decode::{Phase, Progress};
-use run::{Run, without};
+use run::{Leaf, Run, without};
 use serde::Serialize;
 use xdm::Class;
 
@@ -168,9 +168,13 @@ impl Store {
         }
         for file in &record.files.files {
             let path = self.layout().run(&record.folder).join(&file.name);
-            let mut look =
-                |text: &str| holds = holds || values.iter().any(|value| value.is_in(text));
-            run::each_text_of_file(&path, &mut look)?;
+            // A number stands in rows alone: writing the run anew would leave it.
+            let mut look = |leaf: Leaf<'_>| {
+                if let Leaf::Text(text) = leaf {
+                    holds = holds || values.iter().any(|value| value.is_in(text));
+                }
+            };
+            run::each_leaf_of_file(&path, &mut look)?;
         }
         Ok(holds)
     }
