@@ -235,6 +235,26 @@ impl Catalog {
         })
     }
 
+    /// The jobs of any organisation and sandbox that wait or run and read an older generation than this one.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn open_jobs_before(&self, generation: i64) -> Result<Vec<(Scope, i64)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox, id FROM jobs
+             WHERE status IN ('NEW', 'PROCESSING') AND generation < ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map([generation], |row| {
+            let scope = Scope {
+                org: row.get(0)?,
+                sandbox: row.get(1)?,
+            };
+            Ok((scope, row.get(2)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The job with this ID.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub use id::{new_id, new_uuid};
 pub use jobs::{JobMove, JobOffset, JobQuery, JobRecord, JobSort, NewJob};
 pub use json::Document;
 use open::Unwritable;
-pub use plans::PlanPin;
+pub use plans::{PinnedPlan, PlanPin};
 pub use runs::{NewRun, RunChange, RunRecord};
 pub use status::{BatchStatus, JobStatus};
 

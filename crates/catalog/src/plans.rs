@@ -36,7 +36,44 @@ pub struct PlanPin {
     pub job: Option<i64>,
 }
 
+/// A plan that reads the store as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedPlan {
+    /// Its ID.
+    pub id: String,
+    /// Its organisation.
+    pub org: String,
+    /// Its sandbox.
+    pub sandbox: String,
+    /// When it ends by itself, in milliseconds since 1970.
+    pub expires: i64,
+}
+
 impl Catalog {
+    /// The plans of any organisation and sandbox that pin an older generation than this one, and have not expired.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn plans_before(&self, generation: i64) -> Result<Vec<PinnedPlan>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT id, org, sandbox, json_extract(body, '$.expires') FROM documents
+             WHERE kind = ?1 AND json_extract(body, '$.generation') < ?2
+               AND json_extract(body, '$.expires') > 1000 * CAST(strftime('%s', 'now') AS INTEGER)
+             ORDER BY org, sandbox, id",
+        )?;
+        let rows = statement.query_map(params![KIND, generation], |row| {
+            Ok(PinnedPlan {
+                id: row.get(0)?,
+                org: row.get(1)?,
+                sandbox: row.get(2)?,
+                expires: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Pins the generation that the store has now for a plan, until that moment or [`Catalog::unpin_plan`]. Plans that expired
     /// more than a week ago, of any organisation and sandbox, are forgotten.
     ///

@@ -612,6 +612,9 @@ pub struct ServeArgs {
     /// How long a request may take to arrive, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub request_timeout: u64,
+    /// How long a deletion may take, with what it waits for, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub deletion_timeout: u64,
     /// How long running jobs may go on after SIGTERM, in seconds, before they are cancelled
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub grace: u64,
@@ -1067,7 +1070,8 @@ pub enum StoreCommand {
     /// Check the catalog and every byte of every file
     Verify {
         /// Look for the id of an identity instead, such as Email:ann@example.com, in every file of the store, whoever's it
-        /// is: fail where one holds it, or can't be read
+        /// is: fail where one holds it, or can't be read. Texts and integers are looked at; a common id such as 2018 is held
+        /// where it stands alone, and only mentioned within a longer text or as a number (docs/deletion.md)
         #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
         gone: Vec<Identity>,
         #[command(flatten)]

@@ -36,6 +36,12 @@ pub fn print_report(root: &Path, found: &GoneReport) -> Result<(), Failure> {
         let file = file.strip_prefix(root).unwrap_or(file).display();
         print(&shown(&format!("holds it: {file}")))?;
     }
+    for file in &found.mentioning {
+        let file = file.strip_prefix(root).unwrap_or(file).display();
+        print(&shown(&format!(
+            "has the word or the number, which may be another thing: {file}"
+        )))?;
+    }
     for reason in &found.unread {
         print(&shown(&format!("can't be looked at: {reason}")))?;
     }

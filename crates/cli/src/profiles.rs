@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use profile_export::platform::{
-    DeletedProfile, Erasure, Lookup, Lookups, delete_profile, erase, policy_id,
+    DeletedProfile, Erasure, Lookup, Lookups, OtherJob, Told, delete_profile, erase, policy_id,
 };
 use profile_export::store::Store;
-use profile_export::xdm::Identity;
+use profile_export::xdm::{Identity, Timestamp};
 use serde_json::json;
 
 use crate::args::{Arguments, ProfilesCommand};
@@ -122,10 +122,18 @@ fn erase_everywhere(
 ) -> Result<(), Failure> {
     let watch = Watch::start(arguments, 0);
     // Should it break off: of a profile that is half gone no graph tells them any more.
-    let named = |identities: &[Identity]| {
-        if identities.len() > 1 {
+    let named = |told: Told<'_>| match told {
+        Told::Identities(identities) if identities.len() > 1 => {
             let identities: Vec<String> = identities.iter().map(ToString::to_string).collect();
             say(arguments, &format!("erasing {}", identities.join(", ")));
+        }
+        Told::Identities(_) => {}
+        // Not `say`: where the files are is known nowhere else from now on.
+        Told::GivenOut(job, files) => {
+            let files = files.join(", ");
+            tell(&shown(&format!(
+                "job {job} names it and is forgotten now; what it gave out holds it, or may: {files}"
+            )));
         }
     };
     let erased = erase(store, identity, policy, named, &watch.progress);
@@ -142,6 +150,22 @@ fn erase_everywhere(
             "job {job} reads the store as it was before, and may write what is erased: cancel it, or wait for it, and \
              erase again"
         ));
+    }
+    for OtherJob { id, org, sandbox } in &erased.other_jobs {
+        tell(&shown(&format!(
+            "job {id} of organisation {org}, sandbox {sandbox} keeps the files of before: cancel it there, or wait for it, \
+             and erase again"
+        )));
+    }
+    for plan in &erased.plans {
+        tell(&shown(&format!(
+            "plan {} of organisation {}, sandbox {} keeps the files of before, until {} at the latest: abort it, and erase \
+             again",
+            plan.id,
+            plan.org,
+            plan.sandbox,
+            Timestamp::from_millis(plan.expires)
+        )));
     }
     gone::judge(&erased.remaining)
 }
@@ -173,6 +197,11 @@ fn print_erased(root: &Path, erased: &Erasure) -> Result<(), Failure> {
     for file in &erased.given_out {
         let file = file.display();
         print(&shown(&format!("given out, and not deleted: {file}")))?;
+    }
+    for reason in &erased.given_out_unread {
+        print(&shown(&format!(
+            "given out, and can't be looked at: {reason}"
+        )))?;
     }
     for batch in &erased.moved {
         print(&shown(&format!(

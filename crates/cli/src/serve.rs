@@ -27,6 +27,7 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
         max_waiting_jobs: serve.max_waiting_jobs,
         keep: serve.keep.keep(),
         max_upload: serve.max_upload << 20,
+        deletion_timeout: Duration::from_secs(serve.deletion_timeout),
         request_timeout: Duration::from_secs(serve.request_timeout),
         grace: Duration::from_secs(serve.grace),
         ..Settings::new(&serve.store.store, serve.listen)

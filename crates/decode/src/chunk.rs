@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StructArray};
-use gather::TextWalk;
+use gather::{Leaf, LeafWalk};
 
 /// Some consecutive records of an input.
 pub struct InputChunk {
@@ -41,17 +41,17 @@ impl InputChunk {
         }
     }
 
-    /// Hands every text of its records to `look`: of JSON each line as it stands, escapes and all.
-    pub fn each_text(&self, look: &mut dyn FnMut(&str)) {
+    /// Hands every text and integer of its records to `look`: of JSON each line as it stands, escapes and all.
+    pub fn each_leaf(&self, look: &mut dyn FnMut(Leaf<'_>)) {
         match &self.content {
             ChunkContent::Lines(lines) | ChunkContent::Documents(lines, _) => {
                 for line in lines.split(|byte| *byte == b'\n') {
-                    look(&String::from_utf8_lossy(line));
+                    look(Leaf::Text(&String::from_utf8_lossy(line)));
                 }
             }
             ChunkContent::Batch(rows) => {
                 let rows: ArrayRef = Arc::new(rows.clone());
-                TextWalk::default().walk(&rows, look);
+                LeafWalk::default().walk(&rows, look);
             }
         }
     }

@@ -38,6 +38,6 @@ mod used;
 
 pub use column::{Child, Column};
 pub use dictionaries::Dictionaries;
-pub use leaves::TextWalk;
+pub use leaves::{Leaf, LeafWalk};
 pub use rows::RowRef;
 pub use used::UsedValues;

@@ -34,7 +34,7 @@ pub use access::{
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use dataset_change::DatasetChange;
-pub use erasure::{DeletedProfile, Erasure, delete_profile, erase};
+pub use erasure::{DeletedProfile, Erasure, OtherJob, Told, delete_profile, erase};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
     Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,

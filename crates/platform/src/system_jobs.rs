@@ -7,10 +7,10 @@ use decode::Progress;
 use export::RequestError;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{RecordSelection, Store};
+use store::{DeletedRuns, RecordSelection, Store};
 use xdm::{Class, Timestamp};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::incoming::delete_batch_records;
 
 /// How many jobs that have ended are kept: the newest.
@@ -78,6 +78,10 @@ pub struct SystemJob {
     pub create_epoch: i64,
     /// When it was last changed.
     pub update_epoch: i64,
+    /// The place of the next record when it was created: what was loaded later stays. Kept in the catalog, and shown to
+    /// nobody; none in jobs of earlier versions.
+    #[serde(default, skip_serializing)]
+    before: Option<u64>,
 }
 
 /// Creates a job, which [`run_system_job`] does.
@@ -119,6 +123,7 @@ pub fn create_system_job(store: &Store, target: &SystemJobBody) -> Result<System
         errors: None,
         create_epoch: now,
         update_epoch: now,
+        before: Some(catalog.next_sequence()?),
     };
     let ended = system_jobs(store)?.into_iter();
     for old in ended.filter(|job| job.status.is_final()).skip(KEPT) {
@@ -174,15 +179,19 @@ pub fn run_system_job(store: &Store, id: &str, progress: &Progress) -> Result<Sy
     if job.status.is_final() {
         return Ok(job);
     }
+    // One of an earlier version takes what is there now, also where it has to be done once more.
+    let before = match job.before {
+        Some(before) => before,
+        None => store.catalog().next_sequence()?,
+    };
+    job.before = Some(before);
     job.set_status(store, SystemJobStatus::Processing)?;
     let begun = Instant::now();
     let deleted = match &job.target {
         SystemJobBody {
             dataset_id: Some(dataset),
             ..
-        } => store
-            .delete_records(&RecordSelection::OfDataset(dataset), &[], progress)
-            .map_err(Error::from),
+        } => delete_of_dataset(store, dataset, before, progress),
         SystemJobBody { batch_id, .. } => {
             delete_batch_records(store, batch_id.as_deref().unwrap_or_default(), progress)
         }
@@ -208,6 +217,17 @@ pub fn run_system_job(store: &Store, id: &str, progress: &Progress) -> Result<Sy
         }
     }
     Ok(job)
+}
+
+fn delete_of_dataset(
+    store: &Store,
+    dataset: &str,
+    before: u64,
+    progress: &Progress,
+) -> Result<DeletedRuns> {
+    let _evaluation = store.lock_evaluations(progress)?;
+    let selection = RecordSelection::OfDataset { dataset, before };
+    Ok(store.delete_records(&selection, &[], progress)?)
 }
 
 impl SystemJob {
@@ -243,7 +263,10 @@ impl SystemJob {
     }
 
     fn document(&self) -> Result<Document> {
-        let document = Document::of(self);
-        Ok(document.map_err(|error| catalog::Error::Conflict(format!("a system job: {error}")))?)
+        let text = serde_json::to_value(self);
+        let mut text =
+            text.map_err(|error| catalog::Error::Conflict(format!("a system job: {error}")))?;
+        text["before"] = json!(self.before);
+        Ok(text.into())
     }
 }

@@ -4,7 +4,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
 use rayon::prelude::*;
-use xdm::{IDENTITY_MAP, Identity, PersonKey};
+use xdm::{IDENTITY_MAP, Identity, PersonKey, is_identity};
 
 use crate::error::Result;
 use crate::read::{Run, wrong_table};
@@ -31,46 +31,90 @@ impl Run {
         Ok(rows)
     }
 
+    /// The identities in the `identityMap` of the rows that [`Run::rows_bearing`] gives, but for those that are
+    /// placeholders.
+    ///
+    /// # Errors
+    /// A damaged run.
+    pub fn identities_beside(
+        &self,
+        identities: &[Identity],
+        placeholders: &[String],
+    ) -> Result<Vec<Identity>> {
+        let rows = self.rows_bearing(identities)?;
+        let mut found = Vec::new();
+        for batch in 0..self.batch_count() as u32 {
+            let first = Self::first_row(batch);
+            let behind = Self::first_row(batch + 1);
+            let from = rows.partition_point(|row| *row < first);
+            if rows.get(from).is_none_or(|row| *row >= behind) {
+                continue;
+            }
+            let each = |row: u32, namespace: &str, id: &str| {
+                if rows.binary_search(&row).is_ok() {
+                    found.push(Identity {
+                        namespace: namespace.to_owned(),
+                        id: id.to_owned(),
+                    });
+                }
+            };
+            self.each_of_map(batch, |id| is_identity(id, placeholders), each)?;
+        }
+        Ok(found)
+    }
+
     /// The rows of a batch whose `identityMap` has one of the identities.
     fn rows_of_map(&self, batch: u32, identities: &[Identity]) -> Result<Vec<u32>> {
+        let mut rows = Vec::new();
+        let is_wanted = |id: &str| identities.iter().any(|wanted| wanted.id == id);
+        self.each_of_map(batch, is_wanted, |row, namespace, id| {
+            let is_it =
+                |it: &Identity| it.id == id && namespace.eq_ignore_ascii_case(&it.namespace);
+            if identities.iter().any(is_it) {
+                rows.push(row);
+            }
+        })?;
+        Ok(rows)
+    }
+
+    /// Hands the row, the namespace and the id of each item of a batch's `identityMap` to `each`, where the id is wanted:
+    /// whose it is is looked up for those alone.
+    fn each_of_map(
+        &self,
+        batch: u32,
+        is_wanted: impl Fn(&str) -> bool,
+        mut each: impl FnMut(u32, &str, &str),
+    ) -> Result<()> {
         let ty = xdm::identity_map().data_type();
         let Some(map) = self.batch_field(batch, IDENTITY_MAP, &ty)? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         if map.data_type() == &DataType::Null {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let map = map.as_map_opt().ok_or_else(wrong_table)?;
         let lists = map.values().as_list_opt::<i32>();
         // A run without a single item has none of their parts.
         let Some(lists) = lists else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let items = lists.values().as_struct_opt();
         let Some(ids) = items.and_then(|items| items.column_by_name("id")) else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let ids = Column::new(&DataType::Utf8, &[Some(ids.clone())])?;
         let namespaces = Column::new(&DataType::Utf8, &[Some(map.keys().clone())])?;
-        let mut rows = Vec::new();
         for item in 0..lists.values().len() as u32 {
-            let Some(id) = ids.text(RowRef::new(0, item)) else {
+            let Some(id) = ids.text(RowRef::new(0, item)).filter(|id| is_wanted(id)) else {
                 continue;
             };
-            if !identities.iter().any(|wanted| wanted.id == id) {
-                continue;
-            }
             let entry = holder(lists.value_offsets(), item);
-            let namespace = namespaces.text(RowRef::new(0, entry));
-            let is_wanted = identities.iter().any(|wanted| {
-                wanted.id == id
-                    && namespace.is_some_and(|it| it.eq_ignore_ascii_case(&wanted.namespace))
-            });
-            if is_wanted {
-                rows.push(Self::first_row(batch) + holder(map.value_offsets(), entry));
+            if let Some(namespace) = namespaces.text(RowRef::new(0, entry)) {
+                let row = Self::first_row(batch) + holder(map.value_offsets(), entry);
+                each(row, namespace, id);
             }
         }
-        Ok(rows)
+        Ok(())
     }
 }
 

@@ -49,11 +49,12 @@ pub use builder::RunBuilder;
 pub use error::{Error, Result};
 pub use files::{FORMAT, RunFiles};
 pub use fold::{RunLimit, fold};
+pub use gather::Leaf;
 pub use keys::partition_point_near;
 pub use pages::FileChecksum;
 pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;
-pub use texts::each_text_of_file;
+pub use texts::each_leaf_of_file;
 pub use without::without;
 pub use write::{Unsynced, sync_folder};
 

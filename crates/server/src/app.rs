@@ -26,6 +26,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// One for each piece of work on a store. Who waits for a body, or sends one, needs none.
     pub(crate) permits: Arc<Semaphore>,
+    /// Deletions wait for each other: one that waits for a load or an evaluation must not keep the permits of others.
+    pub(crate) deleting: Arc<tokio::sync::Mutex<()>>,
     /// What was counted of audiences, for as long as it holds.
     pub(crate) audiences: Mutex<CountedAudiences>,
     /// Expressions whose people are looked for.

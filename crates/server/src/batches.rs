@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::catalog_query::{Choice, order, page, some, tags, time};
-use crate::local::look;
+use crate::local::delete;
 use crate::path::Path;
 use crate::problem::{Answer, Problem, cut};
 use crate::query::Query;
@@ -183,7 +183,7 @@ pub(crate) async fn remove_batch(
     caller: WriteAccess,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    let deleted = look(&caller, move |store, progress| {
+    let deleted = delete(&caller, move |store, progress| {
         let batch = find(store, &id)?;
         if batch.came_in() {
             revert_incoming(store, &id, progress)?;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::entity_body::{EntitiesBody, Wanted, next_payload, of_query};
-use crate::local::look;
+use crate::local::{delete, look};
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{Entities, Problems};
@@ -138,7 +138,7 @@ pub(crate) async fn post_entities(
 )]
 pub(crate) async fn delete_entity(caller: WriteAccess, query: Query) -> Answer<StatusCode> {
     let (wanted, identity) = of_query(&query)?;
-    let deleted = look(&caller, move |store, progress| {
+    let deleted = delete(&caller, move |store, progress| {
         let (class, policy) = match wanted {
             Wanted::Profile(lookup) => (None, lookup.merge_policy),
             Wanted::Events(events) => (Some(Class::Event), events.merge_policy),

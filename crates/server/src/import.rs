@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use profile_export::export::Progress;
 use profile_export::platform::{
     Error, Incoming, IncomingBody, abort_incoming, complete_incoming, revert_incoming,
 };
@@ -18,7 +17,7 @@ use crate::app::App;
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::batches::object;
 use crate::body::{JsonBody, Upload};
-use crate::local::look;
+use crate::local::{delete, look};
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -99,15 +98,17 @@ pub(crate) async fn end_incoming_batch(
     Path(id): Path<String>,
     query: Query,
 ) -> Answer<StatusCode> {
-    let end: fn(&Store, &str, &Progress) -> Result<(), Error> = match query.get("action") {
-        Some(action) if action.eq_ignore_ascii_case("COMPLETE") => {
-            |store, id, _| complete_incoming(store, id)
-        }
-        Some(action) if action.eq_ignore_ascii_case("ABORT") => {
-            |store, id, _| abort_incoming(store, id)
-        }
+    let end: fn(&Store, &str) -> Result<(), Error> = match query.get("action") {
+        Some(action) if action.eq_ignore_ascii_case("COMPLETE") => complete_incoming,
+        Some(action) if action.eq_ignore_ascii_case("ABORT") => abort_incoming,
         Some(action) if action.eq_ignore_ascii_case("REVERT") => {
-            |store, id, progress| revert_incoming(store, id, progress).map(drop)
+            let reverted = delete(&caller, move |store, progress| {
+                incoming(store, &id)?;
+                Ok(revert_incoming(store, &id, progress)?)
+            });
+            reverted.await?;
+            caller.app().queue.wake();
+            return Ok(StatusCode::OK);
         }
         other => {
             return Err(Problem::bad_request(format!(
@@ -116,9 +117,9 @@ pub(crate) async fn end_incoming_batch(
             )));
         }
     };
-    let ended = look(&caller, move |store, progress| {
+    let ended = look(&caller, move |store, _| {
         incoming(store, &id)?;
-        Ok(end(store, &id, progress)?)
+        Ok(end(store, &id)?)
     });
     ended.await?;
     caller.app().queue.wake();

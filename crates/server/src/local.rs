@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::auth::ReadAccess;
+use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -58,8 +58,35 @@ pub(crate) async fn look<T: Send + 'static>(
     match tokio::time::timeout(PATIENCE, looked).await {
         Ok(looked) => looked,
         Err(_) => Err(Problem::busy(
-            "it takes longer than half a minute; profile-export on the command line waits for it",
+            "it takes longer than half a minute, and was given up",
         )),
+    }
+}
+
+/// Deletes from the store in the caller's scope, with the time that it takes to wait for others and to write runs anew.
+/// It is given up where the client goes away meanwhile.
+pub(crate) async fn delete<T: Send + 'static>(
+    caller: &WriteAccess,
+    work: impl FnOnce(&Store, &Arc<Progress>) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let look = Look(Arc::default());
+    let progress = Arc::clone(&look.0);
+    let deleted = async {
+        let turn = Arc::clone(&caller.app().deleting).lock_owned().await;
+        let work = move |store: &Store| {
+            // Until the work is done, whether or not its client still waits.
+            let _turn = turn;
+            work(store, &progress)
+        };
+        caller.on_store(work).await
+    };
+    let limit = caller.app().settings.deletion_timeout;
+    match tokio::time::timeout(limit, deleted).await {
+        Ok(deleted) => deleted,
+        Err(_) => Err(Problem::busy(format!(
+            "the deletion took, or waited, longer than {} s, and was given up: ask for it again",
+            limit.as_secs_f64()
+        ))),
     }
 }
 

@@ -112,6 +112,7 @@ impl Server {
         let (api, description) = routes::api();
         let app = Arc::new(App {
             permits: Arc::new(Semaphore::new(settings.max_requests)),
+            deleting: Arc::default(),
             settings,
             stores,
             tokens,

@@ -26,6 +26,8 @@ pub struct Settings {
     pub max_requests: usize,
     /// How long a request may take to arrive or wait, and its sender be silent.
     pub request_timeout: Duration,
+    /// How long a deletion may take, with what it waits for: each run that loses a record is written anew.
+    pub deletion_timeout: Duration,
     /// How long a client may read nothing of an answer before its connection is ended.
     pub write_timeout: Duration,
     /// The largest JSON body, in bytes.
@@ -50,6 +52,7 @@ impl Settings {
             max_connections: 2048,
             max_requests: 64,
             request_timeout: Duration::from_secs(30),
+            deletion_timeout: Duration::from_secs(60 * 60),
             write_timeout: Duration::from_secs(30),
             max_body: 1 << 20,
             max_upload: 4 << 30,

@@ -120,8 +120,23 @@ impl Store {
     /// Takes the lock that whoever changes the runs must hold, unless `progress` is cancelled first, and
     /// sweeps what a crash left behind.
     pub(crate) fn lock_runs(&self, progress: &Progress) -> Result<RunsLock> {
+        let lock = RunsLock(self.wait_for(self.layout.load_lock(), progress)?);
+        self.sweep_runs(&lock)?;
+        Ok(lock)
+    }
+
+    /// Takes the lock that an evaluation of segments holds from its first read to its load, unless `progress` is
+    /// cancelled first: what is deleted meanwhile would be loaded behind the deletion. Whoever changes the runs while they
+    /// have it takes it first.
+    ///
+    /// # Errors
+    /// The lock's file can't be made or locked, the store can only be read; `progress` was cancelled.
+    pub fn lock_evaluations(&self, progress: &Progress) -> Result<FileLock> {
+        self.wait_for(self.layout.evaluation_lock(), progress)
+    }
+
+    fn wait_for(&self, path: PathBuf, progress: &Progress) -> Result<FileLock> {
         self.catalog.check_writable()?;
-        let path = self.layout.load_lock();
         let mut told = false;
         let lock = FileLock::acquire_while(&path, |waited| {
             if waited >= SHORT_WAIT && !told {
@@ -130,9 +145,7 @@ impl Store {
             }
             !progress.is_cancelled()
         });
-        let lock = RunsLock(lock.at(&path)?.ok_or(decode::Error::Cancelled)?);
-        self.sweep_runs(&lock)?;
-        Ok(lock)
+        Ok(lock.at(&path)?.ok_or(decode::Error::Cancelled)?)
     }
 
     fn tell_wait(&self, path: &Path) {

@@ -13,6 +13,7 @@ use profile_export::store::{Scope, Sought, Store};
 use profile_export::xdm::{Class, Identity};
 use serde_json::{Value, json};
 
+use crate::beside_erasure::erase_of;
 use crate::deletion::{CRM, durable, email, everything, holding, person, scratch};
 use crate::frozen::{copy, frozen};
 use crate::scratch::request;
@@ -40,14 +41,7 @@ fn an_erasure_takes_what_no_row_has() {
         "the test needs a dictionary with a value that no row has"
     );
     let before = everything(&scratch);
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
+    let erased = erase_of(&scratch, &email("ann@x.org"));
     assert!(erased.remaining.is_gone(), "{erased:?}");
     assert_eq!(erased.profile.datasets, []);
     assert_eq!(everything(&scratch), before);
@@ -61,14 +55,7 @@ fn an_erasure_names_what_it_can_not_clean() {
     scratch
         .load(CRM, &[note, person("ann@x.org", "Oslo")])
         .unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
+    let erased = erase_of(&scratch, &email("ann@x.org"));
     assert_eq!(erased.profile.datasets[0].records, 1);
     assert_eq!(erased.remaining.holding.len(), 1);
     assert!(!erased.remaining.is_gone());
@@ -89,14 +76,7 @@ fn an_erasure_takes_export_batches_and_what_they_had_of_whom() {
     let since = of(json!({"sinceJob": "last"}));
     let cities = of(json!({"fields": "city"}));
     assert!(!holding(&scratch.store, "ann@x.org").is_empty());
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
+    let erased = erase_of(&scratch, &email("ann@x.org"));
     assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
     let ids: BTreeSet<String> = erased.batches.into_iter().collect();
     let expected = [&first, &since].map(|job| job.batches[0].id.clone());
@@ -117,14 +97,7 @@ fn a_job_that_waits_reads_what_was_there() {
         .unwrap();
     let wanted = ExportRequest::from_json(request(json!({})).to_string().as_bytes()).unwrap();
     let waiting = create_job(&scratch.store, &wanted).unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
+    let erased = erase_of(&scratch, &email("ann@x.org"));
     assert_eq!(erased.open_jobs, [waiting.id]);
     assert!(!erased.remaining.is_gone(), "the job's run is on the disk");
     assert_eq!(everything(&scratch).len(), 1);
@@ -136,14 +109,7 @@ fn a_job_that_waits_reads_what_was_there() {
     );
     assert_eq!(finished.unwrap().profiles, 2);
     // The same once more ends it.
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    )
-    .unwrap();
+    let erased = erase_of(&scratch, &email("ann@x.org"));
     assert_eq!(erased.batches.len(), 1);
     assert!(erased.remaining.is_gone(), "{:?}", erased.remaining);
 }

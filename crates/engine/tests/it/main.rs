@@ -1,6 +1,7 @@
 //! Whole behaviour: records in, Parquet out, read back.
 #![allow(clippy::unwrap_used, clippy::type_complexity, missing_docs)]
 
+mod beside_erasure;
 mod cancel;
 mod cases;
 mod catalog;

@@ -253,7 +253,8 @@ pub fn evaluate_segments(
     progress: &Arc<Progress>,
 ) -> Result<SegmentJob> {
     let mut job = SegmentJob::new(store.catalog(), target, now)?;
-    let lock = lock(store, progress)?;
+    // Each evaluation starts from what the one before found.
+    let lock = store.lock_evaluations(progress)?;
     sweep(store, &lock)?;
     job.set_status(JobStatus::Processing);
     job.save(store.catalog())?;
@@ -266,7 +267,8 @@ pub fn evaluate_segments(
 /// # Errors
 /// There is no such job, or it waits no longer; the store can't say how it ended. A job that fails is no error.
 pub fn run_segment_job(store: &Store, id: &str, progress: &Arc<Progress>) -> Result<SegmentJob> {
-    let lock = lock(store, progress)?;
+    // Each evaluation starts from what the one before found.
+    let lock = store.lock_evaluations(progress)?;
     sweep(store, &lock)?;
     let mut job = store.catalog().atomically(|catalog| {
         let mut job = SegmentJob::of(catalog, id)?;
@@ -357,15 +359,6 @@ fn forget_old(catalog: &Catalog) -> Result<()> {
         catalog.delete_document(DocumentKind::SegmentJob, &job.id)?;
     }
     Ok(())
-}
-
-/// Waits for other evaluations of the store: each starts from what the one before found.
-fn lock(store: &Store, progress: &Progress) -> Result<FileLock> {
-    store.catalog().check_writable()?;
-    let path = store.layout().evaluation_lock();
-    let lock = FileLock::acquire_while(&path, |_| !progress.is_cancelled());
-    let lock = lock.map_err(|reason| store::StoreError::Io { path, reason })?;
-    Ok(lock.ok_or(decode::Error::Cancelled)?)
 }
 
 /// Fails the jobs of processes that are gone: whoever holds the lock knows that none runs.

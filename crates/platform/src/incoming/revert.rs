@@ -57,6 +57,7 @@ fn delete_records(store: &Store, batch: &Batch, progress: &Progress) -> Result<D
             batch.dataset()
         ))
     })?;
+    let _evaluation = store.lock_evaluations(progress)?;
     let selection = RecordSelection::Loaded {
         dataset: batch.dataset(),
         sequences: from..to,

@@ -1,6 +1,8 @@
 //! What is deleted over HTTP is gone: for exports and look-ups at once, and off the disk.
 
+use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use profile_export::export::Progress;
 use profile_export::store::{Scope, Sought, Store};
@@ -430,4 +432,39 @@ fn a_system_job_survives_its_server() {
         (job["status"] == "COMPLETED").then_some(())
     });
     assert_eq!(store.snapshot(None).unwrap().runs.len(), 0);
+}
+
+/// A deletion waits for an evaluation, which would load what it has read before: longer than a look does, with a limit of its
+/// own, and without keeping others from the store.
+#[test]
+fn a_deletion_waits_for_an_evaluation_within_a_limit_of_its_own() {
+    let home = TempDir::new().unwrap();
+    let server = Serving::on(home.path(), |settings| {
+        settings.deletion_timeout = Duration::from_millis(700);
+        settings.max_requests = 2;
+    });
+    let people = dataset(&server);
+    let batch = load(&server, &people, &[person("ann@x.org"), person("bo@x.org")]);
+    let evaluation = File::create(server.store().layout().evaluation_lock()).unwrap();
+    evaluation.lock().unwrap();
+    std::thread::scope(|scope| {
+        let asked = [(); 4].map(|()| {
+            scope.spawn(|| {
+                server
+                    .delete(&format!("{ENTITIES}?{ANN}"))
+                    .refuses(503, "the deletion took");
+            })
+        });
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(server.get(DATASETS).status, 200);
+        assert!(asked.iter().all(|asked| !asked.is_finished()));
+    });
+    let revert = format!("{IMPORT}/{batch}?action=REVERT");
+    server
+        .ask("POST", &revert, &HEADERS, b"")
+        .refuses(503, "the deletion took");
+    assert_eq!(holding(&server, "ann@x.org"), 1);
+    evaluation.unlock().unwrap();
+    server.delete(&format!("{ENTITIES}?{ANN}")).is(202);
+    assert_eq!(holding(&server, "ann@x.org"), 0);
 }

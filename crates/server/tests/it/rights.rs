@@ -72,8 +72,10 @@ fn each_operation_asks_for_a_token_that_is_good_for_it() {
         assert_eq!(of(status(Some("Bearer guess"), "acme", "prod")), of(401));
         assert_eq!(of(status(Some(&writer), "other", "prod")), of(403));
         assert_eq!(of(status(Some(&writer), "acme", "dev")), of(403));
-        let looks =
-            ["GET", "HEAD"].contains(&method.as_str()) || LOOKS.contains(&described.as_str());
+        // A path that looks by POST, but where DELETE does not forget a look, too.
+        let deletes = (&*method, &*described) == ("DELETE", "/data/core/ups/access/entities");
+        let looks = ["GET", "HEAD"].contains(&method.as_str())
+            || (LOOKS.contains(&described.as_str()) && !deletes);
         let read_only = status(Some(&reader), "acme", "prod");
         assert_eq!((of(read_only), read_only == 403), (of(read_only), !looks));
         assert_ne!(read_only, 401);

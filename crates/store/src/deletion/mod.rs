@@ -1,16 +1,18 @@
 //! Deleting records: the runs that have them are written anew without them.
 
+mod beside;
 mod selection;
 
 use std::collections::BTreeSet;
 
 use catalog::{NewRun, RunRecord};
 use decode::{Phase, Progress};
-use run::{Run, without};
+use run::{Leaf, Run, without};
 use serde::Serialize;
 use xdm::Class;
 
 pub use selection::RecordSelection;
+use selection::Rows;
 
 use crate::Store;
 use crate::error::{Result, StoreError};
@@ -54,7 +56,13 @@ struct Affected {
     record: RunRecord,
     run: Run,
     /// The rows that go; none where it is written anew for what no row has.
-    rows: BTreeSet<u32>,
+    rows: Rows,
+}
+
+impl Affected {
+    fn count(&self) -> u64 {
+        self.rows.count(&self.run)
+    }
 }
 
 impl Store {
@@ -86,7 +94,7 @@ impl Store {
             .into_values()
         {
             let of_dataset = self.affected(selection, records, values, progress)?;
-            let count = of_dataset.iter().map(|run| run.rows.len() as u64).sum();
+            let count = of_dataset.iter().map(Affected::count).sum();
             if let Some(first) = of_dataset.first().filter(|_| count > 0) {
                 let dataset = &first.record.dataset;
                 deleted.datasets.push(DeletedRecords {
@@ -128,16 +136,24 @@ impl Store {
             return Ok(Vec::new());
         };
         let dataset = first.dataset.clone();
+        let is_concerned = selection.concerns(&dataset.id, dataset.class);
+        // Values are looked for in all runs, whosesoever.
+        if !is_concerned && values.is_empty() {
+            return Ok(Vec::new());
+        }
         let runs = records.iter().map(|record| {
             let folder = self.layout().run(&record.folder);
             Run::open(&folder, &dataset.id, dataset.class, &record.files)
         });
         let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
-        let rows = selection.rows(&dataset, &runs, progress)?;
+        let rows = match is_concerned {
+            true => selection.rows(&dataset, &runs, self.catalog().next_sequence()?, progress)?,
+            false => runs.iter().map(|_| Rows::These(BTreeSet::new())).collect(),
+        };
         let mut affected = Vec::new();
         for ((record, run), rows) in records.into_iter().zip(runs).zip(rows) {
             progress.check()?;
-            if !rows.is_empty() || self.holds(&record, values)? {
+            if rows.count(&run) > 0 || self.holds(&record, values)? {
                 affected.push(Affected { record, run, rows });
             }
         }
@@ -152,9 +168,13 @@ impl Store {
         }
         for file in &record.files.files {
             let path = self.layout().run(&record.folder).join(&file.name);
-            let mut look =
-                |text: &str| holds = holds || values.iter().any(|value| value.is_in(text));
-            run::each_text_of_file(&path, &mut look)?;
+            // A number stands in rows alone: writing the run anew would leave it.
+            let mut look = |leaf: Leaf<'_>| {
+                if let Leaf::Text(text) = leaf {
+                    holds = holds || values.iter().any(|value| value.is_in(text));
+                }
+            };
+            run::each_leaf_of_file(&path, &mut look)?;
         }
         Ok(holds)
     }
@@ -167,6 +187,10 @@ impl Store {
         for (number, Affected { record, run, rows }) in affected.into_iter().enumerate() {
             let class: Class = record.dataset.class;
             let union = self.catalog().union(class, None)?;
+            let Rows::These(rows) = rows else {
+                progress.add_share(share);
+                continue;
+            };
             let name = |part: usize| folder_name_of_rest(&record.folder, generation, number, part);
             let folder = |part: usize| self.layout().run(&name(part));
             let go_on = || Ok::<_, StoreError>(progress.check()?);

@@ -27,18 +27,65 @@ pub enum RecordSelection<'a> {
         /// The places.
         sequences: Range<u64>,
     },
-    /// All of a dataset.
-    OfDataset(&'a str),
+    /// All of a dataset that were loaded before there was a place.
+    OfDataset {
+        /// The dataset's ID.
+        dataset: &'a str,
+        /// The place of the first record that stays.
+        before: u64,
+    },
+}
+
+/// Which rows of a run go.
+pub(super) enum Rows {
+    /// All: none is listed, nor read.
+    All,
+    /// These.
+    These(BTreeSet<u32>),
+}
+
+impl Rows {
+    /// How many they are, of a run.
+    pub(super) fn count(&self, run: &Run) -> u64 {
+        match self {
+            Self::All => run.rows() as u64,
+            Self::These(rows) => rows.len() as u64,
+        }
+    }
 }
 
 impl RecordSelection<'_> {
-    /// The rows of each run that go: those that are selected, and the fragments that a selected one had replaced.
+    /// Whether it may take records of a dataset: of others no run is opened.
+    pub(super) fn concerns(&self, id: &str, of: Class) -> bool {
+        match self {
+            Self::Bearing { class, .. } => class.is_none_or(|class| class == of),
+            Self::Loaded { dataset, .. } | Self::OfDataset { dataset, .. } => *dataset == id,
+        }
+    }
+
+    /// The rows of each run of a dataset that go: those that are selected, and the fragments that a selected one had
+    /// replaced. `next_sequence` is the place that the next record gets.
     pub(super) fn rows(
         &self,
         dataset: &Dataset,
         runs: &[Run],
+        next_sequence: u64,
         progress: &Progress,
-    ) -> Result<Vec<BTreeSet<u32>>> {
+    ) -> Result<Vec<Rows>> {
+        if let Self::OfDataset { before, .. } = self {
+            let mut rows = Vec::with_capacity(runs.len());
+            for run in runs {
+                progress.check()?;
+                let is_whole = next_sequence <= *before || is_whole(run, *before)?;
+                rows.push(match is_whole {
+                    true => Rows::All,
+                    false => Rows::These(placed(run, &(0..*before))?),
+                });
+            }
+            // What they had replaced was loaded before them.
+            runs.iter().try_for_each(Run::check_whole)?;
+            return Ok(rows);
+        }
         let mut rows = Vec::with_capacity(runs.len());
         for run in runs {
             progress.check()?;
@@ -48,38 +95,47 @@ impl RecordSelection<'_> {
             add_replaced(runs, &mut rows)?;
         }
         runs.iter().try_for_each(Run::check_whole)?;
-        Ok(rows)
+        Ok(rows.into_iter().map(Rows::These).collect())
     }
 
     fn selected(&self, dataset: &Dataset, run: &Run) -> Result<BTreeSet<u32>> {
-        Ok(match self {
-            Self::Bearing { identities, class } => {
-                if class.is_some_and(|class| class != dataset.class) {
-                    return Ok(BTreeSet::new());
-                }
+        match self {
+            Self::Bearing { identities, .. } => {
                 let placeholders = &dataset.placeholder_identities;
                 let identities = identities.iter();
                 let identities = identities.filter(|it| is_identity(&it.id, placeholders));
                 let identities: Vec<Identity> = identities.cloned().collect();
-                run.rows_bearing(&identities)?.into_iter().collect()
+                Ok(run.rows_bearing(&identities)?.into_iter().collect())
             }
-            Self::Loaded { dataset: id, .. } | Self::OfDataset(id) if *id != dataset.id => {
-                BTreeSet::new()
-            }
-            Self::OfDataset(_) => (0..run.rows() as u32).collect(),
-            Self::Loaded { sequences, .. } => {
-                let mut rows = BTreeSet::new();
-                for batch in 0..run.batch_count() as u32 {
-                    let found = run.batch_times(batch)?.sequences;
-                    let found = (Run::first_row(batch)..).zip(found.iter());
-                    let found = found.filter(|(_, sequence)| sequences.contains(sequence));
-                    rows.extend(found.map(|(row, _)| row));
-                    run.release();
-                }
-                rows
-            }
-        })
+            Self::Loaded { sequences, .. } => placed(run, sequences),
+            Self::OfDataset { before, .. } => placed(run, &(0..*before)),
+        }
     }
+}
+
+/// The rows that have these places in the store.
+fn placed(run: &Run, sequences: &Range<u64>) -> Result<BTreeSet<u32>> {
+    let mut rows = BTreeSet::new();
+    for batch in 0..run.batch_count() as u32 {
+        let found = run.batch_times(batch)?.sequences;
+        let found = (Run::first_row(batch)..).zip(found.iter());
+        let found = found.filter(|(_, sequence)| sequences.contains(sequence));
+        rows.extend(found.map(|(row, _)| row));
+        run.release();
+    }
+    Ok(rows)
+}
+
+/// Whether all of a run was loaded before a place was given out.
+fn is_whole(run: &Run, before: u64) -> Result<bool> {
+    for batch in 0..run.batch_count() as u32 {
+        let times = run.batch_times(batch)?;
+        if times.sequences.iter().any(|sequence| *sequence >= before) {
+            return Ok(false);
+        }
+        run.release();
+    }
+    Ok(true)
 }
 
 /// Adds the fragments that a selected one had replaced: with it gone they would be read again, but where a merge of runs

@@ -7,7 +7,9 @@ use std::path::Path;
 use catalog::Catalog;
 use decode::{ChunkSink, Input, InputChunk, Progress, ReadOptions, read_chunks};
 
-use super::Sought;
+use run::Leaf;
+
+use super::{Held, Sought, in_leaf};
 use crate::Store;
 
 const SQLITE: &[u8] = b"SQLite format 3\0";
@@ -15,7 +17,7 @@ const SQLITE: &[u8] = b"SQLite format 3\0";
 const PIECE: usize = 1 << 20;
 
 /// Whether a file holds a value, or why that is not known.
-type Found = Result<bool, String>;
+type Found = Result<Held, String>;
 
 impl Store {
     /// Whether a file of the store holds one of some values.
@@ -30,23 +32,26 @@ impl Store {
         };
         // What a link leads to is no file of the store; its name is all that it holds.
         if path.is_symlink() {
-            return Ok(self.name_holds(path, values));
+            return Ok(self.in_name(path, values));
         }
-        let begin = raw(path, values, progress).map_err(|error| said(&error))?;
-        let begin = match begin {
-            Raw::Holds => return Ok(true),
-            Raw::Begins(begin) => begin,
+        let (mut held, begin) = raw(path, values, progress).map_err(|error| said(&error))?;
+        if held == Held::Yes {
+            return Ok(held);
+        }
+        held = held.max(self.in_name(path, values));
+        let mut look = |leaf: Leaf<'_>| {
+            if held < Held::Yes {
+                held = held.max(in_leaf(values, leaf));
+            }
         };
-        let mut holds = self.name_holds(path, values);
-        let mut look = |text: &str| holds = holds || values.iter().any(|value| value.is_in(text));
         if begin.starts_with(SQLITE) {
-            let mut look = |_: &str, text: &str| look(text);
+            let mut look = |_: &str, text: &str| look(Leaf::Text(text));
             let looked = match path == self.layout().catalog() {
                 true => self.catalog().each_text(&mut look),
                 false => Catalog::each_text_of_copy(path, &mut look),
             };
             looked.map_err(|error| said(&error))?;
-        } else if !run::each_text_of_file(path, &mut look).map_err(|error| said(&error))?
+        } else if !run::each_leaf_of_file(path, &mut look).map_err(|error| said(&error))?
             && self.has_records(path)
         {
             let options = ReadOptions {
@@ -54,19 +59,20 @@ impl Store {
                 ..ReadOptions::default()
             };
             let input = Input::File(path.to_owned());
-            let mut sink = Texts { look: &mut look };
+            let mut sink = Leaves { look: &mut look };
             let read = read_chunks(&input, &options, &Progress::default(), &mut sink);
             read.map_err(|error| said(&error))?;
         }
-        Ok(holds)
+        Ok(held)
     }
 
     /// Whether the name of a file, or of a folder of the store that it is in, holds a value.
-    fn name_holds(&self, path: &Path, values: &[Sought]) -> bool {
+    fn in_name(&self, path: &Path, values: &[Sought]) -> Held {
         let name = path.strip_prefix(self.layout().root()).unwrap_or(path);
         let name = name.to_string_lossy();
         // A short one would be found in any number.
-        (values.iter()).any(|value| value.is_found_raw() && value.is_in(&name))
+        let values = values.iter().filter(|value| value.is_found_raw());
+        (values.map(|value| value.in_text(&name)).max()).unwrap_or_default()
     }
 
     /// Whether a file may be one of records or rows, which is unpacked and read: those in the store's own folder, of runs
@@ -81,14 +87,14 @@ impl Store {
     }
 }
 
-/// Looks at the texts of chunks.
-struct Texts<'a> {
-    look: &'a mut dyn FnMut(&str),
+/// Looks at the texts and integers of chunks.
+struct Leaves<'a> {
+    look: &'a mut dyn FnMut(Leaf<'_>),
 }
 
-impl ChunkSink for Texts<'_> {
+impl ChunkSink for Leaves<'_> {
     fn send(&mut self, chunk: InputChunk) -> bool {
-        chunk.each_text(self.look);
+        chunk.each_leaf(self.look);
         true
     }
 
@@ -97,15 +103,9 @@ impl ChunkSink for Texts<'_> {
     }
 }
 
-/// What a file's bytes say.
-enum Raw {
-    Holds,
-    /// It begins with these, and has no value as it is.
-    Begins(Vec<u8>),
-}
-
-/// Looks at a file's bytes as they are.
-fn raw(path: &Path, values: &[Sought], progress: &Progress) -> std::io::Result<Raw> {
+/// Looks at a file's bytes as they are; says how they begin, too.
+fn raw(path: &Path, values: &[Sought], progress: &Progress) -> std::io::Result<(Held, Vec<u8>)> {
+    let mut held = Held::No;
     let mut file = File::open(path)?;
     let longest = values.iter().map(|value| value.value().len()).max();
     // A value at the end of a piece is found whole in the next, with what is before and behind it.
@@ -122,11 +122,11 @@ fn raw(path: &Path, values: &[Sought], progress: &Progress) -> std::io::Result<R
         progress.add_bytes(n as u64);
         bytes.extend_from_slice(piece.get(..n).unwrap_or_default());
         let begin = begin.get_or_insert_with(|| bytes.get(..64).unwrap_or(&bytes).to_vec());
-        if (values.iter()).any(|value| value.is_in_bytes(&bytes, is_first, n == 0)) {
-            return Ok(Raw::Holds);
+        for value in values {
+            held = held.max(value.in_bytes(&bytes, is_first, n == 0));
         }
-        if n == 0 || progress.is_cancelled() {
-            return Ok(Raw::Begins(std::mem::take(begin)));
+        if n == 0 || held == Held::Yes || progress.is_cancelled() {
+            return Ok((held, std::mem::take(begin)));
         }
         is_first = is_first && bytes.len() <= kept;
         bytes.drain(..bytes.len().saturating_sub(kept));

@@ -8,8 +8,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use decode::{Phase, Progress};
+use run::Leaf;
 use serde::Serialize;
 
+pub(crate) use sought::Held;
 pub use sought::Sought;
 
 use crate::Store;
@@ -23,6 +25,9 @@ pub struct GoneReport {
     pub files: u64,
     /// The files that hold one.
     pub holding: Vec<PathBuf>,
+    /// Those that hold none, but have a common one (see [`Sought`]) as a word within a longer text or as a number, which may
+    /// be another thing.
+    pub mentioning: Vec<PathBuf>,
     /// Files that can't be looked at, and why: whether they hold one is not known.
     pub unread: Vec<String>,
 }
@@ -37,7 +42,7 @@ impl GoneReport {
 
 impl Store {
     /// Looks for values in every file of the store, whatever organisation and sandbox it is of, and whether the catalog
-    /// names it or not: at every text of runs, dictionaries too, of the catalog and its copies, of batches and states,
+    /// names it or not: at every text and integer of records in runs, dictionaries too, at every text of the catalog and its copies, of batches and states,
     /// of files that come in, unpacked; and at the bytes of every file as they are.
     ///
     /// # Errors
@@ -64,8 +69,9 @@ impl Store {
         for path in paths {
             progress.check()?;
             match self.look_at(&path, values, progress) {
-                Ok(false) => {}
-                Ok(true) => report.holding.push(path),
+                Ok(Held::No) => {}
+                Ok(Held::Mentioned) => report.mentioning.push(path),
+                Ok(Held::Yes) => report.holding.push(path),
                 // Somebody deleted it meanwhile.
                 Err(_) if !path.exists() => continue,
                 Err(reason) => report.unread.push(reason),
@@ -75,6 +81,15 @@ impl Store {
         progress.check()?;
         Ok(report)
     }
+}
+
+/// Whether a value of a row is one of those that are looked for.
+pub(crate) fn in_leaf(values: &[Sought], leaf: Leaf<'_>) -> Held {
+    let held = values.iter().map(|value| match leaf {
+        Leaf::Text(text) => value.in_text(text),
+        Leaf::Integer(integer) => value.in_integer(integer),
+    });
+    held.max().unwrap_or_default()
 }
 
 /// All files below a folder, links as they are.
