@@ -12,9 +12,9 @@ use xdm::nearest;
 
 use crate::problem::{Answer, Problem};
 
-/// Clients of the platform put their own limit behind the one of the link that they follow; a link has the other one, too.
+/// Clients of the platform put their own limit behind the one of the link that they follow; a link has one of the others, too.
 const REPEATED: &str = "limit";
-const OF_LINKS: &str = "start";
+const OF_LINKS: [&str; 2] = ["start", "offset"];
 
 /// The query parameters of each operation.
 pub(crate) struct Parameters(HashMap<(Method, String), Vec<Known>>);
@@ -77,7 +77,7 @@ impl Parameters {
                 twice.entry(name).or_insert((first.clone(), value));
             }
         }
-        let is_link = said.contains_key(OF_LINKS);
+        let is_link = OF_LINKS.iter().any(|name| said.contains_key(*name));
         match twice
             .into_iter()
             .find(|(name, _)| !(is_link && name == REPEATED))
