@@ -326,6 +326,9 @@ def test_what_goes_wrong_is_said(browser, server):
 
 
 def test_the_description_of_the_api_is_a_page_on_which_calls_are_tried(browser, server):
+    # The page of before asked a server that has ended meanwhile.
+    browser.get("about:blank")
+    browser.get_log("browser")
     load(browser, f"{server.url}/reference#/Export%20jobs/list_jobs")
     opened = until(lambda: browser.find_elements(By.CSS_SELECTOR, ".opblock.is-open"))
     assert "/data/core/ups/export/jobs" in opened[0].text
