@@ -8,7 +8,8 @@ from test_spark import rows_in
 def test_spark_reads_the_folder_of_an_export(spark, retailer, tmp_path, compatible):
     out = tmp_path / "out"
     segments = ["holiday-shoppers", "85ae2c1b-7a0f-4a3e-8d52-3f0c9b6e7d21"]
-    retailer.run(out=out, compatible=compatible, segments=segments, segment_per_batch=True, events=True)
+    audience = {"segments": segments, "segment_per_batch": True, "merge_policy": "timestampOrdered-none-mp"}
+    retailer.run(out=out, compatible=compatible, events=True, **audience)
     frame = spark.read.parquet(str(out))
     # Batches and segments are columns of it.
     assert sorted(row.segmentId for row in frame.select("segmentId").distinct().collect()) == sorted(segments)
