@@ -59,17 +59,22 @@ pub(crate) async fn list_batches(caller: ReadAccess, query: Query) -> Answer<Jso
     let objects = caller
         .on_store(move |store| {
             let batches = store.catalog().batches(&wanted)?.into_iter();
-            let scope = store.catalog().scope();
-            let objects: Map<String, Value> = batches
-                .map(|batch| {
-                    let id = batch.id.clone();
-                    (id, some(object(batch, scope), properties.as_deref()))
-                })
-                .collect();
-            Ok(Value::Object(objects))
+            Ok(by_id(
+                batches,
+                store.catalog().scope(),
+                properties.as_deref(),
+            ))
         })
         .await?;
     Ok(Json(objects))
+}
+
+/// Batches by their IDs, with these of their properties, or all.
+fn by_id(batches: impl Iterator<Item = Batch>, scope: &Scope, properties: Option<&str>) -> Value {
+    let objects: Map<String, Value> = batches
+        .map(|batch| (batch.id.clone(), some(object(batch, scope), properties)))
+        .collect();
+    Value::Object(objects)
 }
 
 /// List the newest batch of each dataset
@@ -132,16 +137,7 @@ pub(crate) async fn list_last_batches(caller: ReadAccess, query: Query) -> Answe
                 });
             }
             let shown = newest.into_iter().skip(start as usize).take(limit as usize);
-            let objects: Map<String, Value> = shown
-                .map(|batch| {
-                    let id = batch.id.clone();
-                    (
-                        id,
-                        some(object(batch, catalog.scope()), properties.as_deref()),
-                    )
-                })
-                .collect();
-            Ok(Value::Object(objects))
+            Ok(by_id(shown, catalog.scope(), properties.as_deref()))
         })
         .await?;
     Ok(Json(objects))

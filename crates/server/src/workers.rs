@@ -11,6 +11,7 @@ use store::FileLock;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
+use crate::queue::Line;
 use crate::retry::Retry;
 use crate::work::{WorkError, on_a_thread};
 
@@ -134,38 +135,63 @@ fn forget_older(app: &App, store: &Store) {
     }
 }
 
-/// Runs segment jobs, one after the other, until the queue is stopped.
-///
-/// What runs keeps `lock`, as above.
-pub(crate) async fn run_segment_jobs(app: Arc<App>, lock: Arc<FileLock>) {
-    let mut looking = Retry::default();
-    while !app.queue.is_stopping() {
-        let Some((scope, id)) = next_segment_job(&app, &mut looking).await else {
-            app.queue.segment_jobs.wait(LOOK).await;
-            continue;
-        };
-        let progress = app.queue.segment_jobs.begin(&scope, &id);
-        let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
-        let work = move || {
-            let _lock = lock;
-            evaluate(&shared, &scope, &name, &progress)
-        };
-        let result = on_a_thread(work).await;
-        app.queue.segment_jobs.end(&id, result);
+/// What waits, by ID and whose it is.
+type Waiting = Vec<(Scope, String)>;
+
+/// Work that is done one piece after the other.
+struct OneByOne {
+    line: fn(&App) -> &Line<String>,
+    /// What is done where that fails, as it is told.
+    looking: &'static str,
+    /// What waits, of all sandboxes.
+    waiting: fn(&Store) -> Result<Waiting, WorkError>,
+    work: fn(&App, &Scope, &str, &Arc<Progress>) -> Result<(), WorkError>,
+}
+
+impl OneByOne {
+    /// Does what waits until the queue is stopped.
+    ///
+    /// What runs keeps `lock`, as above.
+    async fn run(self, app: Arc<App>, lock: Arc<FileLock>) {
+        let mut looking = Retry::default();
+        while !app.queue.is_stopping() {
+            let line = (self.line)(&app);
+            let Some((scope, id)) = self.next(&app, &mut looking).await else {
+                line.wait(LOOK).await;
+                continue;
+            };
+            let progress = line.begin(&scope, &id);
+            let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
+            let work = self.work;
+            let result = on_a_thread(move || {
+                let _lock = lock;
+                work(&shared, &scope, &name, &progress)
+            });
+            line.end(&id, result.await);
+        }
+    }
+
+    /// What is to be done next, in the same way as of jobs.
+    async fn next(&self, app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
+        if !looking.is_due() {
+            return None;
+        }
+        let (shared, waiting) = (Arc::clone(app), self.waiting);
+        let waiting: Result<_, WorkError> =
+            app.blocking(move || waiting(&*shared.stores.any()?)).await;
+        (self.line)(app).next(looking.note(self.looking, waiting)?)
     }
 }
 
-/// The segment job that is to be run next, in the same way.
-async fn next_segment_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
-    if !looking.is_due() {
-        return None;
-    }
-    let shared = Arc::clone(app);
-    let waiting: Result<_, WorkError> = app
-        .blocking(move || Ok(shared.stores.any()?.catalog().waiting_segment_jobs()?))
-        .await;
-    let waiting = looking.note("looking for segment jobs", waiting)?;
-    app.queue.segment_jobs.next(waiting)
+/// Runs segment jobs, one after the other, until the queue is stopped.
+pub(crate) async fn run_segment_jobs(app: Arc<App>, lock: Arc<FileLock>) {
+    let jobs = OneByOne {
+        line: |app| &app.queue.segment_jobs,
+        looking: "looking for segment jobs",
+        waiting: |store| Ok(store.catalog().waiting_segment_jobs()?),
+        work: evaluate,
+    };
+    jobs.run(app, lock).await;
 }
 
 fn evaluate(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Result<(), WorkError> {
@@ -184,41 +210,18 @@ fn evaluate(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Res
     Ok(())
 }
 
-/// Does system jobs, one after the other, until the queue is stopped.
-///
-/// What runs keeps `lock`, as above.
+/// Does system jobs, one after the other, until the queue is stopped: also those that were left behind.
 pub(crate) async fn run_system_jobs(app: Arc<App>, lock: Arc<FileLock>) {
-    let mut looking = Retry::default();
-    while !app.queue.is_stopping() {
-        let Some((scope, id)) = next_system_job(&app, &mut looking).await else {
-            app.queue.system_jobs.wait(LOOK).await;
-            continue;
-        };
-        let progress = app.queue.system_jobs.begin(&scope, &id);
-        let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
-        let work = move || {
-            let _lock = lock;
-            delete(&shared, &scope, &name, &progress)
-        };
-        let result = on_a_thread(work).await;
-        app.queue.system_jobs.end(&id, result);
-    }
+    let jobs = OneByOne {
+        line: |app| &app.queue.system_jobs,
+        looking: "looking for system jobs",
+        waiting: |store| Ok(store.catalog().open_system_jobs()?),
+        work: delete,
+    };
+    jobs.run(app, lock).await;
 }
 
-/// The system job that is to be done next, in the same way: also one that was left behind.
-async fn next_system_job(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
-    if !looking.is_due() {
-        return None;
-    }
-    let shared = Arc::clone(app);
-    let open: Result<_, WorkError> = app
-        .blocking(move || Ok(shared.stores.any()?.catalog().open_system_jobs()?))
-        .await;
-    let open = looking.note("looking for system jobs", open)?;
-    app.queue.system_jobs.next(open)
-}
-
-fn delete(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), WorkError> {
+fn delete(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Result<(), WorkError> {
     let store = app.stores.get(scope)?;
     match run_system_job(&store, id, progress) {
         Ok(job) => {
@@ -233,43 +236,17 @@ fn delete(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(),
 }
 
 /// Loads incoming batches, one after the other, until the queue is stopped.
-///
-/// What runs keeps `lock`, as above.
 pub(crate) async fn load_batches(app: Arc<App>, lock: Arc<FileLock>) {
-    let mut looking = Retry::default();
-    while !app.queue.is_stopping() {
-        let Some((scope, id)) = next_batch(&app, &mut looking).await else {
-            app.queue.batches.wait(LOOK).await;
-            continue;
-        };
-        let progress = app.queue.batches.begin(&scope, &id);
-        let (shared, lock, name) = (Arc::clone(&app), Arc::clone(&lock), id.clone());
-        let work = move || {
-            let _lock = lock;
-            load(&shared, &scope, &name, &progress)
-        };
-        let result = on_a_thread(work).await;
-        app.queue.batches.end(&id, result);
-    }
+    let batches = OneByOne {
+        line: |app| &app.queue.batches,
+        looking: "looking for batches",
+        waiting: |store| Ok(store.catalog().incoming_batches(BatchStatus::Staged)?),
+        work: load,
+    };
+    batches.run(app, lock).await;
 }
 
-/// The batch that is to be loaded next, in the same way.
-async fn next_batch(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
-    if !looking.is_due() {
-        return None;
-    }
-    let shared = Arc::clone(app);
-    let staged: Result<_, WorkError> = app
-        .blocking(move || {
-            let store = shared.stores.any()?;
-            Ok(store.catalog().incoming_batches(BatchStatus::Staged)?)
-        })
-        .await;
-    let staged = looking.note("looking for batches", staged)?;
-    app.queue.batches.next(staged)
-}
-
-fn load(app: &App, scope: &Scope, id: &str, progress: &Progress) -> Result<(), WorkError> {
+fn load(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Result<(), WorkError> {
     let store = app.stores.get(scope)?;
     load_incoming(&store, id, progress)?;
     let mut staged = store

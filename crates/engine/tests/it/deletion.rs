@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use profile_export::export::{Export, Plan, Progress, Snapshot, UnionSchemas};
 use profile_export::jobs::create_job;
-use profile_export::platform::{delete_profile, erase};
+use profile_export::platform::delete_profile;
 use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::store::{RecordSelection, RunLimit, Scope, Sought, Store};
 use profile_export::xdm::{Class, Identity};
 use serde_json::{Value, json};
 
+use crate::beside_erasure::erase_of;
 use crate::scratch::{Scratch, request, sorted};
 
 pub const CRM: &str = "5b020a27e7040801dedba61a";
@@ -279,14 +280,8 @@ fn a_reader_from_before_a_deletion_reads_on() {
         chunks.map(|rows| rows.unwrap().num_rows()).sum()
     };
     let before = scratch.store.snapshot(None).unwrap();
-    let erased = erase(
-        &scratch.store,
-        &email("ann@x.org"),
-        None,
-        |_| {},
-        &Progress::default(),
-    );
-    assert!(erased.unwrap().remaining.is_gone());
+    let erased = erase_of(&scratch, &email("ann@x.org"));
+    assert!(erased.remaining.is_gone());
     assert_eq!(rows(&before), 2);
     assert_eq!(rows(&scratch.store.snapshot(None).unwrap()), 1);
 }
