@@ -353,9 +353,7 @@ class Store:
                 if is_given:
                     raise refused(name, "it is of a plan in shards: without shards nothing is written or kept")
             return self._to_look(request, max_identities, audience).plan(progress=progress)
-        if compression is None and format == "parquet" and not compatible:
-            compression = "zstd"
-        form = file_form(format, compression, compatible=compatible)
+        form = _form_of_batches(format, compression, compatible)
         with watching(progress) as watcher:
             plan = self._store.plan_shards(text(request, audience), counted("shards", shards), form, max_identities, keep_for, watcher)
         warn_of_unknown(plan.unknown_segments)
@@ -477,9 +475,7 @@ class Store:
         JobFailed
             The job failed; ``job`` has its errors.
         """
-        if compression is None and format == "parquet" and not compatible:
-            compression = "zstd"
-        form = file_form(format, compression, compatible=compatible)
+        form = _form_of_batches(format, compression, compatible)
         folder = None if out is None else os.fspath(out)
         with watching(progress) as watcher:
             job = self._store.run(
@@ -580,3 +576,10 @@ class Store:
     def batch_files(self, id: str) -> list[str]:
         """Where the files of a batch are."""
         return [os.fspath(path) for path in self._store.batch_files(id)]
+
+
+def _form_of_batches(format: str, compression: str | None, compatible: bool) -> dict[str, Any]:
+    """How a job's files are written: Parquet by zstd, where nothing else is said."""
+    if compression is None and format == "parquet" and not compatible:
+        compression = "zstd"
+    return file_form(format, compression, compatible=compatible)
