@@ -1,0 +1,1 @@
+//! Exports, datasets and batches of a profile store as tables of DataFusion.
