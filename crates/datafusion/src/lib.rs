@@ -1,1 +1,18 @@
 //! Exports, datasets and batches of a profile store as tables of DataFusion.
+//!
+//! A [`ProfileTable`] is what an export of everybody would be, by a merge policy: it reads the columns that a
+//! statement asks for alone, the events only where `timeSeriesEvents` is one of them, and of the profiles only those in
+//! a segment where the statement says one (`segmentMembership['ups']['S']['status'] = 'realized'`). A
+//! [`DatasetTable`] has the records of one dataset as they came in, a [`BatchTable`] the rows of batches that jobs
+//! wrote into a dataset. Each is read by as many partitions as the session has.
+
+mod batches;
+mod dataset;
+mod error;
+mod exec;
+mod profiles;
+mod pushed;
+
+pub use batches::{BatchFiles, BatchTable};
+pub use dataset::DatasetTable;
+pub use profiles::ProfileTable;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use decode::Progress;
@@ -260,7 +260,7 @@ fn gone() -> Made {
 }
 
 /// The rows with text as the schema has it.
-fn unpack(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+pub(crate) fn unpack(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = rows
         .columns()
         .iter()
@@ -273,5 +273,11 @@ fn unpack(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
             }
         })
         .collect::<Result<_, _>>()?;
-    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    // Of no column the number of rows remains.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        schema.clone(),
+        columns,
+        &options,
+    )?)
 }

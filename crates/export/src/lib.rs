@@ -42,6 +42,7 @@ mod chunks;
 mod columns;
 mod components;
 mod counts;
+mod dataset_rows;
 mod dedupe;
 mod digests;
 mod error;
@@ -71,6 +72,7 @@ mod values;
 
 pub use chunks::Chunks;
 pub use counts::BatchCounts;
+pub use dataset_rows::{DatasetRows, INGESTED_AT};
 pub use dedupe::Deduplication;
 pub use digests::row_digests;
 pub use error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Exports that are no jobs: into one file, into sinks of the caller's, or nowhere, to see what there would be.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas, json_values
 use merge::MergePolicy;
 use serde_json::Value;
 use store::{Store, StoreError};
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 use writer::{WriterOptions, Written};
 use xdm::Timestamp;
 
@@ -23,6 +23,52 @@ use crate::jobs::{BatchNames, NamedExport, RunOptions, sweep_goal};
 use crate::manifest::{ManifestBatch, ManifestFile};
 use crate::names::{segment_names, with_ids};
 use crate::resolve::resolve_policy;
+
+/// Makes a file, which must not be there yet unless it is replaced: it is there whole or not at all.
+///
+/// # Errors
+/// A file that exists, a full disk; that of `write`.
+pub fn whole_file<T, E: From<Error>>(
+    path: &Path,
+    replaces: bool,
+    write: impl FnOnce(&File) -> Result<T, E>,
+) -> Result<T, E> {
+    let file = begun(path, replaces)?;
+    let made = write(file.1.as_file())?;
+    ended(path, replaces, file)?;
+    Ok(made)
+}
+
+fn begun(path: &Path, replaces: bool) -> Result<(Temporary, NamedTempFile)> {
+    if !replaces && path.symlink_metadata().is_ok() {
+        return Err(Error::out(path, "it exists; give another name"));
+    }
+    let folder = folder_of(path);
+    // What one leaves that is killed, the next one clears.
+    sweep_goal(folder);
+    let temporary = Temporary::create_in(folder)?;
+    // With the rights that all exports get, not with those of a temporary file.
+    let file = Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(&temporary.folder)
+        .map_err(StoreError::io(folder))?;
+    Ok((temporary, file))
+}
+
+fn ended(path: &Path, replaces: bool, (_kept, file): (Temporary, NamedTempFile)) -> Result<()> {
+    file.as_file().sync_all().map_err(StoreError::io(path))?;
+    match replaces {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    }
+    .map_err(|e| StoreError::io(path)(e.error))?;
+    Ok(run::sync_folder(folder_of(path)).map_err(StoreError::from)?)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
 
 /// An export that stands in no catalog.
 #[derive(Clone)]
@@ -269,28 +315,9 @@ impl Prepared {
         options: &WriterOptions,
     ) -> Result<Outcome> {
         self.check_single(path)?;
-        if !replaces && path.symlink_metadata().is_ok() {
-            return Err(Error::out(path, "it exists; give another name"));
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        // What one leaves that is killed, the next one clears.
-        sweep_goal(folder);
-        let temporary = Temporary::create_in(folder)?;
-        // With the rights that all exports get, not with those of a temporary file.
-        let file = Builder::new()
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(&temporary.folder)
-            .map_err(StoreError::io(folder))?;
-        let (sink, _, outcome) = self.write_one(0, file.as_file(), path, options)?;
-        sink.sync_all().map_err(StoreError::io(path))?;
-        match replaces {
-            true => file.persist(path),
-            false => file.persist_noclobber(path),
-        }
-        .map_err(|e| StoreError::io(path)(e.error))?;
-        run::sync_folder(folder).map_err(StoreError::from)?;
-        Ok(outcome)
+        whole_file(path, replaces, |file| {
+            Ok(self.write_one(0, file, path, options)?.2)
+        })
     }
 
     /// Writes the only batch into anything that takes bytes, which is called so in errors. What it took of an

@@ -27,6 +27,7 @@ mod schedules;
 mod segments;
 mod sharded;
 mod system_jobs;
+mod table_names;
 
 pub use access::{
     EventPage, EventQuery, FoundEvent, Lookup, Lookups, Property, identity_of_xid, xid_of,
@@ -43,7 +44,7 @@ pub use evaluation::{
     explain_segment, expression_of, expression_schema, first_members, has_expression, overlap,
     policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
-pub use export_file::{Outcome, PlannedBatch, Prepared};
+pub use export_file::{Outcome, PlannedBatch, Prepared, whole_file};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
 pub use incoming::{
@@ -95,3 +96,4 @@ pub use system_jobs::{
     SystemJob, SystemJobBody, SystemJobStatus, create_system_job, delete_system_job,
     run_system_job, system_job, system_jobs,
 };
+pub use table_names::{TABLE_LABEL, TableNames, own_table};

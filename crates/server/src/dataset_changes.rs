@@ -2,7 +2,7 @@
 
 use axum::Json;
 use export::read_value;
-use profile_export::platform::DatasetChange;
+use profile_export::platform::{DatasetChange, TableNames, own_table};
 use profile_export::store::Store;
 use profile_export::xdm::{Dataset, Timestamp};
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use crate::json_patch::Change;
 use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::schemas::{DatasetPatch, ObjectReferences, Problems};
-use crate::table_names::{TableNames, check_own_table, own};
+use crate::table_names::check_own_table;
 
 /// The members of a dataset that a JSON Patch may change.
 const CHANGEABLE: [&str; 4] = ["name", "description", "tags", "fileDescription"];
@@ -95,11 +95,11 @@ fn put(
         let datasets = catalog.datasets()?;
         let changed = catalog.change_dataset(id, |dataset| {
             let was_open = dataset.why_no_input().is_none();
-            let table = own(dataset);
+            let table = own_table(dataset);
             let (change, replaces) = change(dataset)?;
             change.apply(dataset, replaces, Timestamp::now())?;
             // What stands there since before this was looked at keeps nobody from other changes.
-            if own(dataset) != table {
+            if own_table(dataset) != table {
                 check_own_table(&datasets, dataset)?;
             }
             match dataset.why_no_input() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use profile_export::platform::DatasetBody;
+use profile_export::platform::{DatasetBody, TABLE_LABEL, TableNames};
 use profile_export::store::{BatchQuery, Store};
 use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::schemas::{CatalogObjects, ObjectReferences, Problems};
-use crate::table_names::{TABLE, TableNames, check_own_table};
+use crate::table_names::check_own_table;
 
 /// Create a dataset
 #[utoipa::path(
@@ -303,7 +303,7 @@ pub(crate) fn labels(dataset: &Dataset, tables: &TableNames) -> Map<String, Valu
 /// The labels that the platform gives a dataset which says nothing of them.
 pub(crate) fn given_labels(dataset: &Dataset, tables: &TableNames) -> [(&'static str, Value); 2] {
     [
-        (TABLE, json!([tables.of_dataset(dataset)])),
+        (TABLE_LABEL, json!([tables.of_dataset(dataset)])),
         ("unifiedProfile", json!(["enabled:true"])),
     ]
 }

@@ -80,7 +80,7 @@ fn check(case: &Case) {
     assert!(find("ECID", "nobody").is_none());
 }
 
-fn without_nulls(value: Value) -> Value {
+pub fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(object) => {
             let kept = object.into_iter().filter(|(_, value)| !value.is_null());

@@ -112,6 +112,13 @@ impl Reference {
         }
     }
 
+    /// The records of a dataset that count: events, and fragments that no later one replaced; with when each came in.
+    pub fn records(&self, dataset: &str) -> impl Iterator<Item = (i64, &Value)> {
+        let all = self.fragments.iter().chain(&self.events);
+        let own = all.filter(move |record| record.dataset == dataset);
+        own.map(|record| (record.ingested, &record.body))
+    }
+
     /// The rows of each batch that a request exports by a merge policy.
     pub fn export(&self, request: &Value, policy: &Value) -> Vec<Vec<Value>> {
         let filter = &request["filter"];

@@ -1,0 +1,208 @@
+//! Merged profiles.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use profile_export::export::{Export, Plan, Shard, Snapshot, UnionSchemas};
+use profile_export::request::{
+    AdditionalFields, EventList, ExportRequest, FilterRequest, MergePolicy, SegmentRequest,
+};
+use profile_export::segment::EVENTS;
+use profile_export::xdm::quote_part;
+
+use crate::error::external;
+use crate::exec::{Parts, PartsExec};
+use crate::pushed::segments_of;
+
+/// The merged profiles of a snapshot by a merge policy: the rows of an export of everybody, with all events of each
+/// profile in `timeSeriesEvents`, which are read only where a statement asks for them.
+#[derive(Clone)]
+pub struct ProfileTable {
+    snapshot: Snapshot,
+    policy: MergePolicy,
+    schema: SchemaRef,
+}
+
+impl ProfileTable {
+    /// The profiles of a snapshot by a policy.
+    ///
+    /// # Errors
+    /// The policy can't be used.
+    pub fn new(snapshot: &Snapshot, policy: MergePolicy) -> Result<Self> {
+        let unions = UnionSchemas::from(snapshot);
+        let plan = Plan::new(&request(None, true, Vec::new()), policy.clone(), &unions);
+        Ok(Self {
+            schema: plan.map_err(external)?.schema(),
+            snapshot: snapshot.clone(),
+            policy,
+        })
+    }
+
+    fn plan(&self, columns: &[usize], segments: Vec<SegmentRequest>) -> Result<Plan> {
+        let names = columns
+            .iter()
+            .map(|i| self.schema.field(*i).name().as_str());
+        let mut fields: Vec<String> = names
+            .clone()
+            .filter(|name| *name != EVENTS)
+            .map(|name| quote_part(name).into_owned())
+            .collect();
+        if fields.is_empty() {
+            // Rows are counted, or events alone are asked for: whose they are costs least by a field of one value.
+            let mut all = self.schema.fields().iter();
+            let flat = all.find(|field| field.name() != EVENTS && !field.data_type().is_nested());
+            let first = flat.unwrap_or(&self.schema.fields()[0]);
+            fields.push(quote_part(first.name()).into_owned());
+        }
+        let has_events = names.clone().any(|name| name == EVENTS);
+        let request = request(Some(fields.join(",")), has_events, segments);
+        let unions = UnionSchemas::from(&self.snapshot);
+        Plan::new(&request, self.policy.clone(), &unions).map_err(external)
+    }
+}
+
+fn request(fields: Option<String>, events: bool, segments: Vec<SegmentRequest>) -> ExportRequest {
+    ExportRequest {
+        fields,
+        additional_fields: events.then(|| AdditionalFields {
+            event_list: Some(EventList::default()),
+        }),
+        filter: Some(FilterRequest {
+            segments: Some(segments).filter(|segments| !segments.is_empty()),
+            ..FilterRequest::default()
+        }),
+        ..ExportRequest::default()
+    }
+}
+
+impl fmt::Debug for ProfileTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProfileTable")
+            .field("policy", &self.policy.id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for ProfileTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        // An export of these segments has all the rows of the filter, and maybe others.
+        let told = filters.iter().map(|filter| match segments_of(filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
+        });
+        Ok(told.collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let all = || (0..self.schema.fields().len()).collect();
+        let columns: Vec<usize> = projection.cloned().unwrap_or_else(all);
+        // One of several that must all hold has the rows of all of them.
+        let segments = filters.iter().find_map(segments_of).unwrap_or_default();
+        let plan = self.plan(&columns, segments.clone())?;
+        let shards = plan.shards(state.config().target_partitions().max(1));
+        let parts = ProfileParts {
+            shards: shards.map_err(external)?,
+            schema: Arc::new(self.schema.project(&columns)?),
+            export: Export::new(&self.snapshot, &plan).map_err(external)?,
+            policy: self.policy.id.clone(),
+            segments,
+        };
+        let schema = parts.schema.clone();
+        Ok(PartsExec::plan(Arc::new(parts), schema, limit))
+    }
+}
+
+struct ProfileParts {
+    export: Export,
+    shards: Vec<Shard>,
+    schema: SchemaRef,
+    policy: String,
+    segments: Vec<SegmentRequest>,
+}
+
+impl fmt::Debug for ProfileParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for ProfileParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.schema.fields().iter();
+        let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
+        write!(
+            f,
+            "ProfileTable: policy={}, columns=[{}]",
+            self.policy,
+            names.join(", ")
+        )?;
+        if !self.segments.is_empty() {
+            let segments = self.segments.iter().map(|segment| {
+                let namespace = segment.segment_ns.as_deref().unwrap_or("*");
+                let status = segment.status.iter().flatten().cloned();
+                let status: Vec<String> = status.collect();
+                format!("{namespace}/{}: {}", segment.segment_id, status.join("|"))
+            });
+            write!(
+                f,
+                ", segments=[{}]",
+                segments.collect::<Vec<_>>().join(", ")
+            )?;
+        }
+        write!(f, ", partitions={}", self.shards.len())
+    }
+}
+
+impl Parts for ProfileParts {
+    fn count(&self) -> usize {
+        self.shards.len()
+    }
+
+    fn rows(&self, number: usize) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
+        let batch = self.export.batch(0).in_shard(self.shards[number].clone());
+        Box::new(batch.chunks().map(|rows| {
+            let rows = rows.map_err(external)?;
+            as_asked(&rows, &self.schema)
+        }))
+    }
+}
+
+/// The columns that were asked for, in their order.
+fn as_asked(rows: &RecordBatch, schema: &Arc<Schema>) -> Result<RecordBatch> {
+    let columns = schema.fields().iter().map(|field| {
+        let at = rows.schema_ref().index_of(field.name())?;
+        Ok(rows.column(at).clone())
+    });
+    let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        schema.clone(),
+        columns,
+        &options,
+    )?)
+}
