@@ -123,6 +123,8 @@ pub enum Command {
     /// List, show and delete the batches that jobs wrote
     #[command(subcommand)]
     Batches(BatchesCommand),
+    /// Ask by SQL, in the dialect of the platform's Query Service: datasets, merged profiles, what exports wrote
+    Sql(SqlArgs),
     /// Look after a store
     #[command(subcommand)]
     Store(StoreCommand),
@@ -154,6 +156,7 @@ impl Command {
                 | Self::Segments(SegmentsCommand::List { .. })
                 | Self::Jobs(JobsCommand::List { .. })
                 | Self::Batches(BatchesCommand::List { .. } | BatchesCommand::Files { .. })
+                | Self::Sql(_)
                 | Self::Store(StoreCommand::Forget { .. } | StoreCommand::Plans { .. })
         )
     }
@@ -499,6 +502,29 @@ pub struct PreviewArgs {
     /// How many profiles
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// The statement, or several with ; between them; where none is given they are read from standard input, which on a
+    /// terminal is asked for them
+    pub statement: Option<String>,
+    /// Read the statements from this file; - is standard input
+    #[arg(long, short, value_name = "FILE", conflicts_with = "statement")]
+    pub file: Option<String>,
+    /// Print the rows as CSV
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "tsv", "out"])]
+    pub csv: bool,
+    /// Write the rows to this file instead, in the format that its name ends in
+    #[arg(long, value_name = "FILE", value_parser = output())]
+    pub out: Option<PathBuf>,
+    /// Replace that file, if it is there
+    #[arg(long, requires = "out")]
+    pub replace: bool,
+    #[command(flatten)]
+    pub files: FileArgs,
+    #[command(flatten)]
+    pub store: StoreArg,
 }
 
 #[derive(Debug, Args)]

@@ -75,6 +75,16 @@ impl Failure {
         }
     }
 
+    /// A statement of SQL that is refused, or that failed, with its code.
+    #[cfg(feature = "sql")]
+    pub fn of_statement(is_refusal: bool, message: String, code: &str) -> Self {
+        Self {
+            code: if is_refusal { USAGE } else { FAILED },
+            message,
+            named: Some(code.to_owned()),
+        }
+    }
+
     pub fn is_interrupt(&self) -> bool {
         self.code == INTERRUPTED
     }

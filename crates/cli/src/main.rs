@@ -30,6 +30,7 @@ mod segments;
 mod serve;
 mod settings;
 mod shards;
+mod sql;
 mod store_command;
 mod stores;
 mod told;
@@ -121,6 +122,7 @@ fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         Command::Segments(command) => segments::segments(arguments, command),
         Command::Jobs(command) => jobs::run(arguments, command),
         Command::Batches(command) => batches::run(arguments, command),
+        Command::Sql(command) => sql::run(arguments, command),
         Command::Store(command) => store_command::run(arguments, command),
         Command::Serve(command) => serve::run(arguments, command),
         Command::Tokens(command) => serve::tokens(arguments, command),

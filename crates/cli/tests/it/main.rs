@@ -36,6 +36,7 @@ mod settings;
 mod shards;
 #[cfg(target_os = "linux")]
 mod shim;
+mod sql;
 #[cfg(target_os = "linux")]
 mod steps;
 mod streams;

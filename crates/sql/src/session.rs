@@ -1,0 +1,374 @@
+//! One statement after the other over the tables of a store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{RecordBatch, StringArray};
+use datafusion::catalog::{MemTable, TableProvider, ViewTable};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use profile_export::store::Store;
+
+use crate::dialect::{self, Code, Error, Query, Statement};
+use crate::store_tables::StoreTables;
+use crate::tables::{Snapshots, Tables};
+
+/// How statements run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// On how many threads; one a core where it is missing.
+    pub partitions: Option<usize>,
+    /// How much memory sorts, joins and groups may take, in bytes; what does not fit goes to temporary files.
+    pub memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            partitions: None,
+            memory: 1 << 30,
+        }
+    }
+}
+
+/// What a statement gave.
+pub enum Outcome {
+    /// Rows, as they are made.
+    Rows(SendableRecordBatchStream),
+    /// It is done; the word for it is PostgreSQL's.
+    Done(&'static str),
+}
+
+/// Statements of one user, over one sandbox of a store.
+///
+/// Views, temporary tables, prepared statements and settings are the session's own, and gone with it. Each statement
+/// reads the store as it is when it begins.
+pub struct Session {
+    store: Arc<Store>,
+    context: SessionContext,
+    own: Mutex<Own>,
+}
+
+#[derive(Default)]
+struct Own {
+    /// In the order in which they were made: each may see those before it.
+    views: Vec<(String, Query)>,
+    tables: BTreeMap<String, Arc<dyn TableProvider>>,
+    prepared: BTreeMap<String, Query>,
+}
+
+impl Session {
+    /// A session over a store.
+    ///
+    /// # Errors
+    /// There is no place for temporary files.
+    pub fn new(store: Arc<Store>, options: &Options) -> Result<Self, Error> {
+        let mut config = SessionConfig::new();
+        if let Some(partitions) = options.partitions {
+            config = config.with_target_partitions(partitions);
+        }
+        let pool = FairSpillPool::new(options.memory);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .build_arc()?;
+        let context = SessionContext::new_with_config_rt(config, runtime);
+        dialect::functions(&context);
+        Ok(Self {
+            store,
+            context,
+            own: Mutex::default(),
+        })
+    }
+
+    /// The statements of a text.
+    ///
+    /// # Errors
+    /// It is no SQL, or something that the dialect does not have.
+    pub fn parse(&self, text: &str) -> Result<Vec<Statement>, Error> {
+        dialect::parse(text)
+    }
+
+    /// Runs a statement: to its end, or up to its first rows.
+    ///
+    /// # Errors
+    /// A table, column or function that there isn't, something that this dialect does not have, a damaged store.
+    pub async fn run(&self, statement: &Statement) -> Result<Outcome, Error> {
+        match statement {
+            Statement::Query(query) => self.rows(self.plan(query)?).await,
+            Statement::Explain { analyze, query } => {
+                let frame = self.frame(self.plan(query)?);
+                let explained = frame.explain(false, *analyze)?;
+                Ok(Outcome::Rows(explained.execute_stream().await?))
+            }
+            Statement::ShowTables => self.tables(),
+            Statement::ShowViews => self.views(),
+            Statement::CreateView {
+                name,
+                or_replace,
+                columns,
+                query,
+            } => self.create_view(name, *or_replace, columns, query),
+            Statement::CreateTable {
+                name,
+                temporary: true,
+                if_not_exists,
+                options,
+                query,
+            } => {
+                if !options.is_empty() {
+                    return Err(unsupported("WITH in CREATE TEMP TABLE"));
+                }
+                self.create_table(name, *if_not_exists, query).await
+            }
+            Statement::CreateTable { .. } => Err(unsupported(
+                "CREATE TABLE that keeps its rows (CREATE TEMP TABLE keeps them for the session)",
+            )),
+            Statement::Insert { .. } => Err(unsupported("INSERT INTO")),
+            Statement::Drop {
+                view,
+                names,
+                if_exists,
+            } => self.drop(*view, names, *if_exists),
+            Statement::Prepare { name, query } => {
+                match self.own().prepared.insert(name.clone(), query.clone()) {
+                    None => Ok(Outcome::Done("PREPARE")),
+                    Some(_) => Err(Error::new(
+                        Code::DuplicateName,
+                        format!("there is a prepared statement {name:?} already"),
+                    )),
+                }
+            }
+            Statement::Execute { name, parameters } => {
+                let query = self.own().prepared.get(name).cloned();
+                let query = query.ok_or_else(|| not_prepared(name))?;
+                let query = query.with_parameters(parameters)?;
+                self.rows(self.plan(&query)?).await
+            }
+            Statement::Deallocate(name) => {
+                let mut own = self.own();
+                match name {
+                    None => own.prepared.clear(),
+                    Some(name) => drop(own.prepared.remove(name).ok_or_else(|| not_prepared(name))?),
+                }
+                Ok(Outcome::Done("DEALLOCATE"))
+            }
+            // Nothing is written that could be taken back: what clients send around their queries.
+            Statement::Begin => Ok(Outcome::Done("BEGIN")),
+            Statement::Commit => Ok(Outcome::Done("COMMIT")),
+            Statement::Rollback => Ok(Outcome::Done("ROLLBACK")),
+            Statement::Show(name) => Err(unsupported(&format!("SHOW {name}"))),
+            Statement::Set { name, .. } => Err(unsupported(&format!("SET {name}"))),
+            Statement::Declare { .. } | Statement::Fetch { .. } | Statement::Close(_) => {
+                Err(unsupported("Cursors"))
+            }
+        }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn plan(&self, query: &Query) -> Result<LogicalPlan, Error> {
+        self.plan_over(query, &self.tables_now()?)
+    }
+
+    fn plan_over(&self, query: &Query, tables: &SessionTables) -> Result<LogicalPlan, Error> {
+        dialect::plan(query, tables, &self.context.state())
+    }
+
+    fn frame(&self, plan: LogicalPlan) -> DataFrame {
+        DataFrame::new(self.context.state(), plan)
+    }
+
+    async fn rows(&self, plan: LogicalPlan) -> Result<Outcome, Error> {
+        Ok(Outcome::Rows(self.frame(plan).execute_stream().await?))
+    }
+
+    /// The tables as the store is now, with the session's own before them.
+    fn tables_now(&self) -> Result<SessionTables, Error> {
+        let mut tables = SessionTables {
+            store: StoreTables::new(Arc::clone(&self.store))?,
+            own: self.own().tables.clone(),
+        };
+        let views = self.own().views.clone();
+        for (name, query) in views {
+            let plan = self.plan_over(&query, &tables)?;
+            let view = ViewTable::new(plan, Some(query.to_string()));
+            tables.own.insert(name, Arc::new(view));
+        }
+        Ok(tables)
+    }
+
+    fn create_view(
+        &self,
+        name: &str,
+        or_replace: bool,
+        columns: &[String],
+        query: &Query,
+    ) -> Result<Outcome, Error> {
+        if !columns.is_empty() {
+            return Err(unsupported("Columns in CREATE VIEW (name them by AS)"));
+        }
+        let tables = self.tables_now()?;
+        let is_own_view = self.own().views.iter().any(|(known, _)| known == name);
+        let is_taken = tables.names().iter().any(|known| known == name);
+        if is_taken && !(is_own_view && or_replace) {
+            return Err(taken(name));
+        }
+        // What can't be planned is no view.
+        self.plan_over(query, &tables)?;
+        let mut own = self.own();
+        match own.views.iter_mut().find(|(known, _)| known == name) {
+            Some((_, view)) => *view = query.clone(),
+            None => own.views.push((name.to_owned(), query.clone())),
+        }
+        Ok(Outcome::Done("CREATE VIEW"))
+    }
+
+    async fn create_table(
+        &self,
+        name: &str,
+        if_not_exists: bool,
+        query: &Query,
+    ) -> Result<Outcome, Error> {
+        let tables = self.tables_now()?;
+        if tables.names().iter().any(|known| known == name) {
+            return match if_not_exists {
+                true => Ok(Outcome::Done("CREATE TABLE")),
+                false => Err(taken(name)),
+            };
+        }
+        let frame = self.frame(self.plan_over(query, &tables)?);
+        let schema = frame.schema().inner().clone();
+        let rows = frame.collect_partitioned().await?;
+        let table = MemTable::try_new(schema, rows)?;
+        let table: Arc<dyn TableProvider> = Arc::new(table);
+        self.own().tables.insert(name.to_owned(), table);
+        Ok(Outcome::Done("CREATE TABLE"))
+    }
+
+    fn drop(&self, view: bool, names: &[String], if_exists: bool) -> Result<Outcome, Error> {
+        let mut own = self.own();
+        for name in names {
+            let was_there = match view {
+                true => {
+                    let before = own.views.len();
+                    own.views.retain(|(known, _)| known != name);
+                    own.views.len() < before
+                }
+                false => own.tables.remove(name).is_some(),
+            };
+            if !was_there && !if_exists {
+                let what = if view { "view" } else { "temporary table" };
+                return Err(Error::new(
+                    Code::UndefinedTable,
+                    format!("this session has no {what} {name:?}; what the store has is not dropped by SQL"),
+                ));
+            }
+        }
+        Ok(Outcome::Done(if view { "DROP VIEW" } else { "DROP TABLE" }))
+    }
+
+    fn tables(&self) -> Result<Outcome, Error> {
+        let mut all = StoreTables::new(Arc::clone(&self.store))?.list();
+        let own = self.own();
+        let temporary = own.tables.keys().map(|name| crate::TableInfo {
+            name: name.clone(),
+            dataset: None,
+            description: "temporary table of this session".to_owned(),
+        });
+        all.extend(temporary);
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let column = |of: &dyn Fn(&crate::TableInfo) -> Option<String>| {
+            let values: StringArray = all.iter().map(of).collect();
+            Arc::new(values) as arrow::array::ArrayRef
+        };
+        let rows = RecordBatch::try_from_iter_with_nullable([
+            ("name", column(&|one| Some(one.name.clone())), false),
+            ("dataSetId", column(&|one| one.dataset.clone()), true),
+            ("description", column(&|one| Some(one.description.clone())), false),
+        ]);
+        Ok(of_rows(rows.map_err(datafusion::error::DataFusionError::from)?))
+    }
+
+    fn views(&self) -> Result<Outcome, Error> {
+        let own = self.own();
+        let names: StringArray = own.views.iter().map(|(name, _)| Some(name)).collect();
+        let texts: StringArray = (own.views.iter())
+            .map(|(_, query)| Some(query.to_string()))
+            .collect();
+        let columns: [(_, arrow::array::ArrayRef, _); 2] = [
+            ("name", Arc::new(names), false),
+            ("definition", Arc::new(texts), false),
+        ];
+        let rows = RecordBatch::try_from_iter_with_nullable(columns);
+        Ok(of_rows(rows.map_err(datafusion::error::DataFusionError::from)?))
+    }
+}
+
+fn of_rows(rows: RecordBatch) -> Outcome {
+    let schema = rows.schema();
+    let rows = futures_util::stream::iter([Ok(rows)]);
+    Outcome::Rows(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(Code::NotSupported, format!("{what}: not supported"))
+}
+
+fn taken(name: &str) -> Error {
+    Error::new(
+        Code::DuplicateTable,
+        format!("there is a table or view {name:?} already"),
+    )
+}
+
+fn not_prepared(name: &str) -> Error {
+    Error::new(
+        Code::UndefinedName,
+        format!("there is no prepared statement {name:?}"),
+    )
+}
+
+/// The session's own tables before those of the store.
+#[derive(Debug)]
+struct SessionTables {
+    store: StoreTables,
+    own: BTreeMap<String, Arc<dyn TableProvider>>,
+}
+
+impl Tables for SessionTables {
+    fn names(&self) -> Vec<String> {
+        let mut names = self.store.names();
+        names.extend(self.own.keys().cloned());
+        names.sort();
+        names
+    }
+
+    fn table(
+        &self,
+        name: &str,
+        snapshots: &Snapshots,
+    ) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
+        match self.own.get(name) {
+            None => self.store.table(name, snapshots),
+            Some(own) if *snapshots == Snapshots::All => Ok(Some(Arc::clone(own))),
+            Some(_) => Err(crate::store_tables::no_snapshots(name)),
+        }
+    }
+
+    fn history(
+        &self,
+        name: &str,
+    ) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
+        match self.own.contains_key(name) {
+            true => Err(crate::store_tables::no_snapshots(name)),
+            false => self.store.history(name),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The tables of a store.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use datafusion::catalog::TableProvider;
+use datafusion::error::{DataFusionError, Result};
+use profile_export::export::Snapshot as StoreSnapshot;
+use profile_export::platform::{TableNames, merge_policies, own_table};
+use profile_export::request::MergePolicy;
+use profile_export::store::{Batch, BatchFilter, BatchProperty, BatchQuery, Store};
+use profile_export::xdm::Dataset;
+use profile_export_datafusion::{BatchFiles, BatchTable, DatasetTable, ProfileTable};
+
+use crate::history::history;
+use crate::system::SystemTable;
+use crate::tables::{Snapshot, Snapshots, Tables};
+
+/// The table of merged profiles by the default merge policy; by another, its ID stands behind it.
+pub const PROFILES: &str = "profile_snapshot_export";
+
+/// The tables of one sandbox of a store, as it is when each is first asked for.
+///
+/// | name | rows |
+/// |---|---|
+/// | that of a dataset (`adobe/pqs/table`) | its records; of one that exports write into, the rows of all its batches, each a snapshot |
+/// | `profile_snapshot_export`, `profile_snapshot_export_POLICY` | merged profiles, by the default merge policy and by each |
+/// | `system_jobs`, `system_batches`, `system_segments`, `system_merge_policies`, `system_datasets` | what the catalog knows |
+pub struct StoreTables {
+    store: Arc<Store>,
+    known: BTreeMap<String, Source>,
+    snapshot: OnceLock<StoreSnapshot>,
+}
+
+/// What a table is of.
+#[derive(Clone, Debug)]
+enum Source {
+    /// Merged profiles.
+    Profiles(Box<MergePolicy>),
+    /// The records of a dataset.
+    Records(String),
+    /// What exports wrote into a dataset.
+    Batches(String),
+    /// What the catalog knows.
+    System(SystemTable),
+}
+
+/// A table by its name, and what it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Its name.
+    pub name: String,
+    /// The dataset's ID, if it is of one.
+    pub dataset: Option<String>,
+    /// What its rows are.
+    pub description: String,
+}
+
+impl StoreTables {
+    /// The tables of a store's sandbox.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn new(store: Arc<Store>) -> Result<Self> {
+        let catalog = store.catalog();
+        let datasets = catalog.datasets().map_err(external)?;
+        let names = TableNames::of(&datasets);
+        let mut known = BTreeMap::new();
+        for dataset in &datasets {
+            let name = own_table(dataset).unwrap_or_else(|| names.of_dataset(dataset));
+            known.insert(name.to_lowercase(), source_of(dataset));
+        }
+        for policy in merge_policies(catalog).map_err(external)? {
+            let own = format!("{PROFILES}_{}", policy.id.replace('-', "_").to_lowercase());
+            // A dataset has its name for good, and there may be one that is called so.
+            if policy.default {
+                let source = Source::Profiles(Box::new(policy.clone()));
+                known.entry(PROFILES.to_owned()).or_insert(source);
+            }
+            let source = Source::Profiles(Box::new(policy));
+            known.entry(own).or_insert(source);
+        }
+        for table in SystemTable::ALL {
+            let source = Source::System(table);
+            known.entry(table.name().to_owned()).or_insert(source);
+        }
+        Ok(Self {
+            store,
+            known,
+            snapshot: OnceLock::new(),
+        })
+    }
+
+    /// All tables, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<TableInfo> {
+        let all = self.known.iter().map(|(name, source)| TableInfo {
+            name: name.clone(),
+            dataset: match source {
+                Source::Records(id) | Source::Batches(id) => Some(id.clone()),
+                Source::Profiles(_) | Source::System(_) => None,
+            },
+            description: match source {
+                Source::Records(_) => "records as they came in".to_owned(),
+                Source::Batches(_) => "rows of all batches that exports wrote".to_owned(),
+                Source::Profiles(policy) => {
+                    format!("merged profiles, by merge policy {:?}", policy.name)
+                }
+                Source::System(table) => table.description().to_owned(),
+            },
+        });
+        all.collect()
+    }
+
+    /// One state of the store for all tables of a session's statement.
+    fn snapshot(&self) -> Result<&StoreSnapshot> {
+        if let Some(snapshot) = self.snapshot.get() {
+            return Ok(snapshot);
+        }
+        let snapshot = self.store.snapshot(None).map_err(external)?;
+        Ok(self.snapshot.get_or_init(|| snapshot))
+    }
+
+    /// The batches that exports wrote into a dataset, oldest first.
+    fn batches(&self, dataset: &str) -> Result<Vec<Batch>> {
+        let query = BatchQuery {
+            dataset: Some(dataset.to_owned()),
+            filters: vec![BatchFilter::Is(
+                BatchProperty::Status,
+                vec!["success".to_owned()],
+            )],
+            order: vec![(BatchProperty::Created, false)],
+            ..BatchQuery::default()
+        };
+        self.store.catalog().batches(&query).map_err(external)
+    }
+
+    fn batch_table(&self, dataset: &str, snapshots: &Snapshots) -> Result<BatchTable> {
+        let batches = self.batches(dataset)?;
+        let chosen = chosen(&batches, snapshots)?;
+        let mut files = Vec::new();
+        for batch in &batches[chosen] {
+            let folder = self.store.batch_folder(batch);
+            let mut others = batch
+                .files
+                .iter()
+                .filter(|file| !file.name.ends_with(".parquet"));
+            if let Some(other) = others.next() {
+                return Err(DataFusionError::NotImplemented(format!(
+                    "{} of batch {} is no Parquet, and statements read no other files; SNAPSHOT says which batches are \
+                     read",
+                    other.name, batch.id
+                )));
+            }
+            files.push(BatchFiles {
+                batch: batch.id.clone(),
+                files: (batch.files.iter())
+                    .map(|file| folder.join(&file.name))
+                    .collect(),
+            });
+        }
+        BatchTable::new(&files)
+    }
+}
+
+fn source_of(dataset: &Dataset) -> Source {
+    match dataset.why_no_target() {
+        None => Source::Batches(dataset.id.clone()),
+        Some(_) => Source::Records(dataset.id.clone()),
+    }
+}
+
+/// Which of the batches, oldest first, a statement reads.
+fn chosen(batches: &[Batch], snapshots: &Snapshots) -> Result<std::ops::Range<usize>> {
+    // How many batches there are up to a snapshot, itself included.
+    let up_to = |snapshot: &Snapshot| match snapshot {
+        Snapshot::Head => Ok(batches.len()),
+        Snapshot::Tail => Ok(0),
+        Snapshot::Id(id) => match batches.iter().position(|batch| batch.id == *id) {
+            Some(at) => Ok(at + 1),
+            None => Err(DataFusionError::Plan(format!(
+                "there is no snapshot {id:?}; SELECT * FROM (SELECT history_meta('TABLE')) lists those there are"
+            ))),
+        },
+    };
+    let range = match snapshots {
+        Snapshots::All => 0..batches.len(),
+        Snapshots::Since(first) => up_to(first)?..batches.len(),
+        Snapshots::AsOf(last) => 0..up_to(last)?,
+        Snapshots::Between(first, last) => up_to(first)?..up_to(last)?,
+    };
+    match range.start <= range.end {
+        true => Ok(range),
+        false => Err(DataFusionError::Plan(
+            "SNAPSHOT BETWEEN: the first snapshot is later than the second".to_owned(),
+        )),
+    }
+}
+
+impl fmt::Debug for StoreTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreTables")
+            .field("known", &self.known)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tables for StoreTables {
+    fn names(&self) -> Vec<String> {
+        self.known.keys().cloned().collect()
+    }
+
+    fn table(&self, name: &str, snapshots: &Snapshots) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some(source) = self.known.get(name) else {
+            return Ok(None);
+        };
+        if *snapshots != Snapshots::All && !matches!(source, Source::Batches(_)) {
+            return Err(no_snapshots(name));
+        }
+        Ok(Some(match source {
+            Source::Profiles(policy) => Arc::new(ProfileTable::new(
+                self.snapshot()?,
+                MergePolicy::clone(policy),
+            )?),
+            Source::Records(dataset) => Arc::new(DatasetTable::new(self.snapshot()?, dataset)?),
+            Source::Batches(dataset) => Arc::new(self.batch_table(dataset, snapshots)?),
+            Source::System(table) => table.provider(&self.store)?,
+        }))
+    }
+
+    fn history(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        match self.known.get(name) {
+            None => Ok(None),
+            Some(Source::Batches(dataset)) => Ok(Some(history(&self.batches(dataset)?)?)),
+            Some(_) => Err(no_snapshots(name)),
+        }
+    }
+}
+
+pub(crate) fn no_snapshots(name: &str) -> DataFusionError {
+    DataFusionError::Plan(format!(
+        "table {name} has no snapshots: those have the tables of datasets that exports write into, one a batch"
+    ))
+}
+
+pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}

@@ -1,0 +1,210 @@
+//! Tables of what the catalog knows.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+};
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::error::Result;
+use profile_export::export::Progress;
+use profile_export::jobs::{Job, JobPage, list_jobs};
+use profile_export::platform::{SegmentsToCount, TableNames, merge_policies, own_table, segments};
+use profile_export::store::{Batch, BatchProperty, BatchQuery, Store};
+
+use crate::store_tables::external;
+
+/// A table of what the catalog knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SystemTable {
+    Batches,
+    Datasets,
+    Jobs,
+    MergePolicies,
+    Segments,
+}
+
+impl SystemTable {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Batches,
+        Self::Datasets,
+        Self::Jobs,
+        Self::MergePolicies,
+        Self::Segments,
+    ];
+
+    /// Its name, unless a dataset has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Batches => "system_batches",
+            Self::Datasets => "system_datasets",
+            Self::Jobs => "system_jobs",
+            Self::MergePolicies => "system_merge_policies",
+            Self::Segments => "system_segments",
+        }
+    }
+
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::Batches => "batches that exports wrote or that came in",
+            Self::Datasets => "datasets and their tables",
+            Self::Jobs => "export jobs",
+            Self::MergePolicies => "merge policies",
+            Self::Segments => "segments that records name, with their members by status",
+        }
+    }
+
+    /// The table as the store is now.
+    pub(crate) fn provider(self, store: &Store) -> Result<Arc<dyn TableProvider>> {
+        let rows = match self {
+            Self::Batches => batches(store)?,
+            Self::Datasets => datasets(store)?,
+            Self::Jobs => jobs(store)?,
+            Self::MergePolicies => policies(store)?,
+            Self::Segments => of_segments(store)?,
+        };
+        let schema = rows.schema();
+        Ok(Arc::new(MemTable::try_new(schema, vec![vec![rows]])?))
+    }
+}
+
+type Column = (&'static str, ArrayRef, bool);
+
+fn text(name: &'static str, values: impl Iterator<Item = Option<String>>) -> Column {
+    (name, Arc::new(values.collect::<StringArray>()), true)
+}
+
+fn number(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
+    (name, Arc::new(values.collect::<Int64Array>()), true)
+}
+
+fn boolean(name: &'static str, values: impl Iterator<Item = Option<bool>>) -> Column {
+    (name, Arc::new(values.collect::<BooleanArray>()), true)
+}
+
+/// Of milliseconds since 1970.
+fn moment(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
+    let values: TimestampMillisecondArray = values.collect();
+    (name, Arc::new(values.with_timezone("UTC")), true)
+}
+
+fn table<const N: usize>(columns: [Column; N]) -> Result<RecordBatch> {
+    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+}
+
+fn batches(store: &Store) -> Result<RecordBatch> {
+    let query = BatchQuery {
+        order: vec![(BatchProperty::Created, false)],
+        ..BatchQuery::default()
+    };
+    let all = store.catalog().batches(&query).map_err(external)?;
+    let each = || all.iter();
+    let bytes = |batch: &Batch| batch.files.iter().map(|file| file.length as i64).sum();
+    let written = |batch: &Batch| batch.metrics.records_written.map(|rows| rows as i64);
+    table([
+        text("id", each().map(|one| Some(one.id.clone()))),
+        text(
+            "dataset_id",
+            each().map(|one| Some(one.dataset().to_owned())),
+        ),
+        text("status", each().map(|one| Some(one.status.to_string()))),
+        number("job_id", each().map(|one| one.job_id)),
+        boolean("came_in", each().map(|one| Some(one.came_in()))),
+        number("records_written", each().map(written)),
+        number("files", each().map(|one| Some(one.files.len() as i64))),
+        number("bytes", each().map(|one| Some(bytes(one)))),
+        moment("created", each().map(|one| Some(one.created.millis()))),
+        moment("updated", each().map(|one| Some(one.updated.millis()))),
+    ])
+}
+
+fn datasets(store: &Store) -> Result<RecordBatch> {
+    let all = store.catalog().datasets().map_err(external)?;
+    let names = TableNames::of(&all);
+    let each = || all.iter();
+    let name = |one| own_table(one).unwrap_or_else(|| names.of_dataset(one));
+    table([
+        text("id", each().map(|one| Some(one.id.clone()))),
+        text("name", each().map(|one| Some(one.name.clone()))),
+        text("table_name", each().map(|one| Some(name(one)))),
+        text(
+            "class",
+            each().map(|one| Some(one.class.schema_name().to_owned())),
+        ),
+        text("description", each().map(|one| one.description.clone())),
+        moment("created", each().map(|one| Some(one.created.millis()))),
+    ])
+}
+
+fn jobs(store: &Store) -> Result<RecordBatch> {
+    let all = list_jobs(store, &JobPage::default())
+        .map_err(external)?
+        .records;
+    let each = || all.iter();
+    let rows = |one: &Job| one.metrics.total_exported_profile_counter;
+    let events = |one: &Job| one.metrics.total_exported_event_counter;
+    table([
+        number("id", each().map(|one| Some(one.id))),
+        text("status", each().map(|one| Some(one.status.to_string()))),
+        text(
+            "dataset_id",
+            each().map(|one| Some(one.destination.dataset_id.clone())),
+        ),
+        text(
+            "merge_policy_id",
+            each().map(|one| Some(one.merge_policy.id.clone())),
+        ),
+        text("fields", each().map(|one| one.fields.clone())),
+        number("profiles", each().map(|one| rows(one).map(|n| n as i64))),
+        number("events", each().map(|one| events(one).map(|n| n as i64))),
+        text(
+            "error",
+            each().map(|one| one.errors.first().map(|error| error.msg.clone())),
+        ),
+        moment(
+            "created",
+            each().map(|one| Some(one.creation_time.millis())),
+        ),
+        moment("updated", each().map(|one| Some(one.update_time.millis()))),
+    ])
+}
+
+fn policies(store: &Store) -> Result<RecordBatch> {
+    let all = merge_policies(store.catalog()).map_err(external)?;
+    let each = || all.iter();
+    table([
+        text("id", each().map(|one| Some(one.id.clone()))),
+        text("name", each().map(|one| Some(one.name.clone()))),
+        number("version", each().map(|one| Some(one.version))),
+        boolean("is_default", each().map(|one| Some(one.default))),
+    ])
+}
+
+/// The members of segments, by the default merge policy: from the index of memberships alone.
+fn of_segments(store: &Store) -> Result<RecordBatch> {
+    let progress = Arc::new(Progress::default());
+    let wanted = SegmentsToCount::of(store, usize::MAX, &progress).map_err(external)?;
+    let (names, members) = match &wanted {
+        None => (Vec::new(), Vec::new()),
+        Some(wanted) => (wanted.segments.clone(), wanted.count().map_err(external)?),
+    };
+    let definitions = segments(store.catalog()).map_err(external)?;
+    let name_of = |id: &str| {
+        let mut all = definitions.iter();
+        let own = all.find(|segment| segment["id"] == *id)?;
+        own["name"].as_str().map(str::to_owned)
+    };
+    let each = || names.iter();
+    let counts = || members.iter();
+    table([
+        text(
+            "namespace",
+            each().map(|(namespace, _)| Some(namespace.clone())),
+        ),
+        text("id", each().map(|(_, id)| Some(id.clone()))),
+        text("name", each().map(|(_, id)| name_of(id))),
+        number("realized", counts().map(|one| Some(one.realized as i64))),
+        number("existing", counts().map(|one| Some(one.existing as i64))),
+        number("exited", counts().map(|one| Some(one.exited as i64))),
+    ])
+}
