@@ -71,11 +71,11 @@ fn segment<'a>(
     }
 }
 
-/// The keys behind `segmentMembership`, outermost first.
+/// The keys behind `segmentMembership`, outermost first: by DataFusion's own function, or the one of the crate `sql`.
 fn path_of(expression: &Expr) -> Option<Vec<String>> {
     match expression {
         Expr::Column(column) if column.name == "segmentMembership" => Some(Vec::new()),
-        Expr::ScalarFunction(call) if call.name() == "get_field" => {
+        Expr::ScalarFunction(call) if ["get_field", "spark_get"].contains(&call.name()) => {
             let (inner, keys) = call.args.split_first()?;
             let mut path = path_of(inner)?;
             for key in keys {
