@@ -41,6 +41,7 @@ mod cache;
 mod chunks;
 mod columns;
 mod components;
+mod composition;
 mod counts;
 mod dedupe;
 mod digests;
@@ -70,6 +71,7 @@ mod unions;
 mod values;
 
 pub use chunks::Chunks;
+pub use composition::{Composition, Unstitched};
 pub use counts::BatchCounts;
 pub use dedupe::Deduplication;
 pub use digests::row_digests;

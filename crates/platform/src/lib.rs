@@ -21,6 +21,7 @@ mod names;
 mod namespaces;
 mod output;
 mod policies;
+mod profile_report;
 mod projections;
 mod resolve;
 mod schedules;
@@ -73,6 +74,7 @@ pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };
+pub use profile_report::{ProfileReport, UNSTITCHED_DAYS, profile_report};
 pub use projections::{
     DestinationBody, DestinationKind, Place, Projection, ProjectionBody, ProjectionDestination,
     ReplicationPolicy, delete_projection, delete_projection_destination, named_projection,

@@ -5,6 +5,7 @@ mod beside_erasure;
 mod cancel;
 mod cases;
 mod catalog;
+mod composition;
 mod deletion;
 mod determinism;
 mod erasure;
