@@ -54,6 +54,8 @@ mod preview_body;
 mod preview_list;
 mod previews;
 mod problem;
+mod profile_report_schemas;
+mod profile_reports;
 mod projection_schemas;
 mod projections;
 mod query;

@@ -22,8 +22,8 @@ use crate::work::what_it_said;
 use crate::{
     audiences, batches, clusters, data_access, dataset_changes, datasets, elsewhere, entities,
     host, import, ims, jobs, local, merge_policies, namespaces, nowhere, openapi, operation, page,
-    previews, projections, reference, sandboxes, schedules, segment_jobs, segments, system_jobs,
-    uploads,
+    previews, profile_reports, projections, reference, sandboxes, schedules, segment_jobs,
+    segments, system_jobs, uploads,
 };
 
 /// The API's routes and their description.
@@ -140,6 +140,13 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))
         .routes(routes!(previews::get_estimate))
+        .routes(routes!(profile_reports::get_status))
+        .routes(routes!(profile_reports::by_dataset))
+        .routes(routes!(profile_reports::by_namespace))
+        .routes(routes!(profile_reports::dataset_overlap))
+        .routes(routes!(profile_reports::namespace_overlap))
+        .routes(routes!(profile_reports::unstitched_profiles))
+        .routes(routes!(profile_reports::unknown_profiles))
         .routes(routes!(import::create_incoming_batch))
         .routes(routes!(
             import::get_incoming_batch,

@@ -414,6 +414,10 @@ pub(crate) fn integer() -> ObjectBuilder {
     of_type(Type::Integer)
 }
 
+pub(crate) fn number() -> ObjectBuilder {
+    of_type(Type::Number)
+}
+
 pub(crate) fn int64() -> ObjectBuilder {
     integer().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
 }

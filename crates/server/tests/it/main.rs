@@ -20,6 +20,7 @@ mod local;
 mod log;
 mod policies;
 mod previews;
+mod profile_reports;
 mod projections;
 mod queries;
 mod queue;
