@@ -23,6 +23,7 @@ mod output;
 mod policies;
 mod profile_report;
 mod projections;
+mod registry;
 mod resolve;
 mod schedules;
 mod segments;
@@ -80,6 +81,11 @@ pub use projections::{
     ReplicationPolicy, delete_projection, delete_projection_destination, named_projection,
     projection, projection_destination, projection_destinations, projections, put_projection,
     put_projection_destination,
+};
+pub use registry::{
+    Container, Registry, Resource, ResourceForm, ResourceKind, change_schema, create_descriptor,
+    create_schema, delete_descriptor, delete_schema, descriptor, descriptors, replace_descriptor,
+    replace_schema, with_declared_schema,
 };
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,
