@@ -24,6 +24,7 @@ mod profile_reports;
 mod projections;
 mod queries;
 mod queue;
+mod registry;
 mod rights;
 mod sandboxes;
 mod schedules;
