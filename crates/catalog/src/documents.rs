@@ -24,6 +24,10 @@ pub enum DocumentKind {
     Projection,
     /// A deletion of a dataset's records, or of a batch's.
     SystemJob,
+    /// A schema that somebody declared.
+    Schema,
+    /// What somebody said of a schema's fields.
+    Descriptor,
 }
 
 impl From<DocumentKind> for Kind {
@@ -37,6 +41,8 @@ impl From<DocumentKind> for Kind {
             DocumentKind::ProjectionDestination => Self::ProjectionDestination,
             DocumentKind::Projection => Self::Projection,
             DocumentKind::SystemJob => Self::SystemJob,
+            DocumentKind::Schema => Self::Schema,
+            DocumentKind::Descriptor => Self::Descriptor,
         }
     }
 }
@@ -53,6 +59,8 @@ impl DocumentKind {
             Self::ProjectionDestination => "projectionDestination",
             Self::Projection => "projection",
             Self::SystemJob => "systemJob",
+            Self::Schema => "schema",
+            Self::Descriptor => "descriptor",
         }
     }
 }

@@ -128,6 +128,10 @@ pub enum Kind {
     Projection,
     /// A deletion of records that is done by itself.
     SystemJob,
+    /// A class, a schema, or fields of the schema registry.
+    Schema,
+    /// What is said of a schema's fields.
+    Descriptor,
 }
 
 impl fmt::Display for Kind {
@@ -145,6 +149,8 @@ impl fmt::Display for Kind {
             Self::ProjectionDestination => "projection destination",
             Self::Projection => "projection",
             Self::SystemJob => "system job",
+            Self::Schema => "resource of the schema registry",
+            Self::Descriptor => "descriptor",
         })
     }
 }

@@ -85,11 +85,11 @@ pub mod request {
 /// Exports as streams of record batches: plans, shards, rows, and Parquet into any sink.
 pub mod export {
     pub use ::export::{
-        BatchCounts, BatchMemberships, Chunks, Condition, DatasetBatches, DatasetRows, Error,
-        EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile,
+        BatchCounts, BatchMemberships, Chunks, Composition, Condition, DatasetBatches, DatasetRows,
+        Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile,
         FragmentPart, GraphReport, INGESTED_AT, LargeComponent, LostValue, MembershipSeen, Plan,
-        RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment, export_rows, json_values,
-        leaves, snapshot_of,
+        RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment, Unstitched, export_rows,
+        json_values, leaves, snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
@@ -148,31 +148,35 @@ pub mod sharded {
 #[cfg(feature = "platform")]
 pub mod platform {
     pub use ::platform::{
-        Audience, DatasetBody, DatasetChange, DeletedProfile, DestinationBody, DestinationKind,
-        Erasure, Error, ErrorKind, Estimate, EventPage, EventQuery, ExplainedPart, FileDescription,
-        FoundEvent, IdentityNamespace, IfExists, Incoming, IncomingBody, IncomingFile,
-        IncomingPart, InputDataset, Lookup, Lookups, Manifest, ManifestBatch, ManifestExport,
-        ManifestFile, Members, NamespaceBody, NewSchedule, OtherJob, Outcome, OutputFolder, Place,
-        PlannedBatch, Prepared, Projection, ProjectionBody, ProjectionDestination, Property,
-        ReplicationPolicy, Result, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties,
+        Audience, Container, DatasetBody, DatasetChange, DeletedProfile, DestinationBody,
+        DestinationKind, Erasure, Error, ErrorKind, Estimate, EventPage, EventQuery, ExplainedPart,
+        FileDescription, FoundEvent, IdentityNamespace, IfExists, Incoming, IncomingBody,
+        IncomingFile, IncomingPart, InputDataset, Lookup, Lookups, Manifest, ManifestBatch,
+        ManifestExport, ManifestFile, Members, NamespaceBody, NewSchedule, OtherJob, Outcome,
+        OutputFolder, Place, PlannedBatch, Prepared, ProfileReport, Projection, ProjectionBody,
+        ProjectionDestination, Property, Registry, ReplicationPolicy, Resource, ResourceForm,
+        ResourceKind, Result, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties,
         ScheduleRun, ScheduleState, ScheduledJob, SchemaRefBody, SegmentExplanation, SegmentJob,
         SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, SegmentsToCount, SourceFolder,
         SourceOptions, StoredMembership, SystemJob, SystemJobBody, SystemJobStatus, TABLE_LABEL,
-        TableNames, Told, UploadStatus, abort_incoming, asked_segments, change_schedule,
-        check_definition, check_local, check_out, check_target, complete_incoming,
-        create_identity_namespace, create_schedule, create_segment_job, create_system_job,
-        dataset_id, delete_batch, delete_merge_policy, delete_profile, delete_projection,
-        delete_projection_destination, delete_schedule, delete_segment, delete_segment_job,
-        delete_system_job, dependent_of, due_schedules, erase, estimate, estimate_by_namespace,
-        evaluate_segments, explain_segment, expression_of, expression_schema, first_members,
-        has_expression, identity_namespaces, identity_of_xid, is_bucket, load_incoming,
-        members_by_segment, merge_policies, merge_policy, named_projection, namesake,
-        namespace_number, overlap, own_table, policy_id, policy_of_segment, projection,
-        projection_destination, projection_destinations, projections, put_merge_policy,
-        put_projection, put_projection_destination, put_segment, replace_identity_namespace,
-        revert_incoming, run_schedule, run_segment_job, run_system_job, schedule, schedules,
-        segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming, system_job,
-        system_jobs, whole_file, with_ids, with_source, with_target, xid_of,
+        TableNames, Told, UNSTITCHED_DAYS, UploadStatus, abort_incoming, asked_segments,
+        change_schedule, change_schema, check_definition, check_local, check_out, check_target,
+        complete_incoming, create_descriptor, create_identity_namespace, create_schedule,
+        create_schema, create_segment_job, create_system_job, dataset_id, delete_batch,
+        delete_descriptor, delete_merge_policy, delete_profile, delete_projection,
+        delete_projection_destination, delete_schedule, delete_schema, delete_segment,
+        delete_segment_job, delete_system_job, dependent_of, descriptor, descriptors,
+        due_schedules, erase, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
+        expression_of, expression_schema, first_members, has_expression, identity_namespaces,
+        identity_of_xid, is_bucket, load_incoming, members_by_segment, merge_policies,
+        merge_policy, named_projection, namesake, namespace_number, overlap, own_table, policy_id,
+        policy_of_segment, profile_report, projection, projection_destination,
+        projection_destinations, projections, put_merge_policy, put_projection,
+        put_projection_destination, put_segment, replace_descriptor, replace_identity_namespace,
+        replace_schema, revert_incoming, run_schedule, run_segment_job, run_system_job, schedule,
+        schedules, segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming,
+        system_job, system_jobs, whole_file, with_declared_schema, with_ids, with_source,
+        with_target, xid_of,
     };
 }
 

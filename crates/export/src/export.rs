@@ -193,6 +193,10 @@ impl Export {
         &self.shared.pipeline
     }
 
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     pub(crate) fn graph(&self) -> Option<&Graph> {
         self.shared.graph.as_ref()
     }

@@ -41,6 +41,7 @@ mod cache;
 mod chunks;
 mod columns;
 mod components;
+mod composition;
 mod counts;
 mod dataset_rows;
 mod dedupe;
@@ -71,6 +72,7 @@ mod unions;
 mod values;
 
 pub use chunks::Chunks;
+pub use composition::{Composition, Unstitched};
 pub use counts::BatchCounts;
 pub use dataset_rows::{DatasetRows, INGESTED_AT};
 pub use dedupe::Deduplication;

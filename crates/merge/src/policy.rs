@@ -59,6 +59,17 @@ pub enum IdentityGraphType {
     Pdg,
 }
 
+impl IdentityGraphType {
+    /// The platform's word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pdg => "pdg",
+        }
+    }
+}
+
 /// Whose value wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,10 +112,7 @@ impl MergePolicy {
     #[must_use]
     pub fn built_in() -> [Self; 2] {
         [IdentityGraphType::None, IdentityGraphType::Pdg].map(|kind| {
-            let word = match kind {
-                IdentityGraphType::None => "none",
-                IdentityGraphType::Pdg => "pdg",
-            };
+            let word = kind.word();
             Self {
                 id: format!("timestampOrdered-{word}-mp"),
                 name: format!("Built in: latest first, identity graph {word}"),

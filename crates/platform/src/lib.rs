@@ -21,7 +21,9 @@ mod names;
 mod namespaces;
 mod output;
 mod policies;
+mod profile_report;
 mod projections;
+mod registry;
 mod resolve;
 mod schedules;
 mod segments;
@@ -74,11 +76,17 @@ pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
 };
+pub use profile_report::{ProfileReport, UNSTITCHED_DAYS, profile_report};
 pub use projections::{
     DestinationBody, DestinationKind, Place, Projection, ProjectionBody, ProjectionDestination,
     ReplicationPolicy, delete_projection, delete_projection_destination, named_projection,
     projection, projection_destination, projection_destinations, projections, put_projection,
     put_projection_destination,
+};
+pub use registry::{
+    Container, Registry, Resource, ResourceForm, ResourceKind, change_schema, create_descriptor,
+    create_schema, delete_descriptor, delete_schema, descriptor, descriptors, replace_descriptor,
+    replace_schema, with_declared_schema,
 };
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,

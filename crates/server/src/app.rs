@@ -12,6 +12,7 @@ use crate::nowhere::KnownPaths;
 use crate::parameters::Parameters;
 use crate::preview_list::Previews;
 use crate::problem::{Answer, Problem};
+use crate::profile_reports::ProfileReports;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stores::Stores;
@@ -34,6 +35,8 @@ pub(crate) struct App {
     pub(crate) previews: Previews,
     /// Profiles that are looked up, prepared.
     pub(crate) lookups: Lookups,
+    /// What profiles are made of, for as long as it holds.
+    pub(crate) reports: ProfileReports,
     /// What queries may say.
     pub(crate) parameters: Parameters,
     /// The organisations and sandboxes that are known to have something.

@@ -18,6 +18,12 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
+    #[cfg(test)]
+    pub(crate) fn of_text(query: &str) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        Self(pairs.into_owned().collect())
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()

@@ -20,10 +20,10 @@ use crate::app::App;
 use crate::problem::{Answer, Problem};
 use crate::work::what_it_said;
 use crate::{
-    audiences, batches, clusters, data_access, dataset_changes, datasets, elsewhere, entities,
-    host, import, ims, jobs, local, merge_policies, namespaces, nowhere, openapi, operation, page,
-    previews, projections, reference, sandboxes, schedules, segment_jobs, segments, system_jobs,
-    uploads,
+    audiences, batches, clusters, data_access, dataset_changes, datasets, descriptors, elsewhere,
+    entities, host, import, ims, jobs, local, merge_policies, namespaces, nowhere, openapi,
+    operation, page, previews, profile_reports, projections, reference, registry, sandboxes,
+    schedules, segment_jobs, segments, system_jobs, uploads,
 };
 
 /// The API's routes and their description.
@@ -140,6 +140,32 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(previews::create_preview))
         .routes(routes!(previews::get_preview, previews::remove_preview))
         .routes(routes!(previews::get_estimate))
+        .routes(routes!(profile_reports::get_status))
+        .routes(routes!(profile_reports::by_dataset))
+        .routes(routes!(profile_reports::by_namespace))
+        .routes(routes!(profile_reports::dataset_overlap))
+        .routes(routes!(profile_reports::namespace_overlap))
+        .routes(routes!(profile_reports::unstitched_profiles))
+        .routes(routes!(profile_reports::unknown_profiles))
+        .routes(routes!(registry::get_stats))
+        .routes(routes!(registry::list_resources, registry::declare))
+        .routes(routes!(
+            registry::get_resource,
+            registry::replace,
+            registry::patch,
+            registry::forget
+        ))
+        .routes(routes!(registry::get_sample))
+        .routes(routes!(registry::export_resource))
+        .routes(routes!(
+            descriptors::list_descriptors,
+            descriptors::make_descriptor
+        ))
+        .routes(routes!(
+            descriptors::get_descriptor,
+            descriptors::put_descriptor,
+            descriptors::remove_descriptor
+        ))
         .routes(routes!(import::create_incoming_batch))
         .routes(routes!(
             import::get_incoming_batch,

@@ -390,7 +390,7 @@ pub(crate) fn object<const N: usize>(required: [&str; N]) -> ObjectBuilder {
 }
 
 /// An object that has these properties and none that is not described.
-fn strict<const N: usize>(required: [&str; N]) -> ObjectBuilder {
+pub(crate) fn strict<const N: usize>(required: [&str; N]) -> ObjectBuilder {
     object(required).additional_properties(Some(AdditionalProperties::FreeForm(false)))
 }
 
@@ -414,12 +414,21 @@ pub(crate) fn integer() -> ObjectBuilder {
     of_type(Type::Integer)
 }
 
+pub(crate) fn number() -> ObjectBuilder {
+    of_type(Type::Number)
+}
+
 pub(crate) fn int64() -> ObjectBuilder {
     integer().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
 }
 
 pub(crate) fn boolean() -> ObjectBuilder {
     of_type(Type::Boolean)
+}
+
+/// What may be any JSON.
+pub(crate) fn any() -> ObjectBuilder {
+    of_type(SchemaType::AnyValue)
 }
 
 fn of_type(kind: impl Into<SchemaType>) -> ObjectBuilder {

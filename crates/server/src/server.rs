@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::nowhere::KnownPaths;
 use crate::parameters::Parameters;
 use crate::preview_list::Previews;
+use crate::profile_reports::ProfileReports;
 use crate::queue::Queue;
 use crate::scheduler::run_schedules;
 use crate::settings::Settings;
@@ -121,6 +122,7 @@ impl Server {
             audiences: Mutex::default(),
             previews: Previews::default(),
             lookups: Lookups::default(),
+            reports: ProfileReports::default(),
             parameters: Parameters::of(&description),
             inhabited: Inhabited::default(),
             paths: KnownPaths::of(&description),

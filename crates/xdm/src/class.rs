@@ -25,6 +25,15 @@ impl Class {
         }
     }
 
+    /// The `$id` of the class.
+    #[must_use]
+    pub fn class_id(self) -> &'static str {
+        match self {
+            Self::Profile => "https://ns.adobe.com/xdm/context/profile",
+            Self::Event => "https://ns.adobe.com/xdm/context/experienceevent",
+        }
+    }
+
     /// The `$id` of the class's union schema.
     #[must_use]
     pub fn union_id(self) -> &'static str {

@@ -16,6 +16,7 @@
 mod class;
 mod dataset;
 mod identity;
+mod json_schema;
 mod namespaces;
 mod nearest;
 mod path;
@@ -33,6 +34,9 @@ pub use class::{
 };
 pub use dataset::{Dataset, DatasetError, PrimaryIdentity};
 pub use identity::{Identity, PersonKey, digest128, is_identity};
+pub use json_schema::{
+    FieldNames, flat_json_schema_properties, json_schema_properties, sample_record,
+};
 pub use namespaces::Namespaces;
 pub use nearest::nearest;
 pub use path::{FieldPath, PathError, quote_part};

@@ -1,6 +1,11 @@
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use crate::{FieldType, Fields, Spelling, spelling};
+
+/// The most fields that a schema has, with all that it refers to.
+const MOST_FIELDS: usize = 100_000;
 
 /// Why a declared schema can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +26,10 @@ pub struct SchemaError {
 /// # Errors
 /// A [`SchemaError`] that names the place: an unknown type, a reference out of the document.
 pub fn fields_from_json_schema(schema: &Value) -> Result<Fields, SchemaError> {
-    let reader = Reader { root: schema };
+    let reader = Reader {
+        root: schema,
+        left: Cell::new(MOST_FIELDS),
+    };
     match reader.field(schema, "", 0)? {
         FieldType::Object(fields) => Ok(fields),
         other => Err(SchemaError {
@@ -33,6 +41,8 @@ pub fn fields_from_json_schema(schema: &Value) -> Result<Fields, SchemaError> {
 
 struct Reader<'a> {
     root: &'a Value,
+    /// How many more fields it may have: references within it may multiply them.
+    left: Cell<usize>,
 }
 
 impl Reader<'_> {
@@ -45,6 +55,9 @@ impl Reader<'_> {
             },
             problem,
         };
+        let left = self.left.get().checked_sub(1);
+        self.left
+            .set(left.ok_or_else(|| error(format!("more than {MOST_FIELDS} fields")))?);
         if depth > 128 {
             return Err(error("nested deeper than 128".to_owned()));
         }
@@ -249,6 +262,16 @@ mod tests {
         assert!(person.get("first").is_some() && person.get("last").is_some());
     }
 
+    /// Each of its forty definitions has the next one twice.
+    fn doubling() -> Value {
+        let twice = |next: &str| json!({"properties": {"a": {"$ref": next}, "b": {"$ref": next}}});
+        let definitions =
+            (0..40).map(|n| (n.to_string(), twice(&format!("#/definitions/{}", n + 1))));
+        let mut definitions: Map<String, Value> = definitions.collect();
+        definitions.insert("40".to_owned(), json!({"type": "string"}));
+        json!({"properties": {"a": {"$ref": "#/definitions/0"}}, "definitions": definitions})
+    }
+
     #[test]
     fn a_schema_that_leads_out_of_itself_or_never_ends_is_refused() {
         let of = |a| json!({"properties": {"a": a}});
@@ -265,6 +288,7 @@ mod tests {
                 "unknown meta:xdmType",
             ),
             (json!({"type": "string"}), "a record is an object"),
+            (doubling(), "more than 100000 fields"),
         ] {
             let error = fields_from_json_schema(&wrong).expect_err(problem);
             assert!(error.problem.contains(problem), "{error}");

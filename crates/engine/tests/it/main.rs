@@ -5,6 +5,7 @@ mod beside_erasure;
 mod cancel;
 mod cases;
 mod catalog;
+mod composition;
 mod dataset_rows;
 mod deletion;
 mod determinism;

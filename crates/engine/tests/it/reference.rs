@@ -6,6 +6,7 @@ use chrono::DateTime;
 use profile_export::xdm::{Dataset, PersonKey};
 use serde_json::{Map, Value, json};
 
+pub mod composition;
 pub mod evaluated;
 
 /// Microseconds since 1970.

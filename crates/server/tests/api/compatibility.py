@@ -15,13 +15,15 @@ JOB = {"destination": {"datasetId": "{target}"}, "schema": {"name": PROFILE}, "f
 POLICY = {"name": "Mine", "schema": {"name": PROFILE}, "identityGraph": {"type": "none"},
           "attributeMerge": {"type": "timestampOrdered"}, "default": False}
 SCHEDULE = {"name": "Nightly", "type": "batch_segmentation", "properties": {"segments": ["*"]}, "schedule": "0 0 2 * * ?"}
+REGISTRY, CLASS = "/data/foundation/schemaregistry", "https://ns.adobe.com/xdm/context/profile"
+SCHEMA = {"title": "Members", "type": "object", "allOf": [{"$ref": CLASS}, {"$ref": "#/definitions/own"}],
+          "definitions": {"own": {"properties": {"_local": {"type": "object", "properties": {"member": {"type": "string"}}}}}}}
 EDGE = {"type": "EDGE", "dataCenters": ["VA6"]}
 UPLOAD = f"{IMPORT}/batches/{{incoming}}/datasets/{{target}}/files/a.json"
 
 NO_QUERIES = "there is no query service; `export --format parquet` is for DuckDB and other engines"
-NO_SCHEMAS = "there is no schema registry; `/local/schema` has the union schemas"
+NO_GROUPS = "a schema brings its fields in `definitions`; field groups are made from what records have"
 NO_COMPUTED = "there are no computed attributes"
-NO_SAMPLES = "there are no samples; `/metrics` and `store stats` count"
 NOT_YET = "not yet"
 
 
@@ -29,6 +31,10 @@ def request(method, path, status, why="", body=None, keep=None, headers=None, da
     """`keep` has a name for what an answer made, and how it is found there."""
     return {"method": method, "path": path, "status": status, "why": why, "body": body, "keep": keep,
             "headers": headers or {}, "data": data, "query": query}
+
+
+def form(words):
+    return {"Accept": f"application/vnd.adobe.{words}+json; version=1"}
 
 
 def first_id(answer):
@@ -133,8 +139,48 @@ REQUESTS = [
         request("DELETE", f"{UPS}/config/destinations/{{edge}}", 409, "a projection names it"),
         request("DELETE", f"{UPS}/config/projections/{{projection}}", 204),
         request("GET", f"{UPS}/config/computedAttributes", 404, NO_COMPUTED),
-        request("GET", f"{UPS}/previewsamplestatus", 404, NO_SAMPLES),
         request("GET", f"{UPS}/search", 404, "definitions are in no folders"),
+    ]),
+    ("Profile reports", [
+        request("GET", f"{UPS}/previewsamplestatus", 200),
+        request("GET", f"{UPS}/previewsamplestatus/report/dataset", 200),
+        request("GET", f"{UPS}/previewsamplestatus/report/namespace", 200),
+        request("GET", f"{UPS}/previewsamplestatus/report/dataset/overlap", 200, headers={"x-model-name": PROFILE}),
+        request("GET", f"{UPS}/previewsamplestatus/report/namespace/overlap", 200, headers={"x-model-name": PROFILE}),
+        request("GET", f"{UPS}/previewsamplestatus/report/unstitchedProfiles", 200),
+        request("GET", f"{UPS}/previewsamplestatus/report/unknownProfiles", 200),
+    ]),
+    ("Schema registry", [
+        request("GET", f"{REGISTRY}/stats", 200),
+        request("GET", f"{REGISTRY}/global/classes", 200, headers=form("xed-id")),
+        request("GET", f"{REGISTRY}/global/classes/_xdm.context.profile", 200, headers=form("xed-full")),
+        request("GET", f"{REGISTRY}/global/behaviors", 200),
+        request("GET", f"{REGISTRY}/global/fieldgroups", 200),
+        request("GET", f"{REGISTRY}/global/datatypes", 200),
+        request("GET", f"{REGISTRY}/tenant/unions", 200, headers=form("xed")),
+        request("GET", f"{REGISTRY}/tenant/unions/_xdm.context.profile__union", 200, headers=form("xdm-full")),
+        request("GET", f"{REGISTRY}/tenant/schemas", 200, headers=form("xed-id"),
+                query="?property=meta:immutableTags==union&orderby=title&limit=5"),
+        request("POST", f"{REGISTRY}/tenant/schemas", 201, body=SCHEMA, keep=("schema", lambda made: made["meta:altId"])),
+        request("POST", f"{REGISTRY}/tenant/schemas", 400, "what it refers to is here, or in its definitions", body={
+            "title": "x", "allOf": [{"$ref": CLASS}, {"$ref": "https://ns.adobe.com/xdm/context/none"}]}),
+        request("POST", f"{REGISTRY}/tenant/fieldgroups", 400, NO_GROUPS, body={"title": "x"}),
+        request("POST", f"{REGISTRY}/tenant/classes", 400, "there are the two classes of profiles and events", body={"title": "x"}),
+        request("GET", f"{REGISTRY}/tenant/schemas/{{schema}}", 200, headers=form("xed-full-desc")),
+        request("PATCH", f"{REGISTRY}/tenant/schemas/{{schema}}", 200,
+                body=[{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]),
+        request("PUT", f"{REGISTRY}/tenant/schemas/{{schema}}", 200, body=SCHEMA),
+        request("POST", f"{REGISTRY}/tenant/descriptors", 201, body={
+            "@type": "xdm:descriptorIdentity", "xdm:sourceSchema": "{schema}", "xdm:sourceProperty": "/_local/member",
+            "xdm:namespace": "Loyalty", "xdm:isPrimary": True}, keep=("descriptor", lambda made: made["@id"])),
+        request("POST", f"{REGISTRY}/tenant/descriptors", 400, "relationships between datasets are not followed", body={
+            "@type": "xdm:descriptorOneToOne", "xdm:sourceSchema": "{schema}", "xdm:sourceProperty": "/_local/member"}),
+        request("GET", f"{REGISTRY}/tenant/descriptors", 200, headers=form("xdm-v2")),
+        request("GET", f"{REGISTRY}/tenant/descriptors/{{descriptor}}", 200, headers=form("xdm")),
+        request("DELETE", f"{REGISTRY}/tenant/descriptors/{{descriptor}}", 204),
+        request("GET", f"{REGISTRY}/rpc/sampledata/{{schema}}", 200, headers=form("xed")),
+        request("GET", f"{REGISTRY}/rpc/export/{{schema}}", 200, headers=form("xed")),
+        request("DELETE", f"{REGISTRY}/tenant/schemas/{{schema}}", 204),
     ]),
     ("System jobs", [
         request("POST", f"{UPS}/system/jobs", 200, body={"dataSetId": "{target}"}, keep=("system", own_id)),
@@ -165,9 +211,7 @@ REQUESTS = [
     ("What there is not", [
         request("GET", "/data/foundation/query/queries", 404, NO_QUERIES),
         request("POST", "/data/foundation/query/queries", 404, NO_QUERIES, body={}),
-        request("GET", "/data/foundation/schemaregistry/stats", 404, NO_SCHEMAS),
-        request("GET", "/data/foundation/schemaregistry/global/classes", 404, NO_SCHEMAS),
-        request("GET", "/data/foundation/schemaregistry/tenant/unions", 404, NO_SCHEMAS),
+        request("GET", f"{REGISTRY}/rpc/auditlog/x", 404, "changes are in the server's log"),
         request("GET", "/data/foundation/flowservice/flows", 404, "`export` writes files; there are no destinations to activate"),
     ]),
 ]
@@ -251,8 +295,10 @@ CALLS = [
     call("Profile.getDeleteSystemJobs", [200], lambda c, k: c.profile.getDeleteSystemJobs()),
     call("Profile.getDeleteSystemJob", [200], lambda c, k: c.profile.getDeleteSystemJob(k["aepp_system"])),
     call("Profile.deleteDeleteSystemJob", [200], lambda c, k: c.profile.deleteDeleteSystemJob(k["aepp_system"])),
-    call("Profile.getPreviewStatus", [404], lambda c, k: c.profile.getPreviewStatus(), NO_SAMPLES),
-    call("Profile.getPreviewDataSet", [404], lambda c, k: c.profile.getPreviewDataSet(), NO_SAMPLES),
+    call("Profile.getPreviewStatus", [200], lambda c, k: c.profile.getPreviewStatus()),
+    call("Profile.getPreviewDataSet", [200], lambda c, k: c.profile.getPreviewDataSet()),
+    call("Profile.getPreviewDataSetOverlap", [200], lambda c, k: c.profile.getPreviewDataSetOverlap()),
+    call("Profile.getPreviewNamespace", [200], lambda c, k: c.profile.getPreviewNamespace()),
     call("Profile.getComputedAttributes", [404], lambda c, k: c.profile.getComputedAttributes(), NO_COMPUTED),
     call("Identity.getIdentities", [200], lambda c, k: c.identity.getIdentities()),
     call("Identity.getIdentityDetail", [200], lambda c, k: c.identity.getIdentityDetail("6")),
@@ -268,15 +314,45 @@ CALLS = [
     call("Sandboxes.getSandbox", [200], lambda c, k: c.sandboxes.getSandbox("prod")),
     call("Sandboxes.getSandboxTypes", [200], lambda c, k: c.sandboxes.getSandboxTypes()),
     call("Segmentation.getSegments", [200], lambda c, k: c.segmentation.getSegments()),
-    call("Schema.getStats", [404], lambda c, k: c.schemas.getStats(), NO_SCHEMAS, fault=Exception),
-    call("Schema.getTenantId", [404], lambda c, k: c.schemas.getTenantId(), NO_SCHEMAS, fault=Exception),
-    call("Schema.getUnions", [404], lambda c, k: c.schemas.getUnions(), NO_SCHEMAS, fault=Exception),
-    call("Schema.getUnion", [404], lambda c, k: c.schemas.getUnion("_xdm.context.profile__union"), NO_SCHEMAS),
-    call("Schema.getSchema", [404], lambda c, k: c.schemas.getSchema("_xdm.context.profile__union"), NO_SCHEMAS),
-    call("Schema.getSchemaPaths", [404], lambda c, k: c.schemas.getSchemaPaths("_xdm.context.profile__union"), NO_SCHEMAS,
-         fault=Exception),
-    call("Schema.getFieldGroup", [404], lambda c, k: c.schemas.getFieldGroup("x"), NO_SCHEMAS),
-    call("Schema.getDescriptors", [404], lambda c, k: c.schemas.getDescriptors(), NO_SCHEMAS, fault=Exception),
+    call("Schema.getStats", [200], lambda c, k: c.schemas.getStats()),
+    call("Schema.getTenantId", [200], lambda c, k: c.schemas.getTenantId()),
+    call("Schema.getBehaviors", [200], lambda c, k: c.schemas.getBehaviors()),
+    call("Schema.getBehavior", [200], lambda c, k: c.schemas.getBehavior("https://ns.adobe.com/xdm/data/time-series")),
+    call("Schema.getClasses", [200], lambda c, k: c.schemas.getClasses()),
+    call("Schema.getClassesGlobal", [200], lambda c, k: c.schemas.getClassesGlobal()),
+    call("Schema.getUnions", [200], lambda c, k: c.schemas.getUnions()),
+    call("Schema.getUnion", [200], lambda c, k: c.schemas.getUnion("_xdm.context.profile__union")),
+    call("Schema.getXDMprofileSchema", [200], lambda c, k: c.schemas.getXDMprofileSchema()),
+    call("Schema.getSchemas", [200], lambda c, k: c.schemas.getSchemas(), keep=("aepp_generated", lambda all: all[0]["$id"])),
+    call("Schema.getSchemasGlobal", [200], lambda c, k: c.schemas.getSchemasGlobal()),
+    call("Schema.getSchema", [200], lambda c, k: c.schemas.getSchema(k["aepp_generated"])),
+    call("Schema.getSchemaPaths", [200], lambda c, k: c.schemas.getSchemaPaths("_xdm.context.profile__union")),
+    call("Schema.getSchemaSample", [200], lambda c, k: c.schemas.getSchemaSample("_xdm.context.profile__union")),
+    call("Schema.exportResource", [200], lambda c, k: c.schemas.exportResource(k["aepp_generated"])),
+    call("Schema.getFieldGroups", [200], lambda c, k: c.schemas.getFieldGroups(), keep=("aepp_group", lambda all: all[0]["$id"])),
+    call("Schema.getFieldGroupsGlobal", [200], lambda c, k: c.schemas.getFieldGroupsGlobal()),
+    call("Schema.getFieldGroup", [200], lambda c, k: c.schemas.getFieldGroup(k["aepp_group"])),
+    call("Schema.createFieldGroup", [400], lambda c, k: c.schemas.createFieldGroup(
+        {"title": "x", "type": "object", "definitions": {}}), NO_GROUPS),
+    call("Schema.getDataTypes", [200], lambda c, k: c.schemas.getDataTypes()),
+    call("Schema.getDataTypesGlobal", [200], lambda c, k: c.schemas.getDataTypesGlobal()),
+    call("Schema.createSchema", [201], lambda c, k: c.schemas.createSchema(SCHEMA), keep=("aepp_schema", lambda made: made["$id"])),
+    call("Schema.createProfileSchema", [201], lambda c, k: c.schemas.createProfileSchema("By aepp", [k["aepp_group"]])),
+    call("Schema.patchSchema", [200], lambda c, k: c.schemas.patchSchema(
+        k["aepp_schema"], [{"op": "replace", "path": "/title", "value": "Changed"}])),
+    call("Schema.enableSchemaForRealTime", [200], lambda c, k: c.schemas.enableSchemaForRealTime(k["aepp_schema"])),
+    call("Schema.putSchema", [200], lambda c, k: c.schemas.putSchema(k["aepp_schema"], SCHEMA)),
+    call("Schema.createDescriptor", [201], lambda c, k: c.schemas.createDescriptor(
+        sourceSchema=k["aepp_schema"], sourceProperty="/_local/member", namespace="Loyalty", primary=True),
+        keep=("aepp_descriptor", lambda made: made["@id"])),
+    call("Schema.getDescriptors", [200], lambda c, k: c.schemas.getDescriptors()),
+    call("Schema.getDescriptor", [200], lambda c, k: c.schemas.getDescriptor(k["aepp_descriptor"])),
+    call("Schema.putDescriptor", [201], lambda c, k: c.schemas.putDescriptor(k["aepp_descriptor"], {
+        "@type": "xdm:descriptorIdentity", "xdm:sourceSchema": k["aepp_schema"], "xdm:sourceProperty": "/_local/member",
+        "xdm:namespace": "Loyalty", "xdm:isPrimary": True})),
+    call("Schema.deleteDescriptor", [204], lambda c, k: c.schemas.deleteDescriptor(k["aepp_descriptor"])),
+    call("Schema.deleteSchema", [204], lambda c, k: c.schemas.deleteSchema(k["aepp_schema"])),
+    call("Schema.getAuditLogs", [404], lambda c, k: c.schemas.getAuditLogs("x"), "changes are in the server's log"),
     call("QueryService.getQueries", [404], lambda c, k: c.queries.getQueries(), NO_QUERIES, fault=Exception),
     call("QueryService.postQueries", [404], lambda c, k: c.queries.postQueries(name="x", sql="SELECT 1"), NO_QUERIES),
     call("QueryService.getQuery", [404], lambda c, k: c.queries.getQuery("x"), NO_QUERIES),

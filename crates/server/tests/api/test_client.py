@@ -16,9 +16,9 @@ def client(server, tmp_path, monkeypatch):
                    environment="support", accesstoken="local", endpoint=server.url, retry=0)
     aepp.config.config_object["connectionType"] = "support"
     aepp.config.config_object["date_limit"] = 4102444800
-    from aepp import catalog, customerprofile, dataaccess, segmentation
+    from aepp import catalog, customerprofile, dataaccess, schema, segmentation
     return {"profile": customerprofile.Profile(), "catalog": catalog.Catalog(),
-            "access": dataaccess.DataAccess(), "segmentation": segmentation.Segmentation()}
+            "access": dataaccess.DataAccess(), "segmentation": segmentation.Segmentation(), "schemas": schema.Schema()}
 
 
 def finished(profile, job):
@@ -227,3 +227,55 @@ def test_a_profile_a_batch_and_a_dataset_are_deleted(client, server):
     assert len(listed) == 2 and listed[0]["id"] != listed[1]["id"]
     assert profile.deleteDeleteSystemJob(job["id"]) == 200
     assert len(profile.getDeleteSystemJobs()) == 1
+
+
+def test_what_profiles_are_made_of_is_counted(client):
+    profile = client["profile"]
+    status = profile.getPreviewStatus()
+    assert (status["totalRows"], status["numRowsToRead"], status["samplingRatio"]) == ("403", "403", 1.0)
+    # Counted by hand from the fixtures: different primary identities, since the default policy joins none.
+    names = {one["name"]: one["fullIDsCount"] for one in profile.getPreviewDataSet()}
+    assert set(names) == {"crm", "loyalty", "visits", "web"}, names
+    frame = profile.getPreviewDataSet(output="df")
+    overlap = profile.getPreviewDataSetOverlap()
+    assert sum(overlap.values()) == int(status["totalRows"])
+    for _, one in frame.iterrows():
+        assert sum(count for ids, count in overlap.items() if one["value"] in ids.split(",")) == one["fullIDsCount"]
+    codes = {one["code"]: one["fullIDsCount"] for one in profile.getPreviewNamespace()}
+    assert 0 < codes["Email"] <= int(status["totalRows"])
+
+
+def test_schemas_are_looked_up_declared_and_used(client, server):
+    schemas, catalog = client["schemas"], client["catalog"]
+    assert schemas.getTenantId() == "local"
+    assert {one["meta:altId"] for one in schemas.getUnions()} == {
+        "_xdm.context.profile__union", "_xdm.context.experienceevent__union"}
+    union = schemas.getUnion("https://ns.adobe.com/xdm/context/profile__union")
+    assert union["properties"]["xdm:personalEmail"]["properties"]["xdm:address"]["type"] == "string"
+    paths = schemas.getSchemaPaths("_xdm.context.profile__union")
+    assert {"person.name.firstName", "personalEmail.address", "identityMap"} <= set(paths)
+    assert schemas.getSchemaSample("_xdm.context.profile__union")["xdm:personalEmail"]["xdm:address"] == "Sample value"
+    listed = schemas.getSchemas()
+    full = schemas.getSchema(listed[0]["$id"], schema_type="xed")
+    assert full["title"] == listed[0]["title"] and full["meta:class"].startswith("https://ns.adobe.com/xdm/context/")
+
+    own = {"_local": {"type": "object", "properties": {"member": {"type": "string"}, "points": {"type": "integer"}}}}
+    made = schemas.createSchema({
+        "title": "Members", "type": "object",
+        "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}, {"$ref": "#/definitions/own"}],
+        "definitions": {"own": {"properties": own}}})
+    assert schemas.enableSchemaForRealTime(made["$id"])["meta:immutableTags"] == ["union"]
+    said = schemas.createDescriptor(sourceSchema=made["$id"], sourceProperty="/_local/member", namespace="Loyalty", primary=True)
+    assert said["@id"] in {one["@id"] for one in schemas.getDescriptors(type_desc="xdm:descriptorIdentity")}
+    members = catalog.createDataSet(data={"name": "Members", "schemaRef": {"id": made["$id"]}})[0].split("/")[-1]
+    batches = "/data/foundation/import/batches"
+    for points, status in (("many", "failed"), (7, "success")):
+        batch = server.ask("POST", batches, json={"datasetId": members, "inputFormat": {"format": "json"}}).json()["id"]
+        record = {"_local": {"member": "M1", "points": points}}
+        assert server.ask("PUT", f"{batches}/{batch}/datasets/{members}/files/a.json", json=record).status_code == 200
+        assert server.ask("POST", f"{batches}/{batch}?action=COMPLETE").status_code == 200
+        until(lambda: catalog.getBatch(batch)[batch]["status"] == status or None)
+    [entity] = client["profile"].getEntity("_xdm.context.profile", "M1", "Loyalty").values()
+    assert entity["entity"]["_local"]["points"] == 7
+    assert schemas.deleteDescriptor(said["@id"])["status"] == 409
+    assert schemas.deleteSchema(made["$id"])["status"] == 409

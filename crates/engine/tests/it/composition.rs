@@ -1,0 +1,118 @@
+//! What profiles are made of, against the reference.
+
+use std::sync::Arc;
+
+use profile_export::export::{Composition, Export, Plan, Progress, UnionSchemas};
+use profile_export::platform::{UNSTITCHED_DAYS, profile_report};
+use profile_export::request::{ExportRequest, MergePolicy};
+use profile_export::xdm::{Class, Timestamp};
+use serde_json::{Value, json};
+
+use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case, runner};
+use crate::reference::{Reference, micros};
+use crate::scratch::{Scratch, request};
+
+/// Within the minute of the generated moments, at its beginning and behind it.
+const SINCE: [&str; 4] = [
+    "2020-01-01T12:00:00Z",
+    "2020-01-01T12:00:07.250001Z",
+    "2020-01-01T12:00:15Z",
+    "2020-01-01T12:01:00Z",
+];
+
+fn composition(scratch: &Scratch, policy: &Value, progress: &Arc<Progress>) -> Composition {
+    let policy: MergePolicy = serde_json::from_value(policy.clone()).unwrap();
+    let snapshot = scratch.store.snapshot(None).unwrap();
+    let unions = UnionSchemas::from(&snapshot);
+    // The segments of a filter have no say in it.
+    let request: ExportRequest = serde_json::from_value(request(json!({"fields": "identityMap",
+        "filter": {"emptyProfiles": true}})))
+    .unwrap();
+    let plan = Plan::new(&request, policy, &unions).unwrap();
+    let export = Export::new(&snapshot, &plan).unwrap();
+    let since = SINCE.map(|text| Timestamp::from_micros(micros(text)));
+    let export = export.with_progress(Arc::clone(progress));
+    export.composition(&since).unwrap()
+}
+
+#[test]
+fn profiles_are_made_of_what_the_reference_says() {
+    runner(60, 5_000)
+        .run(&case(), |case| {
+            check(&case);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn check(case: &Case) {
+    let scratch = Scratch::new();
+    let mut reference = Reference::default();
+    for id in PROFILES {
+        let declares = id == PROFILES[2];
+        let mut more = json!({"ingestedAtField": "ingestedAt"});
+        if declares {
+            more["primaryIdentity"] = json!("email.address=Email");
+        }
+        scratch.dataset(id, Class::Profile, more);
+        reference.dataset(id, false, declares.then_some(("email.address", "Email")));
+    }
+    let more = json!({"ingestedAtField": "ingestedAt"});
+    scratch.dataset(EVALUATED, Class::Profile, more.clone());
+    reference.dataset(EVALUATED, false, None);
+    for id in EVENTS {
+        scratch.dataset(id, Class::Event, more.clone());
+        reference.dataset(id, true, None);
+    }
+    for step in &case.steps {
+        match step {
+            Step::Load(dataset, records) => {
+                scratch.load(dataset, records).unwrap();
+                reference.load(dataset, records);
+            }
+            Step::Delete(identity) => {
+                scratch.delete(identity);
+                reference.delete(&identity.namespace, &identity.id);
+            }
+            Step::Compact => drop(scratch.store.compact().unwrap()),
+        }
+    }
+    let since = SINCE.map(micros);
+    assert_eq!(
+        composition(&scratch, &case.policy, &Arc::default()),
+        reference.composition(&case.policy, &since)
+    );
+}
+
+#[test]
+fn a_report_holds_until_records_the_policy_or_the_day_are_others() {
+    let scratch = Scratch::new();
+    scratch.dataset(PROFILES[0], Class::Profile, json!({}));
+    let of = |id: &str| json!({"identityMap": {"Email": [{"id": id, "primary": true}]}});
+    scratch.load(PROFILES[0], &[of("a"), of("b")]).unwrap();
+    let catalog = scratch.store.catalog();
+    let now = Timestamp::from_micros(micros("2026-05-01T23:00:00Z"));
+    let report = profile_report(&scratch.store, now, &Arc::default()).unwrap();
+    assert_eq!(report.composition.profiles, 2);
+    let of_days: Vec<u64> = (report.composition.unstitched.iter())
+        .map(|of_days| of_days.profiles)
+        .collect();
+    assert_eq!(of_days, [2; UNSTITCHED_DAYS.len()]);
+    assert!(report.holds(catalog, now).unwrap());
+    let later = Timestamp::from_micros(micros("2026-05-02T00:00:00Z"));
+    assert!(!report.holds(catalog, later).unwrap());
+    scratch.load(PROFILES[0], &[of("c")]).unwrap();
+    assert!(!report.holds(catalog, now).unwrap());
+}
+
+#[test]
+fn a_count_that_is_cancelled_ends_as_that() {
+    let scratch = Scratch::new();
+    scratch.dataset(PROFILES[0], Class::Profile, json!({}));
+    let record = json!({"identityMap": {"Email": [{"id": "a", "primary": true}]}});
+    scratch.load(PROFILES[0], &[record]).unwrap();
+    let progress = Arc::new(Progress::default());
+    progress.cancel();
+    let error = profile_report(&scratch.store, Timestamp::now(), &progress).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+}

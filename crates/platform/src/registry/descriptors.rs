@@ -1,0 +1,429 @@
+//! Descriptors: what is said of a schema's fields. An identity descriptor says which of them has the primary identity of the
+//! records, which is `primaryIdentity` of the datasets that are created on the schema.
+
+use std::collections::HashMap;
+
+use catalog::{Catalog, Document, DocumentKind, Kind, new_id};
+use export::RequestError;
+use serde_json::{Map, Value, json};
+use store::Store;
+use xdm::{Dataset, FieldType, Fields, Spelling, Timestamp, nearest, quote_part, spelling};
+
+use super::generated::{schema_of, text};
+use super::{Registry, ResourceKind};
+use crate::error::Result;
+use crate::namespaces::{IdentityNamespace, identity_namespaces};
+
+/// The type of descriptors that say which field has an identity.
+const IDENTITY_DESCRIPTOR: &str = "xdm:descriptorIdentity";
+/// Types that are kept and told, and change nothing; each with what it says beside where.
+const TOLD: [(&str, &[&str]); 3] = [
+    (
+        "xdm:alternateDisplayInfo",
+        &[
+            "xdm:title",
+            "xdm:description",
+            "xdm:note",
+            "xdm:excludeMetaEnum",
+            "meta:enum",
+        ],
+    ),
+    ("xdm:descriptorDeprecated", &[]),
+    ("xdm:descriptorLabel", &["xdm:labels", "xdm:label"]),
+];
+/// What every descriptor says.
+const WHERE: [&str; 4] = [
+    "@type",
+    "xdm:sourceSchema",
+    "xdm:sourceVersion",
+    "xdm:sourceProperty",
+];
+const OF_IDENTITY: [&str; 3] = ["xdm:namespace", "xdm:property", "xdm:isPrimary"];
+/// What an answer has, so that it may be sent back.
+const OF_ANSWERS: [&str; 3] = ["@id", "imsOrg", "version"];
+
+/// All descriptors: those that somebody made, and one for each dataset whose description says where its primary identity is.
+///
+/// # Errors
+/// The catalog can't be read.
+pub fn descriptors(store: &Store, registry: &Registry) -> Result<Vec<Value>> {
+    let catalog = store.catalog();
+    let mut all = made(catalog)?;
+    for dataset in catalog.datasets()?.iter().rev() {
+        let schema = schema_of(dataset, &registry.tenant);
+        let is_said = all.iter().any(|one| is_primary_of(one, &schema));
+        if let Some(primary) = dataset.primary().map_err(catalog::Error::from)?
+            && !is_said
+        {
+            let path: String = (primary.path.parts().iter())
+                .map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")))
+                .collect();
+            all.push(json!({
+                "@id": dataset.id,
+                "@type": IDENTITY_DESCRIPTOR,
+                "xdm:sourceSchema": schema,
+                "xdm:sourceVersion": 1,
+                "xdm:sourceProperty": path,
+                "xdm:namespace": primary.namespace,
+                "xdm:property": "xdm:code",
+                "xdm:isPrimary": true,
+                "version": "1",
+            }));
+        }
+    }
+    for one in &mut all {
+        one["imsOrg"] = json!(catalog.scope().org);
+    }
+    Ok(all)
+}
+
+/// The descriptor with this `@id`.
+///
+/// # Errors
+/// There is none.
+pub fn descriptor(store: &Store, registry: &Registry, id: &str) -> Result<Value> {
+    let found = descriptors(store, registry)?.into_iter();
+    let mut found = found.filter(|one| one["@id"] == id);
+    let found = found.next();
+    found.ok_or_else(|| catalog::Error::not_found(Kind::Descriptor, id).into())
+}
+
+/// Makes a descriptor. One of a primary identity becomes that of the datasets that are created on its schema.
+///
+/// # Errors
+/// A type or a member that isn't understood; no such schema, field or namespace; an identity that is not primary; a schema
+/// that has a primary identity already; a dataset whose records have another.
+pub fn create_descriptor(
+    store: &Store,
+    registry: &Registry,
+    body: Value,
+    now: Timestamp,
+) -> Result<Value> {
+    put(store, registry, None, body, now)
+}
+
+/// Puts a descriptor in the place of one that somebody made.
+///
+/// # Errors
+/// As for [`create_descriptor`]; there is no such descriptor, or it is about another schema or of another type.
+pub fn replace_descriptor(
+    store: &Store,
+    registry: &Registry,
+    id: &str,
+    body: Value,
+    now: Timestamp,
+) -> Result<Value> {
+    put(store, registry, Some(id), body, now)
+}
+
+/// Takes a descriptor away that somebody made; datasets of its schema have their identities in `identityMap` then.
+///
+/// # Errors
+/// There is no such descriptor, or a dataset's description says it; a dataset has records by it.
+pub fn delete_descriptor(
+    store: &Store,
+    registry: &Registry,
+    id: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let records = records_by_dataset(store)?;
+    store.catalog().atomically(|catalog| {
+        let known = find(catalog, registry, id)?;
+        if let Some(schema) = known["xdm:sourceSchema"].as_str()
+            && is_primary_of(&known, schema)
+        {
+            set_primary(catalog, registry, &records, (schema, None), now)?;
+        }
+        catalog.delete_document(DocumentKind::Descriptor, id)?;
+        Ok(())
+    })
+}
+
+/// The primary identity that the descriptors of a schema say, as a dataset has it.
+pub(super) fn primary_of(catalog: &Catalog, schema: &str) -> Result<Option<String>> {
+    let mut all = made(catalog)?.into_iter();
+    let found = all.find(|one| is_primary_of(one, schema));
+    found.as_ref().map(primary_text).transpose()
+}
+
+/// Forgets the descriptors of a schema that goes.
+pub(super) fn forget_of(catalog: &Catalog, schema: &str) -> Result<()> {
+    for one in made(catalog)? {
+        if let (true, Some(id)) = (one["xdm:sourceSchema"] == schema, one["@id"].as_str()) {
+            catalog.delete_document(DocumentKind::Descriptor, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those that somebody made.
+fn made(catalog: &Catalog) -> Result<Vec<Value>> {
+    let documents = catalog.documents(DocumentKind::Descriptor)?;
+    Ok(documents.iter().map(|one| one.value().clone()).collect())
+}
+
+fn is_primary_of(descriptor: &Value, schema: &str) -> bool {
+    descriptor["@type"] == IDENTITY_DESCRIPTOR && descriptor["xdm:sourceSchema"] == schema
+}
+
+/// One that somebody made.
+fn find(catalog: &Catalog, registry: &Registry, id: &str) -> Result<Value> {
+    if let Some(found) = catalog.document(DocumentKind::Descriptor, id, None)? {
+        return Ok(found.value().clone());
+    }
+    let datasets = catalog.datasets()?;
+    let of_dataset = datasets
+        .iter()
+        .find(|one| one.id == id && one.primary_identity.is_some());
+    Err(match of_dataset {
+        Some(dataset) => catalog::Error::Conflict(format!(
+            "the description of dataset {:?} says where its primary identity is ({}): it stays",
+            dataset.name,
+            schema_of(dataset, &registry.tenant)
+        )),
+        None => catalog::Error::not_found(Kind::Descriptor, id),
+    }
+    .into())
+}
+
+fn put(
+    store: &Store,
+    registry: &Registry,
+    replaced: Option<&str>,
+    body: Value,
+    now: Timestamp,
+) -> Result<Value> {
+    let checked = checked(store, registry, body)?;
+    let schema = checked["xdm:sourceSchema"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let records = records_by_dataset(store)?;
+    store.catalog().atomically(|catalog| {
+        if let Some(id) = replaced {
+            let known = find(catalog, registry, id)?;
+            for name in ["@type", "xdm:sourceSchema"] {
+                if known[name] != checked[name] {
+                    let problem = format!("found {}; it stays, here {}", checked[name], known[name]);
+                    return Err(RequestError::new(name, problem).into());
+                }
+            }
+        }
+        let is_primary = is_primary_of(&checked, &schema);
+        let mut others = made(catalog)?.into_iter();
+        if let Some(other) = others.find(|one| {
+            is_primary && is_primary_of(one, &schema) && one["@id"].as_str() != replaced
+        }) {
+            let problem = format!(
+                "schema {schema} has its primary identity at {}, by descriptor {}; a schema has one",
+                other["xdm:sourceProperty"], other["@id"]
+            );
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+        if is_primary {
+            let primary = primary_text(&checked)?;
+            set_primary(catalog, registry, &records, (&schema, Some(&primary)), now)?;
+        }
+        let id = replaced.map_or_else(new_id, str::to_owned);
+        let mut made = checked;
+        made["@id"] = json!(id);
+        made["version"] = json!("1");
+        catalog.put_document(DocumentKind::Descriptor, &id, 1, &Document::from(made.clone()))?;
+        made["imsOrg"] = json!(catalog.scope().org);
+        Ok(made)
+    })
+}
+
+/// How many records each dataset has.
+fn records_by_dataset(store: &Store) -> Result<HashMap<String, u64>> {
+    let datasets = store.stats()?.datasets.into_iter();
+    Ok(datasets.map(|of| (of.id, of.records)).collect())
+}
+
+/// Says where the primary identity of the datasets of a schema is: what is loaded next is read by it.
+fn set_primary(
+    catalog: &Catalog,
+    registry: &Registry,
+    records: &HashMap<String, u64>,
+    (schema, primary): (&str, Option<&str>),
+    now: Timestamp,
+) -> Result<()> {
+    for dataset in catalog.datasets()? {
+        let is_of_schema = schema_of(&dataset, &registry.tenant) == schema;
+        if !is_of_schema || dataset.primary_identity.as_deref() == primary {
+            continue;
+        }
+        if let Some(count) = records.get(&dataset.id).filter(|count| **count > 0) {
+            let says = |primary: Option<&str>| primary.unwrap_or("identityMap").to_owned();
+            return Err(catalog::Error::Conflict(format!(
+                "dataset {} ({:?}) has {count} records whose primary identity is that of {}; by this descriptor it would be {}",
+                dataset.id,
+                dataset.name,
+                says(dataset.primary_identity.as_deref()),
+                says(primary)
+            ))
+            .into());
+        }
+        catalog.change_dataset(&dataset.id, |dataset: &mut Dataset| {
+            dataset.primary_identity = primary.map(str::to_owned);
+            dataset.updated = Some(now.millis());
+            Ok::<_, crate::Error>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Checks a body: all that it says is understood.
+fn checked(store: &Store, registry: &Registry, body: Value) -> Result<Value> {
+    let refuse = |path: &str, problem: String| Err(RequestError::new(path, problem).into());
+    let Value::Object(mut body) = body else {
+        return refuse("body", "expected a descriptor, an object".to_owned());
+    };
+    let kind = text(&body, "@type").unwrap_or_default().to_owned();
+    let told = TOLD.iter().find(|(known, _)| *known == kind);
+    let own: &[&str] = match told {
+        Some((_, own)) => own,
+        None if kind == IDENTITY_DESCRIPTOR => &OF_IDENTITY,
+        None => {
+            let known: Vec<&str> = TOLD.iter().map(|(known, _)| *known).collect();
+            let problem = format!(
+                "found {kind:?}; allowed are {IDENTITY_DESCRIPTOR}, and to be told alone {}",
+                known.join(", ")
+            );
+            return refuse("@type", problem);
+        }
+    };
+    for name in OF_ANSWERS {
+        body.shift_remove(name);
+    }
+    for name in body.keys() {
+        let name = name.as_str();
+        if !WHERE.contains(&name) && !own.contains(&name) {
+            let known: Vec<&str> = WHERE.iter().chain(own).copied().collect();
+            return refuse(name, format!("unknown; a {kind} has {}", known.join(", ")));
+        }
+    }
+    let schema = text(&body, "xdm:sourceSchema").unwrap_or_default();
+    let found = registry.get(schema);
+    let Some(found) = found.filter(|found| found.kind == ResourceKind::Schemas) else {
+        let schemas = registry.resources.iter();
+        let schemas = schemas.filter(|one| one.kind == ResourceKind::Schemas);
+        let near = nearest(schema, schemas.map(|one| one.id.as_str()));
+        let near = near.first().map(|near| format!("; did you mean {near:?}?"));
+        let problem = format!(
+            "found {schema:?}, which is no schema here{}",
+            near.unwrap_or_default()
+        );
+        return refuse("xdm:sourceSchema", problem);
+    };
+    let id = found.id.clone();
+    let property = text(&body, "xdm:sourceProperty").unwrap_or_default();
+    let Some(parts) = parts_of(property) else {
+        let problem = format!(
+            "found {property:?}; allowed is the path of a field, such as \"/personalEmail/address\""
+        );
+        return refuse("xdm:sourceProperty", problem);
+    };
+    if kind == IDENTITY_DESCRIPTOR {
+        let is_declared = !found.declared.is_empty();
+        match field_at(&found.fields, &parts) {
+            Some(FieldType::String | FieldType::Text { .. } | FieldType::Unknown) => {}
+            Some(other) => {
+                let problem = format!("{property:?} is {other}; an identity is a string");
+                return refuse("xdm:sourceProperty", problem);
+            }
+            None if is_declared => {
+                return refuse(
+                    "xdm:sourceProperty",
+                    format!("schema {id} has no field {property:?}"),
+                );
+            }
+            // Records may bring it.
+            None => {}
+        }
+        check_identity(&mut body, &identity_namespaces(store)?)?;
+    }
+    body.insert("xdm:sourceSchema".to_owned(), json!(id));
+    body.entry("xdm:sourceVersion").or_insert(json!(1));
+    Ok(Value::Object(body))
+}
+
+/// Checks what an identity descriptor says of the identity; its namespace becomes a code.
+fn check_identity(body: &mut Map<String, Value>, namespaces: &[IdentityNamespace]) -> Result<()> {
+    let refuse = |path: &str, problem: String| Err(RequestError::new(path, problem).into());
+    if body.get("xdm:isPrimary") != Some(&Value::Bool(true)) {
+        let found = body.get("xdm:isPrimary").cloned().unwrap_or_default();
+        let problem = format!(
+            "found {found}; allowed is true: identities of a record beside its primary one stand in its identityMap here"
+        );
+        return refuse("xdm:isPrimary", problem);
+    }
+    let namespace = body.get("xdm:namespace").cloned().unwrap_or_default();
+    let code = match (text(body, "xdm:property").unwrap_or("xdm:code"), &namespace) {
+        ("xdm:code", Value::String(code)) => {
+            let is_code = !code.is_empty() && code.len() <= 100;
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+            (is_code && code.chars().all(is_plain)).then(|| code.clone())
+        }
+        ("xdm:id", number) => {
+            let number = number.as_u64().or_else(|| number.as_str()?.parse().ok());
+            let known = namespaces
+                .iter()
+                .find(|one| Some(u64::from(one.id)) == number);
+            known.map(|known| known.code.clone())
+        }
+        ("xdm:code", _) => None,
+        (other, _) => {
+            let problem = format!("found {other:?}; allowed are xdm:code and xdm:id");
+            return refuse("xdm:property", problem);
+        }
+    };
+    let Some(code) = code else {
+        let problem = format!(
+            "found {namespace}; allowed is the code of a namespace, or with xdm:property xdm:id its number \
+             (/data/core/idnamespace/identities lists them)"
+        );
+        return refuse("xdm:namespace", problem);
+    };
+    body.insert("xdm:namespace".to_owned(), json!(code));
+    body.insert("xdm:property".to_owned(), json!("xdm:code"));
+    Ok(())
+}
+
+/// What a dataset says of the primary identity that a descriptor describes.
+fn primary_text(descriptor: &Value) -> Result<String> {
+    let property = descriptor["xdm:sourceProperty"].as_str();
+    let parts = property.and_then(parts_of);
+    let (Some(parts), Some(namespace)) = (parts, descriptor["xdm:namespace"].as_str()) else {
+        let problem = "a descriptor is not as it was written".to_owned();
+        return Err(catalog::Error::Conflict(problem).into());
+    };
+    let path: Vec<String> = parts.iter().map(|part| quote_part(part)).collect();
+    Ok(format!("{}={namespace}", path.join(".")))
+}
+
+/// The names on the way to a field: `/xdm:personalEmail/xdm:address` is that of `personalEmail.address`.
+fn parts_of(property: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    for part in property.strip_prefix('/')?.split('/') {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        // Behind a list there are several.
+        if part.is_empty() || part.contains('*') {
+            return None;
+        }
+        match spelling(&part) {
+            Spelling::Field(name) => parts.push(name.to_owned()),
+            Spelling::Repo(name) => parts.extend(["_repo".to_owned(), name.to_owned()]),
+        }
+    }
+    Some(parts)
+}
+
+fn field_at<'a>(fields: &'a Fields, parts: &[String]) -> Option<&'a FieldType> {
+    let (first, rest) = parts.split_first()?;
+    match (fields.get(first)?, rest) {
+        (found, []) => Some(found),
+        (FieldType::Object(fields), rest) => field_at(fields, rest),
+        (_, _) => None,
+    }
+}

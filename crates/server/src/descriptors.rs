@@ -1,0 +1,153 @@
+//! Descriptors of the schema registry: `/data/foundation/schemaregistry/tenant/descriptors`.
+
+use axum::Json;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use profile_export::platform::{
+    Registry, create_descriptor, delete_descriptor, descriptor, descriptors, replace_descriptor,
+};
+use profile_export::xdm::Timestamp;
+use serde_json::{Value, json};
+
+use crate::auth::{ReadAccess, WriteAccess};
+use crate::body::JsonBody;
+use crate::path::Path;
+use crate::problem::Answer;
+use crate::query::Query;
+use crate::registry::{PATH, paged};
+use crate::registry_form::Form;
+use crate::registry_list::Listing;
+use crate::registry_schemas::{
+    DescriptorBody, DescriptorList, DescriptorObject, DescriptorReference,
+};
+use crate::schemas::Problems;
+
+/// List what is said of the fields of schemas
+///
+/// By type, or with the form v2 in pages. Whose primary identity a dataset's description says is told, too.
+#[utoipa::path(
+    get, path = "/data/foundation/schemaregistry/tenant/descriptors", tag = "Schema registry",
+    params(
+        ("property" = Option<Vec<String>>, Query, description = "A member that is there, or compares: @type==xdm:descriptorIdentity; several by commas"),
+        ("orderby" = Option<String>, Query, description = "Members to sort by, comma-separated, with - for downwards"),
+        ("start" = Option<String>, Query, description = "Where the page begins, as _page.next of the one before says"),
+        ("limit" = Option<u32>, Query, description = "How many on a page, at the most 500, 300 by default", minimum = 1),
+    ),
+    responses((status = 200, description = "The descriptors", body = DescriptorList), Problems),
+)]
+pub(crate) async fn list_descriptors(
+    caller: ReadAccess,
+    headers: HeaderMap,
+    query: Query,
+) -> Answer<Json<Value>> {
+    let form = Form::of(&headers);
+    let listing = Listing::of(&query)?;
+    let listed = caller.on_store(move |store| {
+        let all = descriptors(store, &Registry::of(store)?)?;
+        let all = all.into_iter().map(|one| (one.clone(), one)).collect();
+        let page = listing.page(all, "@id")?;
+        let shown = |one: &Value| match (form.is_id, form.is_link) {
+            (true, _) => one["@id"].clone(),
+            (false, true) => json!(format!(
+                "{PATH}/tenant/descriptors/{}",
+                one["@id"].as_str().unwrap_or_default()
+            )),
+            (false, false) => one.clone(),
+        };
+        if form.is_v2 {
+            let results = page.items.iter().map(shown).collect();
+            let path = format!("{PATH}/tenant/descriptors");
+            return Ok(paged(results, page.page, page.next.as_deref(), &path));
+        }
+        let mut by_type = json!({});
+        for one in &page.items {
+            let kind = one["@type"].as_str().unwrap_or_default();
+            match by_type[kind].as_array_mut() {
+                Some(known) => known.push(shown(one)),
+                None => by_type[kind] = json!([shown(one)]),
+            }
+        }
+        Ok(by_type)
+    });
+    Ok(Json(listed.await?))
+}
+
+/// Show a descriptor
+#[utoipa::path(
+    get, path = "/data/foundation/schemaregistry/tenant/descriptors/{id}", tag = "Schema registry",
+    params(("id" = String, Path, description = "Its @id")),
+    responses((status = 200, description = "The descriptor", body = DescriptorObject), Problems),
+)]
+pub(crate) async fn get_descriptor(
+    caller: ReadAccess,
+    Path(id): Path<String>,
+) -> Answer<Json<Value>> {
+    let found = caller.on_store(move |store| Ok(descriptor(store, &Registry::of(store)?, &id)?));
+    Ok(Json(found.await?))
+}
+
+/// Say something of a schema's field
+///
+/// What is said to be the primary identity is read as that of the records that are loaded from then on into the datasets which are
+/// created on the schema; it is refused where a dataset has records with another.
+#[utoipa::path(
+    post, path = "/data/foundation/schemaregistry/tenant/descriptors", tag = "Schema registry",
+    request_body = DescriptorBody,
+    responses((status = 201, description = "The descriptor", body = DescriptorObject), Problems),
+)]
+pub(crate) async fn make_descriptor(
+    caller: WriteAccess,
+    JsonBody(body): JsonBody<Value>,
+) -> Answer<impl IntoResponse> {
+    let made = caller.on_store(move |store| {
+        let registry = Registry::of(store)?;
+        Ok(create_descriptor(store, &registry, body, Timestamp::now())?)
+    });
+    Ok((StatusCode::CREATED, Json(made.await?)))
+}
+
+/// Say something else of a schema's field
+#[utoipa::path(
+    put, path = "/data/foundation/schemaregistry/tenant/descriptors/{id}", tag = "Schema registry",
+    params(("id" = String, Path, description = "Its @id")),
+    request_body = DescriptorBody,
+    responses((status = 201, description = "Its @id", body = DescriptorReference), Problems),
+)]
+pub(crate) async fn put_descriptor(
+    caller: WriteAccess,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<Value>,
+) -> Answer<impl IntoResponse> {
+    let made = caller.on_store(move |store| {
+        let registry = Registry::of(store)?;
+        Ok(replace_descriptor(
+            store,
+            &registry,
+            &id,
+            body,
+            Timestamp::now(),
+        )?)
+    });
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({"@id": made.await?["@id"]})),
+    ))
+}
+
+/// Take a descriptor away
+#[utoipa::path(
+    delete, path = "/data/foundation/schemaregistry/tenant/descriptors/{id}", tag = "Schema registry",
+    params(("id" = String, Path, description = "Its @id")),
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+pub(crate) async fn remove_descriptor(
+    caller: WriteAccess,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    let gone = caller.on_store(move |store| {
+        let registry = Registry::of(store)?;
+        Ok(delete_descriptor(store, &registry, &id, Timestamp::now())?)
+    });
+    gone.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
