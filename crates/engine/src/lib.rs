@@ -86,9 +86,10 @@ pub mod request {
 pub mod export {
     pub use ::export::{
         BatchCounts, BatchMemberships, Chunks, Condition, DatasetBatches, Error, EventPart,
-        EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile, FragmentPart,
-        GraphReport, LargeComponent, LostValue, MembershipSeen, Plan, RecordWithoutPart, Result,
-        Shard, UnionSchemas, UnknownSegment, export_rows, json_values, leaves, snapshot_of,
+        EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundEvent, FoundProfile,
+        FragmentPart, GraphReport, LargeComponent, LostValue, MembershipSeen, Plan,
+        RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment, export_rows, json_values,
+        leaves, snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
@@ -149,12 +150,12 @@ pub mod platform {
     pub use ::platform::{
         Audience, DatasetBody, DatasetChange, DeletedProfile, DestinationBody, DestinationKind,
         Erasure, Error, ErrorKind, Estimate, EventPage, EventQuery, ExplainedPart, FileDescription,
-        FoundEvent, IdentityNamespace, IfExists, Incoming, IncomingBody, IncomingFile,
-        IncomingPart, InputDataset, Lookup, Lookups, Manifest, ManifestBatch, ManifestExport,
-        ManifestFile, Members, NamespaceBody, NewSchedule, OtherJob, Outcome, OutputFolder, Place,
-        PlannedBatch, Prepared, Projection, ProjectionBody, ProjectionDestination, Property,
-        ReplicationPolicy, Result, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties,
-        ScheduleRun, ScheduleState, ScheduledJob, SchemaRefBody, SegmentExplanation, SegmentJob,
+        IdentityNamespace, IfExists, Incoming, IncomingBody, IncomingFile, IncomingPart,
+        InputDataset, Lookup, Lookups, Manifest, ManifestBatch, ManifestExport, ManifestFile,
+        Members, NamespaceBody, NewSchedule, OtherJob, Outcome, OutputFolder, Place, PlannedBatch,
+        Prepared, Projection, ProjectionBody, ProjectionDestination, Property, ReplicationPolicy,
+        Result, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,
+        ScheduleState, ScheduledJob, SchemaRefBody, SegmentExplanation, SegmentJob,
         SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, SegmentsToCount, SourceFolder,
         SourceOptions, StoredMembership, SystemJob, SystemJobBody, SystemJobStatus, Told,
         UploadStatus, abort_incoming, asked_segments, change_schedule, check_definition,

@@ -15,6 +15,7 @@ mod frozen;
 mod generate;
 mod inputs;
 mod lookup;
+mod lookup_events;
 mod many_batches;
 mod map_keys;
 mod properties;
