@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """How long the server takes to list and show jobs as their number grows, how a thousand clients at a time fare, and
-how long a profile takes to be looked up as people grow: SERVE_PEOPLE, 100000 if not given, and a tenth of that. One server,
-one connection; the tables have medians, of look-ups 99th percentiles, too, in milliseconds of 300 requests each."""
+how long a profile takes to be looked up as people grow: SERVE_PEOPLE, "10000 100000 1000000" if not given. One server,
+one connection; the tables have medians, of look-ups 99th percentiles, too, in milliseconds of 300 requests each, and how many
+a second two cores make, by the server's processor time. SERVE_JOBS=0 leaves the lists of jobs out, SERVE_PROGRAM is
+another program, such as one of before a change, SERVE_STORES a folder where stores are kept between calls."""
 import asyncio
 import http.client
 import os
@@ -19,7 +21,7 @@ sys.path.insert(0, str(ROOT / "crates/server/tests/api"))
 import conftest  # noqa: E402
 from test_load import address_of, ask  # noqa: E402
 
-conftest.PROGRAM = ROOT / "target/release/profile-export"
+conftest.PROGRAM = Path(os.environ.get("SERVE_PROGRAM", ROOT / "target/release/profile-export"))
 JOBS = "/data/core/ups/export/jobs"
 ENTITIES = "/data/core/ups/access/entities"
 
@@ -42,25 +44,45 @@ def timed(server, paths):
     return times
 
 
-def looked_up(people):
-    """The table's line of look-ups over so many people: of one profile whole, of a field, and of one's events."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, store = Path(folder) / "source", Path(folder) / "store"
-        subprocess.run([ROOT / "target/release/workload", source, str(people)], check=True, stdout=subprocess.DEVNULL)
-        conftest.program("ingest", "--quiet", "--store", store, "--from", source)
-        server = conftest.Server(store)
-        some = random.Random(7).sample(range(people), 300)
-        of = "entityIdNS=ECID&entityId="
-        cells = []
-        for query in ("schema.name=_xdm.context.profile", "schema.name=_xdm.context.profile&fields=person.name.lastName",
-                      "schema.name=_xdm.context.experienceevent"):
-            paths = [f"{ENTITIES}?{query}&{of}{n:038}" for n in some]
-            # What is prepared once is not a look-up's.
-            timed(server, paths[:1])
-            times = sorted(timed(server, paths))
-            cells.append(f"{statistics.median(times):.2f} ms, {times[296]:.2f} ms")
-        server.stop()
-    print(f"| {people:,} | {' | '.join(cells)} |")
+def processor_seconds(server):
+    """What the server has used of the processors, in seconds."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def store_of(people, folder):
+    """A store of the benchmark's workload, loaded anew unless it is there."""
+    store = folder / f"store-{people}"
+    if not store.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as source:
+            workload = ROOT / "target/release/workload"
+            subprocess.run([workload, source, str(people)], check=True, stdout=subprocess.DEVNULL)
+            conftest.program("ingest", "--quiet", "--store", store, "--from", source)
+    return store
+
+
+def looked_up(people, folder):
+    """The table's line of look-ups over so many people: of one profile whole, of a field, of one by an identity that is no
+    primary one, and of one's events, a page of all and of three."""
+    server = conftest.Server(store_of(people, folder))
+    some = random.Random(7).sample(range(people), 300)
+    primary = "entityIdNS=ECID&entityId="
+    profile = "schema.name=_xdm.context.profile"
+    events = "schema.name=_xdm.context.experienceevent"
+    linked = "mergePolicyId=timestampOrdered-pdg-mp&entityIdNS=Email&entityId="
+    cells = []
+    for query in (f"{profile}&{primary}{{0:038}}", f"{profile}&fields=person.name.lastName&{primary}{{0:038}}",
+                  f"{profile}&fields=person.name.lastName&{linked}person{{0}}@example.com",
+                  f"{events}&{primary}{{0:038}}", f"{events}&limit=3&orderby=-timestamp&{primary}{{0:038}}"):
+        paths = [f"{ENTITIES}?{query.format(n)}" for n in some]
+        # What is prepared once is not a look-up's.
+        timed(server, paths)
+        before = processor_seconds(server)
+        times = sorted(timed(server, paths) + timed(server, paths))
+        used = (processor_seconds(server) - before) / len(times)
+        cells.append(f"{statistics.median(times):.2f} ms, {times[len(times) * 99 // 100]:.2f} ms, {2 / used:,.0f}")
+    server.stop()
+    print(f"| {people:,} | {' | '.join(cells)} |", flush=True)
 
 
 def crowd(server, clients=1000):
@@ -71,7 +93,7 @@ def crowd(server, clients=1000):
     return time.perf_counter() - start, answers
 
 
-def main():
+def lists_of_jobs():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
@@ -93,10 +115,17 @@ def main():
     for jobs, times, (seconds, answers) in rows:
         told = ", ".join(f"{count} × {status}" for status, count in sorted(answers.items()))
         print(f"| {jobs:,} | {' | '.join(f'{t:.2f} ms' for t in times)} | {told} in {seconds:.2f} s |")
-    print("\n| people | profile: median, 99 % | a field of it | its events |\n|---|---|---|---|")
-    most = int(os.environ.get("SERVE_PEOPLE", "100000"))
-    for people in (most // 10, most):
-        looked_up(people)
+
+
+def main():
+    if os.environ.get("SERVE_JOBS") != "0":
+        lists_of_jobs()
+    print("\n| people | profile: median, 99 %, a second | a field of it | by a linked identity | its events | its last three |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(os.environ.get("SERVE_STORES", folder))
+        for people in os.environ.get("SERVE_PEOPLE", "10000 100000 1000000").split():
+            looked_up(int(people), folder)
 
 
 if __name__ == "__main__":

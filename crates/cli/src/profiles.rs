@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use profile_export::export::Progress;
 use profile_export::platform::{
     DeletedProfile, Erasure, Lookup, Lookups, OtherJob, Told, delete_profile, erase, policy_id,
 };
@@ -65,8 +66,9 @@ fn get(
 ) -> Result<(), Failure> {
     let lookups = Lookups::default();
     let found = match fragments {
-        true => lookups.explain(store, lookup, identity)?,
-        false => (lookups.find(store, lookup, identity)?).map(|found| (found, None)),
+        true => lookups.explain(store, lookup, identity, &Progress::default())?,
+        false => (lookups.find(store, lookup, identity, &Progress::default())?)
+            .map(|found| (found, None)),
     };
     let (found, explained) = found.ok_or_else(|| missing(identity))?;
     let identities = found.identities.iter();

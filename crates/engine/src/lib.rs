@@ -86,10 +86,10 @@ pub mod request {
 pub mod export {
     pub use ::export::{
         BatchCounts, BatchMemberships, Chunks, Composition, Condition, DatasetBatches, DatasetRows,
-        Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile,
-        FragmentPart, GraphReport, INGESTED_AT, LargeComponent, LostValue, MembershipSeen, Plan,
-        RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment, Unstitched, export_rows,
-        json_values, leaves, snapshot_of,
+        Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundEvent,
+        FoundProfile, FragmentPart, GraphReport, INGESTED_AT, LargeComponent, LostValue,
+        MembershipSeen, Plan, RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment,
+        Unstitched, export_rows, json_values, leaves, snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};

@@ -84,12 +84,6 @@ impl<K: Hash + Eq + Copy, V: Weigh> Cache<K, V> {
         entries.room = usize::MAX;
     }
 
-    /// Lets go of more than `room` bytes from now on, as soon as other chunks begin.
-    pub(crate) fn keep_at_most(&self, room: usize) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.room = room;
-    }
-
     /// Whether something is there under a key, or is being made.
     pub(crate) fn has(&self, key: &K) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,6 @@
 //! The columns of a chunk: the batches that its rows are in, unpacked for it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
@@ -21,7 +22,7 @@ pub(crate) struct FieldSet {
     number: u8,
     fields: Vec<(String, DataType)>,
     /// For each field an array of each run that has part in it. They stand before the batches of every chunk, so that
-    /// all chunks have the same types and dictionaries.
+    /// all chunks have the same types and dictionaries. None for look-ups, whose rows are no chunks of one file.
     prototypes: Vec<Vec<Option<ArrayRef>>>,
 }
 
@@ -51,7 +52,8 @@ impl FieldSet {
             .collect();
         let has_part = |source: &Source| source.takes_part() && classes.contains(&source.run.class);
         let prototypes = fields.iter().map(|(name, ty)| {
-            let runs = sources.all.iter().filter(|source| has_part(source));
+            let runs = sources.all.iter();
+            let runs = runs.filter(|source| !sources.reads_rows && has_part(source));
             runs.map(|source| Ok(source.run.field_prototype(name, ty)?))
                 .collect()
         });
@@ -70,6 +72,18 @@ impl FieldSet {
     /// The columns that rows of sources are in; the rows become those of the columns.
     pub(crate) fn gather(&self, sources: &Sources, rows: &mut [RowRef]) -> Result<Arc<Columns>> {
         let batches = place(rows, self.prototype_count());
+        if sources.reads_rows {
+            let windows = windows(rows, batches.len());
+            let read = std::iter::zip(&batches, windows).map(|(batch, rows)| {
+                let run = &sources.all[batch.0 as usize].run;
+                let fields = self.fields.iter();
+                let fields =
+                    fields.map(|(name, ty)| run.field_of_rows(batch.1, rows.clone(), name, ty));
+                Ok(Arc::new(BatchFields(fields.collect::<Result<_, _>>()?)))
+            });
+            let read: Vec<Arc<BatchFields>> = read.collect::<Result<_>>()?;
+            return Ok(Arc::new(self.columns_over(sources, &read)?));
+        }
         for of_source in batches.chunk_by(|a, b| a.0 == b.0) {
             let missing: Vec<u32> = (of_source.iter())
                 .filter(|(source, batch)| !sources.fields.has(&(self.number, *source, *batch)))
@@ -91,6 +105,10 @@ impl FieldSet {
     fn columns(&self, sources: &Sources, batches: &[BatchRef]) -> Result<Columns> {
         let batches = batches.iter().map(|batch| self.batch(sources, *batch));
         let batches: Vec<Arc<BatchFields>> = batches.collect::<Result<_>>()?;
+        self.columns_over(sources, &batches)
+    }
+
+    fn columns_over(&self, sources: &Sources, batches: &[Arc<BatchFields>]) -> Result<Columns> {
         let columns = std::iter::zip(&self.fields, &self.prototypes).enumerate();
         let columns = columns.map(|(i, ((name, ty), prototypes))| {
             let mut arrays = prototypes.clone();
@@ -138,6 +156,20 @@ fn place(rows: &mut [RowRef], others: usize) -> Vec<BatchRef> {
     batches
 }
 
+/// Which rows of each of so many batches are wanted: from the first of these to the last. The rows become those behind
+/// the first.
+fn windows(rows: &mut [RowRef], batches: usize) -> Vec<Range<u32>> {
+    let mut windows = vec![u32::MAX..0; batches];
+    for at in rows.iter() {
+        let window = &mut windows[at.source as usize];
+        *window = window.start.min(at.row)..window.end.max(at.row + 1);
+    }
+    for at in rows {
+        *at = RowRef::new(at.source, at.row - windows[at.source as usize].start);
+    }
+    windows
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,5 +199,13 @@ mod tests {
         let mut rows = [row(1, 9)];
         assert_eq!(place(&mut rows, 3), [(1, 0)]);
         assert_eq!(rows, [row(3, 9)]);
+    }
+
+    #[test]
+    fn of_a_batch_the_rows_between_the_first_and_the_last_are_read() {
+        let row = RowRef::new;
+        let mut rows = [row(1, 40), row(0, 5), row(1, 42), row(1, 39)];
+        assert_eq!(windows(&mut rows, 2), [5..6, 39..43]);
+        assert_eq!(rows, [row(1, 1), row(0, 0), row(1, 3), row(1, 0)]);
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use decode::Progress;
 use rayon::prelude::*;
 use run::partition_point_near;
 use xdm::PersonKey;
@@ -41,12 +42,13 @@ pub(crate) enum Profile<'a> {
 impl Components {
     /// The components of the graph that all live records make, of whatever dataset. Those of more than `most`
     /// identities are left out.
-    pub(crate) fn of(sources: &Sources, most: Option<u32>) -> Result<Self> {
-        let links = Links::of(sources)?;
-        let mut graph = joining(&links, sources)?;
+    pub(crate) fn of(sources: &Sources, most: Option<u32>, progress: &Progress) -> Result<Self> {
+        let links = Links::of(sources, progress)?;
         let is_live = |link: &Link, times: &mut Times<'_>| {
+            progress.check()?;
             sources.is_live(link.source as usize, link.row, times)
         };
+        let mut graph = joining(&links, sources, &is_live)?;
         // What else the persons of the graph link counts for their number of identities.
         let mut times = Times::new(sources);
         if !graph.nodes.is_empty() {
@@ -140,7 +142,11 @@ impl Components {
 }
 
 /// The identities that join persons, united with those persons.
-fn joining(links: &Links, sources: &Sources) -> Result<UnionFind> {
+fn joining(
+    links: &Links,
+    sources: &Sources,
+    is_live: &dyn Fn(&Link, &mut Times<'_>) -> Result<bool>,
+) -> Result<UnionFind> {
     let identities = links.sorted.iter().map(|link| link.identity);
     let mut identities: Vec<PersonKey> = identities.collect();
     identities.dedup();
@@ -170,7 +176,7 @@ fn joining(links: &Links, sources: &Sources) -> Result<UnionFind> {
     let mut graph = UnionFind::default();
     let mut times = Times::new(sources);
     for link in groups.into_iter().flatten() {
-        if sources.is_live(link.source as usize, link.row, &mut times)? {
+        if is_live(link, &mut times)? {
             graph.join(link.identity, link.by);
         }
     }

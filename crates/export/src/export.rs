@@ -19,6 +19,7 @@ use crate::people::People;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
 use crate::shard::Shard;
+use crate::sources::Sources;
 
 /// How many unknown segments are compared with those that are known.
 const MOST_COMPARED: usize = 10;
@@ -44,7 +45,7 @@ pub struct Export {
 
 struct Shared {
     pipeline: Arc<Pipeline>,
-    graph: Option<Graph>,
+    graph: Option<Arc<Graph>>,
     /// What says which profiles are nobody's duplicate.
     first_pass: Option<Arc<Pipeline>>,
     /// Chunks that are made ahead, of all batches and shards together.
@@ -67,10 +68,18 @@ impl Export {
     /// # Errors
     /// A damaged run; a plan whose union schemas are not the snapshot's.
     pub fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
+        Self::watched(snapshot, plan, Arc::default())
+    }
+
+    /// The same, which counts rows in `progress`, and stops when that is cancelled: its preparation, too.
+    ///
+    /// # Errors
+    /// As for [`Export::new`]; it was cancelled.
+    pub fn watched(snapshot: &Snapshot, plan: &Plan, progress: Arc<Progress>) -> Result<Self> {
         let span = tracing::info_span!("prepare export", generation = snapshot.generation);
         let _span = span.enter();
         let pipeline = Pipeline::new(snapshot, plan)?;
-        let graph = Graph::of(plan, pipeline.sources())?;
+        let graph = Graph::of(plan, pipeline.sources(), &progress)?;
         let first_pass = match &plan.deduplication {
             None => None,
             Some(deduplication) => {
@@ -84,11 +93,11 @@ impl Export {
         Ok(Self {
             shared: Arc::new(Shared {
                 pipeline: Arc::new(pipeline),
-                graph,
+                graph: graph.map(Arc::new),
                 first_pass,
                 ahead: Arc::default(),
             }),
-            progress: Arc::default(),
+            progress,
             keeps_dictionaries: false,
         })
     }
@@ -97,6 +106,31 @@ impl Export {
     #[must_use]
     pub fn with_progress(self, progress: Arc<Progress>) -> Self {
         Self { progress, ..self }
+    }
+
+    /// For look-ups: rows are read alone. The identity graph of another one is taken where this plan needs the same.
+    pub(crate) fn for_look_ups(
+        snapshot: &Snapshot,
+        plan: &Plan,
+        other: Option<&Self>,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let others = other.and_then(|other| other.shared.graph.as_ref());
+        let graph = match others.filter(|graph| graph.is_of(plan)) {
+            Some(graph) => Some(Arc::clone(graph)),
+            // What is read for the graph is let go of with these.
+            None => Graph::of(plan, &Sources::new(snapshot, plan), progress)?.map(Arc::new),
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                pipeline: Arc::new(Pipeline::for_look_ups(snapshot, plan)?),
+                graph,
+                first_pass: None,
+                ahead: Arc::default(),
+            }),
+            progress: Arc::default(),
+            keeps_dictionaries: false,
+        })
     }
 
     /// Leaves text in dictionaries (`Dictionary(Int32, Utf8)`) where the store holds it so, which is
@@ -124,7 +158,7 @@ impl Export {
     /// What stands out in the identity graph, if the policy has one.
     #[must_use]
     pub fn graph_report(&self) -> Option<&GraphReport> {
-        self.shared.graph.as_ref().map(Graph::report)
+        self.graph().map(Graph::report)
     }
 
     /// The segments of the plan that no record names, whatever the status: their IDs, and for some the nearest one
@@ -198,7 +232,7 @@ impl Export {
     }
 
     pub(crate) fn graph(&self) -> Option<&Graph> {
-        self.shared.graph.as_ref()
+        self.shared.graph.as_deref()
     }
 
     /// How many batches there are: one, or one for each segment.

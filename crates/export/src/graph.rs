@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use decode::Progress;
 use merge::IdentityGraphType;
 use xdm::PersonKey;
 
@@ -45,23 +46,37 @@ pub struct LargeComponent {
 pub(crate) struct Graph {
     components: Arc<Components>,
     report: GraphReport,
+    kind: IdentityGraphType,
+    most: Option<u32>,
 }
 
 impl Graph {
     /// The graph that a plan's policy needs, if it needs one.
-    pub(crate) fn of(plan: &Plan, sources: &Sources) -> Result<Option<Self>> {
-        if plan.policy.identity_graph.kind == IdentityGraphType::None {
+    pub(crate) fn of(plan: &Plan, sources: &Sources, progress: &Progress) -> Result<Option<Self>> {
+        if !Self::is_wanted(plan) {
             return Ok(None);
         }
-        let components = Components::of(sources, plan.max_identities)?;
+        let components = Components::of(sources, plan.max_identities, progress)?;
         let mut graph = Self {
             report: GraphReport::default(),
+            kind: plan.policy.identity_graph.kind,
+            most: plan.max_identities,
             components: Arc::new(components),
         };
         // Before anything is read of them.
         graph.keeps(sources);
         graph.report = report(&graph.components, sources)?;
         Ok(Some(graph))
+    }
+
+    /// Whether a plan's policy needs a graph.
+    pub(crate) fn is_wanted(plan: &Plan) -> bool {
+        plan.policy.identity_graph.kind != IdentityGraphType::None
+    }
+
+    /// Whether this is the graph that a plan over the same snapshot needs: all records make it, whatever else the plan has.
+    pub(crate) fn is_of(&self, plan: &Plan) -> bool {
+        self.kind == plan.policy.identity_graph.kind && self.most == plan.max_identities
     }
 
     /// Lets sources keep what chunks of this graph's profiles need again.

@@ -59,6 +59,7 @@ mod people;
 mod persons;
 mod pipeline;
 mod plan;
+mod profile_events;
 mod records;
 mod request;
 mod rows;
@@ -84,10 +85,11 @@ pub use explain::{
 };
 pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
-pub use lookup::FoundProfile;
+pub use lookup::{FoundProfile, ProfileReader};
 pub use map_keys::MapKeys;
 pub use persons::PersonRows;
 pub use plan::{EventPlan, IdentityRows, Plan};
+pub use profile_events::{FoundEvent, ProfileEvents};
 pub use records::{DatasetBatches, export_rows, snapshot_of};
 pub use request::{
     AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList, ExportRequest,

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use decode::Progress;
 use gather::RowRef;
 use rayon::prelude::*;
+use run::Snapshot;
 use serde_json::Value;
 use xdm::{PersonKey, Timestamp};
 
 use crate::components::Profile;
 use crate::error::Result;
+use crate::explain::Explanation;
 use crate::export::Export;
-use crate::links::{all_batches, each_row};
 use crate::people::{People, PeopleRows};
-use crate::pipeline::rows_of;
+use crate::pipeline::{Pipeline, rows_of};
+use crate::plan::Plan;
 use crate::shard::Shard;
 use crate::times::Times;
 use crate::values::json_values;
@@ -28,16 +31,39 @@ pub struct FoundProfile {
     pub datasets: Vec<String>,
     /// When the latest of these records came in.
     pub last_modified: Timestamp,
-    /// When each event of the row came in.
-    pub events_ingested: Vec<Timestamp>,
 }
 
-impl Export {
-    /// The same for look-ups of one profile after the other: little of what one reads is kept for the next.
-    #[must_use]
-    pub fn for_look_ups(self) -> Self {
-        self.pipeline().sources().keep_little();
-        self
+/// Reads one profile after the other: rows are read alone, without those beside them, and what is prepared serves all
+/// look-ups of a snapshot. Cheap to clone, and shared between threads.
+#[derive(Clone)]
+pub struct ProfileReader(Export);
+
+impl ProfileReader {
+    /// Prepares look-ups by a plan. `other` is one over the same snapshot: its identity graph is taken where this plan's
+    /// merge policy needs the same.
+    ///
+    /// # Errors
+    /// A damaged run; it was cancelled while the graph was made.
+    pub fn new(
+        snapshot: &Snapshot,
+        plan: &Plan,
+        other: Option<&Self>,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let other = other.map(|Self(export)| export);
+        Export::for_look_ups(snapshot, plan, other, progress).map(Self)
+    }
+
+    /// As [`Export::explain`].
+    ///
+    /// # Errors
+    /// A damaged run.
+    pub fn explain(&self, namespace: &str, id: &str) -> Result<Option<Explanation>> {
+        self.0.explain(namespace, id)
+    }
+
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        self.0.pipeline()
     }
 
     /// The profile of an identity, whatever the case of its namespace: of a primary identity, and with an identity graph of
@@ -46,28 +72,18 @@ impl Export {
     /// The plan's filters hold for it, but memberships.
     ///
     /// # Errors
-    /// A damaged run.
-    pub fn look_up(&self, namespace: &str, id: &str) -> Result<Option<FoundProfile>> {
+    /// A damaged run; it was cancelled.
+    pub fn look_up(
+        &self,
+        namespace: &str,
+        id: &str,
+        progress: &Progress,
+    ) -> Result<Option<FoundProfile>> {
         let sources = self.pipeline().sources();
-        let mut key = PersonKey::of(namespace, id);
-        let is_known = |key| {
-            sources
-                .of_data()
-                .any(|source| source.run.find(key).is_some())
-        };
-        // What the one before read is let go of, as between chunks.
-        sources.begin_chunk();
-        if !is_known(key) {
-            match self.linked_person(key, &is_known)? {
-                Some(person) => key = person,
-                None => return Ok(None),
-            }
-        }
-        let rows = self.rows_of_profile(key)?;
-        if rows.fragment_ends.is_empty() {
+        let Some((key, rows)) = self.profile_of(namespace, id, progress)? else {
             return Ok(None);
-        }
-        let made = self.pipeline().rows(&rows, None, None, &|| false)?;
+        };
+        let made = (self.pipeline()).rows(&rows, None, None, &|| progress.is_cancelled())?;
         // One profile's row: no batch of it can overflow.
         let row = match &made.rows[..] {
             [rows] => json_values(rows)?.pop(),
@@ -75,6 +91,28 @@ impl Export {
         };
         sources.check_whole()?;
         row.map(|row| self.found(key, &rows, row)).transpose()
+    }
+
+    /// One of the persons of the profile that an identity belongs to, and the profile's rows; `None` where there is none.
+    pub(crate) fn profile_of(
+        &self,
+        namespace: &str,
+        id: &str,
+        progress: &Progress,
+    ) -> Result<Option<(PersonKey, PeopleRows)>> {
+        let sources = self.pipeline().sources();
+        // What the one before read is let go of, as between chunks.
+        sources.begin_chunk();
+        let identity = PersonKey::of(namespace, id);
+        let key = match self.is_person(identity) {
+            true => Some(identity),
+            false => self.linked_person(identity, progress)?,
+        };
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        let rows = self.0.rows_of_profile(key)?;
+        Ok((!rows.fragment_ends.is_empty()).then_some((key, rows)))
     }
 
     fn found(&self, key: PersonKey, rows: &PeopleRows, row: Value) -> Result<FoundProfile> {
@@ -92,21 +130,52 @@ impl Export {
             }
             last_modified = last_modified.max(times.ingested(at)?);
         }
-        let mut events_ingested = Vec::new();
-        if self.pipeline().plan().events.is_some() {
-            for at in self.pipeline().event_rows(rows)? {
-                events_ingested.push(times.ingested(at)?);
-            }
-        }
         Ok(FoundProfile {
-            identities: self.identities_of(&self.members_of(key))?,
+            identities: self.0.identities_of(&self.0.members_of(key))?,
             row,
             datasets,
             last_modified,
-            events_ingested,
         })
     }
 
+    /// Whether records of data have an identity as their primary one.
+    fn is_person(&self, key: PersonKey) -> bool {
+        let mut sources = self.pipeline().sources().of_data();
+        sources.any(|source| source.run.find(key).is_some())
+    }
+
+    /// A person of the profile that an identity belongs to which is no person's own: live records link it, or link others
+    /// of which one is a person's, and so on.
+    fn linked_person(&self, identity: PersonKey, progress: &Progress) -> Result<Option<PersonKey>> {
+        if self.0.graph().is_none() {
+            return Ok(None);
+        }
+        let sources = self.pipeline().sources();
+        (sources.all.par_iter()).try_for_each(|source| source.run.index_links(progress))?;
+        let mut times = Times::new(sources);
+        let mut linked = BTreeSet::from([identity]);
+        let mut waiting = vec![identity];
+        while let Some(next) = waiting.pop() {
+            for (number, source) in sources.all.iter().enumerate() {
+                progress.check()?;
+                for (row, own) in source.run.rows_linking(next)? {
+                    if !sources.is_live(number, row, &mut times)? {
+                        continue;
+                    }
+                    for other in own.into_iter().filter(|other| linked.insert(*other)) {
+                        if self.is_person(other) {
+                            return Ok(Some(other));
+                        }
+                        waiting.push(other);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Export {
     /// The persons of the profile that a person belongs to, by their keys.
     pub(crate) fn members_of(&self, key: PersonKey) -> Vec<PersonKey> {
         match self.graph().map(|graph| graph.profile(key)) {
@@ -139,48 +208,6 @@ impl Export {
         match people.chunks() {
             0 => Ok(PeopleRows::default()),
             _ => people.rows(0, sources),
-        }
-    }
-
-    /// A person of the profile that an identity belongs to which is no person's own: live records link it, or link others
-    /// of which one is a person's, and so on. Each step takes a look at all links, which no index has.
-    fn linked_person(
-        &self,
-        identity: PersonKey,
-        is_known: &(dyn Fn(PersonKey) -> bool + Sync),
-    ) -> Result<Option<PersonKey>> {
-        if self.graph().is_none() {
-            return Ok(None);
-        }
-        let sources = self.pipeline().sources();
-        let batches = all_batches(sources);
-        let mut linked = BTreeSet::from([identity]);
-        loop {
-            let found = batches.par_iter().map(|(source, batch)| {
-                let mut times = Times::new(sources);
-                let mut all = BTreeSet::new();
-                let source = *source as usize;
-                each_row(&sources.all[source].run, *batch, |row, own| {
-                    let own = own.iter().map(|key| PersonKey::from_bytes(*key));
-                    if own.clone().any(|one| linked.contains(&one))
-                        && sources.is_live(source, row, &mut times)?
-                    {
-                        all.extend(own);
-                    }
-                    Ok(())
-                })?;
-                Ok(all)
-            });
-            let found: Vec<BTreeSet<PersonKey>> = found.collect::<Result<_>>()?;
-            let found: BTreeSet<PersonKey> = found.into_iter().flatten().collect();
-            if let Some(person) = found.iter().find(|one| is_known(**one)) {
-                return Ok(Some(*person));
-            }
-            let before = linked.len();
-            linked.extend(found);
-            if linked.len() == before {
-                return Ok(None);
-            }
         }
     }
 }

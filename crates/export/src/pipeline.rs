@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
-use projection::event_lists;
+use projection::{Projection, event_lists};
 use run::Snapshot;
 use xdm::{
     Class, FieldType, IDENTITY_MAP, Namespaces, PersonKey, SEGMENT_MEMBERSHIP, TIME_SERIES_EVENTS,
@@ -91,7 +91,15 @@ impl Parts {
 
 impl Pipeline {
     pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
-        let sources = Sources::new(snapshot, plan);
+        Self::over(Sources::new(snapshot, plan), snapshot, plan)
+    }
+
+    /// The same for look-ups, each row of which has types of its own.
+    pub(crate) fn for_look_ups(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
+        Self::over(Sources::new(snapshot, plan).for_look_ups(), snapshot, plan)
+    }
+
+    fn over(sources: Sources, snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
         let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed(), &sources)?;
         let of_empty = plan.projection.needed().get(IDENTITY_MAP);
         let of_empty = of_empty.filter(|_| plan.profiles.empty_profiles);
@@ -158,11 +166,7 @@ impl Pipeline {
         pipeline.profile_schema = Arc::clone(&schema);
         pipeline.schema = match pipeline.plan.row_per_identity {
             None => schema,
-            Some(_) => {
-                let fields = schema.fields().iter().cloned();
-                let fields = [Arc::new(identity_field())].into_iter().chain(fields);
-                Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-            }
+            Some(_) => with_identity(&schema),
         };
         Ok(pipeline)
     }
@@ -262,14 +266,7 @@ impl Pipeline {
             events,
         };
         let columns = self.columns(&parts, is_to_stop)?;
-        // Which text is in dictionaries may differ from chunk to chunk.
-        let columns = std::iter::zip(columns, self.profile_schema.fields())
-            .map(|((_, column), field)| match column.data_type() {
-                ty if ty == field.data_type() => Ok(column),
-                _ => cast(&column, field.data_type()),
-            })
-            .collect::<Result<_, _>>()?;
-        let mut rows = RecordBatch::try_new(self.profile_schema.clone(), columns)?;
+        let mut rows = self.batch_of(columns)?;
         if unique.is_some_and(|unique| unique.len() != profiles) {
             return Err(passes_differ());
         }
@@ -293,7 +290,8 @@ impl Pipeline {
         {
             let merged = merge_unless_stopped(identities, is_to_stop)?;
             for (_, map) in merged {
-                let (namespace, schema) = (&wanted.namespace, &self.schema);
+                let namespace = &wanted.namespace;
+                let schema = &with_identity(rows.schema_ref());
                 batches = by_identity(&rows, &map, namespace, schema, &mut copies, MOST_BYTES)?;
             }
             let with_rows = copies.iter().filter(|n| **n > 0).count() as u64;
@@ -325,6 +323,23 @@ impl Pipeline {
             rows: batches,
             counts,
         })
+    }
+
+    /// Columns as rows of the one schema; of look-ups as they are.
+    fn batch_of(&self, columns: Vec<(String, ArrayRef)>) -> Result<RecordBatch> {
+        if self.sources.reads_rows {
+            let columns = columns.into_iter();
+            let columns = columns.map(|(name, column)| (name, column, true));
+            return Ok(RecordBatch::try_from_iter_with_nullable(columns)?);
+        }
+        // Which text is in dictionaries may differ from chunk to chunk.
+        let columns = std::iter::zip(columns, self.profile_schema.fields())
+            .map(|((_, column), field)| match column.data_type() {
+                ty if ty == field.data_type() => Ok(column),
+                _ => cast(&column, field.data_type()),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(RecordBatch::try_new(self.profile_schema.clone(), columns)?)
     }
 
     /// What each of a profile's fragments would be alone, a row each, and behind them the profile: first those of
@@ -363,13 +378,9 @@ impl Pipeline {
             events: None,
         };
         let merged = self.merged(&parts, &|| false)?;
-        let columns = self.plan.projection.apply(merged)?;
-        let fields = columns.iter();
-        let fields: Vec<Field> = fields
-            .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
-            .collect();
-        let arrays = columns.into_iter().map(|(_, array)| array).collect();
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+        let columns = self.plan.projection.apply(merged)?.into_iter();
+        let columns = columns.map(|(name, column)| (name, column, true));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
 
     /// The time and `_id` of each of these events.
@@ -414,16 +425,8 @@ impl Pipeline {
         let merged = self.merged(parts, is_to_stop)?;
         let mut columns = self.plan.projection.apply(merged)?;
         if let (Some(plan), Some(events)) = (&self.plan.events, &parts.events) {
-            let rows = events.groups.rows();
-            let fields = events.columns.iter();
-            let fields = fields
-                .map(|(name, column)| Ok((name.clone(), column.interleave(rows)?)))
-                .collect::<Result<Vec<_>>>()?;
-            let fields = match &self.namespaces {
-                Some(namespaces) => spelled_alone(fields, namespaces)?,
-                None => fields,
-            };
-            let parts = plan.projection.apply(fields)?;
+            let (columns_of, rows) = (&events.columns, events.groups.rows());
+            let parts = self.shown_events(&plan.projection, columns_of, rows)?;
             let list = event_lists(to_struct(parts, rows.len())?, events.groups.ends())?;
             columns.push((TIME_SERIES_EVENTS.to_owned(), list));
         }
@@ -431,6 +434,24 @@ impl Pipeline {
             columns.extend(persons.columns(is_to_stop)?);
         }
         Ok(columns)
+    }
+
+    /// What a projection shows of events, by the columns that they are rows of.
+    pub(crate) fn shown_events(
+        &self,
+        projection: &Projection,
+        columns: &Columns,
+        rows: &[RowRef],
+    ) -> Result<Vec<(String, ArrayRef)>> {
+        let fields = columns.iter();
+        let fields = fields
+            .map(|(name, column)| Ok((name.clone(), column.interleave(rows)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let fields = match &self.namespaces {
+            Some(namespaces) => spelled_alone(fields, namespaces)?,
+            None => fields,
+        };
+        Ok(projection.apply(fields)?)
     }
 
     /// Merged profiles, with those fields that are made of something else.
@@ -598,6 +619,13 @@ impl Pipeline {
         }
         Ok(())
     }
+}
+
+/// The schema of a row for each identity, by that of a row for each profile.
+fn with_identity(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().cloned();
+    let fields = [Arc::new(identity_field())].into_iter().chain(fields);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Where the events of a profile are of several sources: one person's of one source are in order already.

@@ -29,6 +29,8 @@ pub(crate) struct Sources {
     pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
     times: Cache<BatchRef, RecordTimes>,
     ingest_times: Cache<BatchRef, ScalarBuffer<i64>>,
+    /// Whether rows are read alone, without those beside them: for look-ups.
+    pub(crate) reads_rows: bool,
 }
 
 pub(crate) struct Source {
@@ -100,6 +102,17 @@ impl Sources {
             fields: Cache::new(kept, ROOM),
             times: Cache::new(kept, ROOM),
             ingest_times: Cache::new(kept, ROOM),
+            reads_rows: false,
+        }
+    }
+
+    /// The same for look-ups: what one reads is nothing to the next, so that rows are read alone, and nothing of what runs
+    /// have in common is kept.
+    pub(crate) fn for_look_ups(self) -> Self {
+        Self {
+            dictionaries: Dictionaries::plain(),
+            reads_rows: true,
+            ..self
         }
     }
 
@@ -118,13 +131,6 @@ impl Sources {
         self.fields.keep_all();
         self.times.keep_all();
         self.ingest_times.keep_all();
-    }
-
-    /// Keeps little of what was read: who asks next asks for something else.
-    pub(crate) fn keep_little(&self) {
-        self.fields.keep_at_most(ROOM);
-        self.times.keep_at_most(ROOM);
-        self.ingest_times.keep_at_most(ROOM);
     }
 
     /// Says that another chunk begins.

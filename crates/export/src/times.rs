@@ -11,8 +11,8 @@ use crate::sources::Sources;
 /// When records came, for who goes through a store in the order of its rows.
 pub(crate) struct Times<'a> {
     sources: &'a Sources,
-    /// The batch at hand of each source.
-    at_hand: Vec<Option<(u32, Arc<RecordTimes>)>>,
+    /// The batch at hand of each source, and its first row that is.
+    at_hand: Vec<Option<(u32, u32, Arc<RecordTimes>)>>,
     /// The same, of ingest times alone.
     ingested: Vec<Option<(u32, Arc<ScalarBuffer<i64>>)>>,
 }
@@ -37,6 +37,10 @@ impl<'a> Times<'a> {
 
     /// When a record came in.
     pub(crate) fn ingested(&mut self, at: RowRef) -> Result<Timestamp> {
+        if self.sources.reads_rows {
+            let (times, row) = self.of(at)?;
+            return Ok(Timestamp::from_micros(times.ingested[row]));
+        }
         let (batch, row) = Run::locate(at.row);
         let slot = &mut self.ingested[at.source as usize];
         if slot.as_ref().is_none_or(|(held, _)| *held != batch) {
@@ -58,11 +62,23 @@ impl<'a> Times<'a> {
     fn of(&mut self, at: RowRef) -> Result<(&RecordTimes, usize)> {
         let (batch, row) = Run::locate(at.row);
         let slot = &mut self.at_hand[at.source as usize];
-        if slot.as_ref().is_none_or(|(held, _)| *held != batch) {
-            *slot = Some((batch, self.sources.batch_times((at.source, batch))?));
+        let held = slot.as_ref().filter(|(held, ..)| *held == batch);
+        let is_at_hand = |(_, first, times): &(u32, u32, Arc<RecordTimes>)| {
+            (*first..*first + times.sequences.len() as u32).contains(&row)
+        };
+        if !held.is_some_and(is_at_hand) {
+            // Who asks for a row of a batch once more asks for many.
+            *slot = Some(match self.sources.reads_rows && held.is_none() {
+                true => {
+                    let run = &self.sources.of(at).run;
+                    let times = run.times_of_rows(batch, row..row + 1)?;
+                    (batch, row, Arc::new(times))
+                }
+                false => (batch, 0, self.sources.batch_times((at.source, batch))?),
+            });
         }
         match slot {
-            Some((_, times)) => Ok((times, row as usize)),
+            Some((_, first, times)) => Ok((times, (row - *first) as usize)),
             None => unreachable!("it was filled above"),
         }
     }

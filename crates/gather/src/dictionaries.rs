@@ -15,6 +15,8 @@ pub struct Dictionaries {
     known: Mutex<HashMap<Vec<Place>, Known>>,
     /// The values that are united; all where it is missing.
     used: Option<UsedValues>,
+    /// Whether text stays out of dictionaries.
+    is_plain: bool,
 }
 
 /// Where the values of a dictionary are, and how many.
@@ -42,9 +44,23 @@ impl Dictionaries {
         }
     }
 
+    /// No unions: what is gathered is plain text. For few rows of ever other runs, each of whose unions would be kept.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            is_plain: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there are unions at all.
+    pub(crate) fn unites(&self) -> bool {
+        !self.is_plain
+    }
+
     /// The union of the dictionaries of a column, if it is wanted.
     pub(crate) fn united(&self, parts: &[&StringArray], is_wanted: bool) -> Arc<United> {
-        if !is_wanted {
+        if !is_wanted || self.is_plain {
             return Arc::default();
         }
         let key = parts.iter().map(|part| place(part)).collect();

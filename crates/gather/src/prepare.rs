@@ -220,19 +220,21 @@ fn present(
         })?),
         DataType::Utf8 | DataType::Dictionary(..) => Values::Text(Text::new(sources, known)?),
         DataType::Struct(fields) => {
-            // Uniting dictionaries takes a while where sources are many.
-            let columns = fields
-                .par_iter()
-                .map(|field| {
-                    let inner = map_some(sources, |a| {
-                        let source = a
-                            .as_struct_opt()
-                            .ok_or_else(|| mismatch(a.data_type(), target))?;
-                        Ok(source.column_by_name(field.name()).cloned())
-                    })?;
-                    Column::under(field.data_type(), &inner, nulls, known)
-                })
-                .collect::<Result<Vec<_>, ArrowError>>()?;
+            let column = |field: &FieldRef| {
+                let inner = map_some(sources, |a| {
+                    let source = a
+                        .as_struct_opt()
+                        .ok_or_else(|| mismatch(a.data_type(), target))?;
+                    Ok(source.column_by_name(field.name()).cloned())
+                })?;
+                Column::under(field.data_type(), &inner, nulls, known)
+            };
+            // Uniting dictionaries takes a while where sources are many; where nothing is united, handing it to other
+            // threads would take longer.
+            let columns: Vec<Column> = match known.unites() {
+                true => fields.par_iter().map(column).collect::<Result<_, _>>()?,
+                false => fields.iter().map(column).collect::<Result<_, _>>()?,
+            };
             let fields = fields
                 .iter()
                 .zip(&columns)

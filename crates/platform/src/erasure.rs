@@ -44,7 +44,7 @@ pub fn delete_profile(
 ) -> Result<DeletedProfile> {
     // What an evaluation read before would be loaded behind it.
     let _evaluation = store.lock_evaluations(progress)?;
-    let identities = linked(store, identity, merge_policy)?;
+    let identities = linked(store, identity, merge_policy, progress)?;
     delete_of(store, &identities, class, &[], progress)
 }
 
@@ -118,7 +118,7 @@ pub fn erase(
     let _evaluation = store.lock_evaluations(progress)?;
     sweep(store)?;
     remove_folder(&store.layout().evaluation())?;
-    let identities = linked(store, identity, merge_policy)?;
+    let identities = linked(store, identity, merge_policy, progress)?;
     // Whoever asks for the whole profile asks for what it was linked by, too, which may be nobody's primary identity.
     let mut sought = identities.clone();
     if has_graph(store, merge_policy)? {
@@ -339,7 +339,12 @@ fn delete_of(
 }
 
 /// The identity, and with a merge policy that has an identity graph the primary ones of the whole profile.
-fn linked(store: &Store, identity: &Identity, merge_policy: Option<&str>) -> Result<Vec<Identity>> {
+fn linked(
+    store: &Store,
+    identity: &Identity,
+    merge_policy: Option<&str>,
+    progress: &Progress,
+) -> Result<Vec<Identity>> {
     if !is_identity(&identity.id, &[]) {
         let problem = format!(
             "found {identity}: {:?} is a placeholder, nobody's id",
@@ -355,7 +360,7 @@ fn linked(store: &Store, identity: &Identity, merge_policy: Option<&str>) -> Res
         merge_policy: Some(policy.to_owned()),
         ..Lookup::default()
     };
-    let found = Lookups::default().find(store, &lookup, identity)?;
+    let found = Lookups::default().find(store, &lookup, identity, progress)?;
     for (namespace, id) in found.into_iter().flat_map(|found| found.identities) {
         let identity = Identity { namespace, id };
         if !is_among(&identities, &identity) {

@@ -141,7 +141,7 @@ impl Prepared {
             max_identities,
             ..plan
         };
-        let export = Export::new(&snapshot, &plan)?.with_progress(Arc::clone(progress));
+        let export = Export::watched(&snapshot, &plan, Arc::clone(progress))?;
         progress.begin(Phase::Export);
         Ok(Self {
             export,

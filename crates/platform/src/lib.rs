@@ -31,9 +31,7 @@ mod sharded;
 mod system_jobs;
 mod table_names;
 
-pub use access::{
-    EventPage, EventQuery, FoundEvent, Lookup, Lookups, Property, identity_of_xid, xid_of,
-};
+pub use access::{EventPage, EventQuery, Lookup, Lookups, Property, identity_of_xid, xid_of};
 pub use address::{check_local, check_out, is_bucket};
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use dataset_change::DatasetChange;

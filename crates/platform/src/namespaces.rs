@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use xdm::{Timestamp, digest128};
 
+use crate::access::Lookups;
 use crate::error::Result;
 
 /// What the identities of a namespace are. It is kept and told, and has no effect on the identity graph.
@@ -109,11 +110,12 @@ pub struct NamespaceBody {
     pub description: Option<String>,
 }
 
-/// All namespaces of a sandbox, by their numbers. Those of memberships alone are none.
+/// All namespaces of a sandbox, by their numbers. Those of memberships alone are none. What records have is looked for once,
+/// and kept by `lookups` until the store changes.
 ///
 /// # Errors
 /// The catalog can't be read, a damaged run.
-pub fn identity_namespaces(store: &Store) -> Result<Vec<IdentityNamespace>> {
+pub fn identity_namespaces(store: &Store, lookups: &Lookups) -> Result<Vec<IdentityNamespace>> {
     let mut all: BTreeMap<u32, IdentityNamespace> = BTreeMap::new();
     for namespace in standard() {
         all.insert(namespace.id, namespace);
@@ -122,12 +124,12 @@ pub fn identity_namespaces(store: &Store) -> Result<Vec<IdentityNamespace>> {
         let own = read(&document)?;
         all.insert(own.id, own);
     }
-    for code in seen(store)? {
-        let id = namespace_number(&code);
+    for code in lookups.namespaces_of_records(store)?.iter() {
+        let id = namespace_number(code);
         all.entry(id).or_insert_with(|| IdentityNamespace {
             id,
             name: code.clone(),
-            code,
+            code: code.clone(),
             description: None,
             id_type: None,
             status: ACTIVE.to_owned(),
@@ -169,11 +171,12 @@ pub fn create_identity_namespace(
 /// There is no such namespace, or it is a standard one; another code, an unknown type.
 pub fn replace_identity_namespace(
     store: &Store,
+    lookups: &Lookups,
     id: u32,
     body: NamespaceBody,
     now: Timestamp,
 ) -> Result<IdentityNamespace> {
-    let all = identity_namespaces(store)?;
+    let all = identity_namespaces(store, lookups)?;
     let Some(namespace) = all.iter().find(|namespace| namespace.id == id) else {
         return Err(catalog::Error::not_found(Kind::IdentityNamespace, id).into());
     };
@@ -256,23 +259,6 @@ fn standard() -> impl Iterator<Item = IdentityNamespace> {
             create_time: None,
             update_time: None,
         })
-}
-
-/// The codes that identities of records have, each in its spelling.
-fn seen(store: &Store) -> Result<Vec<String>> {
-    let snapshot = store.snapshot(None)?;
-    let mut found = Vec::new();
-    for run in &snapshot.runs {
-        found.extend(run.identity_map_keys().map_err(store::StoreError::from)?);
-    }
-    // One that stands at a declared path stands in no map.
-    let has_run = |id: &str| snapshot.runs.iter().any(|run| run.dataset == id);
-    for dataset in snapshot.datasets.iter().filter(|one| has_run(&one.id)) {
-        let primary = dataset.primary().map_err(catalog::Error::from)?;
-        found.extend(primary.map(|primary| primary.namespace));
-    }
-    let spelled = found.iter().map(|code| snapshot.namespaces.spelled(code));
-    Ok(spelled.map(str::to_owned).collect())
 }
 
 /// The number of a namespace, whatever the case of its code.

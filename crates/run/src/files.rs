@@ -12,7 +12,7 @@ use crate::pages::FileChecksum;
 pub const FORMAT: u32 = 2;
 
 /// The files of a run as the catalog knows them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFiles {
     /// The format that they have; the first one where nothing says so.
     #[serde(default = "first_format")]

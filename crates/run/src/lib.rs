@@ -23,6 +23,7 @@ mod fold;
 mod folding;
 mod ipc;
 mod keys;
+mod links;
 mod map;
 mod members;
 mod order;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const PAGE: usize = 1 << 16;
 
 /// What the catalog knows of a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileChecksum {
     /// Its name in the run's folder.
     pub name: String,

@@ -41,7 +41,7 @@ impl Persons {
 
     /// The table of persons of a packed file.
     pub(crate) fn of_file(file: &PackFile) -> Result<Self> {
-        let first = file.column("persons", 0, &["firstRecord"], None)?;
+        let first = file.column("persons", 0, &["firstRecord"], None, None)?;
         Ok(Self {
             keys: file.keys("persons")?,
             firsts: Some(firsts(first.as_ref())?),
@@ -108,7 +108,7 @@ impl Persons {
         let Records::Packed(file) = records else {
             unreachable!("only packed runs leave identities for later");
         };
-        let column = |name: &str| file.column("persons", 0, &[name], None);
+        let column = |name: &str| file.column("persons", 0, &[name], None, None);
         let read = Identities::new(column(system::NAMESPACE)?, column(system::ID)?)?;
         Ok(self.identities.get_or_init(|| read))
     }

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use xdm::{Class, Fields, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP};
 use crate::error::{Error, Result};
 use crate::ipc::IpcFile;
 use crate::keys::{SortedIds, keys_of};
+use crate::links::LinkIndex;
 use crate::map::MappedFile;
 use crate::members::Members;
 use crate::pack::PackFile;
@@ -40,6 +42,9 @@ pub struct Run {
     rows: usize,
     members: Option<Members>,
     event_ids: EventIds,
+    links: LinkIndex,
+    /// Where it is, and what the catalog says of its files; `None` in memory.
+    place: Option<(PathBuf, RunFiles)>,
 }
 
 /// Where the digests of a run's event `_id`s are. Only loads ask for them, so exports leave them be.
@@ -81,11 +86,12 @@ impl Run {
                 problem: "the catalog does not know it".to_owned(),
             })
         };
-        let run = if files.format == 1 {
+        let mut run = if files.format == 1 {
             Self::open_first(folder, dataset, class, &known)?
         } else {
             Self::open_packed(folder, dataset, class, known(PACKED)?)?
         };
+        run.place = Some((folder.to_owned(), files.clone()));
         // What was checked is not looked at before long, and there may be many runs.
         run.release();
         Ok(run)
@@ -175,7 +181,15 @@ impl Run {
             rows,
             members,
             event_ids,
+            links: LinkIndex::default(),
+            place: None,
         })
+    }
+
+    /// Whether this is the run in a folder with these files. Their digests are those of all that is in them.
+    #[must_use]
+    pub fn is_of(&self, folder: &Path, files: &RunFiles) -> bool {
+        (self.place.as_ref()).is_some_and(|(own, known)| own == folder && known == files)
     }
 
     /// Lets go of the memory that what was read so far takes; it is read again where it is needed.
@@ -250,7 +264,7 @@ impl Run {
     /// # Panics
     /// Beyond the last person.
     #[must_use]
-    pub fn rows_of(&self, i: usize) -> std::ops::Range<u32> {
+    pub fn rows_of(&self, i: usize) -> Range<u32> {
         self.persons.rows_of(i, self.rows)
     }
 
@@ -300,7 +314,7 @@ impl Run {
     fn field_batches(&self, path: &[&str], target: &DataType) -> Result<FieldBatches> {
         let batches = (0..self.batches).into_par_iter();
         let batches = batches
-            .map(|batch| self.records.column(batch, path, target))
+            .map(|batch| self.records.column(batch, path, target, None))
             .collect::<Result<_>>()?;
         Ok(FieldBatches { batches })
     }
@@ -321,7 +335,36 @@ impl Run {
     ) -> Result<Option<ArrayRef>> {
         assert!((batch as usize) < self.batches, "no batch {batch}");
         let path = [system::RECORD, name];
-        self.records.column(batch as usize, &path, target)
+        self.records.column(batch as usize, &path, target, None)
+    }
+
+    /// The same of rows of one batch alone, counted there: what lies before them and behind is not made an array of.
+    ///
+    /// # Errors
+    /// A damaged file.
+    ///
+    /// # Panics
+    /// There is no such batch, or it has fewer rows.
+    pub fn field_of_rows(
+        &self,
+        batch: u32,
+        rows: Range<u32>,
+        name: &str,
+        target: &DataType,
+    ) -> Result<Option<ArrayRef>> {
+        let rows = self.within(batch, rows);
+        let path = [system::RECORD, name];
+        self.records
+            .column(batch as usize, &path, target, Some(rows))
+    }
+
+    /// Rows of a batch, which has them.
+    fn within(&self, batch: u32, rows: Range<u32>) -> Range<usize> {
+        let first = batch as usize * BATCH_ROWS;
+        let has = self.rows.saturating_sub(first).min(BATCH_ROWS);
+        let rows = rows.start as usize..rows.end as usize;
+        assert!(rows.end <= has, "no rows {rows:?} of batch {batch}");
+        rows
     }
 
     /// Has the system read fields of some batches before they are asked for.
@@ -397,9 +440,26 @@ impl Run {
     /// There is no such batch.
     pub fn batch_times(&self, batch: u32) -> Result<RecordTimes> {
         assert!((batch as usize) < self.batches, "no batch {batch}");
+        self.times(batch, None)
+    }
+
+    /// When the records in rows of one batch came, counted there.
+    ///
+    /// # Errors
+    /// A damaged file.
+    ///
+    /// # Panics
+    /// There is no such batch, or it has fewer rows.
+    pub fn times_of_rows(&self, batch: u32, rows: Range<u32>) -> Result<RecordTimes> {
+        let rows = self.within(batch, rows);
+        self.times(batch, Some(rows))
+    }
+
+    fn times(&self, batch: u32, rows: Option<Range<usize>>) -> Result<RecordTimes> {
         let column = |name: &str| {
+            let ty = &DataType::Null;
             self.records
-                .column(batch as usize, &[name], &DataType::Null)
+                .column(batch as usize, &[name], ty, rows.clone())
         };
         let ingested = numbers::<TimestampMicrosecondType>(column(system::INGESTED_AT)?)?;
         let updated = numbers::<TimestampMicrosecondType>(column(system::UPDATED_AT)?)?;
@@ -432,7 +492,7 @@ impl Run {
         let path = [system::INGESTED_AT];
         let column = self
             .records
-            .column(batch as usize, &path, &DataType::Null)?;
+            .column(batch as usize, &path, &DataType::Null, None)?;
         Ok(numbers::<TimestampMicrosecondType>(column)?
             .values()
             .clone())
@@ -457,9 +517,16 @@ impl Run {
     pub fn batch_links(&self, batch: u32) -> Result<ListArray> {
         assert!((batch as usize) < self.batches, "no batch {batch}");
         let ty = xdm::list_of(DataType::FixedSizeBinary(16));
-        let column = self.records.column(batch as usize, &[system::LINKS], &ty)?;
+        let column = self
+            .records
+            .column(batch as usize, &[system::LINKS], &ty, None)?;
         let links = column.as_ref().and_then(|c| c.as_list_opt::<i32>());
         Ok(links.cloned().ok_or_else(wrong_table)?)
+    }
+
+    /// The place of the index of links, which is made when it is asked for.
+    pub(crate) fn link_index(&self) -> &LinkIndex {
+        &self.links
     }
 
     /// Who is in those segments that `is_wanted` says of, by namespace (in lower case) and ID; `None` for a run of

@@ -1,4 +1,6 @@
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 
 use crate::error::Result;
@@ -27,25 +29,30 @@ impl Records {
         }
     }
 
-    /// A column of a batch, or a field of its records, with those parts alone that `target` has, checked; `None`
-    /// where the run lacks it.
+    /// A column of a batch, or a field of its records, with those parts alone that `target` has, checked: of all rows where
+    /// none are said. `None` where the run lacks it.
     pub(crate) fn column(
         &self,
         batch: usize,
         path: &[&str],
         target: &DataType,
+        rows: Option<Range<usize>>,
     ) -> Result<Option<ArrayRef>> {
-        match self {
-            Self::Packed(file) => file.column("records", batch, path, Some(target)),
-            Self::Mapped(file, batches) => {
-                let array = batches.get(batch).and_then(|batch| pick(batch, path));
-                if let Some(array) = &array {
-                    file.check(array, Some(target))?;
-                }
-                Ok(array)
+        let (batches, file) = match self {
+            Self::Packed(file) => {
+                return file.column("records", batch, path, Some(target), rows);
             }
-            Self::Memory(batches) => Ok(batches.get(batch).and_then(|batch| pick(batch, path))),
+            Self::Mapped(file, batches) => (batches, Some(file)),
+            Self::Memory(batches) => (batches, None),
+        };
+        let array = batches.get(batch).and_then(|batch| pick(batch, path));
+        if let (Some(file), Some(array)) = (file, &array) {
+            file.check(array, Some(target))?;
         }
+        Ok(match (array, rows) {
+            (Some(array), Some(rows)) => Some(array.slice(rows.start, rows.len())),
+            (array, _) => array,
+        })
     }
 
     /// A column of one row that has the type of the one asked for, and its dictionaries.
@@ -53,7 +60,7 @@ impl Records {
         match self {
             Self::Packed(file) => file.prototype("records", path, target),
             Self::Mapped(..) | Self::Memory(_) => {
-                let column = self.column(0, path, target)?;
+                let column = self.column(0, path, target, None)?;
                 column
                     .map(|column| prototype_of(&column, Some(target)))
                     .transpose()

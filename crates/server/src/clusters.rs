@@ -1,6 +1,9 @@
 //! Identities and those that belong to the same person: `/data/core/identity`.
 
+use std::sync::Arc;
+
 use axum::Json;
+use profile_export::export::Progress;
 use profile_export::platform::{
     IdentityNamespace, Lookup, Lookups, identity_namespaces, identity_of_xid, xid_of,
 };
@@ -59,9 +62,9 @@ pub(crate) async fn get_xid(caller: ReadAccess, query: Query) -> Answer<Json<Val
 )]
 pub(crate) async fn get_cluster(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
     let graph = Graph::of(query.get("graph-type"))?;
-    let app = std::sync::Arc::clone(caller.app());
-    let answer = look(&caller, move |store, _| {
-        let namespaces = identity_namespaces(store)?;
+    let app = Arc::clone(caller.app());
+    let answer = look(&caller, move |store, progress| {
+        let namespaces = identity_namespaces(store, &app.lookups)?;
         let identity = match query.get("xid") {
             Some(xid) => {
                 let others = ["nsid", "nsId", "ns", "namespace", "id"];
@@ -77,6 +80,7 @@ pub(crate) async fn get_cluster(caller: ReadAccess, query: Query) -> Answer<Json
         let clusters = Clusters {
             store,
             lookups: &app.lookups,
+            progress,
             namespaces,
             graph,
         };
@@ -142,9 +146,9 @@ pub(crate) async fn post_clusters(
             "xids, compositeXids: found {asked} in all; allowed are 1 to {MOST}"
         )));
     }
-    let app = std::sync::Arc::clone(caller.app());
+    let app = Arc::clone(caller.app());
     let answer = look(&caller, move |store, progress| {
-        let namespaces = identity_namespaces(store)?;
+        let namespaces = identity_namespaces(store, &app.lookups)?;
         let (mut unknown_xids, mut unknown_ids) = (Vec::new(), Vec::new());
         let mut identities = Vec::new();
         for xid in xids {
@@ -170,6 +174,7 @@ pub(crate) async fn post_clusters(
         let clusters = Clusters {
             store,
             lookups: &app.lookups,
+            progress,
             namespaces,
             graph,
         };
@@ -215,6 +220,7 @@ impl Graph {
 struct Clusters<'a> {
     store: &'a Store,
     lookups: &'a Lookups,
+    progress: &'a Progress,
     namespaces: Vec<IdentityNamespace>,
     graph: Graph,
 }
@@ -240,7 +246,7 @@ impl Clusters<'_> {
             event_fields: Some(IDENTITY_MAP.to_owned()),
             merge_policy: Some(PRIVATE_GRAPH.to_owned()),
         };
-        let Some(found) = self.lookups.find(self.store, &lookup, identity)? else {
+        let Some(found) = (self.lookups).find(self.store, &lookup, identity, self.progress)? else {
             return Ok(Vec::new());
         };
         let own = found.identities.into_iter();
@@ -273,8 +279,9 @@ impl Clusters<'_> {
 }
 
 async fn namespaces(caller: &ReadAccess) -> Answer<Vec<IdentityNamespace>> {
+    let app = Arc::clone(caller.app());
     caller
-        .on_store(|store| Ok(identity_namespaces(store)?))
+        .on_store(move |store| Ok(identity_namespaces(store, &app.lookups)?))
         .await
 }
 

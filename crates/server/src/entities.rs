@@ -49,13 +49,13 @@ pub(crate) async fn get_entities(caller: ReadAccess, query: Query) -> Answer<Jso
     query.flag("withCA")?;
     let (wanted, identity) = of_query(&query)?;
     let app = Arc::clone(caller.app());
-    let answer = look(&caller, move |store, _| match wanted {
+    let answer = look(&caller, move |store, progress| match wanted {
         Wanted::Profile(lookup) => {
-            let found = app.lookups.find(store, &lookup, &identity)?;
+            let found = app.lookups.find(store, &lookup, &identity, progress)?;
             Ok(json!({xid_of(&identity): profile(&identity, found)}))
         }
         Wanted::Events(events) => {
-            let page = app.lookups.events(store, &events, &identity)?;
+            let page = app.lookups.events(store, &events, &identity, progress)?;
             let href = |cursor: &str| {
                 let mut next = form_urlencoded::Serializer::new(String::from("/entities?"));
                 // The platform's own client looks for offsets, the documents for start.
@@ -95,14 +95,15 @@ pub(crate) async fn post_entities(
             let identity = one.identity(of_events)?;
             let entry = match &wanted {
                 Wanted::Profile(lookup) => {
-                    profile(&identity, app.lookups.find(store, lookup, &identity)?)
+                    let found = app.lookups.find(store, lookup, &identity, progress)?;
+                    profile(&identity, found)
                 }
                 Wanted::Events(events) => {
                     let events = EventQuery {
                         cursor: one.start.clone().filter(|start| !start.is_empty()),
                         ..events.clone()
                     };
-                    let page = app.lookups.events(store, &events, &identity)?;
+                    let page = app.lookups.events(store, &events, &identity, progress)?;
                     let next = |cursor: &str| json!({"href": "/entities", "payload": next_payload(&raw, place, cursor)});
                     page_of_events(&identity, &events, page, next)
                 }
@@ -179,7 +180,7 @@ fn page_of_events(
             "relatedEntityId": xid,
             "entityId": event.id,
             "timestamp": event.timestamp.millis(),
-            "entity": event.entity,
+            "entity": event.row,
             "lastModifiedAt": event.ingested.to_string(),
         })
     });

@@ -1,8 +1,10 @@
 //! Namespaces of identities: `/data/core/idnamespace`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use profile_export::platform::{
-    IdentityNamespace, NamespaceBody, create_identity_namespace, identity_namespaces,
+    IdentityNamespace, Lookups, NamespaceBody, create_identity_namespace, identity_namespaces,
     replace_identity_namespace,
 };
 use profile_export::store::Store;
@@ -51,7 +53,10 @@ pub(crate) async fn get_namespace(
     caller: ReadAccess,
     Path(id): Path<String>,
 ) -> Answer<Json<IdentityNamespace>> {
-    let found = caller.on_store(move |store| find(store, &id)).await?;
+    let app = Arc::clone(caller.app());
+    let found = caller
+        .on_store(move |store| find(store, &app.lookups, &id))
+        .await?;
     Ok(Json(found))
 }
 
@@ -81,10 +86,12 @@ pub(crate) async fn replace_namespace(
     Path(id): Path<String>,
     JsonBody(body): JsonBody<NamespaceBody>,
 ) -> Answer<Json<IdentityNamespace>> {
+    let app = Arc::clone(caller.app());
     let made = caller.on_store(move |store| {
-        let known = find(store, &id)?;
+        let known = find(store, &app.lookups, &id)?;
         Ok(replace_identity_namespace(
             store,
+            &app.lookups,
             known.id,
             body,
             Timestamp::now(),
@@ -94,13 +101,14 @@ pub(crate) async fn replace_namespace(
 }
 
 async fn all(caller: &ReadAccess) -> Answer<Vec<IdentityNamespace>> {
+    let app = Arc::clone(caller.app());
     caller
-        .on_store(|store| Ok(identity_namespaces(store)?))
+        .on_store(move |store| Ok(identity_namespaces(store, &app.lookups)?))
         .await
 }
 
-fn find(store: &Store, id: &str) -> Answer<IdentityNamespace> {
-    let all = identity_namespaces(store)?;
+fn find(store: &Store, lookups: &Lookups, id: &str) -> Answer<IdentityNamespace> {
+    let all = identity_namespaces(store, lookups)?;
     by_id(&all, id)
         .cloned()
         .ok_or_else(|| Problem::not_found(format!("no identity namespace {id:?}")))

@@ -252,13 +252,13 @@ pub(crate) async fn read_projection(
     let identity = identity("entityId", query.get("entityId"), query.get("entityIdNS"))?;
     let merge_policy = query.text("mergePolicyId");
     let app = Arc::clone(caller.app());
-    let answer = look(&caller, move |store, _| {
+    let answer = look(&caller, move |store, progress| {
         let lookup = Lookup {
             fields: Some(named_projection(store, &name)?.selector),
             event_fields: None,
             merge_policy,
         };
-        let found = app.lookups.find(store, &lookup, &identity)?;
+        let found = app.lookups.find(store, &lookup, &identity, progress)?;
         Ok(json!({xid_of(&identity): profile(&identity, found)}))
     });
     answer.await.map(Json)

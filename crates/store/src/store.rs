@@ -7,7 +7,7 @@ use std::{fs, io};
 use catalog::{Batch, Catalog, Kind, Scope};
 use decode::Progress;
 use rayon::prelude::*;
-use run::{Run, RunLimit, Snapshot};
+use run::{Run, RunFiles, RunLimit, Snapshot};
 use xdm::Class;
 
 use crate::error::{AtPath, Result, StoreError};
@@ -189,9 +189,19 @@ impl Store {
     pub fn snapshot(&self, generation: Option<i64>) -> Result<Snapshot> {
         self.catalog.check_records()?;
         if let Some(generation) = generation {
-            return self.snapshot_at(generation);
+            return self.snapshot_at(generation, None);
         }
-        self.undisturbed(|generation| self.snapshot_at(generation))
+        self.undisturbed(|generation| self.snapshot_at(generation, None))
+    }
+
+    /// The store as it is, for who has an earlier snapshot open: runs that it still has are not opened anew, and what they
+    /// keep of what was read stays.
+    ///
+    /// # Errors
+    /// A run that is missing or damaged.
+    pub fn snapshot_after(&self, earlier: Option<&Snapshot>) -> Result<Snapshot> {
+        self.catalog.check_records()?;
+        self.undisturbed(|generation| self.snapshot_at(generation, earlier))
     }
 
     /// Reads the store as it is: once more where it has changed meanwhile. Nothing holds a generation that no job
@@ -206,7 +216,12 @@ impl Store {
         }
     }
 
-    fn snapshot_at(&self, generation: i64) -> Result<Snapshot> {
+    fn snapshot_at(&self, generation: i64, earlier: Option<&Snapshot>) -> Result<Snapshot> {
+        let open = |folder: &Path, files: &RunFiles| {
+            let open = earlier.into_iter().flat_map(|earlier| &earlier.runs);
+            let mut open = open.filter(|run| run.check_whole().is_ok());
+            open.find(|run| run.is_of(folder, files)).map(Arc::clone)
+        };
         let runs = self
             .catalog
             .runs(generation)?
@@ -214,6 +229,9 @@ impl Store {
             .map(|run| {
                 let dataset = &run.dataset;
                 let folder = self.layout.run(&run.folder);
+                if let Some(open) = open(&folder, &run.files) {
+                    return Ok(open);
+                }
                 Run::open(&folder, &dataset.id, dataset.class, &run.files).map(Arc::new)
             })
             .collect::<Result<_, _>>()?;

@@ -17,6 +17,7 @@ mod frozen;
 mod generate;
 mod inputs;
 mod lookup;
+mod lookup_events;
 mod many_batches;
 mod map_keys;
 mod properties;

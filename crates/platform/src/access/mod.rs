@@ -1,27 +1,29 @@
 //! Profiles and events by an identity: the platform's Profile Access.
 
 mod events;
+mod property;
+mod state;
 mod xid;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use export::{
-    AdditionalFields, EventList, Explanation, Export, ExportRequest, FilterRequest, FoundProfile,
-    Plan, UnionSchemas,
-};
+use decode::Progress;
+use export::{Explanation, ExportRequest, FoundProfile};
 use merge::MergePolicy;
-use store::{Scope, Store};
+use store::Store;
 use xdm::Identity;
 
 use crate::error::Result;
 use crate::policies::named_policy;
 use crate::resolve::resolve_policy;
+use state::State;
 
-pub use events::{EventPage, EventQuery, FoundEvent, Property};
+pub use events::{EventPage, EventQuery};
+pub use property::Property;
 pub use xid::{identity_of_xid, xid_of};
 
-/// How many prepared look-ups are kept: each holds the columns that it reads, and what it read last of them.
+/// Of how many sandboxes something is kept.
 const MOST: usize = 8;
 
 /// What is looked up of profiles.
@@ -35,24 +37,14 @@ pub struct Lookup {
     pub merge_policy: Option<String>,
 }
 
-/// What a look-up is prepared for: where, of which state, by which policy, and what.
-#[derive(PartialEq)]
-struct Key {
-    scope: Scope,
-    generation: i64,
-    policy: MergePolicy,
-    lookup: Lookup,
-}
-
-/// Look-ups that are prepared, the one that was used last in front.
-///
-/// What a look-up needs before it reads the first record (the runs' columns, an identity graph) is the same for
-/// everybody, and kept until the store changes.
+/// What look-ups need before they read the first record, kept until the store changes: open runs, identity graphs, plans.
+/// Shared by all who look up.
 #[derive(Default)]
 pub struct Lookups {
-    kept: Mutex<VecDeque<(Key, Export)>>,
-    /// Held by who prepares one: others that want the same find it then.
-    preparing: Mutex<()>,
+    /// One a sandbox, the one that was used last in front.
+    kept: Mutex<VecDeque<Arc<State>>>,
+    /// Held by who opens runs: others that want the same find it then.
+    opening: Mutex<()>,
 }
 
 impl Lookups {
@@ -60,15 +52,17 @@ impl Lookups {
     /// one with a graph all that records link.
     ///
     /// # Errors
-    /// A merge policy or a field that there isn't, a damaged store.
+    /// A merge policy or a field that there isn't, a damaged store; it was cancelled.
     pub fn find(
         &self,
         store: &Store,
         lookup: &Lookup,
         identity: &Identity,
+        progress: &Progress,
     ) -> Result<Option<FoundProfile>> {
-        let (_, export) = self.prepared(store, lookup)?;
-        Ok(export.look_up(&identity.namespace, &identity.id)?)
+        let policy = policy_of(store, lookup.merge_policy.as_deref())?;
+        let reader = self.state(store)?.reader(policy, lookup, progress)?;
+        Ok(reader.look_up(&identity.namespace, &identity.id, progress)?)
     }
 
     /// The same with how its fragments compete, and which of them each field is from.
@@ -80,80 +74,64 @@ impl Lookups {
         store: &Store,
         lookup: &Lookup,
         identity: &Identity,
+        progress: &Progress,
     ) -> Result<Option<(FoundProfile, Option<Explanation>)>> {
-        let (_, export) = self.prepared(store, lookup)?;
-        let Some(found) = export.look_up(&identity.namespace, &identity.id)? else {
+        let policy = policy_of(store, lookup.merge_policy.as_deref())?;
+        let reader = self.state(store)?.reader(policy, lookup, progress)?;
+        let Some(found) = reader.look_up(&identity.namespace, &identity.id, progress)? else {
             return Ok(None);
         };
         let explained = match found.identities.first() {
-            Some((namespace, id)) => export.explain(namespace, id)?,
+            Some((namespace, id)) => reader.explain(namespace, id)?,
             None => None,
         };
         Ok(Some((found, explained)))
     }
 
-    /// What is looked up in the store as it is now, and the generation of that.
-    fn prepared(&self, store: &Store, lookup: &Lookup) -> Result<(i64, Export)> {
-        let catalog = store.catalog();
-        let policy = match &lookup.merge_policy {
-            Some(id) => named_policy(catalog, id, None, "mergePolicyId")?,
-            None => resolve_policy(catalog, &ExportRequest::default())?,
-        };
-        let key = |generation| Key {
-            scope: catalog.scope().clone(),
-            generation,
-            policy: policy.clone(),
-            lookup: lookup.clone(),
-        };
-        let now = catalog.generation()?;
-        if let Some(export) = self.take(&key(now)) {
-            return Ok((now, export));
-        }
-        let _preparing = self
-            .preparing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let now = catalog.generation()?;
-        if let Some(export) = self.take(&key(now)) {
-            return Ok((now, export));
-        }
-        let snapshot = store.snapshot(None)?;
-        let request = request_of(lookup);
-        let plan = Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?;
-        let export = Export::new(&snapshot, &plan)?.for_look_ups();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        // All sandboxes have their generations from one count: what is older is nobody's any more.
-        kept.retain(|(other, _)| other.generation == snapshot.generation);
-        kept.push_front((key(snapshot.generation), export.clone()));
-        kept.truncate(MOST);
-        Ok((snapshot.generation, export))
+    /// The codes of the namespaces that identities of records have, each in its spelling, in no order.
+    pub(crate) fn namespaces_of_records(&self, store: &Store) -> Result<Arc<[String]>> {
+        self.state(store)?.namespaces_of_records()
     }
 
-    fn take(&self, wanted: &Key) -> Option<Export> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = kept.iter().position(|(key, _)| key == wanted)?;
-        let found = kept.remove(at)?;
-        let export = found.1.clone();
-        kept.push_front(found);
-        Some(export)
+    /// The store as it is now.
+    fn state(&self, store: &Store) -> Result<Arc<State>> {
+        let scope = store.catalog().scope();
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = || -> Result<Option<Arc<State>>> {
+            let now = store.catalog().generation()?;
+            let mut kept = kept();
+            let at = kept.iter().position(|state| state.is_of(scope, now));
+            let Some(found) = at.and_then(|at| kept.remove(at)) else {
+                return Ok(None);
+            };
+            kept.push_front(Arc::clone(&found));
+            Ok(Some(found))
+        };
+        if let Some(state) = current()? {
+            return Ok(state);
+        }
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = current()? {
+            return Ok(state);
+        }
+        let earlier = kept()
+            .iter()
+            .find(|state| state.scope == *scope)
+            .map(Arc::clone);
+        let state = Arc::new(State::open(store, earlier.as_deref())?);
+        let mut kept = kept();
+        // All sandboxes have their generations from one count: what is older is nobody's any more.
+        kept.retain(|other| other.snapshot.generation == state.snapshot.generation);
+        kept.push_front(Arc::clone(&state));
+        kept.truncate(MOST);
+        Ok(state)
     }
 }
 
-/// The export whose row a profile is.
-fn request_of(lookup: &Lookup) -> ExportRequest {
-    let some = |fields: &String| Some(fields.clone()).filter(|fields| !fields.trim().is_empty());
-    ExportRequest {
-        fields: lookup.fields.as_ref().and_then(some),
-        filter: Some(FilterRequest {
-            empty_profiles: Some(true),
-            ..FilterRequest::default()
-        }),
-        additional_fields: lookup.event_fields.as_ref().map(|fields| AdditionalFields {
-            event_list: Some(EventList {
-                fields: some(fields),
-                filter: None,
-            }),
-        }),
-        ..ExportRequest::default()
+/// The merge policy of an ID, or the default.
+fn policy_of(store: &Store, id: Option<&str>) -> Result<MergePolicy> {
+    match id {
+        Some(id) => named_policy(store.catalog(), id, None, "mergePolicyId"),
+        None => resolve_policy(store.catalog(), &ExportRequest::default()),
     }
 }

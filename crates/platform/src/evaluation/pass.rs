@@ -131,10 +131,10 @@ impl Pass {
             ..Plan::new(&request, policy, &unions)?
         };
         let evaluation = Evaluation::new(segments, now).map_err(refused)?;
-        let export = Export::new(snapshot, &plan)?.with_dictionaries();
+        let export = Export::watched(snapshot, &plan, Arc::clone(progress))?.with_dictionaries();
         progress.begin(Phase::Export);
         Ok(Self {
-            export: export.with_progress(Arc::clone(progress)),
+            export,
             evaluation,
             given,
             opt_outs,

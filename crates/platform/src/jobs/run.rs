@@ -324,9 +324,8 @@ impl<'a> RunningJob<'a> {
         };
         let start = Instant::now();
         self.progress.begin(Phase::Prepare);
-        let export = Export::new(&snapshot, &plan)?
-            .with_dictionaries()
-            .with_progress(Arc::clone(self.progress));
+        let progress = Arc::clone(self.progress);
+        let export = Export::watched(&snapshot, &plan, progress)?.with_dictionaries();
         self.tell_large_profiles(export.graph_report());
         self.tell_unknown_segments(export.unknown_segments()?);
         self.progress.begin(Phase::Export);

@@ -278,7 +278,7 @@ impl ShardPlan {
             datasets: self.datasets.clone(),
             runs,
         };
-        let export = Export::new(&snapshot, &self.plan()?)?.with_progress(Arc::clone(progress));
+        let export = Export::watched(&snapshot, &self.plan()?, Arc::clone(progress))?;
         progress.begin(Phase::Export);
         Ok(export)
     }

@@ -15,6 +15,7 @@
 //!
 //! The validity's block is empty where there is no null.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -219,7 +220,7 @@ impl Place {
 }
 
 /// A child of an array: its place, its field, and which parts of it are wanted.
-pub(super) type Part<'a> = (Place, &'a FieldRef, Option<&'a DataType>);
+pub(super) type Child<'a> = (Place, &'a FieldRef, Option<&'a DataType>);
 
 /// The children of the array of a type at a place of which `target` has something, in their order: all, where it says
 /// nothing of them. A map's are its keys and values: the entries have no node of their own.
@@ -227,7 +228,7 @@ pub(super) fn parts<'a>(
     place: Place,
     ty: &'a DataType,
     target: Option<&'a DataType>,
-) -> Vec<Part<'a>> {
+) -> Vec<Child<'a>> {
     let (own, children): (usize, &[FieldRef]) = match ty {
         DataType::Struct(fields) => (1, fields),
         DataType::Map(entries, _) if let DataType::Struct(parts) = entries.data_type() => {
@@ -261,7 +262,7 @@ pub(super) fn parts<'a>(
 
 /// The fields of a type whose parts became these columns.
 pub(super) fn fields_as<'a>(
-    parts: impl IntoIterator<Item = &'a Part<'a>>,
+    parts: impl IntoIterator<Item = &'a Child<'a>>,
     columns: &[ArrayRef],
 ) -> Fields {
     let parts = parts.into_iter().zip(columns);
@@ -296,14 +297,20 @@ fn behind_all(place: Place, fields: &Fields) -> Place {
         .fold(place, |place, field| place.behind(field.data_type()))
 }
 
-/// Reads the array of a type at a place, with those parts alone that `target` has.
+/// Reads rows of the array of a type at a place, all where none are said, with those parts alone that `target` has.
 pub(super) fn decode(
     blocks: &impl Blocks,
     place: Place,
     ty: &DataType,
     target: Option<&DataType>,
+    rows: Option<Range<usize>>,
 ) -> crate::Result<ArrayRef> {
-    Reader { blocks }.array(place, ty, target)
+    let reader = Reader { blocks };
+    let rows = match rows {
+        Some(rows) => rows,
+        None => 0..reader.node(place)?.length as usize,
+    };
+    reader.array(place, ty, target, rows)
 }
 
 /// An array of lists, maps or objects of these parts.
@@ -339,71 +346,84 @@ struct Reader<'a, B> {
 }
 
 impl<B: Blocks> Reader<'_, B> {
+    fn node(&self, place: Place) -> crate::Result<Node> {
+        let node = self.blocks.nodes().get(place.node).copied();
+        node.ok_or_else(|| self.blocks.damaged("a batch with too few arrays"))
+    }
+
     fn array(
         &self,
         place: Place,
         ty: &DataType,
         target: Option<&DataType>,
+        rows: Range<usize>,
     ) -> crate::Result<ArrayRef> {
-        let node = self.blocks.nodes().get(place.node).copied();
-        let node = node.ok_or_else(|| self.blocks.damaged("a batch with too few arrays"))?;
-        let length = node.length as usize;
+        let node = self.node(place)?;
+        let part = Part {
+            place,
+            length: node.length as usize,
+            rows,
+        };
+        if part.rows.end > part.length {
+            return Err(self.blocks.damaged("an array with too few rows"));
+        }
+        let count = part.rows.len();
         if *ty == DataType::Null {
-            return Ok(Arc::new(NullArray::new(length)));
+            return Ok(Arc::new(NullArray::new(count)));
         }
         let nulls = match node.nulls {
             0 => None,
-            _ => Some(NullBuffer::new(self.bits(place.block, length)?)),
+            _ => Some(NullBuffer::new(self.bits(place.block, &part)?)),
         };
         Ok(match ty {
             DataType::Boolean => {
-                let values = self.bits(place.block + 1, length)?;
+                let values = self.bits(place.block + 1, &part)?;
                 Arc::new(BooleanArray::new(values, nulls))
             }
-            DataType::Int8 => self.integers::<Int8Type>(place, nulls, ty)?,
-            DataType::Int16 => self.integers::<Int16Type>(place, nulls, ty)?,
-            DataType::Int32 => self.integers::<Int32Type>(place, nulls, ty)?,
-            DataType::Int64 => self.integers::<Int64Type>(place, nulls, ty)?,
-            DataType::UInt32 => self.integers::<UInt32Type>(place, nulls, ty)?,
-            DataType::UInt64 => self.integers::<UInt64Type>(place, nulls, ty)?,
-            DataType::Float64 => self.integers::<Float64Type>(place, nulls, ty)?,
-            DataType::Date32 => self.integers::<Date32Type>(place, nulls, ty)?,
+            DataType::Int8 => self.integers::<Int8Type>(&part, nulls, ty)?,
+            DataType::Int16 => self.integers::<Int16Type>(&part, nulls, ty)?,
+            DataType::Int32 => self.integers::<Int32Type>(&part, nulls, ty)?,
+            DataType::Int64 => self.integers::<Int64Type>(&part, nulls, ty)?,
+            DataType::UInt32 => self.integers::<UInt32Type>(&part, nulls, ty)?,
+            DataType::UInt64 => self.integers::<UInt64Type>(&part, nulls, ty)?,
+            DataType::Float64 => self.integers::<Float64Type>(&part, nulls, ty)?,
+            DataType::Date32 => self.integers::<Date32Type>(&part, nulls, ty)?,
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                self.integers::<TimestampMicrosecondType>(place, nulls, ty)?
+                self.integers::<TimestampMicrosecondType>(&part, nulls, ty)?
             }
             DataType::FixedSizeBinary(16) => {
-                let bytes = Buffer::from_vec(self.bytes(place.block + 1)?);
+                let wanted = part.rows.start * 16..part.rows.end * 16;
+                let bytes = Buffer::from_vec(self.bytes(place.block + 1, wanted)?);
                 Arc::new(FixedSizeBinaryArray::try_new(16, bytes, nulls)?)
             }
             DataType::Utf8 => {
-                let offsets = self.offsets(place.block + 1)?;
-                let bytes = Buffer::from_vec(self.bytes(place.block + 2)?);
+                let (offsets, within) = self.offsets(&part)?;
+                let bytes = Buffer::from_vec(self.bytes(place.block + 2, within)?);
                 Arc::new(StringArray::try_new(offsets, bytes, nulls)?)
             }
             DataType::Dictionary(..) => {
-                let keys = self.numbers::<i32>(place.block + 1)?;
+                let keys = self.numbers::<i32>(&part, part.rows.clone())?;
                 let keys = PrimitiveArray::<Int32Type>::try_new(keys.into(), nulls)?;
                 let values: ArrayRef = Arc::new(self.blocks.dictionary(place.dictionary)?);
                 Arc::new(DictionaryArray::try_new(keys, values)?)
             }
             DataType::List(_) | DataType::Map(..) | DataType::Struct(_) => {
-                let parts = parts(place, ty, target);
-                let columns = parts.iter();
-                let columns = columns
-                    .map(|(place, field, wanted)| self.array(*place, field.data_type(), *wanted))
-                    .collect::<crate::Result<Vec<_>>>()?;
-                let offsets = match ty {
-                    DataType::Struct(_) => None,
-                    _ => Some(self.offsets(place.block + 1)?),
+                let (offsets, within) = match ty {
+                    DataType::Struct(_) => (None, part.rows.clone()),
+                    _ => {
+                        let (offsets, within) = self.offsets(&part)?;
+                        (Some(offsets), within)
+                    }
                 };
-                nested(
-                    ty,
-                    fields_as(&parts, &columns),
-                    columns,
-                    offsets,
-                    nulls,
-                    length,
-                )?
+                let children = parts(place, ty, target);
+                let columns = children.iter();
+                let columns = columns
+                    .map(|(place, field, wanted)| {
+                        self.array(*place, field.data_type(), *wanted, within.clone())
+                    })
+                    .collect::<crate::Result<Vec<_>>>()?;
+                let fields = fields_as(&children, &columns);
+                nested(ty, fields, columns, offsets, nulls, count)?
             }
             other => return Err(no_type(other).into()),
         })
@@ -411,43 +431,64 @@ impl<B: Blocks> Reader<'_, B> {
 
     fn integers<T: ArrowPrimitiveType<Native: Integer>>(
         &self,
-        place: Place,
+        part: &Part,
         nulls: Option<NullBuffer>,
         ty: &DataType,
     ) -> crate::Result<ArrayRef> {
-        let values = self.numbers::<T::Native>(place.block + 1)?;
+        let values = self.numbers::<T::Native>(part, part.rows.clone())?;
         let array = PrimitiveArray::<T>::try_new(values.into(), nulls)?;
         Ok(Arc::new(array.with_data_type(ty.clone())))
     }
 
-    fn numbers<T: Integer>(&self, number: usize) -> crate::Result<Vec<T>> {
-        let numbers = block::integers(&self.blocks.block(number)?);
+    /// Numbers of the array's second block.
+    fn numbers<T: Integer>(&self, part: &Part, wanted: Range<usize>) -> crate::Result<Vec<T>> {
+        let block = self.blocks.block(part.place.block + 1)?;
+        let numbers = block::integers(&block, part.length, wanted);
         numbers.map_err(|problem| self.blocks.damaged(problem))
     }
 
-    fn bytes(&self, number: usize) -> crate::Result<Vec<u8>> {
-        let bytes = block::bytes(self.blocks.block(number)?);
+    fn bytes(&self, number: usize, wanted: Range<usize>) -> crate::Result<Vec<u8>> {
+        let bytes = block::bytes(self.blocks.block(number)?, wanted);
         bytes.map_err(|problem| self.blocks.damaged(problem))
     }
 
-    fn bits(&self, number: usize, length: usize) -> crate::Result<BooleanBuffer> {
-        let bytes = self.bytes(number)?;
-        if bytes.len() < length.div_ceil(8) {
-            return Err(self.blocks.damaged("fewer bits than rows"));
-        }
-        Ok(BooleanBuffer::new(Buffer::from_vec(bytes), 0, length))
+    fn bits(&self, number: usize, part: &Part) -> crate::Result<BooleanBuffer> {
+        let wanted = part.rows.start / 8..part.rows.end.div_ceil(8);
+        let bytes = Buffer::from_vec(self.bytes(number, wanted)?);
+        Ok(BooleanBuffer::new(
+            bytes,
+            part.rows.start % 8,
+            part.rows.len(),
+        ))
     }
 
-    fn offsets(&self, number: usize) -> crate::Result<OffsetBuffer<i32>> {
-        let lengths = self.numbers::<i32>(number)?;
-        let mut end = 0i32;
-        let mut offsets = Vec::with_capacity(lengths.len() + 1);
+    /// The offsets of rows by the lengths of all, counted from the first row; and where what they have lies in the child, or
+    /// among the bytes.
+    fn offsets(&self, part: &Part) -> crate::Result<(OffsetBuffer<i32>, Range<usize>)> {
+        // What lies before the rows says where they begin.
+        let lengths = self.numbers::<i32>(part, 0..part.rows.end)?;
+        let (before, own) = lengths.split_at(part.rows.start);
+        let too_much = || self.blocks.damaged("lengths that add up to too much");
+        let behind = |end: i32, length: &i32| {
+            let next = end.checked_add(*length).filter(|next| *next >= end);
+            next.ok_or_else(too_much)
+        };
+        let start = before.iter().try_fold(0, behind)?;
+        let mut end = 0;
+        let mut offsets = Vec::with_capacity(own.len() + 1);
         offsets.push(0);
-        for length in lengths {
-            let next = end.checked_add(length).filter(|next| *next >= end);
-            end = next.ok_or_else(|| self.blocks.damaged("lengths that add up to too much"))?;
+        for length in own {
+            end = behind(end, length)?;
             offsets.push(end);
         }
-        Ok(OffsetBuffer::new(offsets.into()))
+        let within = start as usize..start.checked_add(end).ok_or_else(too_much)? as usize;
+        Ok((OffsetBuffer::new(offsets.into()), within))
     }
+}
+
+/// Rows of an array that has so many.
+struct Part {
+    place: Place,
+    length: usize,
+    rows: Range<usize>,
 }

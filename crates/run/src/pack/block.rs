@@ -11,6 +11,7 @@
 //! Zstandard. A buffer that an array does not have is a block of no bytes.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -162,8 +163,21 @@ pub(super) fn decompress(data: &[u8], length: usize) -> Result<Vec<u8>, Problem>
     }
 }
 
-/// The bytes of a block of bytes.
-pub(super) fn bytes(block: Vec<u8>) -> Result<Vec<u8>, Problem> {
+/// Those of the bytes of a block of bytes that are wanted.
+pub(super) fn bytes(block: Vec<u8>, wanted: Range<usize>) -> Result<Vec<u8>, Problem> {
+    let mut bytes = all_bytes(block)?;
+    if wanted.start > wanted.end || wanted.end > bytes.len() {
+        return Err("a block of fewer bytes than its array has");
+    }
+    if wanted.len() < bytes.len() {
+        // What stays has no more memory than it needs.
+        return Ok(bytes.drain(wanted).collect());
+    }
+    Ok(bytes)
+}
+
+/// All bytes of a block of bytes.
+pub(super) fn all_bytes(block: Vec<u8>) -> Result<Vec<u8>, Problem> {
     let Some((head, data)) = block.split_first_chunk::<HEAD_OF_BYTES>() else {
         return Err("a block without a head");
     };
@@ -180,8 +194,12 @@ pub(super) fn bytes(block: Vec<u8>) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// The numbers of a block of integers.
-pub(super) fn integers<T: Integer>(block: &[u8]) -> Result<Vec<T>, Problem> {
+/// Those of the numbers of a block of `length` integers that are wanted.
+pub(super) fn integers<T: Integer>(
+    block: &[u8],
+    length: usize,
+    wanted: Range<usize>,
+) -> Result<Vec<T>, Problem> {
     let Some((head, data)) = block.split_first_chunk::<HEAD_OF_INTEGERS>() else {
         return Err("a block without a head");
     };
@@ -200,41 +218,53 @@ pub(super) fn integers<T: Integer>(block: &[u8]) -> Result<Vec<T>, Problem> {
         b7,
     ] = *head;
     let count = u32::from_le_bytes(count) as usize;
+    if count != length || wanted.end > count {
+        return Err("other integers than its array has");
+    }
     let base = i64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]);
     let (Some(scale), true) = (SCALES.get(scale as usize), planes <= 8) else {
         return Err("integers of another kind");
     };
-    let length = count * planes as usize;
+    let all_planes = count * planes as usize;
     let unpacked;
     let data = match kind {
         INTEGERS => data,
         k if k == INTEGERS | COMPRESSED => {
-            unpacked = decompress(data, length)?;
+            unpacked = decompress(data, all_planes)?;
             &unpacked
         }
         _ => return Err("a block of another kind"),
     };
-    if data.len() != length {
+    if data.len() != all_planes {
         return Err("a block of another length");
     }
     Ok(match planes {
-        0 => vec![T::from_bits(base); count],
-        1 => join::<T, 1>(data, count, base, *scale),
-        2 => join::<T, 2>(data, count, base, *scale),
-        3 => join::<T, 3>(data, count, base, *scale),
-        4 => join::<T, 4>(data, count, base, *scale),
-        5 => join::<T, 5>(data, count, base, *scale),
-        6 => join::<T, 6>(data, count, base, *scale),
-        7 => join::<T, 7>(data, count, base, *scale),
-        _ => join::<T, 8>(data, count, base, *scale),
+        0 => vec![T::from_bits(base); wanted.len()],
+        1 => join::<T, 1>(data, count, wanted, base, *scale),
+        2 => join::<T, 2>(data, count, wanted, base, *scale),
+        3 => join::<T, 3>(data, count, wanted, base, *scale),
+        4 => join::<T, 4>(data, count, wanted, base, *scale),
+        5 => join::<T, 5>(data, count, wanted, base, *scale),
+        6 => join::<T, 6>(data, count, wanted, base, *scale),
+        7 => join::<T, 7>(data, count, wanted, base, *scale),
+        _ => join::<T, 8>(data, count, wanted, base, *scale),
     })
 }
 
-/// Puts planes together again; there are `N` of `count` bytes.
-fn join<T: Integer, const N: usize>(data: &[u8], count: usize, base: i64, scale: i64) -> Vec<T> {
-    let planes: [&[u8]; N] =
-        std::array::from_fn(|i| data.get(i * count..(i + 1) * count).unwrap_or(&[]));
-    (0..count)
+/// Puts what is wanted of planes together again; there are `N` of `count` bytes.
+fn join<T: Integer, const N: usize>(
+    data: &[u8],
+    count: usize,
+    wanted: Range<usize>,
+    base: i64,
+    scale: i64,
+) -> Vec<T> {
+    let planes: [&[u8]; N] = std::array::from_fn(|i| {
+        let plane = i * count;
+        let of_plane = data.get(plane + wanted.start..plane + wanted.end);
+        of_plane.unwrap_or(&[])
+    });
+    (0..wanted.len())
         .map(|at| {
             let mut n = 0u64;
             for (i, plane) in planes.iter().enumerate() {
@@ -248,6 +278,10 @@ fn join<T: Integer, const N: usize>(data: &[u8], count: usize, base: i64, scale:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all<T: Integer>(block: &[u8], length: usize) -> Result<Vec<T>, Problem> {
+        integers(block, length, 0..length)
+    }
 
     #[test]
     fn integers_come_back() {
@@ -263,16 +297,24 @@ mod tests {
         ];
         for list in lists {
             let block = of_integers(list);
-            assert_eq!(integers::<i64>(&block), Ok(list.to_vec()));
+            assert_eq!(all::<i64>(&block, list.len()), Ok(list.to_vec()));
+            for start in 0..list.len() {
+                for end in start..=list.len() {
+                    let wanted = integers::<i64>(&block, list.len(), start..end);
+                    assert_eq!(wanted, Ok(list[start..end].to_vec()));
+                }
+            }
+            integers::<i64>(&block, list.len(), 0..list.len() + 1).expect_err("too many");
+            integers::<i64>(&block, list.len() + 1, 0..0).expect_err("another length");
         }
         let floats = [0.0, -0.0, 1.5, f64::MAX, f64::MIN_POSITIVE];
-        let back = integers::<f64>(&of_integers(&floats)).expect("floats");
+        let back = all::<f64>(&of_integers(&floats), floats.len()).expect("floats");
         assert_eq!(
             back.iter().map(|f| f.to_bits()).collect::<Vec<_>>(),
             floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>()
         );
         let large = [u64::MAX, 0, 1 << 63];
-        assert_eq!(integers::<u64>(&of_integers(&large)), Ok(large.to_vec()));
+        assert_eq!(all::<u64>(&of_integers(&large), 3), Ok(large.to_vec()));
     }
 
     #[test]
@@ -285,22 +327,25 @@ mod tests {
         let text = b"all the same ".repeat(1_000);
         let block = of_bytes(&text);
         assert!(block.len() < 200);
-        assert_eq!(bytes(block), Ok(text));
-        assert_eq!(bytes(of_random_bytes(b"abc")), Ok(b"abc".to_vec()));
-        assert_eq!(bytes(of_bytes(b"")), Ok(Vec::new()));
+        assert_eq!(bytes(block.clone(), 13..20), Ok(b"all the".to_vec()));
+        assert_eq!(all_bytes(block), Ok(text));
+        assert_eq!(all_bytes(of_random_bytes(b"abc")), Ok(b"abc".to_vec()));
+        assert_eq!(bytes(of_random_bytes(b"abc"), 1..3), Ok(b"bc".to_vec()));
+        bytes(of_random_bytes(b"abc"), 1..4).expect_err("too many");
+        assert_eq!(all_bytes(of_bytes(b"")), Ok(Vec::new()));
     }
 
     #[test]
     fn a_block_that_is_not_whole_is_an_error() {
         let block = of_integers(&[1i64, 900, 70_000]);
         for end in 0..block.len() {
-            integers::<i64>(&block[..end]).expect_err("integers");
+            all::<i64>(&block[..end], 3).expect_err("integers");
         }
-        integers::<i64>(&of_bytes(b"0123456789abcdef")).expect_err("no integers");
+        all::<i64>(&of_bytes(b"0123456789abcdef"), 1).expect_err("no integers");
         let block = of_bytes(&[7; 1_000]);
         for end in 0..block.len() {
-            bytes(block[..end].to_vec()).expect_err("bytes");
+            all_bytes(block[..end].to_vec()).expect_err("bytes");
         }
-        bytes(of_integers(&[1i64])).expect_err("no bytes");
+        all_bytes(of_integers(&[1i64])).expect_err("no bytes");
     }
 }

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::num::NonZero;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -203,7 +204,7 @@ impl PackFile {
     }
 
     /// A part of a column of a batch, with those parts alone that `target` has: a path of one name is a column,
-    /// one of two a field of a column of objects. `None` where there is none.
+    /// one of two a field of a column of objects; of all rows where none are said. `None` where there is none.
     ///
     /// # Errors
     /// A damaged file.
@@ -213,15 +214,19 @@ impl PackFile {
         batch: usize,
         path: &[&str],
         target: Option<&DataType>,
+        rows: Option<Range<usize>>,
     ) -> Result<Option<ArrayRef>> {
         let of = self.table(table)?;
         let Some((place, ty)) = place_of(&of.schema, path) else {
             return Ok(None);
         };
         let blocks = self.blocks(of, batch)?;
-        let column = decode(&blocks, place, ty, target)?;
-        let rows = of.batches.get(batch).map(|batch| batch.entry.rows);
-        if rows != Some(column.len() as u64) {
+        let expected = match &rows {
+            Some(rows) => Some(rows.len() as u64),
+            None => of.batches.get(batch).map(|batch| batch.entry.rows),
+        };
+        let column = decode(&blocks, place, ty, target, rows)?;
+        if expected != Some(column.len() as u64) {
             return Err(self.damaged("a column of other rows than its batch"));
         }
         Ok(Some(column))
@@ -264,7 +269,7 @@ impl PackFile {
         let mut place = Place::default();
         let mut columns = Vec::new();
         for field in of.schema.fields() {
-            columns.push(decode(&blocks, place, field.data_type(), None)?);
+            columns.push(decode(&blocks, place, field.data_type(), None, None)?);
             place = place.behind(field.data_type());
         }
         let read = RecordBatch::try_new(of.schema.clone(), columns)?;
@@ -458,7 +463,7 @@ impl PackFile {
             table: None,
             directory: self.directory(batch)?,
         };
-        let read = decode(&blocks, Place::default(), &DataType::Utf8, None)?;
+        let read = decode(&blocks, Place::default(), &DataType::Utf8, None, None)?;
         // All batches have the same values: who unites dictionaries knows them by their place in memory.
         Ok(values
             .get_or_init(|| read.as_string::<i32>().clone())

@@ -76,7 +76,7 @@ impl Directory {
     /// The directory of a block, of a batch whose blocks begin `at`.
     pub(super) fn from_block(block: Vec<u8>, mut at: u64) -> Result<Self, Problem> {
         const SHORT: Problem = "a directory that is too short";
-        let bytes = block::bytes(block)?;
+        let bytes = block::all_bytes(block)?;
         let (count, rest) = bytes.split_first_chunk::<4>().ok_or(SHORT)?;
         let count = u32::from_le_bytes(*count) as usize;
         let (nodes, rest) = rest.split_at_checked(count * 8).ok_or(SHORT)?;

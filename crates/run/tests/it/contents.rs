@@ -41,6 +41,15 @@ impl Contents {
         let times: Vec<RecordTimes> = (batches.clone())
             .map(|batch| run.batch_times(batch))
             .collect::<Result<_>>()?;
+        for (batch, all) in batches.clone().zip(&times) {
+            for window in windows(all.sequences.len() as u32) {
+                let part = run.times_of_rows(batch, window.clone())?;
+                let window = window.start as usize..window.end as usize;
+                assert_eq!(part.ingested[..], all.ingested[window.clone()]);
+                assert_eq!(part.updated[..], all.updated[window.clone()]);
+                assert_eq!(part.sequences[..], all.sequences[window]);
+            }
+        }
         let fields = types
             .iter()
             .map(|(name, ty)| {
@@ -52,6 +61,13 @@ impl Contents {
                     assert_eq!(&one, &field.batches[batch]);
                     let types = [&one, &prototype].map(|a| a.as_ref().map(|a| a.data_type()));
                     assert_eq!(types[0], types[1], "{name}");
+                    let rows = times[batch].sequences.len() as u32;
+                    for window in windows(rows) {
+                        let part = run.field_of_rows(batch as u32, window.clone(), name, &ty)?;
+                        let (first, count) = (window.start as usize, window.len());
+                        let expected = one.as_ref().map(|one| one.slice(first, count));
+                        assert_eq!(part, expected, "{name} {window:?}");
+                    }
                 }
                 Ok((name.to_owned(), field.batches))
             })
@@ -88,4 +104,11 @@ impl Contents {
             members,
         })
     }
+}
+
+/// Some stretches of so many rows: all, none, the last, and one in the middle that begins within a byte of bits.
+fn windows(rows: u32) -> [Range<u32>; 4] {
+    let last = rows.saturating_sub(1);
+    let middle = rows / 3;
+    [0..rows, middle..middle, last..rows, middle..rows - rows / 4]
 }
