@@ -90,7 +90,6 @@ fn check(case: &Case) {
     assert!(find("ECID", "nobody").is_none());
 }
 
-pub fn without_nulls(value: Value) -> Value {
 /// The identities in the maps of the records that a step loads.
 fn linked_identities(step: &Step) -> Vec<(String, String)> {
     let Step::Load(_, records) = step else {
@@ -107,7 +106,7 @@ fn linked_identities(step: &Step) -> Vec<(String, String)> {
     found
 }
 
-fn without_nulls(value: Value) -> Value {
+pub fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(object) => {
             let kept = object.into_iter().filter(|(_, value)| !value.is_null());
