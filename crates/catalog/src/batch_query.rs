@@ -45,6 +45,8 @@ pub enum BatchProperty {
     Dataset,
     /// When it was made.
     Created,
+    /// The order in which they came into the catalog; those of jobs when they became visible, whatever a clock said.
+    Entered,
     /// When it was last changed.
     Updated,
     /// When the work on it began.
@@ -60,6 +62,7 @@ impl BatchProperty {
             Self::Status => "status",
             Self::Dataset => "dataset",
             Self::Created => "created",
+            Self::Entered => "rowid",
             Self::Updated => "json_extract(body, '$.updated')",
             Self::Started => "json_extract(body, '$.metrics.startTime')",
             Self::Ended => "json_extract(body, '$.metrics.endTime')",

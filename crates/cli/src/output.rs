@@ -41,7 +41,7 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&escaped(&text))
 }
 
-fn escaped(json: &str) -> String {
+pub fn escaped(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
         // Outside of strings JSON has no such characters but the ends of its lines.

@@ -6,6 +6,8 @@ use crate::failure::Failure;
 #[cfg(feature = "sql")]
 mod answer;
 #[cfg(feature = "sql")]
+mod cells;
+#[cfg(feature = "sql")]
 mod prompt;
 #[cfg(feature = "sql")]
 mod run;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow::datatypes::{Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
@@ -20,6 +20,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use crate::dataset::split;
 use crate::error::external;
 use crate::exec::{Parts, PartsExec};
+use crate::united::united_fields;
 
 /// The Parquet files of one batch.
 #[derive(Clone, Debug)]
@@ -54,12 +55,12 @@ impl BatchTable {
     /// # Errors
     /// A file that is missing or no Parquet; two types of a field that nothing holds both of.
     pub fn new(batches: &[BatchFiles]) -> Result<Self> {
-        let mut schema = Schema::empty();
+        let mut fields = Fields::empty();
         let mut groups = Vec::new();
         for path in batches.iter().flat_map(|batch| &batch.files) {
             let metadata = metadata_of(path)?;
-            schema = united(schema, metadata.schema())
-                .map_err(|error| told(path, &error.to_string()))?;
+            fields = united_fields(&fields, metadata.schema().fields())
+                .map_err(|problem| told(path, &problem))?;
             let path = Arc::new(path.clone());
             let numbers = 0..metadata.metadata().num_row_groups();
             groups.extend(numbers.map(|number| RowGroup {
@@ -69,7 +70,7 @@ impl BatchTable {
             }));
         }
         Ok(Self {
-            schema: Arc::new(schema),
+            schema: Arc::new(Schema::new(fields)),
             groups: groups.into(),
         })
     }
@@ -83,36 +84,6 @@ fn metadata_of(path: &std::path::Path) -> Result<ArrowReaderMetadata> {
     let file = File::open(path).map_err(|error| told(path, &error.to_string()))?;
     ArrowReaderMetadata::load(&file, Default::default())
         .map_err(|error| told(path, &error.to_string()))
-}
-
-/// A schema with all fields of both, their text without dictionaries, and any of them may be null.
-fn united(schema: Schema, other: &Schema) -> Result<Schema> {
-    let plain: Fields = other.fields().iter().map(|field| plain(field)).collect();
-    Ok(Schema::try_merge([schema, Schema::new(plain)])?)
-}
-
-fn plain(field: &Field) -> Field {
-    let of = |field: &Arc<Field>| Arc::new(plain(field));
-    let ty = match field.data_type() {
-        DataType::Dictionary(_, value) => DataType::clone(value),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(of).collect()),
-        DataType::List(item) => DataType::List(of(item)),
-        DataType::Map(entries, sorted) => {
-            let DataType::Struct(both) = entries.data_type() else {
-                unreachable!("a map's entries are objects");
-            };
-            // A map's keys are never null.
-            let [key, value] = &both[..] else {
-                unreachable!("a map's entries are keys and values");
-            };
-            let key = plain(key).with_nullable(false);
-            let both = DataType::Struct(vec![Arc::new(key), of(value)].into());
-            let entries = Field::new(entries.name(), both, false);
-            DataType::Map(Arc::new(entries), *sorted)
-        }
-        other => other.clone(),
-    };
-    Field::new(field.name(), ty, true)
 }
 
 impl fmt::Debug for BatchTable {

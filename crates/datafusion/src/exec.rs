@@ -12,8 +12,10 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType,
 };
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures_util::StreamExt;
+use futures_util::stream::once;
 
 /// Batches that are made ahead of who takes them.
 const AHEAD: usize = 2;
@@ -105,23 +107,36 @@ impl ExecutionPlan for PartsExec {
     }
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut stream = RecordBatchReceiverStream::builder(self.schema(), AHEAD);
-        let (sender, parts) = (stream.tx(), Arc::clone(&self.parts));
-        let mut left = self.limit.unwrap_or(usize::MAX);
-        stream.spawn_blocking(move || {
-            for rows in parts.rows(partition) {
-                let rows = rows?;
-                let rows = rows.slice(0, rows.num_rows().min(left));
-                left -= rows.num_rows();
-                // Nobody may want them any more.
-                if sender.blocking_send(Ok(rows)).is_err() || left == 0 {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        Ok(stream.build())
+        let (schema, parts, limit) = (self.schema(), Arc::clone(&self.parts), self.limit);
+        // A thread is taken when somebody wants rows: a join that waits for its other side must not hold those that this
+        // one needs.
+        let rows = once(async move { begun(schema, parts, partition, limit) }).flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
+}
+
+fn begun(
+    schema: SchemaRef,
+    parts: Arc<dyn Parts>,
+    partition: usize,
+    limit: Option<usize>,
+) -> SendableRecordBatchStream {
+    let mut stream = RecordBatchReceiverStream::builder(schema, AHEAD);
+    let sender = stream.tx();
+    let mut left = limit.unwrap_or(usize::MAX);
+    stream.spawn_blocking(move || {
+        for rows in parts.rows(partition) {
+            let rows = rows?;
+            let rows = rows.slice(0, rows.num_rows().min(left));
+            left -= rows.num_rows();
+            // Nobody may want them any more.
+            if sender.blocking_send(Ok(rows)).is_err() || left == 0 {
+                break;
+            }
+        }
+        Ok(())
+    });
+    stream.build()
 }
 
 fn without_children(

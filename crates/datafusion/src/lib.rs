@@ -12,6 +12,7 @@ mod error;
 mod exec;
 mod profiles;
 mod pushed;
+mod united;
 
 pub use batches::{BatchFiles, BatchTable};
 pub use dataset::DatasetTable;

@@ -50,6 +50,9 @@ fn of_statuses(path: &Expr, statuses: &[String]) -> Option<Vec<SegmentRequest>> 
     let [namespace, id, last] = &path[..] else {
         return None;
     };
+    if id.is_empty() || namespace.is_empty() {
+        return None;
+    }
     // No membership has another status: such a condition takes nobody, which the store has no filter for.
     let known = |status: &String| STATUSES.contains(&status.as_str());
     if last != "status" || statuses.is_empty() || !statuses.iter().all(known) {

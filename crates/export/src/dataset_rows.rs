@@ -10,7 +10,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use gather::{Column, RowRef};
 use merge::MergePolicy;
 use run::{Run, Snapshot};
-use xdm::{Class, FieldType, Fields};
+use xdm::{Class, FieldType, Fields, SEGMENT_MEMBERSHIP};
 
 use crate::chunks::unpack;
 use crate::error::Result;
@@ -65,8 +65,11 @@ impl DatasetRows {
 
     fn of_fields(own: &Snapshot, fields: Fields) -> Result<Self> {
         let [policy, _] = MergePolicy::built_in();
-        // All runs are looked at: of events, too.
-        let request = ExportRequest::default();
+        // All runs are looked at: of events and of evaluated memberships, too.
+        let request = ExportRequest {
+            fields: Some(SEGMENT_MEMBERSHIP.to_owned()),
+            ..ExportRequest::default()
+        };
         let mut plan = Plan::new(&request, policy, &UnionSchemas::from(own))?;
         plan.profiles.empty_profiles = true;
         let sources = Sources::new(own, &plan);

@@ -1,12 +1,15 @@
 //! One statement after the other over the tables of a store.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{AsArray, RecordBatch, StringArray};
 use datafusion::catalog::{MemTable, TableProvider, ViewTable};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
@@ -15,8 +18,11 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use profile_export::store::Store;
 
 use crate::dialect::{self, Code, Error, Query, Statement};
-use crate::store_tables::StoreTables;
+use crate::store_tables::{StoreTables, TableInfo, no_snapshots};
 use crate::tables::{Snapshots, Tables};
+
+/// How many views a session may have: each may name those before it, and all are planned for the last.
+const MOST_VIEWS: usize = 100;
 
 /// How statements run.
 #[derive(Clone, Copy, Debug)]
@@ -101,9 +107,8 @@ impl Session {
         match statement {
             Statement::Query(query) => self.rows(self.plan(query)?).await,
             Statement::Explain { analyze, query } => {
-                let frame = self.frame(self.plan(query)?);
-                let explained = frame.explain(false, *analyze)?;
-                Ok(Outcome::Rows(explained.execute_stream().await?))
+                let frame = self.frame(self.plan(query)?).explain(false, *analyze)?;
+                Ok(of_rows(plan_lines(&frame.collect().await?)?))
             }
             Statement::ShowTables => self.tables(),
             Statement::ShowViews => self.views(),
@@ -135,13 +140,16 @@ impl Session {
                 if_exists,
             } => self.drop(*view, names, *if_exists),
             Statement::Prepare { name, query } => {
-                match self.own().prepared.insert(name.clone(), query.clone()) {
-                    None => Ok(Outcome::Done("PREPARE")),
-                    Some(_) => Err(Error::new(
-                        Code::DuplicateName,
-                        format!("there is a prepared statement {name:?} already"),
-                    )),
+                match self.own().prepared.entry(name.clone()) {
+                    Entry::Vacant(entry) => drop(entry.insert(query.clone())),
+                    Entry::Occupied(_) => {
+                        return Err(Error::new(
+                            Code::DuplicateName,
+                            format!("there is a prepared statement {name:?} already"),
+                        ));
+                    }
                 }
+                Ok(Outcome::Done("PREPARE"))
             }
             Statement::Execute { name, parameters } => {
                 let query = self.own().prepared.get(name).cloned();
@@ -191,17 +199,13 @@ impl Session {
 
     /// The tables as the store is now, with the session's own before them.
     fn tables_now(&self) -> Result<SessionTables, Error> {
-        let mut tables = SessionTables {
-            store: StoreTables::new(Arc::clone(&self.store))?,
-            own: self.own().tables.clone(),
-        };
-        let views = self.own().views.clone();
-        for (name, query) in views {
-            let plan = self.plan_over(&query, &tables)?;
-            let view = ViewTable::new(plan, Some(query.to_string()));
-            tables.own.insert(name, Arc::new(view));
-        }
-        Ok(tables)
+        let own = self.own();
+        Ok(SessionTables {
+            store: Arc::new(StoreTables::new(Arc::clone(&self.store))?),
+            own: own.tables.clone(),
+            views: own.views.clone(),
+            state: Arc::new(self.context.state()),
+        })
     }
 
     fn create_view(
@@ -214,18 +218,25 @@ impl Session {
         if !columns.is_empty() {
             return Err(unsupported("Columns in CREATE VIEW (name them by AS)"));
         }
-        let tables = self.tables_now()?;
-        let is_own_view = self.own().views.iter().any(|(known, _)| known == name);
+        let mut tables = self.tables_now()?;
+        let own = tables.views.iter().position(|(known, _)| known == name);
         let is_taken = tables.names().iter().any(|known| known == name);
-        if is_taken && !(is_own_view && or_replace) {
+        if is_taken && !(own.is_some() && or_replace) {
             return Err(taken(name));
         }
-        // What can't be planned is no view.
+        if tables.views.len() >= MOST_VIEWS {
+            return Err(Error::new(
+                Code::TooComplex,
+                format!("a session has {MOST_VIEWS} views at the most"),
+            ));
+        }
+        // What can't be planned is no view; and each sees those alone that were made before it.
+        tables.views.truncate(own.unwrap_or(tables.views.len()));
         self.plan_over(query, &tables)?;
-        let mut own = self.own();
-        match own.views.iter_mut().find(|(known, _)| known == name) {
+        let mut all = self.own();
+        match all.views.iter_mut().find(|(known, _)| known == name) {
             Some((_, view)) => *view = query.clone(),
-            None => own.views.push((name.to_owned(), query.clone())),
+            None => all.views.push((name.to_owned(), query.clone())),
         }
         Ok(Outcome::Done("CREATE VIEW"))
     }
@@ -254,22 +265,20 @@ impl Session {
 
     fn drop(&self, view: bool, names: &[String], if_exists: bool) -> Result<Outcome, Error> {
         let mut own = self.own();
-        for name in names {
-            let was_there = match view {
-                true => {
-                    let before = own.views.len();
-                    own.views.retain(|(known, _)| known != name);
-                    own.views.len() < before
-                }
-                false => own.tables.remove(name).is_some(),
-            };
-            if !was_there && !if_exists {
-                let what = if view { "view" } else { "temporary table" };
-                return Err(Error::new(
-                    Code::UndefinedTable,
-                    format!("this session has no {what} {name:?}; what the store has is not dropped by SQL"),
-                ));
-            }
+        let missing = names.iter().find(|name| match view {
+            true => !own.views.iter().any(|(known, _)| known == *name),
+            false => !own.tables.contains_key(*name),
+        });
+        if let Some(name) = missing.filter(|_| !if_exists) {
+            let what = if view { "view" } else { "temporary table" };
+            return Err(Error::new(
+                Code::UndefinedTable,
+                format!("this session has no {what} {name:?}; what the store has is not dropped by SQL"),
+            ));
+        }
+        match view {
+            true => own.views.retain(|(known, _)| !names.contains(known)),
+            false => own.tables.retain(|known, _| !names.contains(known)),
         }
         Ok(Outcome::Done(if view { "DROP VIEW" } else { "DROP TABLE" }))
     }
@@ -277,14 +286,17 @@ impl Session {
     fn tables(&self) -> Result<Outcome, Error> {
         let mut all = StoreTables::new(Arc::clone(&self.store))?.list();
         let own = self.own();
-        let temporary = own.tables.keys().map(|name| crate::TableInfo {
+        let told = |name: &String, description: &str| TableInfo {
             name: name.clone(),
             dataset: None,
-            description: "temporary table of this session".to_owned(),
-        });
-        all.extend(temporary);
+            description: description.to_owned(),
+        };
+        let tables = own.tables.keys();
+        all.extend(tables.map(|name| told(name, "temporary table of this session")));
+        let views = own.views.iter();
+        all.extend(views.map(|(name, _)| told(name, "view of this session")));
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        let column = |of: &dyn Fn(&crate::TableInfo) -> Option<String>| {
+        let column = |of: &dyn Fn(&TableInfo) -> Option<String>| {
             let values: StringArray = all.iter().map(of).collect();
             Arc::new(values) as arrow::array::ArrayRef
         };
@@ -293,7 +305,7 @@ impl Session {
             ("dataSetId", column(&|one| one.dataset.clone()), true),
             ("description", column(&|one| Some(one.description.clone())), false),
         ]);
-        Ok(of_rows(rows.map_err(datafusion::error::DataFusionError::from)?))
+        Ok(of_rows(rows.map_err(DataFusionError::from)?))
     }
 
     fn views(&self) -> Result<Outcome, Error> {
@@ -307,7 +319,7 @@ impl Session {
             ("definition", Arc::new(texts), false),
         ];
         let rows = RecordBatch::try_from_iter_with_nullable(columns);
-        Ok(of_rows(rows.map_err(datafusion::error::DataFusionError::from)?))
+        Ok(of_rows(rows.map_err(DataFusionError::from)?))
     }
 }
 
@@ -335,17 +347,58 @@ fn not_prepared(name: &str) -> Error {
     )
 }
 
-/// The session's own tables before those of the store.
-#[derive(Debug)]
+/// The lines of a plan, as PostgreSQL shows one.
+fn plan_lines(explained: &[RecordBatch]) -> Result<RecordBatch, Error> {
+    let mut lines = Vec::new();
+    for batch in explained {
+        // Which plan, and its text.
+        let [kinds, plans] = [0, 1].map(|i| batch.column(i).as_string_opt::<i32>());
+        for (kind, plan) in kinds.into_iter().flatten().zip(plans.into_iter().flatten()) {
+            lines.push(kind.unwrap_or_default().replace('_', " "));
+            let plan = plan.unwrap_or_default().lines();
+            lines.extend(plan.map(|line| format!("  {line}")));
+        }
+    }
+    let lines: arrow::array::ArrayRef = Arc::new(StringArray::from(lines));
+    let rows = RecordBatch::try_from_iter([("QUERY PLAN", lines)]);
+    Ok(rows.map_err(DataFusionError::from)?)
+}
+
+/// The session's own tables and views before the tables of the store.
+#[derive(Clone)]
 struct SessionTables {
-    store: StoreTables,
+    store: Arc<StoreTables>,
     own: BTreeMap<String, Arc<dyn TableProvider>>,
+    views: Vec<(String, Query)>,
+    state: Arc<SessionState>,
+}
+
+impl fmt::Debug for SessionTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionTables")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionTables {
+    fn view(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let Some(at) = self.views.iter().position(|(known, _)| known == name) else {
+            return Ok(None);
+        };
+        let mut before = self.clone();
+        before.views.truncate(at);
+        let query = &self.views[at].1;
+        let plan = dialect::plan(query, &before, &self.state)?;
+        Ok(Some(Arc::new(ViewTable::new(plan, Some(query.to_string())))))
+    }
 }
 
 impl Tables for SessionTables {
     fn names(&self) -> Vec<String> {
         let mut names = self.store.names();
         names.extend(self.own.keys().cloned());
+        names.extend(self.views.iter().map(|(name, _)| name.clone()));
         names.sort();
         names
     }
@@ -354,20 +407,22 @@ impl Tables for SessionTables {
         &self,
         name: &str,
         snapshots: &Snapshots,
-    ) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
-        match self.own.get(name) {
+    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let own = match self.own.get(name) {
+            Some(own) => Some(Arc::clone(own)),
+            None => self.view(name)?,
+        };
+        match own {
             None => self.store.table(name, snapshots),
-            Some(own) if *snapshots == Snapshots::All => Ok(Some(Arc::clone(own))),
-            Some(_) => Err(crate::store_tables::no_snapshots(name)),
+            Some(own) if *snapshots == Snapshots::All => Ok(Some(own)),
+            Some(_) => Err(no_snapshots(name)),
         }
     }
 
-    fn history(
-        &self,
-        name: &str,
-    ) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
-        match self.own.contains_key(name) {
-            true => Err(crate::store_tables::no_snapshots(name)),
+    fn history(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let is_own = self.own.contains_key(name) || self.views.iter().any(|(own, _)| own == name);
+        match is_own {
+            true => Err(no_snapshots(name)),
             false => self.store.history(name),
         }
     }

@@ -1,8 +1,8 @@
 //! The tables of a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use datafusion::catalog::TableProvider;
 use datafusion::error::{DataFusionError, Result};
@@ -13,6 +13,7 @@ use profile_export::store::{Batch, BatchFilter, BatchProperty, BatchQuery, Store
 use profile_export::xdm::Dataset;
 use profile_export_datafusion::{BatchFiles, BatchTable, DatasetTable, ProfileTable};
 
+use crate::dialect::{Code, Error};
 use crate::history::history;
 use crate::system::SystemTable;
 use crate::tables::{Snapshot, Snapshots, Tables};
@@ -31,6 +32,34 @@ pub struct StoreTables {
     store: Arc<Store>,
     known: BTreeMap<String, Source>,
     snapshot: OnceLock<StoreSnapshot>,
+    batches: Mutex<BTreeMap<String, Arc<Vec<Batch>>>>,
+}
+
+/// The table of each dataset, in lower case: no two are one. Where names differ in their case alone, or labels name one
+/// table twice, the later dataset's has its ID behind it.
+pub(crate) fn table_names(datasets: &[Dataset]) -> Vec<(String, &Dataset)> {
+    let names = TableNames::of(datasets);
+    let mut by_age: Vec<&Dataset> = datasets.iter().collect();
+    by_age.sort_by_key(|dataset| (dataset.created, &dataset.id));
+    let mut taken = BTreeSet::new();
+    let name = |dataset: &Dataset| {
+        let own = own_table(dataset).unwrap_or_else(|| names.of_dataset(dataset));
+        let name = own.to_lowercase();
+        match taken.insert(name.clone()) {
+            true => name,
+            false => format!("{name}_{}", dataset.id),
+        }
+    };
+    let names: Vec<String> = by_age.iter().copied().map(name).collect();
+    names.into_iter().zip(by_age).collect()
+}
+
+/// The name, with a number behind it where that is taken.
+fn not_taken(plain: String, known: &BTreeMap<String, Source>) -> String {
+    let numbered = (2..).map(|n| format!("{plain}_{n}"));
+    let mut names = std::iter::once(plain.clone()).chain(numbered);
+    let free = names.find(|name| !known.contains_key(name));
+    free.unwrap_or_else(|| unreachable!("there are more numbers than tables"))
 }
 
 /// What a table is of.
@@ -65,21 +94,19 @@ impl StoreTables {
     pub fn new(store: Arc<Store>) -> Result<Self> {
         let catalog = store.catalog();
         let datasets = catalog.datasets().map_err(external)?;
-        let names = TableNames::of(&datasets);
         let mut known = BTreeMap::new();
-        for dataset in &datasets {
-            let name = own_table(dataset).unwrap_or_else(|| names.of_dataset(dataset));
-            known.insert(name.to_lowercase(), source_of(dataset));
+        for (name, dataset) in table_names(&datasets) {
+            known.insert(name, source_of(dataset));
         }
         for policy in merge_policies(catalog).map_err(external)? {
-            let own = format!("{PROFILES}_{}", policy.id.replace('-', "_").to_lowercase());
             // A dataset has its name for good, and there may be one that is called so.
             if policy.default {
                 let source = Source::Profiles(Box::new(policy.clone()));
                 known.entry(PROFILES.to_owned()).or_insert(source);
             }
-            let source = Source::Profiles(Box::new(policy));
-            known.entry(own).or_insert(source);
+            let plain = format!("{PROFILES}_{}", policy.id.replace('-', "_").to_lowercase());
+            let name = not_taken(plain, &known);
+            known.insert(name, Source::Profiles(Box::new(policy)));
         }
         for table in SystemTable::ALL {
             let source = Source::System(table);
@@ -89,6 +116,7 @@ impl StoreTables {
             store,
             known,
             snapshot: OnceLock::new(),
+            batches: Mutex::default(),
         })
     }
 
@@ -122,21 +150,43 @@ impl StoreTables {
         Ok(self.snapshot.get_or_init(|| snapshot))
     }
 
-    /// The batches that exports wrote into a dataset, oldest first.
-    fn batches(&self, dataset: &str) -> Result<Vec<Batch>> {
+    /// The batches that exports wrote into a dataset, in the order in which they became visible: the same for all of a
+    /// statement.
+    fn batches(&self, dataset: &str) -> Result<Arc<Vec<Batch>>> {
+        let mut kept = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(batches) = kept.get(dataset) {
+            return Ok(Arc::clone(batches));
+        }
         let query = BatchQuery {
             dataset: Some(dataset.to_owned()),
             filters: vec![BatchFilter::Is(
                 BatchProperty::Status,
                 vec!["success".to_owned()],
             )],
-            order: vec![(BatchProperty::Created, false)],
+            order: vec![(BatchProperty::Entered, false)],
             ..BatchQuery::default()
         };
-        self.store.catalog().batches(&query).map_err(external)
+        let mut batches = self.store.catalog().batches(&query).map_err(external)?;
+        batches.retain(|batch| !batch.came_in());
+        let batches = Arc::new(batches);
+        kept.insert(dataset.to_owned(), Arc::clone(&batches));
+        Ok(batches)
     }
 
     fn batch_table(&self, dataset: &str, snapshots: &Snapshots) -> Result<BatchTable> {
+        if self
+            .snapshot()?
+            .runs
+            .iter()
+            .any(|run| run.dataset == dataset)
+        {
+            return Err(refused(
+                Code::NotSupported,
+                format!(
+                    "dataset {dataset} has records that were loaded beside what exports wrote, and no table has both"
+                ),
+            ));
+        }
         let batches = self.batches(dataset)?;
         let chosen = chosen(&batches, snapshots)?;
         let mut files = Vec::new();
@@ -147,11 +197,14 @@ impl StoreTables {
                 .iter()
                 .filter(|file| !file.name.ends_with(".parquet"));
             if let Some(other) = others.next() {
-                return Err(DataFusionError::NotImplemented(format!(
-                    "{} of batch {} is no Parquet, and statements read no other files; SNAPSHOT says which batches are \
-                     read",
-                    other.name, batch.id
-                )));
+                return Err(refused(
+                    Code::NotSupported,
+                    format!(
+                        "{} of batch {} is no Parquet, and statements read no other files; SNAPSHOT says which batches \
+                         are read",
+                        other.name, batch.id
+                    ),
+                ));
             }
             files.push(BatchFiles {
                 batch: batch.id.clone(),
@@ -175,13 +228,16 @@ fn source_of(dataset: &Dataset) -> Source {
 fn chosen(batches: &[Batch], snapshots: &Snapshots) -> Result<std::ops::Range<usize>> {
     // How many batches there are up to a snapshot, itself included.
     let up_to = |snapshot: &Snapshot| match snapshot {
-        Snapshot::Head => Ok(batches.len()),
-        Snapshot::Tail => Ok(0),
+        Snapshot::Head => Ok(0),
+        Snapshot::Tail => Ok(batches.len()),
         Snapshot::Id(id) => match batches.iter().position(|batch| batch.id == *id) {
             Some(at) => Ok(at + 1),
-            None => Err(DataFusionError::Plan(format!(
-                "there is no snapshot {id:?}; SELECT * FROM (SELECT history_meta('TABLE')) lists those there are"
-            ))),
+            None => Err(refused(
+                Code::UndefinedTable,
+                format!(
+                    "there is no snapshot {id:?}; SELECT * FROM (SELECT history_meta('TABLE')) lists those there are"
+                ),
+            )),
         },
     };
     let range = match snapshots {
@@ -192,7 +248,8 @@ fn chosen(batches: &[Batch], snapshots: &Snapshots) -> Result<std::ops::Range<us
     };
     match range.start <= range.end {
         true => Ok(range),
-        false => Err(DataFusionError::Plan(
+        false => Err(refused(
+            Code::Syntax,
             "SNAPSHOT BETWEEN: the first snapshot is later than the second".to_owned(),
         )),
     }
@@ -239,9 +296,16 @@ impl Tables for StoreTables {
 }
 
 pub(crate) fn no_snapshots(name: &str) -> DataFusionError {
-    DataFusionError::Plan(format!(
-        "table {name} has no snapshots: those have the tables of datasets that exports write into, one a batch"
-    ))
+    refused(
+        Code::NotSupported,
+        format!(
+            "table {name} has no snapshots: those have the tables of datasets that exports write into, one a batch"
+        ),
+    )
+}
+
+fn refused(code: Code, message: String) -> DataFusionError {
+    Error::new(code, message).into()
 }
 
 pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {

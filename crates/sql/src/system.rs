@@ -9,10 +9,10 @@ use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::Result;
 use profile_export::export::Progress;
 use profile_export::jobs::{Job, JobPage, list_jobs};
-use profile_export::platform::{SegmentsToCount, TableNames, merge_policies, own_table, segments};
+use profile_export::platform::{SegmentsToCount, merge_policies, segments};
 use profile_export::store::{Batch, BatchProperty, BatchQuery, Store};
 
-use crate::store_tables::external;
+use crate::store_tables::{external, table_names};
 
 /// A table of what the catalog knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,14 +119,16 @@ fn batches(store: &Store) -> Result<RecordBatch> {
 }
 
 fn datasets(store: &Store) -> Result<RecordBatch> {
-    let all = store.catalog().datasets().map_err(external)?;
-    let names = TableNames::of(&all);
-    let each = || all.iter();
-    let name = |one| own_table(one).unwrap_or_else(|| names.of_dataset(one));
+    let datasets = store.catalog().datasets().map_err(external)?;
+    let named = table_names(&datasets);
+    let each = || named.iter().map(|(_, dataset)| *dataset);
     table([
         text("id", each().map(|one| Some(one.id.clone()))),
         text("name", each().map(|one| Some(one.name.clone()))),
-        text("table_name", each().map(|one| Some(name(one)))),
+        text(
+            "table_name",
+            named.iter().map(|(name, _)| Some(name.clone())),
+        ),
         text(
             "class",
             each().map(|one| Some(one.class.schema_name().to_owned())),

@@ -11,9 +11,9 @@ use datafusion::error::Result;
 pub enum Snapshot {
     /// The snapshot of this ID.
     Id(String),
-    /// The newest one.
-    Head,
     /// Before the oldest one.
+    Head,
+    /// The newest one.
     Tail,
 }
 

@@ -1,21 +1,25 @@
 //! What statements give, in the form that is asked for.
 
 use std::collections::HashSet;
-use std::io::{BufWriter, IsTerminal, Write, stdout};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write, stdout};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use profile_export::arrow::array::RecordBatch;
-use profile_export::arrow::datatypes::{Field, Schema, SchemaRef};
-use profile_export::export::{Compression, FileWriter, Format, WriterOptions, json_values};
+use profile_export::arrow::datatypes::{Schema, SchemaRef};
+use profile_export::export::{Compression, FileWriter, Format, WriterOptions, json_rows};
 use profile_export::platform::whole_file;
-use serde_json::{Map, Value};
+use sql::dialect::Statement;
 
-use crate::args::{Arguments, SqlArgs};
+use super::cells::{Rows, cells, names};
+use crate::args::{Arguments, FileArgs, ParquetProfile, SqlArgs};
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::message::{say, shown};
-use crate::output::{aligned, count, print, short, whether_printed};
+use crate::output::{aligned, count, escaped, short, whether_printed};
+
+/// How many rows are laid out as a table at a time.
+const PAGE: usize = 1000;
 
 /// Prints the rows of statements.
 pub(super) struct Printer<'a> {
@@ -38,14 +42,18 @@ enum Form<'a> {
     File(&'a Path, WriterOptions),
 }
 
-type Rows<'r> = &'r mut dyn Iterator<Item = Result<RecordBatch, Failure>>;
-
 impl<'a> Printer<'a> {
     pub(super) fn new(arguments: &'a Arguments, command: &'a SqlArgs) -> Result<Self, Failure> {
-        let goal = Goal::of(command.out.as_deref());
-        if command.files.name_template.is_some() || command.files.max_rows_per_file.is_some() {
+        let files = &command.files;
+        if files.name_template.is_some() || files.max_rows_per_file.is_some() {
             return Err(Failure::usage(
                 "--name-template and --max-rows-per-file are for exports; a statement's rows are one file",
+            ));
+        }
+        let goal = Goal::of(command.out.as_deref());
+        if goal == Goal::Store && says_how(files) {
+            return Err(Failure::usage(
+                "--format, --compression, --parquet-profile and --csv-… are for --out FILE, or --out -",
             ));
         }
         let text = |format| {
@@ -56,8 +64,8 @@ impl<'a> Printer<'a> {
         };
         let plain = Compression::None;
         let form = match goal {
-            Goal::File(path) => Form::File(path, goal.writer(&command.files)?),
-            Goal::Standard => Form::Text(goal.writer(&command.files)?),
+            Goal::File(path) => Form::File(path, goal.writer(files)?),
+            Goal::Standard => Form::Text(goal.writer(files)?),
             Goal::Folder(_) | Goal::Bucket(_) => {
                 return Err(Failure::usage(
                     "--out of a statement is a file: NAME.parquet, NAME.ndjson, NAME.csv, with .gz or .zst behind them, or -",
@@ -76,11 +84,21 @@ impl<'a> Printer<'a> {
         })
     }
 
-    /// Refuses several statements where their rows would have to be one file.
-    pub(super) fn check(&self, statements: usize) -> Result<(), Failure> {
+    /// Refuses what could not be one file, where the rows are to be one: `None` stands for whatever somebody types.
+    pub(super) fn check(&self, statements: Option<&[Statement]>) -> Result<(), Failure> {
+        let last_alone = |statements: &[Statement]| {
+            let (last, others) = statements.split_last()?;
+            let gives_rows = |one: &Statement| {
+                matches!(
+                    one,
+                    Statement::Query(_) | Statement::Explain { .. } | Statement::Execute { .. }
+                )
+            };
+            (gives_rows(last) && !others.iter().any(gives_rows)).then_some(())
+        };
         match self.form {
-            Form::File(..) if statements > 1 => Err(Failure::usage(
-                "--out takes the rows of one statement, and here are several",
+            Form::File(..) if statements.and_then(last_alone).is_none() => Err(Failure::usage(
+                "--out takes the rows of one query, which is the last statement",
             )),
             _ => Ok(()),
         }
@@ -90,29 +108,82 @@ impl<'a> Printer<'a> {
     pub(super) fn print(
         &self,
         schema: &SchemaRef,
-        mut rows: impl Iterator<Item = Result<RecordBatch, Failure>>,
+        mut rows: impl Iterator<Item = Rows>,
     ) -> Result<(), Failure> {
-        let rows: Rows<'_> = &mut rows;
+        let rows: &mut dyn Iterator<Item = Rows> = &mut rows;
         let printed = match &self.form {
-            Form::Table => table(schema, rows)?,
-            Form::Tabs => tabs(schema, rows)?,
-            Form::Json => json(schema, rows)?,
-            Form::Text(options) => {
-                one_name_each(schema)?;
-                let sink = BufWriter::new(stdout().lock());
-                let (mut sink, rows) = written(sink, schema, rows, options)?;
-                whether_printed(sink.flush())?;
-                rows
-            }
             Form::File(path, options) => {
                 one_name_each(schema)?;
                 whole_file(path, self.replaces, |file| {
                     Ok::<_, Failure>(written(file, schema, rows, options)?.1)
                 })?
             }
+            form => {
+                let reader_left = Arc::new(AtomicBool::new(false));
+                let mut sink = BufWriter::new(Standard {
+                    out: stdout().lock(),
+                    reader_left: Arc::clone(&reader_left),
+                });
+                let printed = match form {
+                    Form::Table => table(&mut sink, schema, rows),
+                    Form::Tabs => tabs(&mut sink, schema, rows),
+                    Form::Json => json(&mut sink, schema, rows),
+                    Form::Text(options) => one_name_each(schema)
+                        .and_then(|()| Ok(written(&mut sink, schema, rows, options)?.1)),
+                    Form::File(..) => unreachable!("it was written"),
+                };
+                let printed = printed.and_then(|n| whether_printed(sink.flush()).map(|()| n));
+                // Whoever has seen enough is no failure.
+                if reader_left.load(Ordering::Relaxed) {
+                    // What is left in the buffer has nowhere to go.
+                    let _ = sink.into_parts();
+                    return Ok(());
+                }
+                printed?
+            }
         };
         say(self.arguments, &format!("{} rows", count(printed)));
         Ok(())
+    }
+}
+
+fn says_how(files: &FileArgs) -> bool {
+    files.format.is_some()
+        || files.compression.is_some()
+        || files.parquet_profile != ParquetProfile::Modern
+        || files.csv_delimiter.is_some()
+        || files.csv_null.is_some()
+        || files.csv_escape.is_some()
+        || !files.csv_header.is_empty()
+}
+
+/// Standard output, which notes when its reader has gone away.
+struct Standard {
+    out: StdoutLock<'static>,
+    reader_left: Arc<AtomicBool>,
+}
+
+impl Standard {
+    fn note<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        if done
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
+        {
+            self.reader_left.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+}
+
+impl Write for Standard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.note(flushed)
     }
 }
 
@@ -129,13 +200,16 @@ fn one_name_each(schema: &Schema) -> Result<(), Failure> {
     }
 }
 
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(format!("writing rows: {error}"))
+}
+
 fn written<W: Write + Send>(
     sink: W,
     schema: &SchemaRef,
-    rows: Rows<'_>,
+    rows: &mut dyn Iterator<Item = Rows>,
     options: &WriterOptions,
 ) -> Result<(W, u64), Failure> {
-    let failed = |error| Failure::failed(format!("writing rows: {error}"));
     let mut writer = FileWriter::new(sink, schema, options).map_err(failed)?;
     for batch in rows {
         writer.push(batch?).map_err(failed)?;
@@ -145,85 +219,77 @@ fn written<W: Write + Send>(
     Ok((sink, rows))
 }
 
-fn json(schema: &SchemaRef, rows: Rows<'_>) -> Result<u64, Failure> {
+/// The objects are those of `--jsonl`: without what is null.
+fn json(
+    sink: &mut impl Write,
+    schema: &Schema,
+    rows: &mut dyn Iterator<Item = Rows>,
+) -> Result<u64, Failure> {
     one_name_each(schema)?;
     let mut printed = 0;
-    print("[")?;
+    sink.write_all(b"[").map_err(failed)?;
     for batch in rows {
-        for values in values_of(&batch?)? {
-            let names = schema.fields().iter().map(|field| field.name().clone());
-            let object: Map<String, Value> = names.zip(values).collect();
+        let lines = json_rows(&batch?).map_err(failed)?;
+        let lines = String::from_utf8(lines).map_err(failed)?;
+        for line in lines.lines() {
             let comma = if printed == 0 { "" } else { "," };
-            print(&format!("{comma}\n  {}", Value::Object(object)))?;
+            write!(sink, "{comma}\n  {}", escaped(line)).map_err(failed)?;
             printed += 1;
         }
     }
-    print(if printed == 0 { "]\n" } else { "\n]\n" })?;
+    let end: &[u8] = if printed == 0 { b"]\n" } else { b"\n]\n" };
+    sink.write_all(end).map_err(failed)?;
     Ok(printed)
 }
 
-fn tabs(schema: &Schema, rows: Rows<'_>) -> Result<u64, Failure> {
-    let line = |cells: Vec<String>| {
+fn tabs(
+    sink: &mut impl Write,
+    schema: &Schema,
+    rows: &mut dyn Iterator<Item = Rows>,
+) -> Result<u64, Failure> {
+    let mut line = |cells: &[String]| {
         let cells: Vec<_> = cells.iter().map(|cell| shown(cell)).collect();
-        print(&format!("{}\n", cells.join("\t")))
+        writeln!(sink, "{}", cells.join("\t")).map_err(failed)
     };
-    line(names(schema))?;
+    line(&names(schema))?;
     let mut printed = 0;
     for batch in rows {
-        for values in values_of(&batch?)? {
-            line(values.iter().map(text).collect())?;
+        for row in cells(&batch?)? {
+            line(&row)?;
             printed += 1;
         }
     }
     Ok(printed)
 }
 
-fn table(schema: &Schema, rows: Rows<'_>) -> Result<u64, Failure> {
+/// Page by page, each with the widths of its own cells. What is alone in its row is not cut.
+fn table(
+    sink: &mut impl Write,
+    schema: &Schema,
+    rows: &mut dyn Iterator<Item = Rows>,
+) -> Result<u64, Failure> {
+    let fits = |cell: &String| match schema.fields().len() {
+        1 => cell.clone(),
+        _ => short(cell),
+    };
+    let mut page = |lines: &[Vec<String>]| {
+        let cells = lines
+            .iter()
+            .map(|line| line.iter().map(|cell| shown(cell)).collect());
+        write!(sink, "{}", aligned(cells.collect())).map_err(failed)
+    };
     let mut lines = vec![names(schema)];
+    let mut printed = 0;
     for batch in rows {
-        for values in values_of(&batch?)? {
-            lines.push(values.iter().map(|value| short(&text(value))).collect());
+        for row in cells(&batch?)? {
+            lines.push(row.iter().map(fits).collect());
+            printed += 1;
+            if lines.len() > PAGE {
+                page(&lines)?;
+                lines.clear();
+            }
         }
     }
-    let printed = lines.len() as u64 - 1;
-    let cells = lines
-        .iter()
-        .map(|line| line.iter().map(|cell| shown(cell)).collect());
-    print(&aligned(cells.collect()))?;
+    page(&lines)?;
     Ok(printed)
-}
-
-fn names(schema: &Schema) -> Vec<String> {
-    let fields = schema.fields().iter();
-    fields.map(|field| field.name().clone()).collect()
-}
-
-/// The values of each row by their places, as two columns may have one name.
-fn values_of(batch: &RecordBatch) -> Result<Vec<Vec<Value>>, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("showing rows: {error}"));
-    let schema = batch.schema();
-    let fields = schema.fields().iter().zip(0..);
-    let numbered = fields.map(|(field, i)| Field::clone(field).with_name(i.to_string()));
-    let numbered = Arc::new(Schema::new(numbered.collect::<Vec<_>>()));
-    let columns = batch.num_columns();
-    let batch = RecordBatch::try_new(numbered, batch.columns().to_vec());
-    let rows = json_values(&batch.map_err(|error| failed(&error))?);
-    let rows = rows.map_err(|error| failed(&error))?;
-    let of_row = |mut row: Value| {
-        let value = |i: usize| row.get_mut(i.to_string()).map(Value::take);
-        (0..columns)
-            .map(value)
-            .map(Option::unwrap_or_default)
-            .collect()
-    };
-    Ok(rows.into_iter().map(of_row).collect())
-}
-
-/// A value as a cell: nothing for null, JSON for what is nested.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

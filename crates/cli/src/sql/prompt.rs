@@ -1,6 +1,6 @@
 //! Statements that somebody types.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
@@ -40,6 +40,7 @@ pub(super) fn ask(
     loop {
         let prompt = if typed.is_empty() { "sql> " } else { "...> " };
         match editor.readline(prompt) {
+            Ok(line) if typed.is_empty() && line.trim().is_empty() => {}
             Ok(line) if typed.is_empty() && is_end(&line) => break,
             Ok(line) => {
                 typed.push_str(&line);
@@ -49,6 +50,7 @@ pub(super) fn ask(
                 }
                 let text = std::mem::take(&mut typed);
                 editor.add_history_entry(text.trim()).map_err(failed)?;
+                remember(&mut editor, history.as_deref());
                 if let Err(failure) = statements(arguments, runner, printer, &text) {
                     failure.report();
                 }
@@ -59,12 +61,16 @@ pub(super) fn ask(
             Err(error) => return Err(failed(error)),
         }
     }
-    if let Some(history) = &history
-        && let Err(error) = editor.save_history(history)
+    Ok(())
+}
+
+/// Adds what was typed last to what is remembered: another prompt may do so, too.
+fn remember(editor: &mut DefaultEditor, history: Option<&Path>) {
+    if let Some(history) = history
+        && let Err(error) = editor.append_history(history)
     {
         tell(&format!("{}: {error}", history.display()));
     }
-    Ok(())
 }
 
 fn is_end(line: &str) -> bool {

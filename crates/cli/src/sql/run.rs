@@ -1,16 +1,24 @@
 use std::io::{IsTerminal, stdin};
 use std::sync::Arc;
+use std::time::Duration;
 
-use sql::{Error, Options, Outcome, Session, Statement};
+use futures_util::StreamExt;
+use profile_export::export::Progress;
+use sql::dialect::{Code, Error, Statement};
+use sql::{Options, Outcome, Session};
 use tokio::runtime::{Builder, Runtime};
 
 use super::answer::Printer;
 use super::prompt;
 use crate::args::{Arguments, SqlArgs};
 use crate::failure::Failure;
+use crate::interrupt::{Work, at_work};
 use crate::message::say;
 use crate::output::read;
 use crate::stores::open;
+
+/// How often a statement looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs statements, or asks for them where there are none and somebody is there to type them.
 pub fn run(arguments: &Arguments, command: &SqlArgs) -> Result<(), Failure> {
@@ -21,8 +29,15 @@ pub fn run(arguments: &Arguments, command: &SqlArgs) -> Result<(), Failure> {
         (None, None) => Some(text_of("-")?),
     };
     let printer = Printer::new(arguments, command)?;
+    if text.is_none() {
+        printer.check(None)?;
+    }
     let store = Arc::new(open(arguments, &command.store.store)?);
-    let runner = Runner::new(Session::new(store, &options(arguments))?)?;
+    let options = Options {
+        partitions: arguments.threads,
+        ..Options::default()
+    };
+    let runner = Runner::new(Session::new(store, &options)?)?;
     match text {
         None => prompt::ask(arguments, &runner, &printer),
         Some(text) => {
@@ -30,19 +45,12 @@ pub fn run(arguments: &Arguments, command: &SqlArgs) -> Result<(), Failure> {
             if statements.is_empty() {
                 return Err(Failure::usage("found no statement"));
             }
-            printer.check(statements.len())?;
+            printer.check(Some(&statements))?;
             for statement in &statements {
                 runner.run(arguments, statement, &printer)?;
             }
             Ok(())
         }
-    }
-}
-
-fn options(arguments: &Arguments) -> Options {
-    Options {
-        partitions: arguments.threads,
-        ..Options::default()
     }
 }
 
@@ -66,39 +74,70 @@ impl Runner {
         })
     }
 
-    /// Runs a statement and prints what it gives.
+    /// Runs a statement and prints what it gives. Ctrl-C ends the statement, and what it made so far goes.
     pub(super) fn run(
         &self,
         arguments: &Arguments,
         statement: &Statement,
         printer: &Printer<'_>,
     ) -> Result<(), Failure> {
-        let outcome = self.runtime.block_on(self.session.run(statement))?;
-        match outcome {
+        let progress = Arc::new(Progress::default());
+        at_work(Some(Work {
+            progress: Arc::clone(&progress),
+            // Asked for the second time the process ends, whatever it is at.
+            patience: None,
+        }));
+        let done = self.run_until(arguments, statement, printer, &progress);
+        at_work(None);
+        done
+    }
+
+    fn run_until(
+        &self,
+        arguments: &Arguments,
+        statement: &Statement,
+        printer: &Printer<'_>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        match self.wait(progress, self.session.run(statement))?? {
             Outcome::Done(what) => {
-                if !arguments.quiet && !arguments.is_for_machines() {
-                    say(&what);
-                }
+                say(arguments, what);
                 Ok(())
             }
-            Outcome::Rows(rows) => {
+            Outcome::Rows(mut rows) => {
                 let schema = rows.schema();
-                let batches = futures_util::stream::StreamExt::map(rows, |rows| {
-                    rows.map_err(|error| Failure::from(Error::from(error)))
-                });
-                let mut batches = Box::pin(batches);
-                let next = || {
-                    let next = futures_util::stream::StreamExt::next(&mut batches);
-                    self.runtime.block_on(next)
+                let next = || match self.wait(progress, rows.next()) {
+                    Ok(next) => Some(next?.map_err(|error| Error::from(error).into())),
+                    Err(interrupted) => Some(Err(interrupted)),
                 };
                 printer.print(&schema, std::iter::from_fn(next))
             }
         }
     }
+
+    /// Waits for what is worked out, or for the user to have enough.
+    fn wait<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> Result<T, Failure> {
+        self.runtime.block_on(async {
+            let mut work = std::pin::pin!(work);
+            loop {
+                if progress.is_cancelled() {
+                    return Err(Failure::interrupted("interrupted"));
+                }
+                if let Ok(done) = tokio::time::timeout(LOOK, &mut work).await {
+                    return Ok(done);
+                }
+            }
+        })
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::of_statement(error.is_refusal(), error.to_string(), error.code())
+        let at = error.position.map_or_else(String::new, |at| {
+            format!(" (line {}, column {})", at.line, at.column)
+        });
+        let is_refusal = error.code != Code::System;
+        let message = format!("{}{at}", error.message);
+        Self::of_statement(is_refusal, message, error.code.sqlstate())
     }
 }

@@ -18,16 +18,76 @@ fn rows_come_in_the_form_that_is_asked_for() {
     let store = fixture_store(&folder);
     let tabs = stdout(&sql(&store, ROWS, &[]));
     assert_eq!(tabs, "n\tt\tnothing\tlist\n1\ta\\tb\t\t[\"x\",\"y\"]\n");
-    let row = json!({"n": 1, "t": "a\tb", "nothing": null, "list": ["x", "y"]});
+    let row = json!({"n": 1, "t": "a\tb", "list": ["x", "y"]});
     assert_eq!(parsed(&sql(&store, ROWS, &["--json"])), json!([row]));
     let lines = stdout(&sql(&store, ROWS, &["--jsonl"]));
     let line: Value = serde_json::from_str(&lines).unwrap();
-    assert_eq!(line, json!({"n": 1, "t": "a\tb", "list": ["x", "y"]}));
+    assert_eq!(line, row);
     let csv = stdout(&sql(&store, ROWS, &["--csv"]));
     assert!(csv.starts_with("n,t,nothing,list\n1,a\tb,"), "{csv}");
     let none = "SELECT 1 AS n WHERE false";
     assert_eq!(parsed(&sql(&store, none, &["--json"])), json!([]));
     assert_eq!(stdout(&sql(&store, none, &[])), "n\n");
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let number = "SELECT CAST('12345678901234567.80' AS DECIMAL(20, 2)) AS d";
+    assert_eq!(
+        stdout(&sql(&store, number, &[])),
+        "d\n12345678901234567.80\n"
+    );
+    let json = stdout(&sql(&store, number, &["--json"]));
+    assert!(json.contains("12345678901234567.80"), "{json}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let many = "SELECT a._id FROM visits a, visits b";
+    for form in [&[][..], &["--json"], &["--jsonl"], &["--csv"]] {
+        let mut child = program()
+            .args(["sql", many, "--store", &store])
+            .args(form)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = [0; 10];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{form:?} {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn options_that_would_do_nothing_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let file = folder.path().join("rows.csv");
+    let out = ["--out", text(&file)];
+    for options in [
+        &["--csv", "--csv-delimiter", ";"][..],
+        &["--format", "csv"],
+        &["--compression", "gzip"],
+        &["--replace"],
+        &["--name-template", "{n}.csv", out[0], out[1]],
+    ] {
+        let refused = sql(&store, "SELECT 1 AS n", options);
+        assert_eq!(refused.status.code(), Some(2), "{options:?}");
+    }
+    let refused = sql(&store, "CREATE TEMP TABLE t AS SELECT 1 AS n", &out);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(!file.exists());
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn a_batch_is_a_snapshot() {
         .iter()
         .map(|row| row["snapshot_id"].as_str().unwrap())
         .collect();
-    assert_eq!(history[0]["parent_id"], Value::Null);
+    assert_eq!(history[0].get("parent_id"), None);
     assert_eq!(history[1]["parent_id"], ids[0]);
     assert_eq!(history[1]["is_current"], true);
     for (snapshots, times) in [
@@ -132,8 +132,10 @@ fn a_batch_is_a_snapshot() {
         (format!("SNAPSHOT SINCE '{}'", ids[1]), 0),
         (format!("SNAPSHOT AS OF '{}'", ids[0]), 1),
         (format!("SNAPSHOT BETWEEN '{}' AND '{}'", ids[0], ids[1]), 1),
-        ("SNAPSHOT AS OF HEAD".to_owned(), 2),
-        ("SNAPSHOT BETWEEN TAIL AND HEAD".to_owned(), 2),
+        ("SNAPSHOT SINCE HEAD".to_owned(), 2),
+        ("SNAPSHOT AS OF TAIL".to_owned(), 2),
+        ("SNAPSHOT BETWEEN HEAD AND TAIL".to_owned(), 2),
+        (format!("SNAPSHOT BETWEEN '{}' AND TAIL", ids[0]), 1),
     ] {
         assert_eq!(count(&snapshots), times * first, "{snapshots}");
     }
@@ -144,7 +146,7 @@ fn a_batch_is_a_snapshot() {
         let refused = sql(&store, &format!("SELECT 1 FROM {table} {wrong}"), &[]);
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     }
-    let refused = sql(&store, "SELECT 1 FROM visits SNAPSHOT AS OF HEAD", &[]);
+    let refused = sql(&store, "SELECT 1 FROM visits SNAPSHOT AS OF TAIL", &[]);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     assert!(
         stderr(&refused).contains("no snapshots"),
