@@ -52,14 +52,14 @@ impl ProfileTable {
         let mut fields: Vec<String> = names
             .clone()
             .filter(|name| *name != EVENTS)
-            .map(|name| quote_part(name).into_owned())
+            .map(quote_part)
             .collect();
         if fields.is_empty() {
             // Rows are counted, or events alone are asked for: whose they are costs least by a field of one value.
             let mut all = self.schema.fields().iter();
             let flat = all.find(|field| field.name() != EVENTS && !field.data_type().is_nested());
             let first = flat.unwrap_or(&self.schema.fields()[0]);
-            fields.push(quote_part(first.name()).into_owned());
+            fields.push(quote_part(first.name()));
         }
         let has_events = names.clone().any(|name| name == EVENTS);
         let request = request(Some(fields.join(",")), has_events, segments);

@@ -7,8 +7,8 @@ use axum::Json;
 use axum::http::HeaderMap;
 use profile_export::export::{Progress, Unstitched};
 use profile_export::platform::{
-    IdentityNamespace, ProfileReport, UNSTITCHED_DAYS, identity_namespaces, namespace_number,
-    profile_report,
+    IdentityNamespace, Lookups, ProfileReport, UNSTITCHED_DAYS, identity_namespaces,
+    namespace_number, profile_report,
 };
 use profile_export::request::AttributeMergeType;
 use profile_export::store::{BatchFilter, BatchProperty, BatchQuery, Scope, Store};
@@ -121,7 +121,7 @@ pub(crate) async fn get_status(caller: ReadAccess) -> Answer<Json<Value>> {
     responses((status = 200, description = "An entry for each dataset that profiles are from", body = ProfilesByDataset), Problems),
 )]
 pub(crate) async fn by_dataset(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
-    shown(&caller, &query, |store, report| {
+    shown(&caller, &query, |(store, _), report| {
         let counts = sums(&report.composition.by_datasets);
         let datasets = store.catalog().datasets()?;
         let entries = counts.into_iter().map(|(id, count)| {
@@ -149,9 +149,9 @@ pub(crate) async fn by_dataset(caller: ReadAccess, query: Query) -> Answer<Json<
     responses((status = 200, description = "An entry for each namespace that profiles have identities of", body = ProfilesByNamespace), Problems),
 )]
 pub(crate) async fn by_namespace(caller: ReadAccess, query: Query) -> Answer<Json<Value>> {
-    shown(&caller, &query, |store, report| {
+    shown(&caller, &query, |(store, lookups), report| {
         let counts = &report.composition;
-        let codes = Codes(identity_namespaces(store)?);
+        let codes = Codes(identity_namespaces(store, lookups)?);
         let entries = sums(&counts.by_namespaces)
             .into_iter()
             .map(|(name, count)| {
@@ -201,8 +201,8 @@ pub(crate) async fn namespace_overlap(
     query: Query,
 ) -> Answer<Json<Value>> {
     check_model(&headers)?;
-    shown(&caller, &query, |store, report| {
-        let codes = Codes(identity_namespaces(store)?);
+    shown(&caller, &query, |(store, lookups), report| {
+        let codes = Codes(identity_namespaces(store, lookups)?);
         let counts = report.composition.by_namespaces.iter();
         let counts = counts.map(|(names, count)| {
             let mut own: Vec<&str> = names.iter().map(|name| codes.of(name)).collect();
@@ -233,9 +233,9 @@ pub(crate) async fn unknown_profiles(caller: ReadAccess, query: Query) -> Answer
 }
 
 async fn unstitched(caller: &ReadAccess, query: &Query, name: &'static str) -> Answer<Json<Value>> {
-    shown(caller, query, move |store, report| {
+    shown(caller, query, move |(store, lookups), report| {
         let counts = &report.composition;
-        let codes = Codes(identity_namespaces(store)?);
+        let codes = Codes(identity_namespaces(store, lookups)?);
         let both = |profiles: u64, events: u64| json!({"countOfProfiles": profiles, "eventsAssociated": events});
         let of_days = |counts: &Unstitched| {
             let namespaces = counts.by_namespace.iter();
@@ -261,7 +261,7 @@ async fn unstitched(caller: &ReadAccess, query: &Query, name: &'static str) -> A
 async fn shown(
     caller: &ReadAccess,
     query: &Query,
-    data: impl FnOnce(&Store, &ProfileReport) -> Answer<Value> + Send + 'static,
+    data: impl FnOnce((&Store, &Lookups), &ProfileReport) -> Answer<Value> + Send + 'static,
 ) -> Answer<Json<Value>> {
     let wanted = match query.get("date") {
         None => None,
@@ -281,7 +281,9 @@ async fn shown(
             )));
         }
         let report = app.reports.of(store, progress)?;
-        Ok(json!({"data": data(store, &report)?, "reportTimestamp": millis(report.made)}))
+        Ok(
+            json!({"data": data((store, &app.lookups), &report)?, "reportTimestamp": millis(report.made)}),
+        )
     });
     Ok(Json(shown.await?))
 }

@@ -9,9 +9,9 @@ use arrow::array::{AsArray, RecordBatch, StringArray};
 use datafusion::catalog::{MemTable, TableProvider, ViewTable};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -161,7 +161,11 @@ impl Session {
                 let mut own = self.own();
                 match name {
                     None => own.prepared.clear(),
-                    Some(name) => drop(own.prepared.remove(name).ok_or_else(|| not_prepared(name))?),
+                    Some(name) => drop(
+                        own.prepared
+                            .remove(name)
+                            .ok_or_else(|| not_prepared(name))?,
+                    ),
                 }
                 Ok(Outcome::Done("DEALLOCATE"))
             }
@@ -273,7 +277,9 @@ impl Session {
             let what = if view { "view" } else { "temporary table" };
             return Err(Error::new(
                 Code::UndefinedTable,
-                format!("this session has no {what} {name:?}; what the store has is not dropped by SQL"),
+                format!(
+                    "this session has no {what} {name:?}; what the store has is not dropped by SQL"
+                ),
             ));
         }
         match view {
@@ -303,7 +309,11 @@ impl Session {
         let rows = RecordBatch::try_from_iter_with_nullable([
             ("name", column(&|one| Some(one.name.clone())), false),
             ("dataSetId", column(&|one| one.dataset.clone()), true),
-            ("description", column(&|one| Some(one.description.clone())), false),
+            (
+                "description",
+                column(&|one| Some(one.description.clone())),
+                false,
+            ),
         ]);
         Ok(of_rows(rows.map_err(DataFusionError::from)?))
     }
@@ -390,7 +400,10 @@ impl SessionTables {
         before.views.truncate(at);
         let query = &self.views[at].1;
         let plan = dialect::plan(query, &before, &self.state)?;
-        Ok(Some(Arc::new(ViewTable::new(plan, Some(query.to_string())))))
+        Ok(Some(Arc::new(ViewTable::new(
+            plan,
+            Some(query.to_string()),
+        ))))
     }
 }
 

@@ -11,6 +11,7 @@ use xdm::{Dataset, FieldType, Fields, Spelling, Timestamp, nearest, quote_part, 
 
 use super::generated::{schema_of, text};
 use super::{Registry, ResourceKind};
+use crate::access::Lookups;
 use crate::error::Result;
 use crate::namespaces::{IdentityNamespace, identity_namespaces};
 
@@ -341,7 +342,7 @@ fn checked(store: &Store, registry: &Registry, body: Value) -> Result<Value> {
             // Records may bring it.
             None => {}
         }
-        check_identity(&mut body, &identity_namespaces(store)?)?;
+        check_identity(&mut body, &identity_namespaces(store, &Lookups::default())?)?;
     }
     body.insert("xdm:sourceSchema".to_owned(), json!(id));
     body.entry("xdm:sourceVersion").or_insert(json!(1));
