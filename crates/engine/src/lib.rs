@@ -173,9 +173,9 @@ pub mod platform {
         profile_report, projection, projection_destination, projection_destinations, projections,
         put_merge_policy, put_projection, put_projection_destination, put_segment,
         replace_descriptor, replace_identity_namespace, replace_schema, revert_incoming,
-        run_schedule, run_segment_job, run_system_job, schedule, schedules, segment, segment_id,
-        segment_job, segment_jobs, segments, sweep_incoming, system_job, system_jobs,
-        with_declared_schema, with_ids, with_source, with_target, xid_of,
+        run_schedule, run_segment_job, run_system_job, schedule, schedules, schemas_of_folder,
+        segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming, system_job,
+        system_jobs, with_declared_schema, with_ids, with_source, with_target, xid_of,
     };
 }
 

@@ -1,6 +1,10 @@
 //! The schema registry: what is made from the store, and what somebody declares.
 
+use std::fs;
+
+use profile_export_server::{Server, Settings};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::ingestion::{begin, complete, upload};
 use crate::serving::{Answer, DATASETS, HEADERS, Serving};
@@ -711,4 +715,61 @@ fn the_primary_identity_of_a_dataset_is_told_as_a_descriptor() {
             .delete(&format!("{REGISTRY}/tenant/descriptors/{id}"))
             .refuses(409, "it stays");
     }
+}
+
+/// What a folder has beside what is always there is the platform's, and declared schemas may have it.
+#[test]
+fn documents_of_a_folder_are_what_schemas_may_refer_to() {
+    let folder = TempDir::new().unwrap();
+    let group = "https://ns.adobe.com/xdm/mixins/person-details";
+    let document = json!({"$id": group, "title": "Person details", "meta:intendedToExtend": [PROFILE],
+        "definitions": {"own": {"properties": {"xdm:birthDate": {"type": "string", "format": "date"}}}},
+        "allOf": [{"$ref": "#/definitions/own"}]});
+    fs::write(
+        folder.path().join("details.schema.json"),
+        document.to_string(),
+    )
+    .unwrap();
+    let server = Serving::with(|settings| settings.schemas = Some(folder.path().to_owned()));
+    let groups = get(&server, "/global/fieldgroups", "xed-id+json").is(200);
+    assert!(ids(&groups).contains(&group), "{groups}");
+    let shown = get(
+        &server,
+        &format!("/global/fieldgroups/{}", encoded(group)),
+        "xdm-full+json",
+    )
+    .is(200);
+    assert_eq!(shown["properties"]["xdm:birthDate"]["format"], "date");
+    let body = json!({"title": "People", "allOf": [{"$ref": PROFILE}, {"$ref": group}]});
+    let made = server
+        .post(&format!("{REGISTRY}/tenant/schemas"), &body)
+        .is(201);
+    let people = dataset(&server, "people", made["$id"].as_str().unwrap());
+    let record = |day: &str| {
+        json!({"identityMap": {"Email": [{"id": "ann", "primary": true}]}, "birthDate": day})
+            .to_string()
+    };
+    assert_eq!(
+        load(&server, &people, &record("someday"))["status"],
+        "failed"
+    );
+    assert_eq!(
+        load(&server, &people, &record("2001-02-03"))["status"],
+        "success"
+    );
+}
+
+#[test]
+fn a_folder_of_schemas_that_can_t_be_read_keeps_the_server_from_starting() {
+    let (store, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    fs::write(folder.path().join("a.json"), "{}").unwrap();
+    let mut settings = Settings::new(store.path(), ([127, 0, 0, 1], 0).into());
+    settings.schemas = Some(folder.path().to_owned());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let refused = runtime
+        .block_on(Server::bind(settings))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(refused.contains("a.json: it has no $id"), "{refused}");
 }
