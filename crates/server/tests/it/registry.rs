@@ -773,3 +773,85 @@ fn a_folder_of_schemas_that_can_t_be_read_keeps_the_server_from_starting() {
         .to_string();
     assert!(refused.contains("a.json: it has no $id"), "{refused}");
 }
+
+#[test]
+fn a_schema_has_what_the_records_of_its_own_datasets_have() {
+    let server = with_people();
+    let shop = dataset(
+        &server,
+        "shop",
+        "https://ns.adobe.com/xdm/context/profile__union",
+    );
+    let record = json!({"identityMap": {"Email": [{"id": "ann", "primary": true}]}, "spent": 3, "nothing": null});
+    assert_eq!(
+        load(&server, &shop, &record.to_string())["status"],
+        "success"
+    );
+    let fields = |path: &str| {
+        let shown = get(&server, &format!("/tenant/{path}"), "xed-full+json").is(200);
+        let mut names: Vec<String> = shown["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        names.sort();
+        names
+    };
+    // One that names no schema has one by its own ID.
+    assert_eq!(
+        fields(&format!("schemas/_acme.schemas.{shop}")),
+        ["identityMap", "segmentMembership", "spent"]
+    );
+    assert_eq!(
+        fields(&format!("fieldgroups/_acme.mixins.{shop}")),
+        ["spent"]
+    );
+    assert_eq!(
+        fields("schemas/_acme.schemas.people"),
+        [
+            "_acme",
+            "identityMap",
+            "orders",
+            "person",
+            "segmentMembership"
+        ]
+    );
+    let union = fields("unions/_xdm.context.profile__union");
+    assert!(
+        ["orders", "spent"]
+            .iter()
+            .all(|name| union.contains(&(*name).to_owned())),
+        "{union:?}"
+    );
+}
+
+#[test]
+fn what_was_declared_is_there_behind_the_next_start() {
+    let home = TempDir::new().unwrap();
+    let (schema, said) = {
+        let server = Serving::on(home.path(), |_| {});
+        let made = server
+            .post(&format!("{REGISTRY}/tenant/schemas"), &loyalty())
+            .is(201);
+        let id = made["$id"].as_str().unwrap().to_owned();
+        let said = server
+            .post(
+                &format!("{REGISTRY}/tenant/descriptors"),
+                &identity(&id, "/_acme/loyalty/id"),
+            )
+            .is(201);
+        (made, said)
+    };
+    let server = Serving::on(home.path(), |_| {});
+    let path = format!(
+        "{REGISTRY}/tenant/schemas/{}",
+        encoded(schema["$id"].as_str().unwrap())
+    );
+    assert_eq!(server.get(&path).is(200), schema);
+    let path = format!(
+        "{REGISTRY}/tenant/descriptors/{}",
+        said["@id"].as_str().unwrap()
+    );
+    assert_eq!(server.get(&path).is(200), said);
+}
