@@ -4,6 +4,7 @@
 //! fields, are made from the store whenever they are asked for; declared schemas and descriptors are kept in the catalog.
 
 mod declared;
+mod descriptor_body;
 mod descriptors;
 mod folder;
 mod generated;
