@@ -130,3 +130,62 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Profiles of one dataset each, with identities of these namespaces, one of which is unstitched by its first.
+    fn counts(profiles: &[(u32, &[&str])]) -> Counts {
+        let mut counts = Counts {
+            unstitched: vec![HashMap::new()],
+            ..Counts::default()
+        };
+        for (dataset, namespaces) in profiles {
+            let mut numbers: Vec<u32> = namespaces.iter().map(|name| counts.number(name)).collect();
+            counts.profiles += 1;
+            counts.fragments += 1;
+            let unstitched = counts.unstitched[0].entry(numbers[0]).or_default();
+            *unstitched = (unstitched.0 + 1, unstitched.1 + 2);
+            for number in &numbers {
+                counts.fragments_by_namespace[*number as usize] += 1;
+            }
+            sort(&mut numbers);
+            add_combination(&mut counts.by_namespaces, &numbers, 1).expect("few");
+            add_combination(&mut counts.by_datasets, &[*dataset], 1).expect("few");
+        }
+        counts
+    }
+
+    #[test]
+    fn counts_of_parts_are_together_those_of_all_whatever_numbers_namespaces_have_in_each() {
+        let all: [(u32, &[&str]); 5] = [
+            (0, &["Email", "ECID"]),
+            (0, &["ecid"]),
+            (1, &["CRMID", "email"]),
+            (1, &["ECID", "Email"]),
+            (0, &["Email"]),
+        ];
+        let datasets = ["a".to_owned(), "b".to_owned()];
+        let whole = counts(&all).named(&datasets);
+        for cut in 0..=all.len() {
+            let (first, second) = all.split_at(cut);
+            let both = counts(first).with(counts(second)).expect("few");
+            assert_eq!(both.named(&datasets), whole, "{cut}");
+        }
+        let both = vec!["ecid".to_owned(), "email".to_owned()];
+        assert_eq!(whole.by_namespaces[&both], 2);
+        assert_eq!(whole.unstitched[0].by_namespace["ecid"], (2, 4));
+    }
+
+    #[test]
+    fn more_combinations_than_are_counted_are_an_error() {
+        let mut known = HashMap::new();
+        for number in 0..MOST_COMBINATIONS as u32 {
+            add_combination(&mut known, &[number], 1).expect("not too many");
+        }
+        add_combination(&mut known, &[7], 1).expect("a known one");
+        let error = add_combination(&mut known, &[u32::MAX], 1).expect_err("one too many");
+        assert!(error.to_string().contains("100000"), "{error}");
+    }
+}
