@@ -626,6 +626,9 @@ pub struct ServeArgs {
     /// Who may come in (see: tokens create) [default: everybody on this machine]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// A folder of XDM documents (*.json), such as field groups, that declared schemas may refer to
+    #[arg(long, value_name = "DIR")]
+    pub schemas: Option<PathBuf>,
     /// How many export jobs run side by side
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub workers: usize,

@@ -23,6 +23,7 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
     }
     let settings = Settings {
         token_file: serve.token_file.clone(),
+        schemas: serve.schemas.clone(),
         workers: serve.workers,
         max_waiting_jobs: serve.max_waiting_jobs,
         keep: serve.keep.keep(),

@@ -86,10 +86,10 @@ pub mod request {
 pub mod export {
     pub use ::export::{
         BatchCounts, BatchMemberships, Chunks, Composition, Condition, DatasetBatches, DatasetRows,
-        Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundEvent,
-        FoundProfile, FragmentPart, GraphReport, INGESTED_AT, LargeComponent, LostValue,
-        MembershipSeen, Plan, RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment,
-        Unstitched, export_rows, json_values, leaves, snapshot_of,
+        Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile,
+        FragmentPart, GraphReport, INGESTED_AT, LargeComponent, LostValue, MembershipSeen, Plan,
+        RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment, Unstitched, export_rows,
+        json_values, leaves, snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};
@@ -174,9 +174,9 @@ pub mod platform {
         projection_destinations, projections, put_merge_policy, put_projection,
         put_projection_destination, put_segment, replace_descriptor, replace_identity_namespace,
         replace_schema, revert_incoming, run_schedule, run_segment_job, run_system_job, schedule,
-        schedules, segment, segment_id, segment_job, segment_jobs, segments, sweep_incoming,
-        system_job, system_jobs, whole_file, with_declared_schema, with_ids, with_source,
-        with_target, xid_of,
+        schedules, schemas_of_folder, segment, segment_id, segment_job, segment_jobs, segments,
+        sweep_incoming, system_job, system_jobs, whole_file, with_declared_schema, with_ids,
+        with_source, with_target, xid_of,
     };
 }
 

@@ -84,7 +84,7 @@ pub use projections::{
 pub use registry::{
     Container, Registry, Resource, ResourceForm, ResourceKind, change_schema, create_descriptor,
     create_schema, delete_descriptor, delete_schema, descriptor, descriptors, replace_descriptor,
-    replace_schema, with_declared_schema,
+    replace_schema, schemas_of_folder, with_declared_schema,
 };
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,

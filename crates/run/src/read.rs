@@ -393,6 +393,14 @@ impl Run {
         self.records.prototype(&[system::RECORD, name], target)
     }
 
+    /// The type that a field of the records is kept as, of which nothing is read; `None` where the run lacks the field.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn kept_type(&self, name: &str) -> Result<Option<DataType>> {
+        self.records.kept_type(&[system::RECORD, name])
+    }
+
     /// The spellings of namespaces that are keys of the records' maps, in the order of bytes.
     ///
     /// # Errors

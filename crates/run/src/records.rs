@@ -55,6 +55,17 @@ impl Records {
         })
     }
 
+    /// The type that a column, or a field of the records, is kept as; `None` where the run lacks it.
+    pub(crate) fn kept_type(&self, path: &[&str]) -> Result<Option<DataType>> {
+        match self {
+            Self::Packed(file) => file.kept_type("records", path),
+            Self::Mapped(_, batches) | Self::Memory(batches) => {
+                let column = batches.first().and_then(|batch| pick(batch, path));
+                Ok(column.map(|column| column.data_type().clone()))
+            }
+        }
+    }
+
     /// A column of one row that has the type of the one asked for, and its dictionaries.
     pub(crate) fn prototype(&self, path: &[&str], target: &DataType) -> Result<Option<ArrayRef>> {
         match self {

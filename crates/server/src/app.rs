@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use profile_export::platform::Lookups;
+use profile_export::platform::{Lookups, Resource};
 use profile_export::store::{Scope, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
@@ -37,6 +37,8 @@ pub(crate) struct App {
     pub(crate) lookups: Lookups,
     /// What profiles are made of, for as long as it holds.
     pub(crate) reports: ProfileReports,
+    /// What the schema registry has beside what is always there.
+    pub(crate) schemas: Vec<Resource>,
     /// What queries may say.
     pub(crate) parameters: Parameters,
     /// The organisations and sandboxes that are known to have something.

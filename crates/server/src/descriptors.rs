@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use profile_export::platform::{
-    Registry, create_descriptor, delete_descriptor, descriptor, descriptors, replace_descriptor,
+    create_descriptor, delete_descriptor, descriptor, descriptors, replace_descriptor,
 };
 use profile_export::xdm::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::body::JsonBody;
 use crate::path::Path;
 use crate::problem::Answer;
 use crate::query::Query;
-use crate::registry::{PATH, paged};
+use crate::registry::{PATH, on_registry, paged};
 use crate::registry_form::Form;
 use crate::registry_list::Listing;
 use crate::registry_schemas::{
@@ -42,8 +42,8 @@ pub(crate) async fn list_descriptors(
 ) -> Answer<Json<Value>> {
     let form = Form::of(&headers);
     let listing = Listing::of(&query)?;
-    let listed = caller.on_store(move |store| {
-        let all = descriptors(store, &Registry::of(store)?)?;
+    let listed = on_registry(&caller, move |store, registry| {
+        let all = descriptors(store, registry)?;
         let all = all.into_iter().map(|one| (one.clone(), one)).collect();
         let page = listing.page(all, "@id")?;
         let shown = |one: &Value| match (form.is_id, form.is_link) {
@@ -82,7 +82,9 @@ pub(crate) async fn get_descriptor(
     caller: ReadAccess,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    let found = caller.on_store(move |store| Ok(descriptor(store, &Registry::of(store)?, &id)?));
+    let found = on_registry(&caller, move |store, registry| {
+        Ok(descriptor(store, registry, &id)?)
+    });
     Ok(Json(found.await?))
 }
 
@@ -99,9 +101,8 @@ pub(crate) async fn make_descriptor(
     caller: WriteAccess,
     JsonBody(body): JsonBody<Value>,
 ) -> Answer<impl IntoResponse> {
-    let made = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        Ok(create_descriptor(store, &registry, body, Timestamp::now())?)
+    let made = on_registry(&caller, move |store, registry| {
+        Ok(create_descriptor(store, registry, body, Timestamp::now())?)
     });
     Ok((StatusCode::CREATED, Json(made.await?)))
 }
@@ -118,11 +119,10 @@ pub(crate) async fn put_descriptor(
     Path(id): Path<String>,
     JsonBody(body): JsonBody<Value>,
 ) -> Answer<impl IntoResponse> {
-    let made = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
+    let made = on_registry(&caller, move |store, registry| {
         Ok(replace_descriptor(
             store,
-            &registry,
+            registry,
             &id,
             body,
             Timestamp::now(),
@@ -144,9 +144,8 @@ pub(crate) async fn remove_descriptor(
     caller: WriteAccess,
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
-    let gone = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        Ok(delete_descriptor(store, &registry, &id, Timestamp::now())?)
+    let gone = on_registry(&caller, move |store, registry| {
+        Ok(delete_descriptor(store, registry, &id, Timestamp::now())?)
     });
     gone.await?;
     Ok(StatusCode::NO_CONTENT)

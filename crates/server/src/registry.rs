@@ -42,8 +42,7 @@ const CHANGEABLE: [&str; 3] = ["title", "description", "meta:immutableTags"];
     responses((status = 200, description = "Counts, and what was made and changed last", body = RegistryStats), Problems),
 )]
 pub(crate) async fn get_stats(caller: ReadAccess) -> Answer<Json<Value>> {
-    let shown = caller.on_store(|store| {
-        let registry = Registry::of(store)?;
+    let shown = on_registry(&caller, |store, registry| {
         let of_kind = |kind| registry.list(Container::Tenant, kind).count();
         let mut own: Vec<&Resource> = (registry.resources.iter())
             .filter(|one| one.container == Container::Tenant && one.created > 0)
@@ -105,9 +104,8 @@ pub(crate) async fn list_resources(
     let listing = Listing::of(&query)?;
     let properties = query.text("properties");
     let path = format!("{PATH}/{}/{}", container.word(), kind.word());
-    let listed = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        let said = descriptors_of(store, &registry, form)?;
+    let listed = on_registry(&caller, move |store, registry| {
+        let said = descriptors_of(store, registry, form)?;
         // Members are asked for whether or not the form shows them.
         let plain = Form::of(&HeaderMap::new()).resource;
         let objects = registry.list(container, kind);
@@ -154,9 +152,8 @@ pub(crate) async fn get_resource(
 ) -> Answer<Json<Value>> {
     let (container, kind) = place(&caller, &container, &kind, uri).await?;
     let form = Form::of(&headers);
-    let shown = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        let said = descriptors_of(store, &registry, form)?;
+    let shown = on_registry(&caller, move |store, registry| {
+        let said = descriptors_of(store, registry, form)?;
         Ok(form.shown(registry.find(container, kind, &id)?, &said))
     });
     Ok(Json(shown.await?))
@@ -184,9 +181,8 @@ pub(crate) async fn declare(
 ) -> Answer<impl IntoResponse> {
     check_declarable(place(&caller, &container, &kind, uri).await?)?;
     let form = Form::of(&headers);
-    let made = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        let made = create_schema(store, &registry, body, Timestamp::now())?;
+    let made = on_registry(&caller, move |store, registry| {
+        let made = create_schema(store, registry, body, Timestamp::now())?;
         Ok(form.shown(&made, &[]))
     });
     Ok((StatusCode::CREATED, Json(made.await?)))
@@ -212,9 +208,8 @@ pub(crate) async fn replace(
 ) -> Answer<Json<Value>> {
     check_declarable(place(&caller, &container, &kind, uri).await?)?;
     let form = Form::of(&headers);
-    let made = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        let made = replace_schema(store, &registry, &id, body, Timestamp::now())?;
+    let made = on_registry(&caller, move |store, registry| {
+        let made = replace_schema(store, registry, &id, body, Timestamp::now())?;
         Ok(form.shown(&made, &[]))
     });
     Ok(Json(made.await?))
@@ -240,11 +235,10 @@ pub(crate) async fn patch(
 ) -> Answer<Json<Value>> {
     check_declarable(place(&caller, &container, &kind, uri).await?)?;
     let form = Form::of(&headers);
-    let changed = caller.on_store(move |store| {
+    let changed = on_registry(&caller, move |store, registry| {
         let changes: Vec<Change> = read_value(body)?;
-        let registry = Registry::of(store)?;
         let now = Timestamp::now();
-        let changed = change_schema(store, &registry, &id, now, |said| patched(said, &changes))?;
+        let changed = change_schema(store, registry, &id, now, |said| patched(said, &changes))?;
         Ok(form.shown(&changed, &[]))
     });
     Ok(Json(changed.await?))
@@ -280,9 +274,8 @@ pub(crate) async fn forget(
     uri: Uri,
 ) -> Answer<StatusCode> {
     check_declarable(place(&caller, &container, &kind, uri).await?)?;
-    let forgotten = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        Ok(delete_schema(store, &registry, &id)?)
+    let forgotten = on_registry(&caller, move |store, registry| {
+        Ok(delete_schema(store, registry, &id)?)
     });
     forgotten.await?;
     Ok(StatusCode::NO_CONTENT)
@@ -295,7 +288,9 @@ pub(crate) async fn forget(
     responses((status = 200, description = "The record", body = RegistryObject), Problems),
 )]
 pub(crate) async fn get_sample(caller: ReadAccess, Path(id): Path<String>) -> Answer<Json<Value>> {
-    let shown = caller.on_store(move |store| Ok(known(&Registry::of(store)?, &id)?.sample()));
+    let shown = on_registry(&caller, move |_, registry| {
+        Ok(known(registry, &id)?.sample())
+    });
     Ok(Json(shown.await?))
 }
 
@@ -311,9 +306,8 @@ pub(crate) async fn export_resource(
     headers: HeaderMap,
 ) -> Answer<Json<Value>> {
     let form = Form::of(&headers);
-    let shown = caller.on_store(move |store| {
-        let registry = Registry::of(store)?;
-        let resource = known(&registry, &id)?;
+    let shown = on_registry(&caller, move |_, registry| {
+        let resource = known(registry, &id)?;
         let needed = resource.references.iter().filter_map(|id| registry.get(id));
         let needed = needed.filter(|one| one.container == Container::Tenant);
         let all = needed.chain([resource]);
@@ -325,6 +319,16 @@ pub(crate) async fn export_resource(
 fn known<'a>(registry: &'a Registry, id: &str) -> Answer<&'a Resource> {
     let found = registry.get(id);
     found.ok_or_else(|| Problem::not_found(format!("no resource of the schema registry {id:?}")))
+}
+
+/// Works on a store with its registry.
+pub(crate) async fn on_registry<T: Send + 'static>(
+    caller: &ReadAccess,
+    work: impl FnOnce(&Store, &Registry) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let app = Arc::clone(caller.app());
+    let worked = caller.on_store(move |store| work(store, &Registry::of(store, &app.schemas)?));
+    worked.await
 }
 
 /// The descriptors, where the form shows them.

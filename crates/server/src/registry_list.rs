@@ -154,7 +154,10 @@ impl Condition {
         let is = |found: &Value| match found {
             Value::String(text) => text == value,
             Value::Null => false,
-            other => other.to_string() == *value,
+            other => {
+                let text = other.to_string();
+                text == *value
+            }
         };
         let is_equal = match found {
             Value::Array(items) => items.iter().any(is),

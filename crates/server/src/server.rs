@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use profile_export::jobs::sweep;
-use profile_export::platform::{Lookups, sweep_incoming};
+use profile_export::platform::{Lookups, schemas_of_folder, sweep_incoming};
 use profile_export::store::{Store, StoreError};
 use store::FileLock;
 use tokio::net::TcpListener;
@@ -94,6 +94,10 @@ impl Server {
             .as_deref()
             .map(TokenFile::open)
             .transpose()?;
+        let schemas = match &settings.schemas {
+            Some(folder) => schemas_of_folder(folder)?,
+            None => Vec::new(),
+        };
         let stores = Stores::new(settings.store.clone());
         let store = stores.any()?;
         let lock = lock(&store, &settings.store)?;
@@ -123,6 +127,7 @@ impl Server {
             previews: Previews::default(),
             lookups: Lookups::default(),
             reports: ProfileReports::default(),
+            schemas,
             parameters: Parameters::of(&description),
             inhabited: Inhabited::default(),
             paths: KnownPaths::of(&description),

@@ -13,6 +13,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The file of those who may come in; without one, everybody on this machine may.
     pub token_file: Option<PathBuf>,
+    /// A folder of XDM documents that declared schemas may refer to.
+    pub schemas: Option<PathBuf>,
     /// How many export jobs run side by side.
     pub workers: usize,
     /// How many export jobs of one sandbox may wait; more are told to come back.
@@ -46,6 +48,7 @@ impl Settings {
             store: store.into(),
             listen,
             token_file: None,
+            schemas: None,
             workers: 2,
             max_waiting_jobs: 1000,
             keep: None,

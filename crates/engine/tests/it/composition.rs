@@ -84,6 +84,36 @@ fn check(case: &Case) {
     );
 }
 
+/// More than are looked at together.
+#[test]
+fn all_of_many_profiles_are_counted() {
+    let scratch = Scratch::new();
+    scratch.dataset(PROFILES[0], Class::Profile, json!({}));
+    scratch.dataset(PROFILES[1], Class::Profile, json!({}));
+    let person = |i: u32, namespace: &str| json!({"identityMap": {namespace: [{"id": i.to_string(), "primary": true}]}});
+    let first: Vec<Value> = (0..9_000).map(|i| person(i, "Email")).collect();
+    let second: Vec<Value> = (0..3_000)
+        .map(|i| person(3 * i, if i % 3 == 0 { "ECID" } else { "email" }))
+        .collect();
+    scratch.load(PROFILES[0], &first).unwrap();
+    scratch.load(PROFILES[1], &second).unwrap();
+    let report = profile_report(&scratch.store, Timestamp::now(), &Arc::default()).unwrap();
+    let found = report.composition;
+    assert_eq!(
+        (found.profiles, found.fragments, found.events),
+        (10_000, 12_000, 0)
+    );
+    let count = |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        found.by_datasets[&ids]
+    };
+    assert_eq!(count(&[PROFILES[0]]), 7_000);
+    assert_eq!(count(&[PROFILES[1]]), 1_000);
+    assert_eq!(count(&PROFILES[..2]), 2_000);
+    assert_eq!(found.fragments_by_namespace["email"], 11_000);
+    assert_eq!(found.unstitched[0].profiles, 8_000);
+}
+
 #[test]
 fn a_report_holds_until_records_the_policy_or_the_day_are_others() {
     let scratch = Scratch::new();

@@ -5,43 +5,17 @@ use std::collections::HashMap;
 
 use catalog::{Catalog, Document, DocumentKind, Kind, new_id};
 use export::RequestError;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::Store;
-use xdm::{Dataset, FieldType, Fields, Spelling, Timestamp, nearest, quote_part, spelling};
+use xdm::{Dataset, Timestamp, quote_part};
 
-use super::generated::{schema_of, text};
-use super::{Registry, ResourceKind};
-use crate::access::Lookups;
+use super::Registry;
+use super::descriptor_body::{checked, parts_of};
+use super::generated::schema_of;
 use crate::error::Result;
-use crate::namespaces::{IdentityNamespace, identity_namespaces};
 
 /// The type of descriptors that say which field has an identity.
-const IDENTITY_DESCRIPTOR: &str = "xdm:descriptorIdentity";
-/// Types that are kept and told, and change nothing; each with what it says beside where.
-const TOLD: [(&str, &[&str]); 3] = [
-    (
-        "xdm:alternateDisplayInfo",
-        &[
-            "xdm:title",
-            "xdm:description",
-            "xdm:note",
-            "xdm:excludeMetaEnum",
-            "meta:enum",
-        ],
-    ),
-    ("xdm:descriptorDeprecated", &[]),
-    ("xdm:descriptorLabel", &["xdm:labels", "xdm:label"]),
-];
-/// What every descriptor says.
-const WHERE: [&str; 4] = [
-    "@type",
-    "xdm:sourceSchema",
-    "xdm:sourceVersion",
-    "xdm:sourceProperty",
-];
-const OF_IDENTITY: [&str; 3] = ["xdm:namespace", "xdm:property", "xdm:isPrimary"];
-/// What an answer has, so that it may be sent back.
-const OF_ANSWERS: [&str; 3] = ["@id", "imsOrg", "version"];
+pub(super) const IDENTITY_DESCRIPTOR: &str = "xdm:descriptorIdentity";
 
 /// All descriptors: those that somebody made, and one for each dataset whose description says where its primary identity is.
 ///
@@ -274,123 +248,6 @@ fn set_primary(
     Ok(())
 }
 
-/// Checks a body: all that it says is understood.
-fn checked(store: &Store, registry: &Registry, body: Value) -> Result<Value> {
-    let refuse = |path: &str, problem: String| Err(RequestError::new(path, problem).into());
-    let Value::Object(mut body) = body else {
-        return refuse("body", "expected a descriptor, an object".to_owned());
-    };
-    let kind = text(&body, "@type").unwrap_or_default().to_owned();
-    let told = TOLD.iter().find(|(known, _)| *known == kind);
-    let own: &[&str] = match told {
-        Some((_, own)) => own,
-        None if kind == IDENTITY_DESCRIPTOR => &OF_IDENTITY,
-        None => {
-            let known: Vec<&str> = TOLD.iter().map(|(known, _)| *known).collect();
-            let problem = format!(
-                "found {kind:?}; allowed are {IDENTITY_DESCRIPTOR}, and to be told alone {}",
-                known.join(", ")
-            );
-            return refuse("@type", problem);
-        }
-    };
-    for name in OF_ANSWERS {
-        body.shift_remove(name);
-    }
-    for name in body.keys() {
-        let name = name.as_str();
-        if !WHERE.contains(&name) && !own.contains(&name) {
-            let known: Vec<&str> = WHERE.iter().chain(own).copied().collect();
-            return refuse(name, format!("unknown; a {kind} has {}", known.join(", ")));
-        }
-    }
-    let schema = text(&body, "xdm:sourceSchema").unwrap_or_default();
-    let found = registry.get(schema);
-    let Some(found) = found.filter(|found| found.kind == ResourceKind::Schemas) else {
-        let schemas = registry.resources.iter();
-        let schemas = schemas.filter(|one| one.kind == ResourceKind::Schemas);
-        let near = nearest(schema, schemas.map(|one| one.id.as_str()));
-        let near = near.first().map(|near| format!("; did you mean {near:?}?"));
-        let problem = format!(
-            "found {schema:?}, which is no schema here{}",
-            near.unwrap_or_default()
-        );
-        return refuse("xdm:sourceSchema", problem);
-    };
-    let id = found.id.clone();
-    let property = text(&body, "xdm:sourceProperty").unwrap_or_default();
-    let Some(parts) = parts_of(property) else {
-        let problem = format!(
-            "found {property:?}; allowed is the path of a field, such as \"/personalEmail/address\""
-        );
-        return refuse("xdm:sourceProperty", problem);
-    };
-    if kind == IDENTITY_DESCRIPTOR {
-        let is_declared = !found.declared.is_empty();
-        match field_at(&found.fields, &parts) {
-            Some(FieldType::String | FieldType::Text { .. } | FieldType::Unknown) => {}
-            Some(other) => {
-                let problem = format!("{property:?} is {other}; an identity is a string");
-                return refuse("xdm:sourceProperty", problem);
-            }
-            None if is_declared => {
-                return refuse(
-                    "xdm:sourceProperty",
-                    format!("schema {id} has no field {property:?}"),
-                );
-            }
-            // Records may bring it.
-            None => {}
-        }
-        check_identity(&mut body, &identity_namespaces(store, &Lookups::default())?)?;
-    }
-    body.insert("xdm:sourceSchema".to_owned(), json!(id));
-    body.entry("xdm:sourceVersion").or_insert(json!(1));
-    Ok(Value::Object(body))
-}
-
-/// Checks what an identity descriptor says of the identity; its namespace becomes a code.
-fn check_identity(body: &mut Map<String, Value>, namespaces: &[IdentityNamespace]) -> Result<()> {
-    let refuse = |path: &str, problem: String| Err(RequestError::new(path, problem).into());
-    if body.get("xdm:isPrimary") != Some(&Value::Bool(true)) {
-        let found = body.get("xdm:isPrimary").cloned().unwrap_or_default();
-        let problem = format!(
-            "found {found}; allowed is true: identities of a record beside its primary one stand in its identityMap here"
-        );
-        return refuse("xdm:isPrimary", problem);
-    }
-    let namespace = body.get("xdm:namespace").cloned().unwrap_or_default();
-    let code = match (text(body, "xdm:property").unwrap_or("xdm:code"), &namespace) {
-        ("xdm:code", Value::String(code)) => {
-            let is_code = !code.is_empty() && code.len() <= 100;
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-            (is_code && code.chars().all(is_plain)).then(|| code.clone())
-        }
-        ("xdm:id", number) => {
-            let number = number.as_u64().or_else(|| number.as_str()?.parse().ok());
-            let known = namespaces
-                .iter()
-                .find(|one| Some(u64::from(one.id)) == number);
-            known.map(|known| known.code.clone())
-        }
-        ("xdm:code", _) => None,
-        (other, _) => {
-            let problem = format!("found {other:?}; allowed are xdm:code and xdm:id");
-            return refuse("xdm:property", problem);
-        }
-    };
-    let Some(code) = code else {
-        let problem = format!(
-            "found {namespace}; allowed is the code of a namespace, or with xdm:property xdm:id its number \
-             (/data/core/idnamespace/identities lists them)"
-        );
-        return refuse("xdm:namespace", problem);
-    };
-    body.insert("xdm:namespace".to_owned(), json!(code));
-    body.insert("xdm:property".to_owned(), json!("xdm:code"));
-    Ok(())
-}
-
 /// What a dataset says of the primary identity that a descriptor describes.
 fn primary_text(descriptor: &Value) -> Result<String> {
     let property = descriptor["xdm:sourceProperty"].as_str();
@@ -401,30 +258,4 @@ fn primary_text(descriptor: &Value) -> Result<String> {
     };
     let path: Vec<String> = parts.iter().map(|part| quote_part(part)).collect();
     Ok(format!("{}={namespace}", path.join(".")))
-}
-
-/// The names on the way to a field: `/xdm:personalEmail/xdm:address` is that of `personalEmail.address`.
-fn parts_of(property: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    for part in property.strip_prefix('/')?.split('/') {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        // Behind a list there are several.
-        if part.is_empty() || part.contains('*') {
-            return None;
-        }
-        match spelling(&part) {
-            Spelling::Field(name) => parts.push(name.to_owned()),
-            Spelling::Repo(name) => parts.extend(["_repo".to_owned(), name.to_owned()]),
-        }
-    }
-    Some(parts)
-}
-
-fn field_at<'a>(fields: &'a Fields, parts: &[String]) -> Option<&'a FieldType> {
-    let (first, rest) = parts.split_first()?;
-    match (fields.get(first)?, rest) {
-        (found, []) => Some(found),
-        (FieldType::Object(fields), rest) => field_at(fields, rest),
-        (_, _) => None,
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::Array;
 use arrow::datatypes::DataType;
 use run::Snapshot;
 use serde_json::{Map, Value};
@@ -227,9 +226,8 @@ fn own_fields(dataset: &Dataset, snapshot: &Snapshot) -> Result<Fields> {
     let union = snapshot.union(dataset.class);
     for run in snapshot.runs.iter().filter(|run| run.dataset == dataset.id) {
         for (name, ty) in union.iter() {
-            let found = run.field_prototype(name, &ty.stored_type());
-            let found = found.map_err(store::StoreError::from)?;
-            if let Some(ty) = found.and_then(|found| part(ty, found.data_type())) {
+            let found = run.kept_type(name).map_err(store::StoreError::from)?;
+            if let Some(ty) = found.and_then(|found| part(ty, &found)) {
                 unite(&mut own, &[(name.to_owned(), ty)].into_iter().collect());
             }
         }

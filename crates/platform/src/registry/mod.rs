@@ -4,7 +4,9 @@
 //! fields, are made from the store whenever they are asked for; declared schemas and descriptors are kept in the catalog.
 
 mod declared;
+mod descriptor_body;
 mod descriptors;
+mod folder;
 mod generated;
 mod resolved;
 mod resource;
@@ -15,6 +17,7 @@ pub use declared::{
 pub use descriptors::{
     create_descriptor, delete_descriptor, descriptor, descriptors, replace_descriptor,
 };
+pub use folder::schemas_of_folder;
 pub use resource::{Container, Resource, ResourceForm, ResourceKind};
 
 use catalog::Kind;
@@ -34,13 +37,14 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Reads which fields the store's records have.
+    /// Reads which fields the store's records have. `shared` are others of the platform's than those that are always there.
     ///
     /// # Errors
     /// The catalog can't be read, a damaged run.
-    pub fn of(store: &Store) -> Result<Self> {
+    pub fn of(store: &Store, shared: &[Resource]) -> Result<Self> {
         let tenant = tenant_of(&store.catalog().scope().org);
         let mut resources = generated::standard();
+        resources.extend_from_slice(shared);
         resources.extend(generated::of_store(store, &tenant)?);
         resources.extend(declared::all(store.catalog())?);
         resources.sort_by(|a, b| (&a.title, &a.id).cmp(&(&b.title, &b.id)));

@@ -1,8 +1,8 @@
 //! What a declared schema refers to, put in its place.
 
 use export::RequestError;
-use serde_json::{Map, Value, json};
-use xdm::{Class, FieldNames, json_schema_properties, nearest};
+use serde_json::{Map, Value};
+use xdm::{Class, nearest};
 
 use super::generated::class_of;
 use super::{Registry, ResourceKind};
@@ -77,8 +77,7 @@ fn fields_of(id: &str, path: &str, registry: &Registry) -> Result<Value> {
         )
     };
     if let Some(found) = registry.get(id).filter(|found| may_be_named(found.kind)) {
-        let properties = json_schema_properties(&found.fields, FieldNames::Plain);
-        return Ok(json!({"type": "object", "properties": properties}));
+        return Ok(found.properties());
     }
     let known = registry
         .resources

@@ -163,7 +163,14 @@ impl Resource {
         })
     }
 
-    /// The same with when it was made and changed.
+    /// Its fields as an object of JSON Schema.
+    #[must_use]
+    pub(super) fn properties(&self) -> Value {
+        let properties = json_schema_properties(&self.fields, FieldNames::Plain);
+        json!({"type": "object", "properties": properties})
+    }
+
+    /// Its ID with when it was made and changed.
     #[must_use]
     pub fn recent(&self) -> Value {
         let time = |millis: i64| {

@@ -232,6 +232,15 @@ impl PackFile {
         Ok(Some(column))
     }
 
+    /// The type that a column is kept as; `None` where the table lacks it.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub(crate) fn kept_type(&self, table: &str, path: &[&str]) -> Result<Option<DataType>> {
+        let of = self.table(table)?;
+        Ok(place_of(&of.schema, path).map(|(_, ty)| ty.clone()))
+    }
+
     /// A column of one row that has the type of the column of a path, and its dictionaries.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What profiles are made of, counted: which datasets and namespaces come together in how many of them.
 
+mod combinations;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,17 +9,15 @@ use gather::{Child, Column, RowRef};
 use rayon::prelude::*;
 use xdm::{Class, FieldType, Fields, IDENTITY_MAP, PersonKey, Timestamp};
 
-use crate::RequestError;
 use crate::columns::FieldSet;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::export::Export;
 use crate::people::{People, PeopleRows, ProfileRows};
 use crate::pipeline::rows_of;
 use crate::shard::Shard;
 use crate::sources::Sources;
+use combinations::{Counts, add_combination, sort};
 
-/// The most different combinations of datasets, or of namespaces, that are told apart: each takes memory until the end.
-const MOST_COMBINATIONS: usize = 100_000;
 /// After so many chunks what was read of the runs' keys is let go of.
 const RELEASE: usize = 32;
 /// The numbers of the sets of fields, beside those of the rows of an export.
@@ -161,22 +161,6 @@ struct Piece {
     place: usize,
 }
 
-/// Counts by numbers: those of datasets, and those that namespaces have here.
-#[derive(Default)]
-struct Counts {
-    profiles: u64,
-    fragments: u64,
-    records: u64,
-    events: u64,
-    namespaces: Vec<String>,
-    by_datasets: HashMap<Box<[u32]>, u64>,
-    by_namespaces: HashMap<Box<[u32]>, u64>,
-    /// By the number of each namespace.
-    fragments_by_namespace: Vec<u64>,
-    /// For each moment, profiles and events by the number of a namespace.
-    unstitched: Vec<HashMap<u32, (u64, u64)>>,
-}
-
 impl Counting<'_> {
     fn nothing(&self) -> Counts {
         Counts {
@@ -300,108 +284,6 @@ fn add_namespaces(maps: &Column, row: RowRef, counts: &mut Counts, numbers: &mut
     for entry in maps.range(row) {
         if let Some(namespace) = keys.text(entry).filter(|_| items.range(entry).len() > 0) {
             numbers.push(counts.number(namespace));
-        }
-    }
-}
-
-fn sort(numbers: &mut Vec<u32>) {
-    numbers.sort_unstable();
-    numbers.dedup();
-}
-
-fn add_combination(known: &mut HashMap<Box<[u32]>, u64>, one: &[u32], count: u64) -> Result<()> {
-    if let Some(known) = known.get_mut(one) {
-        *known += count;
-        return Ok(());
-    }
-    if known.len() >= MOST_COMBINATIONS {
-        return Err(Error::Request(RequestError::new(
-            "report",
-            format!(
-                "profiles have more than {MOST_COMBINATIONS} combinations of datasets or namespaces, which is more than is counted"
-            ),
-        )));
-    }
-    known.insert(one.into(), count);
-    Ok(())
-}
-
-impl Counts {
-    /// The number of a namespace, whatever its case.
-    fn number(&mut self, namespace: &str) -> u32 {
-        let mut known = self.namespaces.iter();
-        // There are few, and the same come again and again.
-        let found = known.position(|known| known.eq_ignore_ascii_case(namespace));
-        let number = found.unwrap_or_else(|| {
-            self.namespaces.push(namespace.to_ascii_lowercase());
-            self.fragments_by_namespace.push(0);
-            self.namespaces.len() - 1
-        });
-        number as u32
-    }
-
-    /// Both together.
-    fn with(mut self, other: Self) -> Result<Self> {
-        self.profiles += other.profiles;
-        self.fragments += other.fragments;
-        self.records += other.records;
-        self.events += other.events;
-        let numbers: Vec<u32> = (other.namespaces.iter())
-            .map(|namespace| self.number(namespace))
-            .collect();
-        for (number, count) in numbers.iter().zip(&other.fragments_by_namespace) {
-            self.fragments_by_namespace[*number as usize] += count;
-        }
-        for (combination, count) in &other.by_datasets {
-            add_combination(&mut self.by_datasets, combination, *count)?;
-        }
-        for (combination, count) in &other.by_namespaces {
-            let mut own: Vec<u32> = (combination.iter())
-                .map(|number| numbers[*number as usize])
-                .collect();
-            sort(&mut own);
-            add_combination(&mut self.by_namespaces, &own, *count)?;
-        }
-        for (own, others) in self.unstitched.iter_mut().zip(&other.unstitched) {
-            for (number, (profiles, events)) in others {
-                let own = own.entry(numbers[*number as usize]).or_default();
-                own.0 += profiles;
-                own.1 += events;
-            }
-        }
-        Ok(self)
-    }
-
-    /// The same by the IDs of datasets and the names of namespaces.
-    fn named(self, datasets: &[String]) -> Composition {
-        let namespaces = &self.namespaces;
-        let combinations = |counts: &HashMap<Box<[u32]>, u64>, names: &[String]| {
-            let counts = counts.iter().map(|(combination, count)| {
-                let names = combination.iter().map(|n| names[*n as usize].clone());
-                let mut names: Vec<String> = names.collect();
-                names.sort_unstable();
-                (names, *count)
-            });
-            counts.collect()
-        };
-        let unstitched = self.unstitched.iter().map(|counts| Unstitched {
-            profiles: counts.values().map(|(profiles, _)| profiles).sum(),
-            events: counts.values().map(|(_, events)| events).sum(),
-            by_namespace: (counts.iter())
-                .map(|(number, both)| (namespaces[*number as usize].clone(), *both))
-                .collect(),
-        });
-        Composition {
-            profiles: self.profiles,
-            fragments: self.fragments,
-            records: self.records,
-            events: self.events,
-            by_datasets: combinations(&self.by_datasets, datasets),
-            by_namespaces: combinations(&self.by_namespaces, namespaces),
-            unstitched: unstitched.collect(),
-            fragments_by_namespace: (namespaces.iter().cloned())
-                .zip(self.fragments_by_namespace.iter().copied())
-                .collect(),
         }
     }
 }
