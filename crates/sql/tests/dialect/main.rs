@@ -1,0 +1,5 @@
+//! Statements of the dialect, run over tables in memory and over an export of the fixtures.
+
+mod golden;
+mod statements;
+mod tables;
