@@ -227,3 +227,18 @@ fn retailer() -> BTreeMap<String, RecordBatch> {
     let ev = RecordBatch::from(events.values().slice(from, to - from).as_struct().clone());
     BTreeMap::from([("prof".to_owned(), prof), ("ev".to_owned(), ev)])
 }
+
+/// For `tests/spark.py`, into the folder that `PROFILE_EXPORT_SQL_TABLES` names.
+#[test]
+#[ignore = "Spark is asked by hand"]
+fn tables_are_written() {
+    let folder = std::env::var_os("PROFILE_EXPORT_SQL_TABLES").expect("a folder");
+    for (name, batch) in &tables().0 {
+        let path = std::path::Path::new(&folder).join(format!("{name}.parquet"));
+        let file = std::fs::File::create(path).expect("a file");
+        let mut writer =
+            parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
+        writer.write(batch).expect("rows");
+        writer.close().expect("a file");
+    }
+}

@@ -117,7 +117,7 @@ SELECT date_format(at, 'YYYY') FROM t
 ! 0A000 YYYY in the pattern
 
 -- texts as times; what is none is null
-SELECT to_timestamp('2018-10-25 10:00:00'), to_timestamp('25/10/2018 10', 'dd/MM/yyyy HH'), to_date('2018-10-25T01:02:03Z'), to_date('20181025', 'yyyyMMdd'), to_timestamp('yesterday'), to_date('2018-02-30')
+SELECT to_timestamp('2018-10-25 10:00:00'), to_timestamp('25/10/2018 10', 'dd/MM/yyyy HH'), to_date('2018-10-25T01:02:03Z'), to_date('20181025', 'yyyyMMdd'), to_timestamp('soon'), to_date('2018-02-30')
 > 2018-10-25 10:00:00 | 2018-10-25 10:00:00 | 2018-10-25 | 2018-10-25 | null | null
 
 -- zones
@@ -160,3 +160,7 @@ SELECT k, count(*) FROM words WHERE k < 3 GROUP BY ROLLUP (k) ORDER BY k
 > null | 3
 > 1 | 2
 > 2 | 1
+
+-- words for times are Spark's in constants alone
+SELECT to_timestamp('yesterday')
+! 0A000 yesterday

@@ -29,7 +29,7 @@ SELECT id FROM t WHERE at >= '2018-12-01' OR born = '1980-02-29' ORDER BY id
 > b
 
 -- a text that is no time is null, and no error
-SELECT count(*) FROM t WHERE at > 'yesterday'
+SELECT count(*) FROM t WHERE at > 'soon'
 > 0
 
 -- a date against a time

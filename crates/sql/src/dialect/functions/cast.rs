@@ -99,6 +99,9 @@ fn cast_type(asked: &Asked<'_>) -> Result<DataType> {
         return asked.refused("a value and the name of a type");
     };
     let to = target.data_type();
+    if matches!(target, Target::Date | Target::Timestamp) {
+        asked.no_word_for_a_time(0)?;
+    }
     if castable(asked.of(0)?, &to) {
         Ok(to)
     } else {

@@ -124,6 +124,7 @@ fn trunc_type(asked: &Asked<'_>) -> Result<DataType> {
 
 /// A pattern that is a constant is read once, when the statement is planned.
 fn patterned(asked: &Asked<'_>, fine: bool, data_type: DataType) -> Result<DataType> {
+    asked.no_word_for_a_time(0)?;
     if let Some(pattern) = asked.text(1) {
         Pattern::new(pattern)?;
     }
@@ -446,7 +447,7 @@ fn zoned(called: &Called<'_>, of: impl Fn(Zone, i64) -> Option<i64>) -> Result<A
 }
 
 fn from_utc_timestamp(called: &Called<'_>) -> Result<ArrayRef> {
-    zoned(called, Zone::from_utc)
+    zoned(called, Zone::local)
 }
 
 fn to_utc_timestamp(called: &Called<'_>) -> Result<ArrayRef> {

@@ -54,7 +54,7 @@ fn of_types(key: DataType, value: DataType) -> DataType {
 }
 
 fn map_type(asked: &Asked<'_>) -> Result<DataType> {
-    if asked.types.len() % 2 != 0 || asked.types.is_empty() {
+    if !asked.types.len().is_multiple_of(2) || asked.types.is_empty() {
         return asked.refused("keys and values in turn");
     }
     let (keys, values): (Vec<_>, Vec<_>) = asked

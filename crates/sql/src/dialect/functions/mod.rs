@@ -55,6 +55,20 @@ impl Asked<'_> {
             .and_then(|value| value.try_as_str().flatten())
     }
 
+    /// Spark takes some words for times where they are constants, and for nothing elsewhere.
+    fn no_word_for_a_time(&self, number: usize) -> Result<()> {
+        let word = self.text(number).map(|text| text.trim().to_lowercase());
+        match word.as_deref() {
+            Some(word @ ("now" | "today" | "yesterday" | "tomorrow" | "epoch")) => {
+                Err(Error::unsupported(format!(
+                    "The word '{word}' for a time (current_date and current_timestamp are known)"
+                ))
+                .into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The type of an argument.
     fn of(&self, number: usize) -> Result<&DataType> {
         match self.types.get(number) {

@@ -53,7 +53,7 @@ impl Zone {
     }
 
     /// The microseconds of UTC as a clock there shows them.
-    pub(super) fn from_utc(self, micros: i64) -> Option<i64> {
+    pub(super) fn local(self, micros: i64) -> Option<i64> {
         let seconds = match self {
             Self::Fixed(seconds) => seconds,
             Self::Ruled(zone) => {
@@ -118,7 +118,7 @@ mod tests {
         let noon = 1_540_468_800_000_000; // 2018-10-25 12:00 UTC
         let hours = |name: &str| {
             Zone::named(name)
-                .and_then(|zone| zone.from_utc(noon))
+                .and_then(|zone| zone.local(noon))
                 .map(|there| (there - noon) / 3_600_000_000)
         };
         assert_eq!(hours("EDT"), Some(-4));

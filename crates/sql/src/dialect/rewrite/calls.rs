@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArguments, LambdaFunction, NamedWindowExpr,
-    OneOrManyWithParens, SelectItem, Spanned as _, Visit as _, Visitor, WindowSpec, WindowType,
+    FunctionArguments, LambdaFunction, NamedWindowExpr, OneOrManyWithParens, SelectItem,
+    Spanned as _, Visit as _, Visitor, WindowSpec, WindowType,
     helpers::attached_token::AttachedToken,
 };
 
@@ -173,7 +173,7 @@ impl Rewriter<'_> {
             }
             Kind::Struct => {
                 let mut fields = Vec::with_capacity(values.len());
-                if values.is_empty() || values.len() % 2 != 0 {
+                if values.is_empty() || !values.len().is_multiple_of(2) {
                     return Err(Error::new(
                         Code::Syntax,
                         format!("{name} takes names and values in turn"),
@@ -298,7 +298,7 @@ impl Rewriter<'_> {
             star,
             distinct,
         } = arguments;
-        if star && !(matches!(aggregate, Aggregate::Count) && !distinct) {
+        if star && (distinct || aggregate != Aggregate::Count) {
             return Err(Error::new(
                 Code::Syntax,
                 format!("{name}(*): only count takes it"),
@@ -471,20 +471,10 @@ fn arguments(name: &str, arguments: FunctionArguments) -> Result<Arguments, Erro
         }
     };
     out.distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
-    for clause in list.clauses {
-        match clause {
-            FunctionArgumentClause::IgnoreOrRespectNulls(_)
-            | FunctionArgumentClause::OrderBy(_) => {
-                return Err(Error::unsupported(format!(
-                    "{clause} within the arguments of {name}"
-                )));
-            }
-            other => {
-                return Err(Error::unsupported(format!(
-                    "{other} within the arguments of {name}"
-                )));
-            }
-        }
+    if let Some(clause) = list.clauses.first() {
+        return Err(Error::unsupported(format!(
+            "{clause} within the arguments of {name}"
+        )));
     }
     for argument in list.args {
         match argument {

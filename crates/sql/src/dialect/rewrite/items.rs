@@ -152,9 +152,9 @@ impl Rewriter<'_> {
         }
         let found = place.scope.own(&names)?;
         let data_type = found.and_then(|found| {
-            let steps = names.iter().skip(found.parts);
-            steps.fold(Some(&found.column.data_type), |data_type, step| {
-                from::field(data_type?, &step.value)
+            let mut steps = names.iter().skip(found.parts);
+            steps.try_fold(&found.column.data_type, |data_type, step| {
+                from::field(data_type, &step.value)
             })
         });
         let Some(DataType::Struct(fields)) = data_type else {

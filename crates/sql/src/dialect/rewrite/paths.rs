@@ -10,7 +10,7 @@ use super::{Rewriter, build};
 /// A step of a path.
 enum Step {
     Name(Ident),
-    Key(Expr),
+    Key(Box<Expr>),
 }
 
 /// Where a path begins.
@@ -59,7 +59,7 @@ impl Rewriter<'_> {
         for step in rest.into_iter().map(Step::Name).chain(steps) {
             let key = match step {
                 Step::Name(name) => build::text(name.value),
-                Step::Key(key) => self.expr(key, place)?,
+                Step::Key(key) => self.expr(*key, place)?,
             };
             base = build::call("spark_get", vec![base, key]);
         }
@@ -105,7 +105,7 @@ fn step(access: AccessExpr) -> Result<Step, Error> {
             format!(".{other}: a name stands behind a dot"),
         )
         .at(other.span())),
-        AccessExpr::Subscript(Subscript::Index { index }) => Ok(Step::Key(index)),
+        AccessExpr::Subscript(Subscript::Index { index }) => Ok(Step::Key(Box::new(index))),
         AccessExpr::Subscript(Subscript::Slice { .. }) => Err(Error::unsupported(
             "A slice [a:b] (slice(list, start, length) is the function)",
         )),
