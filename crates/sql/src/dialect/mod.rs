@@ -2,7 +2,7 @@
 //!
 //! [`parse`] makes statements of a text; [`plan`] makes a plan of a query, over tables that it asks [`Tables`] for.
 //! What isn't known is refused by name, with the platform's code: no statement gets another answer than the
-//! platform's without a word. What differs all the same stands in `docs/sql.md`.
+//! platform's without a word. What differs all the same stands in `DIALECT.md`.
 
 mod error;
 mod functions;
