@@ -164,3 +164,23 @@ SELECT k, count(*) FROM words WHERE k < 3 GROUP BY ROLLUP (k) ORDER BY k
 -- words for times are Spark's in constants alone
 SELECT to_timestamp('yesterday')
 ! 0A000 yesterday
+
+-- coalesce of numbers and texts is a text
+SELECT coalesce(id, n), coalesce(n, 'x') FROM t ORDER BY n
+> null | x
+> b | -2
+> a | 7
+
+-- lists of different make are put together
+SELECT concat(tags, array('z')), coalesce(tags, array('none')) FROM t ORDER BY id
+> null | [none]
+> [vip, new, vip, z] | [vip, new, vip]
+> [z] | []
+
+-- what is trimmed stands in front of FROM; btrim has it behind
+SELECT trim(BOTH 'x' FROM 'xax'), trim(LEADING 'x' FROM 'xax'), btrim('xax', 'x')
+> a | ax | a
+
+-- ltrim with two arguments has them the other way round in Spark, and is refused
+SELECT ltrim('x', 'xxa')
+! 42883 takes 1

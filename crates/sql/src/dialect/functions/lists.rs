@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, StringArray,
-    UInt64Array, new_empty_array,
+    UInt64Array, new_empty_array, new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::kernels::zip::zip;
 use datafusion::arrow::compute::{self, SortOptions, interleave, take};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
@@ -19,6 +20,7 @@ use super::{Asked, Called, Row, cast, plain, plain_type};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     ("spark_array", array_type, array),
+    ("spark_coalesce", coalesce_type, coalesce),
     ("spark_array_contains", contains_type, array_contains),
     ("spark_array_position", position_type, array_position),
     ("spark_array_distinct", comparable_list_type, array_distinct),
@@ -49,7 +51,7 @@ pub(super) fn common(asked: &Asked<'_>, types: &[DataType]) -> Result<DataType> 
     for one in types {
         widest = match (&widest, one) {
             (DataType::Null, other) | (other, DataType::Null) => other.clone(),
-            (a, b) if a == b => a.clone(),
+            (a, b) if a.equals_datatype(b) => a.clone(),
             (DataType::Utf8, other) | (other, DataType::Utf8) if textual(other) => DataType::Utf8,
             (a, b) if a.is_integer() && b.is_integer() => DataType::Int64,
             (a, b) if a.is_numeric() && b.is_numeric() => DataType::Float64,
@@ -62,10 +64,27 @@ pub(super) fn common(asked: &Asked<'_>, types: &[DataType]) -> Result<DataType> 
 /// The values as that common type.
 pub(super) fn unified(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if array.data_type() == to {
-        Ok(Arc::clone(array))
-    } else {
-        cast::to(array, to)
+        return Ok(Arc::clone(array));
     }
+    // Names within lists and maps are no matter.
+    if array.data_type().equals_datatype(to) {
+        return Ok(compute::cast(array, to)?);
+    }
+    cast::to(array, to)
+}
+
+fn coalesce_type(asked: &Asked<'_>) -> Result<DataType> {
+    common(asked, asked.types)
+}
+
+/// The first that is no null.
+fn coalesce(called: &Called<'_>) -> Result<ArrayRef> {
+    let mut values = new_null_array(called.data_type, called.rows);
+    for array in called.args.iter().rev() {
+        let array = unified(array, called.data_type)?;
+        values = zip(&compute::is_not_null(&array)?, &array, &values)?;
+    }
+    Ok(values)
 }
 
 fn array_type(asked: &Asked<'_>) -> Result<DataType> {
@@ -457,11 +476,12 @@ fn list_or_empty(called: &Called<'_>) -> Result<ArrayRef> {
 
 /// One list behind the other; null where one is.
 pub(super) fn concat(called: &Called<'_>) -> Result<ArrayRef> {
-    let all: Vec<&ListArray> = called
+    let all = called
         .args
         .iter()
-        .map(|array| array.as_list::<i32>())
-        .collect();
+        .map(|array| unified(array, called.data_type))
+        .collect::<Result<Vec<_>>>()?;
+    let all: Vec<&ListArray> = all.iter().map(|array| array.as_list::<i32>()).collect();
     let values: Vec<_> = all.iter().map(|lists| lists.values().as_ref()).collect();
     let together = compute::concat(&values)?;
     let mut begins = vec![0];

@@ -77,7 +77,12 @@ fn reverse_type(asked: &Asked<'_>) -> Result<DataType> {
 
 fn concat_type(asked: &Asked<'_>) -> Result<DataType> {
     match asked.of(0)? {
-        DataType::List(_) if asked.types.iter().all(|one| one == &asked.types[0]) => {
+        DataType::List(_)
+            if asked
+                .types
+                .iter()
+                .all(|one| one.equals_datatype(&asked.types[0])) =>
+        {
             asked.of(0).cloned()
         }
         DataType::List(_) => asked.refused("lists of one type"),

@@ -330,14 +330,14 @@ impl Rewriter<'_> {
                 trim_characters: None,
             } => {
                 let name = match trim_where {
-                    None | Some(TrimWhereField::Both) => "trim",
-                    Some(TrimWhereField::Leading) => "ltrim",
-                    Some(TrimWhereField::Trailing) => "rtrim",
+                    None | Some(TrimWhereField::Both) => "spark_trim",
+                    Some(TrimWhereField::Leading) => "spark_ltrim",
+                    Some(TrimWhereField::Trailing) => "spark_rtrim",
                 };
                 let arguments = std::iter::once(*expr)
                     .chain(trim_what.map(|what| *what))
                     .collect();
-                self.named(name, arguments, place)?
+                build::call(name, self.all(arguments, place)?)
             }
             Expr::Struct { values, fields } if fields.is_empty() => {
                 self.structure(values, place)?
