@@ -1,0 +1,87 @@
+//! The dialect of the platform's Query Service, over DataFusion: Spark's SQL in PostgreSQL's clothes.
+//!
+//! [`parse`] makes statements of a text; [`plan`] makes a plan of a query, over tables that it asks [`Tables`] for.
+//! What isn't known is refused by name, with the platform's code: no statement gets another answer than the
+//! platform's without a word. What differs all the same stands in `DIALECT.md`.
+
+mod error;
+mod functions;
+mod limits;
+mod operators;
+mod parse;
+mod provider;
+mod rewrite;
+mod scope;
+mod statement;
+mod tokens;
+
+use std::collections::HashSet;
+
+use datafusion::common::Column;
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::SessionContext;
+
+pub use error::{Code, Error, Position};
+pub use limits::QueryLimits;
+pub use statement::{Parameter, Query, Statement};
+
+use crate::Tables;
+use rewrite::{Output, Rewriter};
+
+/// The statements of a text, with `;` between them.
+///
+/// # Errors
+///
+/// The text is none of the dialect, or a statement is of a kind that isn't known here.
+pub fn parse(sql: &str) -> Result<Vec<Statement>, Error> {
+    parse::statements(sql)?
+        .into_iter()
+        .map(Statement::of)
+        .collect()
+}
+
+/// The plan of a query. Its columns are called as the statement says, in the statement's case; two may have one
+/// name.
+///
+/// # Errors
+///
+/// It names what isn't there, or asks for what isn't known here or can't be had of the types that are there.
+pub fn plan(
+    query: &Query,
+    tables: &dyn Tables,
+    state: &SessionState,
+) -> Result<LogicalPlan, Error> {
+    // A chain of operators is as deep as it is long, and not all that walks down it looks after the stack.
+    stacker::grow(STACK, || {
+        let (plan, outputs) = Rewriter::new(tables, state).plan((*query.0).clone())?;
+        named(operators::membership(plan)?, &outputs)
+    })
+}
+
+/// In bytes, for a plan's making.
+const STACK: usize = 32 << 20;
+
+/// Lets a context decode plans that name the dialect's functions; [`plan`] brings them along.
+pub fn functions(context: &SessionContext) {
+    for function in functions::scalars() {
+        context.register_udf(function.as_ref().clone());
+    }
+}
+
+/// A plan whose columns have the names that users see.
+fn named(plan: LogicalPlan, outputs: &[Output]) -> Result<LogicalPlan, Error> {
+    let unique: HashSet<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
+    let projection = outputs.iter().enumerate().map(|(number, output)| {
+        let column = Expr::Column(Column::from_name(&output.internal));
+        if unique.len() == outputs.len() {
+            column.alias(&output.name)
+        } else {
+            // Two columns of one name are two to DataFusion if they are of different relations.
+            column.alias_qualified(Some(format!("{}", number + 1)), &output.name)
+        }
+    });
+    Ok(LogicalPlanBuilder::from(plan)
+        .project(projection.collect::<Vec<_>>())?
+        .build()?)
+}

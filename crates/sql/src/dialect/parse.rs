@@ -1,0 +1,208 @@
+//! Text to statements.
+
+use std::any::TypeId;
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement};
+use datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{
+    Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError,
+};
+
+use super::error::{Code, Error};
+use super::tokens;
+
+/// How deep brackets may lie in each other.
+const NESTING: usize = 60;
+/// How many operators a text may have that make chains, which are as deep as they are long.
+const OPERATORS: usize = 500;
+/// How many tokens a text may have.
+const TOKENS: usize = 100_000;
+
+/// Spark's SQL, with names in double quotes, as in PostgreSQL.
+#[derive(Debug)]
+struct Platform;
+
+impl Dialect for Platform {
+    /// The parser asks for Databricks' by name where `exists(list, x -> …)` is a function.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<DatabricksDialect>()
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        matches!(ch, '`' | '"')
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        ch.is_alphabetic() || ch == '_'
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        ch.is_alphanumeric() || ch == '_'
+    }
+
+    fn supports_string_literal_backslash_escape(&self) -> bool {
+        true
+    }
+
+    fn ignores_wildcard_escapes(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_with_modifier(&self) -> bool {
+        true
+    }
+
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_except(&self) -> bool {
+        true
+    }
+
+    fn supports_struct_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+
+    fn supports_long_type_as_bigint(&self) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_bang_not_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_select_item_multi_column_alias(&self) -> bool {
+        true
+    }
+
+    fn supports_start_transaction_modifier(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    /// `DIV`, which binds as a division does.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        left: &Expr,
+        precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        parser.parse_keyword(Keyword::DIV).then(|| {
+            Ok(Expr::BinaryOp {
+                left: Box::new(left.clone()),
+                op: BinaryOperator::MyIntegerDivide,
+                right: Box::new(parser.parse_subexpr(precedence)?),
+            })
+        })
+    }
+}
+
+/// The statements of a text as the parser has them.
+pub(super) fn statements(sql: &str) -> Result<Vec<Statement>, Error> {
+    let tokens = Tokenizer::new(&Platform, sql)
+        .tokenize_with_location()
+        .map_err(untokenized)?;
+    if tokens.len() > TOKENS {
+        let message = format!(
+            "the text has {} words and signs, more than {TOKENS}",
+            tokens.len()
+        );
+        return Err(Error::new(Code::TooComplex, message));
+    }
+    let operators = tokens.iter().filter(|token| chains(&token.token)).count();
+    if operators > OPERATORS {
+        let message = format!(
+            "the text has {operators} operators, more than {OPERATORS} (IN takes long lists)"
+        );
+        return Err(Error::new(Code::TooComplex, message));
+    }
+    refused(&tokens)?;
+    let tokens = tokens::rewrite(tokens)?;
+    Parser::new(&Platform)
+        .with_recursion_limit(NESTING)
+        .with_tokens_with_locations(tokens)
+        .parse_statements()
+        .map_err(unparsed)
+}
+
+/// Whether an operator binds what stands before it and behind it, over and over.
+fn chains(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::DIV
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::MINUS
+                | Keyword::JOIN
+        ),
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => {
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What the platform takes and the parser would read as something else.
+fn refused(tokens: &[TokenWithSpan]) -> Result<(), Error> {
+    let block = tokens
+        .iter()
+        .find(|token| matches!(token.token, Token::DollarQuotedString(_)));
+    match block {
+        Some(token) => Err(Error::unsupported("Anonymous blocks ($$BEGIN … END$$)").at(token.span)),
+        None => Ok(()),
+    }
+}
+
+fn untokenized(error: TokenizerError) -> Error {
+    let at = Span::new(error.location, error.location);
+    Error::new(Code::Syntax, error.message).at(at)
+}
+
+/// The parser tells the place at the end of its text.
+fn unparsed(error: ParserError) -> Error {
+    match error {
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => match placed(&text) {
+            Some((message, at)) => Error::new(Code::Syntax, message).at(Span::new(at, at)),
+            None => Error::new(Code::Syntax, text),
+        },
+        ParserError::RecursionLimitExceeded => Error::new(
+            Code::TooComplex,
+            format!("the statement is nested more than {NESTING} deep"),
+        ),
+    }
+}
+
+fn placed(text: &str) -> Option<(&str, Location)> {
+    let (message, place) = text.rsplit_once(" at Line: ")?;
+    let (line, column) = place.split_once(", Column: ")?;
+    Some((
+        message,
+        Location::new(line.parse().ok()?, column.parse().ok()?),
+    ))
+}

@@ -1,0 +1,6 @@
+//! Statements of the dialect, run over tables in memory and over an export of the fixtures.
+
+mod golden;
+mod random;
+mod statements;
+mod tables;
