@@ -159,15 +159,15 @@ fn place(rows: &mut [RowRef], others: usize) -> Vec<BatchRef> {
 /// Which rows of each of so many batches are wanted: from the first of these to the last. The rows become those behind
 /// the first.
 fn windows(rows: &mut [RowRef], batches: usize) -> Vec<Range<u32>> {
-    let mut windows = vec![u32::MAX..0; batches];
+    let mut windows = vec![(u32::MAX, 0); batches];
     for at in rows.iter() {
-        let window = &mut windows[at.source as usize];
-        *window = window.start.min(at.row)..window.end.max(at.row + 1);
+        let (first, end) = &mut windows[at.source as usize];
+        (*first, *end) = ((*first).min(at.row), (*end).max(at.row + 1));
     }
     for at in rows {
-        *at = RowRef::new(at.source, at.row - windows[at.source as usize].start);
+        *at = RowRef::new(at.source, at.row - windows[at.source as usize].0);
     }
-    windows
+    windows.into_iter().map(|(first, end)| first..end).collect()
 }
 
 #[cfg(test)]

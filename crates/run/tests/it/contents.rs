@@ -56,12 +56,12 @@ impl Contents {
                 let ty = ty.data_type();
                 let field = run.record_field(name, &ty)?;
                 let prototype = run.field_prototype(name, &ty)?;
-                for batch in 0..run.batch_count() {
+                for (batch, times) in times.iter().enumerate() {
                     let one = run.batch_field(batch as u32, name, &ty)?;
                     assert_eq!(&one, &field.batches[batch]);
                     let types = [&one, &prototype].map(|a| a.as_ref().map(|a| a.data_type()));
                     assert_eq!(types[0], types[1], "{name}");
-                    let rows = times[batch].sequences.len() as u32;
+                    let rows = times.sequences.len() as u32;
                     for window in windows(rows) {
                         let part = run.field_of_rows(batch as u32, window.clone(), name, &ty)?;
                         let (first, count) = (window.start as usize, window.len());
