@@ -53,7 +53,7 @@ impl FieldSet {
         let has_part = |source: &Source| source.takes_part() && classes.contains(&source.run.class);
         let prototypes = fields.iter().map(|(name, ty)| {
             let runs = sources.all.iter();
-            let runs = runs.filter(|source| !sources.reads_rows && has_part(source));
+            let runs = runs.filter(|source| sources.blocks.is_none() && has_part(source));
             runs.map(|source| Ok(source.run.field_prototype(name, ty)?))
                 .collect()
         });
@@ -72,13 +72,13 @@ impl FieldSet {
     /// The columns that rows of sources are in; the rows become those of the columns.
     pub(crate) fn gather(&self, sources: &Sources, rows: &mut [RowRef]) -> Result<Arc<Columns>> {
         let batches = place(rows, self.prototype_count());
-        if sources.reads_rows {
+        if let Some(kept) = &sources.blocks {
             let windows = windows(rows, batches.len());
             let read = std::iter::zip(&batches, windows).map(|(batch, rows)| {
                 let run = &sources.all[batch.0 as usize].run;
                 let fields = self.fields.iter();
-                let fields =
-                    fields.map(|(name, ty)| run.field_of_rows(batch.1, rows.clone(), name, ty));
+                let fields = fields
+                    .map(|(name, ty)| run.field_of_rows(batch.1, rows.clone(), name, ty, kept));
                 Ok(Arc::new(BatchFields(fields.collect::<Result<_, _>>()?)))
             });
             let read: Vec<Arc<BatchFields>> = read.collect::<Result<_>>()?;
