@@ -53,7 +53,7 @@ impl FieldSet {
         let has_part = |source: &Source| source.takes_part() && classes.contains(&source.run.class);
         let prototypes = fields.iter().map(|(name, ty)| {
             let runs = sources.all.iter();
-            let runs = runs.filter(|source| !sources.reads_rows && has_part(source));
+            let runs = runs.filter(|source| sources.blocks.is_none() && has_part(source));
             runs.map(|source| Ok(source.run.field_prototype(name, ty)?))
                 .collect()
         });
@@ -72,13 +72,13 @@ impl FieldSet {
     /// The columns that rows of sources are in; the rows become those of the columns.
     pub(crate) fn gather(&self, sources: &Sources, rows: &mut [RowRef]) -> Result<Arc<Columns>> {
         let batches = place(rows, self.prototype_count());
-        if sources.reads_rows {
+        if let Some(kept) = &sources.blocks {
             let windows = windows(rows, batches.len());
             let read = std::iter::zip(&batches, windows).map(|(batch, rows)| {
                 let run = &sources.all[batch.0 as usize].run;
                 let fields = self.fields.iter();
-                let fields =
-                    fields.map(|(name, ty)| run.field_of_rows(batch.1, rows.clone(), name, ty));
+                let fields = fields
+                    .map(|(name, ty)| run.field_of_rows(batch.1, rows.clone(), name, ty, kept));
                 Ok(Arc::new(BatchFields(fields.collect::<Result<_, _>>()?)))
             });
             let read: Vec<Arc<BatchFields>> = read.collect::<Result<_>>()?;
@@ -159,15 +159,15 @@ fn place(rows: &mut [RowRef], others: usize) -> Vec<BatchRef> {
 /// Which rows of each of so many batches are wanted: from the first of these to the last. The rows become those behind
 /// the first.
 fn windows(rows: &mut [RowRef], batches: usize) -> Vec<Range<u32>> {
-    let mut windows = vec![u32::MAX..0; batches];
+    let mut windows = vec![(u32::MAX, 0); batches];
     for at in rows.iter() {
-        let window = &mut windows[at.source as usize];
-        *window = window.start.min(at.row)..window.end.max(at.row + 1);
+        let (first, end) = &mut windows[at.source as usize];
+        (*first, *end) = ((*first).min(at.row), (*end).max(at.row + 1));
     }
     for at in rows {
-        *at = RowRef::new(at.source, at.row - windows[at.source as usize].start);
+        *at = RowRef::new(at.source, at.row - windows[at.source as usize].0);
     }
-    windows
+    windows.into_iter().map(|(first, end)| first..end).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use arrow::datatypes::SchemaRef;
 use decode::Progress;
 use filter::MembershipMatches;
-use run::Snapshot;
+use run::{BlockCache, Snapshot};
 use xdm::nearest;
 
 use xdm::PersonKey;
@@ -113,6 +113,7 @@ impl Export {
         snapshot: &Snapshot,
         plan: &Plan,
         other: Option<&Self>,
+        blocks: &Arc<BlockCache>,
         progress: &Progress,
     ) -> Result<Self> {
         let others = other.and_then(|other| other.shared.graph.as_ref());
@@ -123,7 +124,7 @@ impl Export {
         };
         Ok(Self {
             shared: Arc::new(Shared {
-                pipeline: Arc::new(Pipeline::for_look_ups(snapshot, plan)?),
+                pipeline: Arc::new(Pipeline::for_look_ups(snapshot, plan, Arc::clone(blocks))?),
                 graph,
                 first_pass: None,
                 ahead: Arc::default(),

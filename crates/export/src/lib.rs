@@ -96,6 +96,7 @@ pub use request::{
     FilterRequest, MergePolicyRef, RequestError, SchemaRef, SegmentRequest, TimeWindow, read_json,
     read_value,
 };
+pub use run::BlockCache;
 pub use shard::Shard;
 pub use since_job::SinceJob;
 pub use unions::UnionSchemas;

@@ -1,11 +1,12 @@
 //! One profile, by an identity: what an export of it alone would have, at the price of what it touches.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use decode::Progress;
 use gather::RowRef;
 use rayon::prelude::*;
-use run::Snapshot;
+use run::{BlockCache, Snapshot};
 use serde_json::Value;
 use xdm::{PersonKey, Timestamp};
 
@@ -40,7 +41,7 @@ pub struct ProfileReader(Export);
 
 impl ProfileReader {
     /// Prepares look-ups by a plan. `other` is one over the same snapshot: its identity graph is taken where this plan's
-    /// merge policy needs the same.
+    /// merge policy needs the same. `blocks` keeps what was unpacked, of any snapshots.
     ///
     /// # Errors
     /// A damaged run; it was cancelled while the graph was made.
@@ -48,10 +49,11 @@ impl ProfileReader {
         snapshot: &Snapshot,
         plan: &Plan,
         other: Option<&Self>,
+        blocks: &Arc<BlockCache>,
         progress: &Progress,
     ) -> Result<Self> {
         let other = other.map(|Self(export)| export);
-        Export::for_look_ups(snapshot, plan, other, progress).map(Self)
+        Export::for_look_ups(snapshot, plan, other, blocks, progress).map(Self)
     }
 
     /// As [`Export::explain`].

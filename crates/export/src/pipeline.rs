@@ -12,7 +12,7 @@ use filter::{EventFilter, MembershipMatches};
 use gather::{Column, RowRef};
 use merge::{Groups, MergedFields, merge_until};
 use projection::{Projection, event_lists};
-use run::Snapshot;
+use run::{BlockCache, Snapshot};
 use xdm::{
     Class, FieldType, IDENTITY_MAP, Namespaces, PersonKey, SEGMENT_MEMBERSHIP, TIME_SERIES_EVENTS,
     Timestamp, segment_membership,
@@ -95,8 +95,13 @@ impl Pipeline {
     }
 
     /// The same for look-ups, each row of which has types of its own.
-    pub(crate) fn for_look_ups(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
-        Self::over(Sources::new(snapshot, plan).for_look_ups(), snapshot, plan)
+    pub(crate) fn for_look_ups(
+        snapshot: &Snapshot,
+        plan: &Plan,
+        blocks: Arc<BlockCache>,
+    ) -> Result<Self> {
+        let sources = Sources::new(snapshot, plan).for_look_ups(blocks);
+        Self::over(sources, snapshot, plan)
     }
 
     fn over(sources: Sources, snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
@@ -327,7 +332,7 @@ impl Pipeline {
 
     /// Columns as rows of the one schema; of look-ups as they are.
     fn batch_of(&self, columns: Vec<(String, ArrayRef)>) -> Result<RecordBatch> {
-        if self.sources.reads_rows {
+        if self.sources.blocks.is_some() {
             let columns = columns.into_iter();
             let columns = columns.map(|(name, column)| (name, column, true));
             return Ok(RecordBatch::try_from_iter_with_nullable(columns)?);

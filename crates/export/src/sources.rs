@@ -8,7 +8,7 @@ use gather::{Dictionaries, RowRef};
 use membership::MembershipIndex;
 use merge::{IdentityGraphType, Precedence};
 use rayon::prelude::*;
-use run::{RecordTimes, Run, Snapshot};
+use run::{BlockCache, RecordTimes, Run, Snapshot};
 use xdm::{Class, Dataset};
 
 use crate::cache::Cache;
@@ -29,8 +29,8 @@ pub(crate) struct Sources {
     pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
     times: Cache<BatchRef, RecordTimes>,
     ingest_times: Cache<BatchRef, ScalarBuffer<i64>>,
-    /// Whether rows are read alone, without those beside them: for look-ups.
-    pub(crate) reads_rows: bool,
+    /// Unpacked blocks, where rows are read alone, without those beside them: for look-ups.
+    pub(crate) blocks: Option<Arc<BlockCache>>,
 }
 
 pub(crate) struct Source {
@@ -102,16 +102,16 @@ impl Sources {
             fields: Cache::new(kept, ROOM),
             times: Cache::new(kept, ROOM),
             ingest_times: Cache::new(kept, ROOM),
-            reads_rows: false,
+            blocks: None,
         }
     }
 
-    /// The same for look-ups: what one reads is nothing to the next, so that rows are read alone, and nothing of what runs
-    /// have in common is kept.
-    pub(crate) fn for_look_ups(self) -> Self {
+    /// The same for look-ups: what one reads is nothing to the next, so that rows are read alone, and blocks alone are kept,
+    /// as far as there is room.
+    pub(crate) fn for_look_ups(self, blocks: Arc<BlockCache>) -> Self {
         Self {
             dictionaries: Dictionaries::plain(),
-            reads_rows: true,
+            blocks: Some(blocks),
             ..self
         }
     }

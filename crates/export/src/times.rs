@@ -37,7 +37,7 @@ impl<'a> Times<'a> {
 
     /// When a record came in.
     pub(crate) fn ingested(&mut self, at: RowRef) -> Result<Timestamp> {
-        if self.sources.reads_rows {
+        if self.sources.blocks.is_some() {
             let (times, row) = self.of(at)?;
             return Ok(Timestamp::from_micros(times.ingested[row]));
         }
@@ -68,13 +68,13 @@ impl<'a> Times<'a> {
         };
         if !held.is_some_and(is_at_hand) {
             // Who asks for a row of a batch once more asks for many.
-            *slot = Some(match self.sources.reads_rows && held.is_none() {
-                true => {
+            *slot = Some(match &self.sources.blocks {
+                Some(kept) if held.is_none() => {
                     let run = &self.sources.of(at).run;
-                    let times = run.times_of_rows(batch, row..row + 1)?;
+                    let times = run.times_of_rows(batch, row..row + 1, kept)?;
                     (batch, row, Arc::new(times))
                 }
-                false => (batch, 0, self.sources.batch_times((at.source, batch))?),
+                _ => (batch, 0, self.sources.batch_times((at.source, batch))?),
             });
         }
         match slot {

@@ -52,6 +52,7 @@ pub use files::{FORMAT, RunFiles};
 pub use fold::{RunLimit, fold};
 pub use gather::Leaf;
 pub use keys::partition_point_near;
+pub use pack::BlockCache;
 pub use pages::FileChecksum;
 pub use read::{FieldBatches, RecordTimes, Run};
 pub use snapshot::Snapshot;

@@ -21,7 +21,7 @@ use crate::keys::{SortedIds, keys_of};
 use crate::links::LinkIndex;
 use crate::map::MappedFile;
 use crate::members::Members;
-use crate::pack::PackFile;
+use crate::pack::{BlockCache, PackFile};
 use crate::pages::FileChecksum;
 use crate::persons::{Identities, Persons};
 use crate::records::Records;
@@ -339,6 +339,7 @@ impl Run {
     }
 
     /// The same of rows of one batch alone, counted there: what lies before them and behind is not made an array of.
+    /// Blocks are unpacked unless they are kept, and are kept then.
     ///
     /// # Errors
     /// A damaged file.
@@ -351,11 +352,12 @@ impl Run {
         rows: Range<u32>,
         name: &str,
         target: &DataType,
+        kept: &BlockCache,
     ) -> Result<Option<ArrayRef>> {
         let rows = self.within(batch, rows);
         let path = [system::RECORD, name];
         self.records
-            .column(batch as usize, &path, target, Some(rows))
+            .column(batch as usize, &path, target, Some((rows, kept)))
     }
 
     /// Rows of a batch, which has them.
@@ -458,12 +460,17 @@ impl Run {
     ///
     /// # Panics
     /// There is no such batch, or it has fewer rows.
-    pub fn times_of_rows(&self, batch: u32, rows: Range<u32>) -> Result<RecordTimes> {
+    pub fn times_of_rows(
+        &self,
+        batch: u32,
+        rows: Range<u32>,
+        kept: &BlockCache,
+    ) -> Result<RecordTimes> {
         let rows = self.within(batch, rows);
-        self.times(batch, Some(rows))
+        self.times(batch, Some((rows, kept)))
     }
 
-    fn times(&self, batch: u32, rows: Option<Range<usize>>) -> Result<RecordTimes> {
+    fn times(&self, batch: u32, rows: Option<(Range<usize>, &BlockCache)>) -> Result<RecordTimes> {
         let column = |name: &str| {
             let ty = &DataType::Null;
             self.records

@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 
 use crate::error::Result;
 use crate::ipc::IpcFile;
-use crate::pack::{PackFile, prototype_of};
+use crate::pack::{BlockCache, PackFile, prototype_of};
 use crate::system;
 
 /// Where the records of a run are.
@@ -30,13 +30,13 @@ impl Records {
     }
 
     /// A column of a batch, or a field of its records, with those parts alone that `target` has, checked: of all rows where
-    /// none are said. `None` where the run lacks it.
+    /// none are said, else by blocks that are kept. `None` where the run lacks it.
     pub(crate) fn column(
         &self,
         batch: usize,
         path: &[&str],
         target: &DataType,
-        rows: Option<Range<usize>>,
+        rows: Option<(Range<usize>, &BlockCache)>,
     ) -> Result<Option<ArrayRef>> {
         let (batches, file) = match self {
             Self::Packed(file) => {
@@ -50,7 +50,7 @@ impl Records {
             file.check(array, Some(target))?;
         }
         Ok(match (array, rows) {
-            (Some(array), Some(rows)) => Some(array.slice(rows.start, rows.len())),
+            (Some(array), Some((rows, _))) => Some(array.slice(rows.start, rows.len())),
             (array, _) => array,
         })
     }

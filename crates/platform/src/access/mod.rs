@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use decode::Progress;
-use export::{Explanation, ExportRequest, FoundProfile};
+use export::{BlockCache, Explanation, ExportRequest, FoundProfile};
 use merge::MergePolicy;
 use store::Store;
 use xdm::Identity;
@@ -25,6 +25,8 @@ pub use xid::{identity_of_xid, xid_of};
 
 /// Of how many sandboxes something is kept.
 const MOST: usize = 8;
+/// How many bytes of unpacked blocks are kept.
+const BLOCKS: usize = 128 << 20;
 
 /// What is looked up of profiles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,12 +41,22 @@ pub struct Lookup {
 
 /// What look-ups need before they read the first record, kept until the store changes: open runs, identity graphs, plans.
 /// Shared by all who look up.
-#[derive(Default)]
 pub struct Lookups {
     /// One a sandbox, the one that was used last in front.
     kept: Mutex<VecDeque<Arc<State>>>,
     /// Held by who opens runs: others that want the same find it then.
     opening: Mutex<()>,
+    blocks: Arc<BlockCache>,
+}
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+            opening: Mutex::default(),
+            blocks: Arc::new(BlockCache::new(BLOCKS)),
+        }
+    }
 }
 
 impl Lookups {
@@ -118,7 +130,7 @@ impl Lookups {
             .iter()
             .find(|state| state.scope == *scope)
             .map(Arc::clone);
-        let state = Arc::new(State::open(store, earlier.as_deref())?);
+        let state = Arc::new(State::open(store, earlier.as_deref(), &self.blocks)?);
         let mut kept = kept();
         // All sandboxes have their generations from one count: what is older is nobody's any more.
         kept.retain(|other| other.snapshot.generation == state.snapshot.generation);

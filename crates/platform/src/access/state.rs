@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use decode::Progress;
 use export::{
-    AdditionalFields, EventList, ExportRequest, FilterRequest, Plan, ProfileReader, UnionSchemas,
+    AdditionalFields, BlockCache, EventList, ExportRequest, FilterRequest, Plan, ProfileReader,
+    UnionSchemas,
 };
 use merge::{IdentityGraphType, MergePolicy};
 use run::Snapshot;
@@ -22,6 +23,7 @@ pub(super) struct State {
     pub(super) scope: Scope,
     pub(super) snapshot: Snapshot,
     unions: UnionSchemas,
+    blocks: Arc<BlockCache>,
     readers: Mutex<Readers>,
     /// Held by who prepares one: others that want the same find it then.
     preparing: Mutex<()>,
@@ -40,13 +42,18 @@ struct Readers {
 
 impl State {
     /// The store as it is. Runs that an earlier state has open are taken from that.
-    pub(super) fn open(store: &Store, earlier: Option<&Self>) -> Result<Self> {
+    pub(super) fn open(
+        store: &Store,
+        earlier: Option<&Self>,
+        blocks: &Arc<BlockCache>,
+    ) -> Result<Self> {
         let known = earlier.map(|earlier| &earlier.snapshot);
         let snapshot = store.snapshot_after(known)?;
         Ok(Self {
             scope: store.catalog().scope().clone(),
             unions: UnionSchemas::from(&snapshot),
             snapshot,
+            blocks: Arc::clone(blocks),
             readers: Mutex::default(),
             preparing: Mutex::default(),
             namespaces: Mutex::default(),
@@ -78,7 +85,8 @@ impl State {
         let has_graph = policy.identity_graph.kind != IdentityGraphType::None;
         let plan = self.plan(policy.clone(), lookup)?;
         let other = self.readers().with_graph.clone();
-        let reader = ProfileReader::new(&self.snapshot, &plan, other.as_ref(), progress)?;
+        let (snapshot, blocks) = (&self.snapshot, &self.blocks);
+        let reader = ProfileReader::new(snapshot, &plan, other.as_ref(), blocks, progress)?;
         let mut readers = self.readers();
         if has_graph {
             readers.with_graph = Some(reader.clone());

@@ -29,7 +29,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use super::block::{self, Integer};
+use super::block::{self, Block, Integer};
 
 /// How long an array is, and how many nulls it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,8 +163,8 @@ fn no_type(ty: &DataType) -> ArrowError {
 pub(super) trait Blocks {
     /// The nodes of all arrays.
     fn nodes(&self) -> &[Node];
-    /// The bytes of a block, checked.
-    fn block(&self, number: usize) -> crate::Result<Vec<u8>>;
+    /// A block, checked.
+    fn block(&self, number: usize) -> crate::Result<Block>;
     /// The values of a dictionary: they are numbered in the order of the columns that have one.
     fn dictionary(&self, number: usize) -> crate::Result<StringArray>;
     /// The error of a file that is damaged.
@@ -443,7 +443,7 @@ impl<B: Blocks> Reader<'_, B> {
     /// Numbers of the array's second block.
     fn numbers<T: Integer>(&self, part: &Part, wanted: Range<usize>) -> crate::Result<Vec<T>> {
         let block = self.blocks.block(part.place.block + 1)?;
-        let numbers = block::integers(&block, part.length, wanted);
+        let numbers = block::integers(block.as_ref(), part.length, wanted);
         numbers.map_err(|problem| self.blocks.damaged(problem))
     }
 

@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -163,11 +164,69 @@ pub(super) fn decompress(data: &[u8], length: usize) -> Result<Vec<u8>, Problem>
     }
 }
 
+/// A block that was read, or one that is kept unpacked.
+pub(super) enum Block {
+    Read(Vec<u8>),
+    Kept(Arc<[u8]>),
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Read(block) => block,
+            Self::Kept(block) => block,
+        }
+    }
+}
+
+/// The same block without compression.
+pub(super) fn plain(block: Vec<u8>) -> Result<Vec<u8>, Problem> {
+    let Some((kind, _)) = block.split_first() else {
+        return Ok(block);
+    };
+    let (head, data, length) = match *kind {
+        k if k == BYTES | COMPRESSED => {
+            let (head, data) = split(&block, HEAD_OF_BYTES)?;
+            let length = head.last_chunk::<8>().map_or(0, |n| u64::from_le_bytes(*n));
+            (head, data, length as usize)
+        }
+        k if k == INTEGERS | COMPRESSED => {
+            let (head, data) = split(&block, HEAD_OF_INTEGERS)?;
+            let &[_, planes, _, a, b, c, d, ..] = head else {
+                return Err(SHORT);
+            };
+            let count = u32::from_le_bytes([a, b, c, d]);
+            (head, data, planes as usize * count as usize)
+        }
+        _ => return Ok(block),
+    };
+    let mut plain = head.to_vec();
+    if let Some(kind) = plain.first_mut() {
+        *kind &= !COMPRESSED;
+    }
+    plain.extend(decompress(data, length)?);
+    Ok(plain)
+}
+
+const SHORT: Problem = "a block without a head";
+
+fn split(block: &[u8], head: usize) -> Result<(&[u8], &[u8]), Problem> {
+    block.split_at_checked(head).ok_or(SHORT)
+}
+
 /// Those of the bytes of a block of bytes that are wanted.
-pub(super) fn bytes(block: Vec<u8>, wanted: Range<usize>) -> Result<Vec<u8>, Problem> {
+pub(super) fn bytes(block: Block, wanted: Range<usize>) -> Result<Vec<u8>, Problem> {
+    let block = match block {
+        Block::Read(block) => block,
+        Block::Kept(block) => {
+            let (_, data) = split(&block, HEAD_OF_BYTES)?;
+            let data = data.get(wanted).ok_or(FEWER)?;
+            return Ok(data.to_vec());
+        }
+    };
     let mut bytes = all_bytes(block)?;
     if wanted.start > wanted.end || wanted.end > bytes.len() {
-        return Err("a block of fewer bytes than its array has");
+        return Err(FEWER);
     }
     if wanted.len() < bytes.len() {
         // What stays has no more memory than it needs.
@@ -175,6 +234,8 @@ pub(super) fn bytes(block: Vec<u8>, wanted: Range<usize>) -> Result<Vec<u8>, Pro
     }
     Ok(bytes)
 }
+
+const FEWER: Problem = "a block of fewer bytes than its array has";
 
 /// All bytes of a block of bytes.
 pub(super) fn all_bytes(block: Vec<u8>) -> Result<Vec<u8>, Problem> {
@@ -322,16 +383,29 @@ mod tests {
         let times: Vec<i64> = (0..10_000)
             .map(|i| 1_725_000_000_000_000 + i * 1_000_000)
             .collect();
-        assert!(of_integers(&times).len() < 15_000);
+        let block = of_integers(&times);
+        assert!(block.len() < 15_000);
+        let unpacked = plain(block).expect("a plain block");
+        assert_eq!(
+            integers::<i64>(&unpacked, 10_000, 7..9),
+            Ok(times[7..9].to_vec())
+        );
         assert_eq!(of_integers(&[9i32; 10_000]).len(), HEAD_OF_INTEGERS);
         let text = b"all the same ".repeat(1_000);
         let block = of_bytes(&text);
         assert!(block.len() < 200);
-        assert_eq!(bytes(block.clone(), 13..20), Ok(b"all the".to_vec()));
+        let unpacked = plain(block.clone()).expect("a plain block");
+        assert_eq!(unpacked.len(), HEAD_OF_BYTES + text.len());
+        let kept = || Block::Kept(unpacked.clone().into());
+        assert_eq!(bytes(kept(), 13..20), Ok(b"all the".to_vec()));
+        bytes(kept(), 0..text.len() + 1).expect_err("too many");
+        let read = Block::Read(block.clone());
+        assert_eq!(bytes(read, 13..20), Ok(b"all the".to_vec()));
         assert_eq!(all_bytes(block), Ok(text));
         assert_eq!(all_bytes(of_random_bytes(b"abc")), Ok(b"abc".to_vec()));
-        assert_eq!(bytes(of_random_bytes(b"abc"), 1..3), Ok(b"bc".to_vec()));
-        bytes(of_random_bytes(b"abc"), 1..4).expect_err("too many");
+        let random = || Block::Read(of_random_bytes(b"abc"));
+        assert_eq!(bytes(random(), 1..3), Ok(b"bc".to_vec()));
+        bytes(random(), 1..4).expect_err("too many");
         assert_eq!(all_bytes(of_bytes(b"")), Ok(Vec::new()));
     }
 
@@ -345,6 +419,8 @@ mod tests {
         let block = of_bytes(&[7; 1_000]);
         for end in 0..block.len() {
             all_bytes(block[..end].to_vec()).expect_err("bytes");
+            let unpacked = plain(block[..end].to_vec());
+            assert!(unpacked.is_err() || end == 0);
         }
         all_bytes(of_integers(&[1i64])).expect_err("no bytes");
     }

@@ -5,11 +5,13 @@
 
 mod arrays;
 mod block;
+mod cache;
 mod prototype;
 mod read;
 mod root;
 mod write;
 
+pub use cache::BlockCache;
 pub(crate) use prototype::prototype_of;
 pub(crate) use read::PackFile;
 pub(crate) use root::MAGIC;

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use super::arrays::{Blocks, Node, Place, fields_as, nested, parts};
+use super::block::Block;
 use super::write::add_dictionaries;
 
 /// An array of one row that has the type of the column at a place, and its dictionaries, with those parts alone
@@ -74,7 +75,7 @@ impl Blocks for InMemory {
         &[]
     }
 
-    fn block(&self, _: usize) -> crate::Result<Vec<u8>> {
+    fn block(&self, _: usize) -> crate::Result<Block> {
         Err(self.damaged("a prototype has no blocks"))
     }
 

@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray};
@@ -18,7 +19,8 @@ use rustix::fs::{Advice, fadvise};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::arrays::{Blocks, Node, Place, blocks_of, decode};
-use super::block::HEAD_OF_BYTES;
+use super::block::{self, Block, HEAD_OF_BYTES};
+use super::cache::BlockCache;
 use super::prototype::prototype;
 use super::root::{BatchEntry, Directory, Extent, MAGIC, Root, TRAILER};
 use crate::FileChecksum;
@@ -27,6 +29,8 @@ use crate::map::MappedFile;
 
 /// A packed file: what is asked for is read, checked and unpacked, and nothing else is.
 pub(crate) struct PackFile {
+    /// That of no other file that this process opened, be it the same once more.
+    number: u64,
     path: PathBuf,
     file: File,
     map: MappedFile,
@@ -60,7 +64,9 @@ impl PackFile {
         let path = folder.join(&known.name);
         let file = File::open(&path).at(&path)?;
         let length = file.metadata().at(&path)?.len();
+        static OPENED: AtomicU64 = AtomicU64::new(0);
         let mut opened = Self {
+            number: OPENED.fetch_add(1, Ordering::Relaxed),
             map: MappedFile::open(&file).at(&path)?.without_reading_ahead(),
             path,
             file,
@@ -204,7 +210,8 @@ impl PackFile {
     }
 
     /// A part of a column of a batch, with those parts alone that `target` has: a path of one name is a column,
-    /// one of two a field of a column of objects; of all rows where none are said. `None` where there is none.
+    /// one of two a field of a column of objects; of all rows where none are said, else by blocks that are kept. `None` where
+    /// there is none.
     ///
     /// # Errors
     /// A damaged file.
@@ -214,13 +221,17 @@ impl PackFile {
         batch: usize,
         path: &[&str],
         target: Option<&DataType>,
-        rows: Option<Range<usize>>,
+        rows: Option<(Range<usize>, &BlockCache)>,
     ) -> Result<Option<ArrayRef>> {
         let of = self.table(table)?;
         let Some((place, ty)) = place_of(&of.schema, path) else {
             return Ok(None);
         };
-        let blocks = self.blocks(of, batch)?;
+        let (rows, kept) = rows.unzip();
+        let blocks = BatchBlocks {
+            kept,
+            ..self.blocks(of, batch)?
+        };
         let expected = match &rows {
             Some(rows) => Some(rows.len() as u64),
             None => of.batches.get(batch).map(|batch| batch.entry.rows),
@@ -260,6 +271,7 @@ impl PackFile {
             file: self,
             table: Some(of),
             directory: &none,
+            kept: None,
         };
         prototype(&blocks, place, ty, Some(target)).map(Some)
     }
@@ -457,6 +469,7 @@ impl PackFile {
             file: self,
             table: Some(table),
             directory: self.directory(batch)?,
+            kept: None,
         })
     }
 
@@ -471,6 +484,7 @@ impl PackFile {
             file: self,
             table: None,
             directory: self.directory(batch)?,
+            kept: None,
         };
         let read = decode(&blocks, Place::default(), &DataType::Utf8, None, None)?;
         // All batches have the same values: who unites dictionaries knows them by their place in memory.
@@ -541,6 +555,8 @@ struct BatchBlocks<'a> {
     /// None for the values of a dictionary.
     table: Option<&'a Table>,
     directory: &'a Directory,
+    /// Where unpacked blocks are kept, if they are.
+    kept: Option<&'a BlockCache>,
 }
 
 impl BatchBlocks<'_> {
@@ -555,8 +571,19 @@ impl Blocks for BatchBlocks<'_> {
         &self.directory.nodes
     }
 
-    fn block(&self, number: usize) -> Result<Vec<u8>> {
-        self.file.extent(self.extent(number)?)
+    fn block(&self, number: usize) -> Result<Block> {
+        let extent = self.extent(number)?;
+        let Some(kept) = self.kept else {
+            return Ok(Block::Read(self.file.extent(extent)?));
+        };
+        let id = (self.file.number, extent.at);
+        if let Some(block) = kept.get(id) {
+            return Ok(Block::Kept(block));
+        }
+        let block = block::plain(self.file.extent(extent)?);
+        let block: Arc<[u8]> = block.map_err(|problem| self.file.damaged(problem))?.into();
+        kept.put(id, Arc::clone(&block));
+        Ok(Block::Kept(block))
     }
 
     fn dictionary(&self, number: usize) -> Result<StringArray> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use arrow::array::{ArrayRef, ListArray};
 use membership::Posting;
-use profile_export_run::{RecordTimes, Result, Run, RunBuilder, RunFiles};
+use profile_export_run::{BlockCache, RecordTimes, Result, Run, RunBuilder, RunFiles};
 use std::path::Path;
 use xdm::{Class, Fields};
 
@@ -41,9 +41,11 @@ impl Contents {
         let times: Vec<RecordTimes> = (batches.clone())
             .map(|batch| run.batch_times(batch))
             .collect::<Result<_>>()?;
+        // Some blocks stay, some go.
+        let kept = BlockCache::new(4_000);
         for (batch, all) in batches.clone().zip(&times) {
             for window in windows(all.sequences.len() as u32) {
-                let part = run.times_of_rows(batch, window.clone())?;
+                let part = run.times_of_rows(batch, window.clone(), &kept)?;
                 let window = window.start as usize..window.end as usize;
                 assert_eq!(part.ingested[..], all.ingested[window.clone()]);
                 assert_eq!(part.updated[..], all.updated[window.clone()]);
@@ -56,14 +58,15 @@ impl Contents {
                 let ty = ty.data_type();
                 let field = run.record_field(name, &ty)?;
                 let prototype = run.field_prototype(name, &ty)?;
-                for batch in 0..run.batch_count() {
+                for (batch, times) in times.iter().enumerate() {
                     let one = run.batch_field(batch as u32, name, &ty)?;
                     assert_eq!(&one, &field.batches[batch]);
                     let types = [&one, &prototype].map(|a| a.as_ref().map(|a| a.data_type()));
                     assert_eq!(types[0], types[1], "{name}");
-                    let rows = times[batch].sequences.len() as u32;
+                    let rows = times.sequences.len() as u32;
                     for window in windows(rows) {
-                        let part = run.field_of_rows(batch as u32, window.clone(), name, &ty)?;
+                        let part =
+                            run.field_of_rows(batch as u32, window.clone(), name, &ty, &kept)?;
                         let (first, count) = (window.start as usize, window.len());
                         let expected = one.as_ref().map(|one| one.slice(first, count));
                         assert_eq!(part, expected, "{name} {window:?}");
