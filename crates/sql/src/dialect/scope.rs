@@ -15,6 +15,9 @@ pub(super) struct Column {
     pub data_type: DataType,
     /// The twin of a column that a join unites (`USING`): found by its relation's name only.
     pub hidden: bool,
+    /// Of a column that a join unites: the join's number, and the place in its USING. In `*` they come first, those
+    /// of the last join before all.
+    pub united: Option<(usize, usize)>,
 }
 
 /// Something in FROM.

@@ -297,3 +297,19 @@ SELECT FROM WHERE
 SELECT ids['ECID'][0].id, (person.name.firstName), count(1) FROM t WHERE id = 'a' GROUP BY 1, 2
 # ids[ECID][0].id | firstName | count(1)
 > e1 | Ann | 1
+
+-- a cast keeps its column's name, a text loses its quotes
+SELECT cast(n AS string), person.`order`::string, concat(id, '-') FROM t WHERE id = 'a'
+# n | order | concat(id, -)
+> 7 | first | a-
+
+-- columns that a join unites come first, and once
+SELECT * FROM words a JOIN words b USING (k) WHERE k = 4
+# k | word | word
+> 4 | null | null
+
+-- a column goes before an alias of its name in ORDER BY if both are there
+SELECT id AS n, n FROM t ORDER BY n
+> null | null
+> b | -2
+> a | 7

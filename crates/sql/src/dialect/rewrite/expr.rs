@@ -40,18 +40,20 @@ impl<'s> Place<'s> {
         }
     }
 
-    /// What that alias stands for.
+    /// What that alias stands for, if it stands for one thing.
     pub(super) fn alias(&self, name: &str) -> Option<Expr> {
-        self.aliases
-            .iter()
-            .find(|alias| same(&alias.name, name))
-            .map(|alias| match &alias.expr {
-                expr @ (Expr::Identifier(_)
-                | Expr::CompoundIdentifier(_)
-                | Expr::Value(_)
-                | Expr::Function(_)) => expr.clone(),
-                expr => Expr::Nested(Box::new(expr.clone())),
-            })
+        let mut found = self.aliases.iter().filter(|alias| same(&alias.name, name));
+        let alias = found.next()?;
+        if found.any(|other| other.expr != alias.expr) {
+            return None;
+        }
+        Some(match &alias.expr {
+            expr @ (Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::Value(_)
+            | Expr::Function(_)) => expr.clone(),
+            expr => Expr::Nested(Box::new(expr.clone())),
+        })
     }
 }
 

@@ -217,6 +217,7 @@ impl Rewriter<'_> {
                 internal: field.name().clone(),
                 data_type: field.data_type().clone(),
                 hidden: false,
+                united: None,
             })
             .collect();
         Relation {
@@ -295,7 +296,7 @@ fn using(
     scope: &mut Scope<'_>,
 ) -> Result<Expr, Error> {
     let mut condition: Option<Expr> = None;
-    for name in names {
+    for (place, name) in names.iter().enumerate() {
         let word = match name.0.as_slice() {
             [part] => part.as_ident().cloned(),
             _ => None,
@@ -315,22 +316,30 @@ fn using(
             None => pair,
             Some(others) => build::binary(others, BinaryOperator::And, pair),
         });
-        let (relation, column) = if right { a.1 } else { b.1 };
-        for hidden in scope
-            .relations
-            .iter_mut()
-            .filter(|one| one.internal == relation)
-        {
-            for one in hidden
-                .columns
-                .iter_mut()
-                .filter(|one| one.internal == column)
-            {
-                one.hidden = true;
-            }
+        let (hidden, seen) = if right { (a.1, b.1) } else { (b.1, a.1) };
+        if let Some(column) = column(scope, &hidden) {
+            column.hidden = true;
+        }
+        if let Some(column) = column(scope, &seen) {
+            column.united = Some((before, place));
         }
     }
     condition.ok_or_else(|| Error::new(Code::Syntax, "USING takes columns"))
+}
+
+/// The column that a relation and a name in the plan mean.
+fn column<'c>(
+    scope: &'c mut Scope<'_>,
+    (relation, name): &(String, String),
+) -> Option<&'c mut Column> {
+    let relation = scope
+        .relations
+        .iter_mut()
+        .find(|one| one.internal == *relation)?;
+    relation
+        .columns
+        .iter_mut()
+        .find(|one| one.internal == *name)
 }
 
 /// A column of one side of a join: as an expression, and its names in the plan.

@@ -195,6 +195,7 @@ impl Rewriter<'_> {
                 internal,
                 data_type: field.data_type().clone(),
                 hidden: false,
+                united: None,
             });
         }
         let plan = LogicalPlanBuilder::from(plan)

@@ -1,5 +1,7 @@
 //! The items of a SELECT: their names, and what stars stand for.
 
+use std::cmp::Reverse;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArguments, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind,
@@ -7,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::error::{Code, Error};
-use super::super::scope::{Relation, same};
+use super::super::scope::{Column, Relation, Scope, same};
 use super::expr::{Alias, Place};
 use super::generators::{self, Generator};
 use super::{Rewriter, build, from, paths, refuse};
@@ -119,10 +121,7 @@ impl Rewriter<'_> {
                 if scope.relations.is_empty() {
                     return Err(Error::new(Code::Syntax, "* needs something in FROM"));
                 }
-                Ok(without(
-                    scope.relations.iter().flat_map(columns).collect(),
-                    &except,
-                ))
+                Ok(without(starred(scope), &except))
             }
             SelectItem::QualifiedWildcard(
                 SelectItemQualifiedWildcardKind::ObjectName(name),
@@ -173,15 +172,34 @@ impl Rewriter<'_> {
     }
 }
 
+/// All columns of FROM: those that joins unite come first, and once.
+fn starred(scope: &Scope<'_>) -> Vec<Item> {
+    let all = scope.relations.iter().flat_map(|relation| {
+        relation
+            .columns
+            .iter()
+            .map(move |column| (relation, column))
+    });
+    let mut all: Vec<_> = all.filter(|(_, column)| !column.hidden).collect();
+    all.sort_by_key(|(_, column)| match column.united {
+        Some((join, place)) => (0, Reverse(join), place),
+        None => (1, Reverse(0), 0),
+    });
+    all.into_iter()
+        .map(|(relation, column)| item(relation, column))
+        .collect()
+}
+
+/// All columns of a relation.
 fn columns(relation: &Relation) -> impl Iterator<Item = Item> {
-    relation
-        .columns
-        .iter()
-        .filter(|column| !column.hidden)
-        .map(|column| Item {
-            name: column.name.clone(),
-            expr: relation.reference(column),
-        })
+    relation.columns.iter().map(|column| item(relation, column))
+}
+
+fn item(relation: &Relation, column: &Column) -> Item {
+    Item {
+        name: column.name.clone(),
+        expr: relation.reference(column),
+    }
 }
 
 /// The names behind EXCEPT.

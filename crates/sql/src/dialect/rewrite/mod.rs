@@ -94,6 +94,7 @@ impl<'a> Rewriter<'a> {
                 internal: output.internal,
                 data_type: field.data_type().clone(),
                 hidden: false,
+                united: None,
             })
             .collect();
         let internal = self

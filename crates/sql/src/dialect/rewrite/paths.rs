@@ -39,12 +39,16 @@ pub(super) fn last_name(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The name that a column has without an alias: of a path with subscripts its text without quotes, as in Spark.
+/// The name that a column has without an alias: of a path its last name, also within a cast; else the expression's
+/// text without quotes, as in Spark.
 pub(super) fn name(expr: &Expr) -> String {
-    match (last_name(expr), expr) {
-        (Some(name), _) => name.to_owned(),
-        (None, Expr::CompoundFieldAccess { .. }) => expr.to_string().replace('\'', ""),
-        (None, _) => expr.to_string(),
+    let of = match expr {
+        Expr::Cast { expr, .. } => last_name(expr),
+        other => last_name(other),
+    };
+    match of {
+        Some(name) => name.to_owned(),
+        None => expr.to_string().replace('\'', ""),
     }
 }
 
