@@ -1,7 +1,6 @@
 """Holds the rows that stand beside the statements to Spark's own, with ANSI off, over the same Parquet.
 
-    PROFILE_EXPORT_SQL_TABLES=DIR cargo test --workspace --test dialect -- --ignored tables_are_written
-    "$(scripts/venv test-spark)" crates/sql/tests/spark.py DIR
+    PROFILE_EXPORT_DEEP_TESTS=1 ./scripts/test-sql
 
 Statements that Spark refuses, and those whose rows are an error here, are counted and left out: which errors the
 platform has is no matter of Spark's. SNAPSHOT, history_meta, double quotes and the like are the platform's alone.
