@@ -1,6 +1,10 @@
 """Holds the rows that stand beside the statements to Spark's own, with ANSI off, over the same Parquet.
 
-    PROFILE_EXPORT_DEEP_TESTS=1 ./scripts/test-sql
+    PROFILE_EXPORT_SQL_TABLES=DIR cargo test -p profile-export-sql --test dialect -- --ignored tables_are_written
+    "$(scripts/venv test-spark)" crates/sql/tests/spark.py DIR
+
+It ends with 1 as long as there is a statement in which the platform differs from Spark on purpose, `LIMIT 0` for one:
+somebody reads what it prints.
 
 Statements that Spark refuses, and those whose rows are an error here, are counted and left out: which errors the
 platform has is no matter of Spark's. SNAPSHOT, history_meta, double quotes and the like are the platform's alone.
