@@ -83,6 +83,8 @@ impl ProfileReader {
     ) -> Result<Option<FoundProfile>> {
         let sources = self.pipeline().sources();
         let Some((key, rows)) = self.profile_of(namespace, id, progress)? else {
+            // A file that was cut says of nobody that it has them.
+            sources.check_whole()?;
             return Ok(None);
         };
         let made = (self.pipeline()).rows(&rows, None, None, &|| progress.is_cancelled())?;
@@ -91,8 +93,9 @@ impl ProfileReader {
             [rows] => json_values(rows)?.pop(),
             _ => None,
         };
+        let found = row.map(|row| self.found(key, &rows, row)).transpose()?;
         sources.check_whole()?;
-        row.map(|row| self.found(key, &rows, row)).transpose()
+        Ok(found)
     }
 
     /// One of the persons of the profile that an identity belongs to, and the profile's rows; `None` where there is none.
@@ -153,7 +156,9 @@ impl ProfileReader {
             return Ok(None);
         }
         let sources = self.pipeline().sources();
-        (sources.all.par_iter()).try_for_each(|source| source.run.index_links(progress))?;
+        // It is everybody's: who asks next has it, where this one has no patience.
+        let to_its_end = Progress::default();
+        (sources.all.par_iter()).try_for_each(|source| source.run.index_links(&to_its_end))?;
         let mut times = Times::new(sources);
         let mut linked = BTreeSet::from([identity]);
         let mut waiting = vec![identity];

@@ -52,6 +52,7 @@ impl ProfileReader {
         progress: &'a Progress,
     ) -> Result<Option<ProfileEvents<'a>>> {
         let Some((_, rows)) = self.profile_of(namespace, id, progress)? else {
+            self.pipeline().sources().check_whole()?;
             return Ok(None);
         };
         Ok(Some(ProfileEvents {
@@ -127,7 +128,7 @@ impl ProfileEvents<'_> {
     /// # Errors
     /// A damaged run; it was cancelled.
     pub fn position(&self, id: &str) -> Result<Option<usize>> {
-        self.position_among(id, |_| true)
+        self.position_among(&self.rows, id, |_| true)
     }
 
     /// The `_id` of the event at a place, and whether none before it has the same; `None` behind the last.
@@ -142,17 +143,19 @@ impl ProfileEvents<'_> {
         // Within a dataset no `_id` comes twice.
         let dataset = |at: &RowRef| self.sources().of(*at).run.dataset.as_str();
         let own = dataset(row);
-        let earlier = self.position_among(&id, |other| dataset(other) != own)?;
-        Ok(Some((id, earlier.is_none_or(|earlier| earlier >= at))))
+        let before = &self.rows[..at];
+        let earlier = self.position_among(before, &id, |other| dataset(other) != own)?;
+        Ok(Some((id, earlier.is_none())))
     }
 
     /// The place of the first event of some that has an `_id`.
     fn position_among(
         &self,
+        rows: &[RowRef],
         id: &str,
         is_looked_at: impl Fn(&RowRef) -> bool,
     ) -> Result<Option<usize>> {
-        for (piece, first) in self.rows.chunks(PIECE).zip((0..).step_by(PIECE)) {
+        for (piece, first) in rows.chunks(PIECE).zip((0..).step_by(PIECE)) {
             self.progress.check()?;
             let (places, rows): (Vec<usize>, Vec<RowRef>) = (first..)
                 .zip(piece.iter().copied())

@@ -72,7 +72,7 @@ impl Lookups {
             Some(fields) => format!("{fields},_id,timestamp"),
             None => String::new(),
         };
-        let reader = state.reader(policy.clone(), &lookup(shown), progress)?;
+        let reader = state.reader(policy.clone(), &lookup(shown))?;
         let found = reader.events_of(&identity.namespace, &identity.id, progress)?;
         let Some(mut events) = found else {
             return Ok(None);

@@ -73,7 +73,7 @@ impl Lookups {
         progress: &Progress,
     ) -> Result<Option<FoundProfile>> {
         let policy = policy_of(store, lookup.merge_policy.as_deref())?;
-        let reader = self.state(store)?.reader(policy, lookup, progress)?;
+        let reader = self.state(store)?.reader(policy, lookup)?;
         Ok(reader.look_up(&identity.namespace, &identity.id, progress)?)
     }
 
@@ -89,7 +89,7 @@ impl Lookups {
         progress: &Progress,
     ) -> Result<Option<(FoundProfile, Option<Explanation>)>> {
         let policy = policy_of(store, lookup.merge_policy.as_deref())?;
-        let reader = self.state(store)?.reader(policy, lookup, progress)?;
+        let reader = self.state(store)?.reader(policy, lookup)?;
         let Some(found) = reader.look_up(&identity.namespace, &identity.id, progress)? else {
             return Ok(None);
         };
@@ -132,8 +132,12 @@ impl Lookups {
             .map(Arc::clone);
         let state = Arc::new(State::open(store, earlier.as_deref(), &self.blocks)?);
         let mut kept = kept();
-        // All sandboxes have their generations from one count: what is older is nobody's any more.
-        kept.retain(|other| other.snapshot.generation == state.snapshot.generation);
+        // What a sandbox was like before is nobody's any more, nor what was read of it: it may be deleted.
+        let before = kept.len();
+        kept.retain(|other| other.scope != *scope);
+        if kept.len() < before {
+            self.blocks.clear();
+        }
         kept.push_front(Arc::clone(&state));
         kept.truncate(MOST);
         Ok(state)

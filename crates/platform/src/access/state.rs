@@ -66,12 +66,7 @@ impl State {
     }
 
     /// What is prepared to look something up by a policy.
-    pub(super) fn reader(
-        &self,
-        policy: MergePolicy,
-        lookup: &Lookup,
-        progress: &Progress,
-    ) -> Result<ProfileReader> {
+    pub(super) fn reader(&self, policy: MergePolicy, lookup: &Lookup) -> Result<ProfileReader> {
         if let Some(reader) = self.kept(&policy, lookup) {
             return Ok(reader);
         }
@@ -86,7 +81,9 @@ impl State {
         let plan = self.plan(policy.clone(), lookup)?;
         let other = self.readers().with_graph.clone();
         let (snapshot, blocks) = (&self.snapshot, &self.blocks);
-        let reader = ProfileReader::new(snapshot, &plan, other.as_ref(), blocks, progress)?;
+        // What is made is everybody's. Where it takes longer than who asked first has patience, the next one has it.
+        let to_its_end = Progress::default();
+        let reader = ProfileReader::new(snapshot, &plan, other.as_ref(), blocks, &to_its_end)?;
         let mut readers = self.readers();
         if has_graph {
             readers.with_graph = Some(reader.clone());

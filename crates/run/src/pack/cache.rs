@@ -32,6 +32,11 @@ impl BlockCache {
         }
     }
 
+    /// Lets go of all blocks.
+    pub fn clear(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    }
+
     /// A block that is kept.
     pub(super) fn get(&self, id: BlockId) -> Option<Arc<[u8]>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,5 +96,7 @@ mod tests {
         assert_eq!(cache.get((1, 99)), None, "too large");
         cache.put((1, 20), block(20));
         assert!(bytes() <= 100);
+        cache.clear();
+        assert_eq!((bytes(), cache.get((1, 20))), (0, None));
     }
 }
