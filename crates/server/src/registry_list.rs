@@ -10,7 +10,7 @@ use crate::query::Query;
 /// The most on a page; who asks for more gets these.
 const MOST: u32 = 500;
 /// How many there are where nobody says.
-const PAGE: u32 = 300;
+const PAGE: usize = 300;
 /// What compares, the longer ones first.
 const OPERATORS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
 
@@ -19,7 +19,9 @@ pub(crate) struct Listing {
     conditions: Vec<Condition>,
     order: Vec<(String, bool)>,
     start: Option<String>,
-    limit: usize,
+    limit: Option<usize>,
+    /// What the link to the next page says beside where that begins.
+    others: Vec<(String, String)>,
 }
 
 /// What must hold of an object's member.
@@ -34,8 +36,8 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// What `_page` says.
     pub(crate) page: Value,
-    /// Where the next one begins.
-    pub(crate) next: Option<String>,
+    /// The query of the next one.
+    pub(crate) next_query: Option<String>,
 }
 
 impl Listing {
@@ -56,8 +58,26 @@ impl Listing {
             conditions,
             order: order.collect(),
             start: query.text("start"),
-            limit: query.number("limit", 1, MOST)?.unwrap_or(PAGE) as usize,
+            limit: query.number("limit", 1, MOST)?.map(|limit| limit as usize),
+            others: (query.pairs())
+                .filter(|(name, _)| *name != "start")
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
         })
+    }
+
+    /// Whether a page is asked for, and not the list.
+    pub(crate) fn is_of_page(&self) -> bool {
+        self.limit.is_some() || self.start.is_some()
+    }
+
+    /// The same with everything on one page, where no page is asked for.
+    pub(crate) fn whole(self) -> Self {
+        let limit = match self.is_of_page() {
+            true => self.limit,
+            false => Some(usize::MAX),
+        };
+        Self { limit, ..self }
     }
 
     /// The page of what is asked for. Each object is known by its member `id`, by which those are in order that `orderby` does
@@ -79,10 +99,11 @@ impl Listing {
             None => 0,
             Some(start) => self.first(&objects, start, id)?,
         };
-        let next = objects.get(first.saturating_add(self.limit));
+        let limit = self.limit.unwrap_or(PAGE);
+        let next = objects.get(first.saturating_add(limit));
         let next = next.and_then(|(object, _)| object[id].as_str());
         let next = next.map(str::to_owned);
-        let items = objects.into_iter().skip(first).take(self.limit);
+        let items = objects.into_iter().skip(first).take(limit);
         let items: Vec<T> = items.map(|(_, item)| item).collect();
         let order: Vec<String> = (self.order.iter())
             .map(|(member, down)| format!("{}{member}", if *down { "-" } else { "" }))
@@ -94,7 +115,12 @@ impl Listing {
         Ok(Page {
             page: json!({"orderby": order, "next": next, "count": items.len()}),
             items,
-            next,
+            next_query: next.map(|next| {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.extend_pairs(&self.others);
+                query.append_pair("start", &next);
+                query.finish()
+            }),
         })
     }
 

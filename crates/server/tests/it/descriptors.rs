@@ -248,3 +248,32 @@ fn the_primary_identity_of_a_dataset_is_told_as_a_descriptor() {
             .refuses(409, "it stays");
     }
 }
+
+/// aepp takes what it gets for all that there is, and asks for ever where there is a next page.
+#[test]
+fn all_descriptors_are_listed_at_once_unless_a_page_is_asked_for() {
+    let server = with_people();
+    let store = server.store();
+    for i in 0..301 {
+        let id = format!("note-{i:03}");
+        let note = json!({"@id": id, "@type": "xdm:descriptorDeprecated", "xdm:sourceSchema": PEOPLE,
+            "xdm:sourceProperty": "/person"});
+        let note = catalog::Document::of(&note).unwrap();
+        let kind = profile_export::store::DocumentKind::Descriptor;
+        store.catalog().put_document(kind, &id, 1, &note).unwrap();
+    }
+    let by_type = get(&server, "/tenant/descriptors", "xdm+json").is(200);
+    let notes = &by_type["xdm:descriptorDeprecated"];
+    assert_eq!(notes.as_array().unwrap().len(), 301);
+    let listed = get(&server, "/tenant/descriptors/", "xdm-v2+json").is(200);
+    assert_eq!(listed["results"].as_array().unwrap().len(), 301);
+    assert_eq!(listed["_page"]["next"], Value::Null);
+    assert_eq!(listed["_links"].get("next"), None);
+    let page = get(&server, "/tenant/descriptors?limit=300", "xdm-v2+json").is(200);
+    assert_eq!(page["results"].as_array().unwrap().len(), 300);
+    assert_eq!(page["_page"]["next"], "note-300");
+    let rest = "/tenant/descriptors?start=note-300";
+    let rest = get(&server, rest, "xdm-v2+json").is(200);
+    assert_eq!(rest["results"].as_array().unwrap().len(), 1);
+    get(&server, "/tenant/descriptors?limit=300", "xdm+json").refuses(400, "have no pages");
+}
