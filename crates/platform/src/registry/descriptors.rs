@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use store::Store;
 use xdm::{Dataset, Timestamp, quote_part};
 
-use super::Registry;
-use super::descriptor_body::{checked, parts_of};
+use super::descriptor_body::{checked, parts_of, problem_of_field};
 use super::generated::schema_of;
+use super::{Registry, Resource};
 use crate::error::Result;
 
 /// The type of descriptors that say which field has an identity.
@@ -101,8 +101,8 @@ pub fn delete_descriptor(
     id: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let records = records_by_dataset(store)?;
     store.catalog().atomically(|catalog| {
+        let records = records_by_dataset(store)?;
         let known = find(catalog, registry, id)?;
         if let Some(schema) = known["xdm:sourceSchema"].as_str()
             && is_primary_of(&known, schema)
@@ -119,6 +119,22 @@ pub(super) fn primary_of(catalog: &Catalog, schema: &str) -> Result<Option<Strin
     let mut all = made(catalog)?.into_iter();
     let found = all.find(|one| is_primary_of(one, schema));
     found.as_ref().map(primary_text).transpose()
+}
+
+/// Checks that a schema has the fields that its identity descriptors are about.
+pub(super) fn check_identities(catalog: &Catalog, schema: &Resource) -> Result<()> {
+    for one in made(catalog)? {
+        if !is_primary_of(&one, &schema.id) {
+            continue;
+        }
+        let property = one["xdm:sourceProperty"].as_str().unwrap_or_default();
+        let parts = parts_of(property).ok_or_else(damaged)?;
+        if let Some(problem) = problem_of_field(schema, property, &parts) {
+            let problem = format!("descriptor {}: {problem}", one["@id"]);
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+    }
+    Ok(())
 }
 
 /// Forgets the descriptors of a schema that goes.
@@ -168,13 +184,13 @@ fn put(
     body: Value,
     now: Timestamp,
 ) -> Result<Value> {
-    let checked = checked(store, registry, body)?;
-    let schema = checked["xdm:sourceSchema"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let records = records_by_dataset(store)?;
     store.catalog().atomically(|catalog| {
+        let checked = checked(store, catalog, registry, body)?;
+        let schema = checked["xdm:sourceSchema"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let records = records_by_dataset(store)?;
         if let Some(id) = replaced {
             let known = find(catalog, registry, id)?;
             for name in ["@type", "xdm:sourceSchema"] {
@@ -209,7 +225,8 @@ fn put(
     })
 }
 
-/// How many records each dataset has.
+/// How many records each dataset has. What the store says within a transaction of its catalog is what holds: no load ends
+/// meanwhile, and one that began before ends with a conflict where it read by another primary identity.
 fn records_by_dataset(store: &Store) -> Result<HashMap<String, u64>> {
     let datasets = store.stats()?.datasets.into_iter();
     Ok(datasets.map(|of| (of.id, of.records)).collect())
@@ -253,9 +270,12 @@ fn primary_text(descriptor: &Value) -> Result<String> {
     let property = descriptor["xdm:sourceProperty"].as_str();
     let parts = property.and_then(parts_of);
     let (Some(parts), Some(namespace)) = (parts, descriptor["xdm:namespace"].as_str()) else {
-        let problem = "a descriptor is not as it was written".to_owned();
-        return Err(catalog::Error::Conflict(problem).into());
+        return Err(damaged().into());
     };
     let path: Vec<String> = parts.iter().map(|part| quote_part(part)).collect();
     Ok(format!("{}={namespace}", path.join(".")))
+}
+
+fn damaged() -> catalog::Error {
+    catalog::Error::Conflict("a descriptor is not as it was written".to_owned())
 }

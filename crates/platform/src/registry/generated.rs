@@ -206,10 +206,22 @@ fn schema(id: String, datasets: &[&Dataset], own: &Fields, tenant: &str) -> Vec<
     vec![made, group]
 }
 
-/// The `$id` of the schema that a dataset is created on, unless that is a union's.
+/// The `$id` of the schema that a dataset is created on, unless that is a union's or another of what is always there.
 pub(super) fn own_schema(dataset: &Dataset) -> Option<&str> {
     let id = dataset.schema_ref.as_ref().and_then(|of| of["id"].as_str());
-    id.filter(|id| Class::from_union_id(id).is_none())
+    id.filter(|id| Class::from_union_id(id).is_none() && !is_standard(id))
+}
+
+/// Whether a `$id` is that of one of [`standard`].
+fn is_standard(id: &str) -> bool {
+    const OTHERS: [&str; 5] = [
+        RECORD,
+        TIME_SERIES,
+        IDENTITIES,
+        IDENTITY_ITEM,
+        MEMBERSHIP_ITEM,
+    ];
+    class_of(id).is_some() || OTHERS.contains(&id)
 }
 
 /// The `$id` of a dataset's schema: one of its own where it names none.
