@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use decode::Progress;
 use rayon::prelude::*;
 use run::partition_point_near;
 use xdm::PersonKey;
@@ -41,9 +42,10 @@ pub(crate) enum Profile<'a> {
 impl Components {
     /// The components of the graph that all live records make, of whatever dataset. Those of more than `most`
     /// identities are left out.
-    pub(crate) fn of(sources: &Sources, most: Option<u32>) -> Result<Self> {
-        let links = Links::of(sources)?;
+    pub(crate) fn of(sources: &Sources, most: Option<u32>, progress: &Progress) -> Result<Self> {
+        let links = Links::of(sources, progress)?;
         let mut graph = joining(&links, sources)?;
+        progress.check()?;
         let is_live = |link: &Link, times: &mut Times<'_>| {
             sources.is_live(link.source as usize, link.row, times)
         };
@@ -56,10 +58,12 @@ impl Components {
                 }
             }
         }
+        progress.check()?;
         let mut large =
             many_identities(&links, &graph, most.unwrap_or(LARGE).min(LARGE), |link| {
                 is_live(link, &mut times)
             })?;
+        progress.check()?;
         large.sort_unstable();
         retain_persons(&mut large, sources);
         if most == Some(0) {

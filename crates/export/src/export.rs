@@ -67,10 +67,18 @@ impl Export {
     /// # Errors
     /// A damaged run; a plan whose union schemas are not the snapshot's.
     pub fn new(snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
+        Self::watched(snapshot, plan, Arc::default())
+    }
+
+    /// The same with its progress, which also stops the making of the identity graph.
+    ///
+    /// # Errors
+    /// As for [`Export::new`]; `progress` was cancelled.
+    pub fn watched(snapshot: &Snapshot, plan: &Plan, progress: Arc<Progress>) -> Result<Self> {
         let span = tracing::info_span!("prepare export", generation = snapshot.generation);
         let _span = span.enter();
         let pipeline = Pipeline::new(snapshot, plan)?;
-        let graph = Graph::of(plan, pipeline.sources())?;
+        let graph = Graph::of(plan, pipeline.sources(), &progress)?;
         let first_pass = match &plan.deduplication {
             None => None,
             Some(deduplication) => {
@@ -88,7 +96,7 @@ impl Export {
                 first_pass,
                 ahead: Arc::default(),
             }),
-            progress: Arc::default(),
+            progress,
             keeps_dictionaries: false,
         })
     }

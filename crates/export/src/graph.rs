@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use decode::Progress;
 use merge::IdentityGraphType;
 use xdm::PersonKey;
 
@@ -49,11 +50,11 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// The graph that a plan's policy needs, if it needs one.
-    pub(crate) fn of(plan: &Plan, sources: &Sources) -> Result<Option<Self>> {
+    pub(crate) fn of(plan: &Plan, sources: &Sources, progress: &Progress) -> Result<Option<Self>> {
         if plan.policy.identity_graph.kind == IdentityGraphType::None {
             return Ok(None);
         }
-        let components = Components::of(sources, plan.max_identities)?;
+        let components = Components::of(sources, plan.max_identities, progress)?;
         let mut graph = Self {
             report: GraphReport::default(),
             components: Arc::new(components),

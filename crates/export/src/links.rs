@@ -1,6 +1,7 @@
 //! Which identities the records of a store link.
 
 use arrow::array::{Array, AsArray};
+use decode::Progress;
 use rayon::prelude::*;
 use run::Run;
 use xdm::PersonKey;
@@ -26,11 +27,12 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn of(sources: &Sources) -> Result<Self> {
+    pub(crate) fn of(sources: &Sources, progress: &Progress) -> Result<Self> {
         let batches = all_batches(sources);
-        let parts = batches
-            .par_iter()
-            .map(|(source, batch)| of_batch(sources, *source, *batch));
+        let parts = batches.par_iter().map(|(source, batch)| {
+            progress.check()?;
+            of_batch(sources, *source, *batch)
+        });
         let parts: Vec<Self> = parts.collect::<Result<_>>()?;
         let mut all = Self {
             sorted: Vec::with_capacity(parts.iter().map(|part| part.sorted.len()).sum()),
