@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use catalog::{Catalog, Document, DocumentKind, Kind, new_id};
+use decode::MOST_FIELDS;
 use export::RequestError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -299,10 +300,18 @@ fn made(
         created: created.millis(),
         updated: updated.millis(),
     };
+    let own = fields(&made)?;
+    let most = own.most_in_an_object();
+    if most > MOST_FIELDS {
+        let problem = format!(
+            "an object of it has {most} fields; an object has at the most {MOST_FIELDS}, as records have"
+        );
+        return Err(RequestError::new("schema", problem).into());
+    }
     // A dataset of it could not be made.
     let mut union = catalog.union(class, None)?;
     union
-        .unite(&fields(&made)?)
+        .unite(&own)
         .map_err(|conflict| catalog::Error::TypeConflict {
             dataset: format!("of schema {:?}", made.title),
             conflict,

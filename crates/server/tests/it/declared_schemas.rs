@@ -158,6 +158,17 @@ fn what_a_schema_says_that_is_not_understood_is_refused_by_name() {
     refused(json!({"oneOf": []}), 400, "oneOf: unknown");
     refused(json!({"$id": "x"}), 400, "$id");
     refused(json!({"$id": PEOPLE}), 409, "is there already");
+    let wide = |fields: usize| {
+        let fields = (0..fields).map(|i| (format!("f{i}"), json!({"type": "string"})));
+        let fields: serde_json::Map<String, Value> = fields.collect();
+        json!({"properties": {"_wide": {"type": "object", "properties": fields}}})
+    };
+    refused(wide(1001), 400, "has 1001 fields");
+    let mut body = loyalty();
+    body["properties"] = wide(1000)["properties"].clone();
+    server
+        .post(&format!("{REGISTRY}/tenant/schemas"), &body)
+        .is(201);
     // Their meta:altId is the same.
     let alike = json!({"$id": "https://ns.adobe.com/acme.schemas.people"});
     refused(alike, 409, "is there already");
