@@ -22,6 +22,27 @@ use crate::registry_schemas::{
 };
 use crate::schemas::Problems;
 
+/// The members of descriptors.
+const MEMBERS: [&str; 17] = [
+    "@id",
+    "@type",
+    "version",
+    "imsOrg",
+    "xdm:sourceSchema",
+    "xdm:sourceVersion",
+    "xdm:sourceProperty",
+    "xdm:namespace",
+    "xdm:property",
+    "xdm:isPrimary",
+    "xdm:title",
+    "xdm:description",
+    "xdm:note",
+    "xdm:excludeMetaEnum",
+    "meta:enum",
+    "xdm:labels",
+    "xdm:label",
+];
+
 /// List what is said of the fields of schemas
 ///
 /// By type, or with the form v2 in a list, of which pages may be asked for. Whose primary identity a dataset's description says is told, too.
@@ -41,7 +62,7 @@ pub(crate) async fn list_descriptors(
     query: Query,
 ) -> Answer<Json<Value>> {
     let form = Form::of(&headers);
-    let listing = Listing::of(&query)?;
+    let listing = Listing::of(&query, &MEMBERS)?;
     if !form.is_v2 && listing.is_of_page() {
         return Err(Problem::bad_request(
             "limit, start: lists by type have no pages; ask for application/vnd.adobe.xdm-v2+json in Accept to have some",

@@ -363,15 +363,18 @@ impl Codes {
 /// The batch that came in last and is loaded: its ID, and when it was.
 fn last_batch(store: &Store) -> Answer<Option<(String, Timestamp)>> {
     let loaded = store.catalog().batches(&BatchQuery {
-        filters: vec![BatchFilter::Is(
-            BatchProperty::Status,
-            vec!["success".to_owned()],
-        )],
+        limit: Some(1),
+        filters: vec![
+            BatchFilter::CameIn,
+            BatchFilter::Is(BatchProperty::Status, vec!["success".to_owned()]),
+        ],
         order: vec![(BatchProperty::Updated, true)],
         ..BatchQuery::default()
     })?;
-    let last = loaded.into_iter().find(|batch| batch.came_in());
-    Ok(last.map(|batch| (batch.id, batch.updated)))
+    Ok(loaded
+        .into_iter()
+        .next()
+        .map(|batch| (batch.id, batch.updated)))
 }
 
 /// A time as the reports have it.

@@ -33,6 +33,28 @@ use crate::schemas::Problems;
 pub(crate) const PATH: &str = "/data/foundation/schemaregistry";
 /// How many resources stats name.
 const RECENT: usize = 10;
+/// The members of resources.
+const MEMBERS: [&str; 19] = [
+    "$id",
+    "meta:altId",
+    "meta:resourceType",
+    "version",
+    "title",
+    "type",
+    "description",
+    "meta:xdmType",
+    "meta:containerId",
+    "meta:abstract",
+    "meta:extensible",
+    "meta:extends",
+    "meta:registryMetadata",
+    "meta:intendedToExtend",
+    "meta:class",
+    "meta:immutableTags",
+    "allOf",
+    "definitions",
+    "properties",
+];
 /// The members of a schema that a JSON Patch may change.
 const CHANGEABLE: [&str; 3] = ["title", "description", "meta:immutableTags"];
 
@@ -101,7 +123,7 @@ pub(crate) async fn list_resources(
 ) -> Answer<Json<Value>> {
     let (container, kind) = place(&caller, &container, &kind, uri).await?;
     let form = Form::of(&headers);
-    let listing = Listing::of(&query)?;
+    let listing = Listing::of(&query, &MEMBERS)?;
     let properties = query.text("properties");
     let path = format!("{PATH}/{}/{}", container.word(), kind.word());
     let listed = on_registry(&caller, move |store, registry| {

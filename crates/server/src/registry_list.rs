@@ -41,11 +41,21 @@ pub(crate) struct Page<T> {
 }
 
 impl Listing {
-    pub(crate) fn of(query: &Query) -> Answer<Self> {
+    /// What a query asks for of objects that may have these members.
+    pub(crate) fn of(query: &Query, members: &[&str]) -> Answer<Self> {
+        let check = |parameter: &str, member: &str| match members.contains(&member) {
+            true => Ok(()),
+            false => Err(Problem::bad_request(format!(
+                "{parameter}: found {member:?}, which none of these has; known are {}",
+                members.join(", ")
+            ))),
+        };
         let mut conditions = Vec::new();
         for property in query.all("property") {
-            for text in property.split(',') {
-                conditions.push(Condition::of(text.trim())?);
+            for text in parts(property) {
+                let condition = Condition::of(text.trim())?;
+                check("property", &condition.member)?;
+                conditions.push(condition);
             }
         }
         let order = query.get("orderby").unwrap_or_default().split(',');
@@ -54,9 +64,13 @@ impl Listing {
             Some(name) => (name.to_owned(), true),
             None => (name.trim_start_matches('+').to_owned(), false),
         });
+        let order: Vec<(String, bool)> = order.collect();
+        for (member, _) in &order {
+            check("orderby", member)?;
+        }
         Ok(Self {
             conditions,
-            order: order.collect(),
+            order,
             start: query.text("start"),
             limit: query.number("limit", 1, MOST)?.map(|limit| limit as usize),
             others: (query.pairs())
@@ -143,6 +157,31 @@ impl Listing {
     }
 }
 
+/// The conditions of a text with several. A comma is part of a value where none begins behind it: titles have some.
+fn parts(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, _) in text.match_indices(',') {
+        let has_value = OPERATORS.iter().any(|one| text[start..at].contains(one));
+        let rest = text[at + 1..].trim_start();
+        let behind_name = rest.trim_start_matches(is_of_name);
+        let begins = behind_name.len() < rest.len()
+            && (OPERATORS.iter()).any(|one| behind_name.trim_start().starts_with(one));
+        if !has_value || begins || rest.is_empty() {
+            parts.push(&text[start..at]);
+            start = at + 1;
+        }
+    }
+    if start == 0 || !text[start..].trim().is_empty() {
+        parts.push(&text[start..]);
+    }
+    parts
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ":$@_".contains(c)
+}
+
 impl Condition {
     fn of(text: &str) -> Answer<Self> {
         let found = OPERATORS
@@ -157,10 +196,7 @@ impl Condition {
                 (text[..at].trim(), Some((operator, value.to_owned())))
             }
         };
-        let is_name = |member: &str| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || ":$@_".contains(c);
-            !member.is_empty() && member.chars().all(plain)
-        };
+        let is_name = |member: &str| !member.is_empty() && member.chars().all(is_of_name);
         if !is_name(member) || compared.as_ref().is_some_and(|(_, value)| value.is_empty()) {
             return Err(Problem::bad_request(format!(
                 "property: found {text:?}; allowed is a name, as \"title\", or one with ==, !=, <, >, <= or >= and a value"
@@ -240,8 +276,11 @@ mod tests {
         ];
         let names = ["1", "2", "3"];
         let objects = objects.into_iter().zip(names).collect();
-        let listed =
-            Listing::of(&Query::of_text(query)).and_then(|listing| listing.page(objects, "$id"));
+        let listed = Listing::of(
+            &Query::of_text(query),
+            &["$id", "title", "n", "tags", "other"],
+        )
+        .and_then(|listing| listing.page(objects, "$id"));
         listed
             .map(|page| (page.items, page.page["next"].clone()))
             .map_err(|problem| problem.detail)
@@ -259,7 +298,11 @@ mod tests {
             ("property=n>2", &["2"]),
             ("property=n>=2&property=n<10", &["1"]),
             ("property=title==b,n<=2", &["1"]),
-            ("property=none==x", &[]),
+            ("property=other==x", &[]),
+            ("property=n,tags", &["1"]),
+            ("property=title==b,", &["1", "3"]),
+            ("property=title!=a, b", &["1", "2", "3"]),
+            ("property=title!=a, b,n>2", &["2"]),
         ] {
             assert_eq!(titles(query).expect(query).0, right, "{query}");
         }
@@ -268,6 +311,10 @@ mod tests {
             "property===b",
             "property=title==",
             "limit=0",
+            "property=none",
+            "property=title==b,none!=c",
+            "orderby=none",
+            "orderby=title,-none",
         ] {
             titles(wrong).expect_err(wrong);
         }

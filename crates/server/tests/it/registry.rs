@@ -324,6 +324,14 @@ fn lists_are_filtered_ordered_and_paged() {
     server
         .get(&format!("{REGISTRY}/tenant/schemas?property=title~v"))
         .refuses(400, "property");
+    for wrong in ["property=titel==people", "orderby=-titel"] {
+        server
+            .get(&format!("{REGISTRY}/tenant/schemas?{wrong}"))
+            .refuses(400, "\"titel\", which none of these has");
+        server
+            .get(&format!("{REGISTRY}/tenant/descriptors?{wrong}"))
+            .refuses(400, "\"titel\", which none of these has");
+    }
     server
         .get(&format!("{REGISTRY}/tenant/schemas?start=x"))
         .refuses(400, "_page.next");
