@@ -143,6 +143,7 @@ fn union(class: Class, snapshot: &Snapshot, datasets: &[Dataset]) -> Result<Reso
     for dataset in datasets.iter().filter(|dataset| dataset.class == class) {
         unite(&mut fields, &declared_by(dataset)?);
     }
+    let fields = known(&fields);
     Ok(Resource {
         id: class.union_id().to_owned(),
         kind: ResourceKind::Unions,
@@ -244,7 +245,24 @@ fn own_fields(dataset: &Dataset, snapshot: &Snapshot) -> Result<Fields> {
             }
         }
     }
-    Ok(own)
+    Ok(known(&own))
+}
+
+/// Those of fields that have a type: of others no record has a value, and no schema says what it would be.
+fn known(fields: &Fields) -> Fields {
+    let known = fields.iter();
+    let known = known.filter_map(|(name, ty)| Some((name.to_owned(), known_type(ty)?)));
+    known.collect()
+}
+
+fn known_type(ty: &FieldType) -> Option<FieldType> {
+    Some(match ty {
+        FieldType::Unknown => return None,
+        FieldType::List(item) => FieldType::List(Box::new(known_type(item)?)),
+        FieldType::Map(value) => FieldType::Map(Box::new(known_type(value)?)),
+        FieldType::Object(fields) => FieldType::Object(known(fields)),
+        ty => ty.clone(),
+    })
 }
 
 fn declared_by(dataset: &Dataset) -> Result<Fields> {

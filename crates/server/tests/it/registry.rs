@@ -413,3 +413,37 @@ fn a_dataset_on_the_id_of_a_class_does_not_hide_the_class() {
     let full = get(&server, &path, "xed-full+json").is(200);
     assert!(full["properties"]["page"].is_object(), "{full}");
 }
+
+/// No record has a value of them; they are told as soon as one has.
+#[test]
+fn fields_whose_type_nobody_knows_are_not_told_as_strings() {
+    let server = with_people();
+    let others = dataset(
+        &server,
+        "others",
+        "https://ns.adobe.com/acme/schemas/others",
+    );
+    let told = || {
+        let of = |path: &str| {
+            let full = get(&server, path, "xed-full+json").is(200);
+            let properties = full["properties"].as_object().unwrap();
+            ["nothing", "tags"].map(|name| properties.get(name).map(|one| one["type"].clone()))
+        };
+        let union = of("/tenant/unions/_xdm.context.profile__union");
+        assert_eq!(union, of("/tenant/schemas/_acme.schemas.others"));
+        union
+    };
+    let mut record = json!({"identityMap": {"Email": [{"id": "cy", "primary": true}]}, "nothing": null, "tags": []});
+    assert_eq!(
+        load(&server, &others, &record.to_string())["status"],
+        "success"
+    );
+    assert_eq!(told(), [None, None]);
+    record["nothing"] = json!(7);
+    record["tags"] = json!(["a"]);
+    assert_eq!(
+        load(&server, &others, &record.to_string())["status"],
+        "success"
+    );
+    assert_eq!(told(), [Some(json!("integer")), Some(json!("array"))]);
+}
