@@ -188,28 +188,33 @@ pub fn delete_schema(store: &Store, registry: &Registry, id: &str) -> Result<()>
     })
 }
 
-/// A dataset that is to be made, with the class, the fields and the primary identity of the declared schema that it is created
-/// on; as it is where that is none.
+/// Makes a dataset that a body describes, with the class, the fields and the primary identity of the declared schema that it is
+/// created on; as it is where that is none.
 ///
 /// # Errors
-/// The catalog can't be read.
-pub fn with_declared_schema(catalog: &Catalog, dataset: Dataset) -> Result<Dataset> {
+/// As for [`Catalog::create_dataset`].
+pub fn create_dataset(catalog: &Catalog, dataset: Dataset) -> Result<Dataset> {
     let Some(id) = own_schema(&dataset) else {
-        return Ok(dataset);
+        return Ok(catalog.create_dataset(dataset)?);
     };
-    let primary_identity = primary_of(catalog, id)?;
-    let Some(schema) = document(catalog, id)? else {
-        return Ok(Dataset {
-            primary_identity,
-            ..dataset
-        });
+    let schema = document(catalog, id)?;
+    let primary_identity = match &dataset.primary_identity {
+        Some(own) => Some(own.clone()),
+        None => primary_of(catalog, id)?,
     };
-    Ok(Dataset {
-        class: schema.class,
-        schema: Some(schema.resolved),
+    let (class, schema) = match schema {
+        Some(declared) => (
+            declared.class,
+            dataset.schema.clone().or(Some(declared.resolved)),
+        ),
+        None => (dataset.class, dataset.schema.clone()),
+    };
+    Ok(catalog.create_dataset(Dataset {
+        class,
+        schema,
         primary_identity,
         ..dataset
-    })
+    })?)
 }
 
 /// All of them, as resources.
