@@ -32,6 +32,8 @@ pub enum BatchFilter {
     Below(BatchProperty, i64),
     /// A label has a value like this one, in which `*` stands for any text.
     Tag(String, String),
+    /// It came in, rather than being what a job wrote.
+    CameIn,
 }
 
 /// What batches are searched and sorted by.
@@ -134,6 +136,7 @@ impl BatchFilter {
                 conditions.push_str(&format!("{} < ?", property.sql()));
                 values.push((*than).into());
             }
+            Self::CameIn => conditions.push_str("job IS NULL"),
             Self::Tag(name, like) => {
                 // A label is a list of texts, or a text.
                 conditions.push_str(

@@ -1,7 +1,7 @@
 use export::read_json;
 use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
-    DatasetBody, check_definition, dataset_id, delete_merge_policy, delete_segment,
+    DatasetBody, check_definition, create_dataset, dataset_id, delete_merge_policy, delete_segment,
     merge_policies as list_policies, merge_policy, policy_id, put_merge_policy, put_segment,
     segment, segment_id,
 };
@@ -29,9 +29,8 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
                 created: Timestamp::now(),
                 ..body.into_dataset()
             };
-            let made = open_or_make(arguments, &at.store)?
-                .catalog()
-                .create_dataset(dataset)?;
+            let store = open_or_make(arguments, &at.store)?;
+            let made = (store.catalog()).atomically(|catalog| create_dataset(catalog, dataset))?;
             print_json(&json!([format!("@/dataSets/{}", made.id)]))
         }
         DatasetsCommand::List { store: at } => {

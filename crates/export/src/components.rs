@@ -58,10 +58,12 @@ impl Components {
                 }
             }
         }
+        progress.check()?;
         let mut large =
             many_identities(&links, &graph, most.unwrap_or(LARGE).min(LARGE), |link| {
                 is_live(link, &mut times)
             })?;
+        progress.check()?;
         large.sort_unstable();
         retain_persons(&mut large, sources);
         if most == Some(0) {

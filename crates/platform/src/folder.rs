@@ -11,6 +11,7 @@ use xdm::{Class, Dataset, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::policies::{merge_policies, put_merge_policy, read_merge_policies};
+use crate::registry::create_dataset;
 use crate::segments::{load_segment, read_segments};
 
 /// A source folder, read but not loaded.
@@ -163,10 +164,22 @@ fn make_dataset(catalog: &Catalog, dataset: &Dataset, now: Timestamp) -> Result<
         }
         Some(_) => {}
         None => {
-            catalog.create_dataset(Dataset {
-                created: now,
-                ..dataset.clone()
-            })?;
+            let made = create_dataset(
+                catalog,
+                Dataset {
+                    created: now,
+                    ..dataset.clone()
+                },
+            )?;
+            if made.class != dataset.class {
+                return Err(catalog::Error::Conflict(format!(
+                    "dataset {} is of the class {}, and the schema that it is created on of the class {}",
+                    dataset.id,
+                    dataset.class.word(),
+                    made.class.word()
+                ))
+                .into());
+            }
         }
     }
     Ok(())

@@ -82,9 +82,9 @@ pub use projections::{
     put_projection_destination,
 };
 pub use registry::{
-    Container, Registry, Resource, ResourceForm, ResourceKind, change_schema, create_descriptor,
-    create_schema, delete_descriptor, delete_schema, descriptor, descriptors, replace_descriptor,
-    replace_schema, schemas_of_folder, with_declared_schema,
+    Container, Registry, Resource, ResourceForm, ResourceKind, change_schema, create_dataset,
+    create_descriptor, create_schema, delete_descriptor, delete_schema, descriptor, descriptors,
+    replace_descriptor, replace_schema, schemas_of_folder,
 };
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,

@@ -64,7 +64,7 @@ pub fn profile_report(
         ..ExportRequest::default()
     };
     let plan = Plan::new(&request, policy.clone(), &UnionSchemas::from(&snapshot))?;
-    let export = Export::new(&snapshot, &plan)?.with_progress(Arc::clone(progress));
+    let export = Export::watched(&snapshot, &plan, Arc::clone(progress))?;
     let since =
         UNSTITCHED_DAYS.map(|days| Timestamp::from_micros(now.micros() - i64::from(days) * DAY));
     Ok(ProfileReport {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use profile_export::platform::{DatasetBody, TABLE_LABEL, TableNames, with_declared_schema};
+use profile_export::platform::{self, DatasetBody, TABLE_LABEL, TableNames};
 use profile_export::store::{BatchQuery, Store};
 use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::{Map, Value, json};
@@ -46,9 +46,8 @@ pub(crate) async fn create_dataset(
                 ..body.into_dataset()
             };
             store.catalog().atomically(|catalog| {
-                let dataset = with_declared_schema(catalog, dataset)?;
                 check_own_table(&catalog.datasets()?, &dataset)?;
-                Ok::<_, Problem>(catalog.create_dataset(dataset)?)
+                Ok::<_, Problem>(platform::create_dataset(catalog, dataset)?)
             })
         })
         .await?;

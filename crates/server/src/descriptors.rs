@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::auth::{ReadAccess, WriteAccess};
 use crate::body::JsonBody;
 use crate::path::Path;
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::registry::{PATH, on_registry, paged};
 use crate::registry_form::Form;
@@ -22,16 +22,37 @@ use crate::registry_schemas::{
 };
 use crate::schemas::Problems;
 
+/// The members of descriptors.
+const MEMBERS: [&str; 17] = [
+    "@id",
+    "@type",
+    "version",
+    "imsOrg",
+    "xdm:sourceSchema",
+    "xdm:sourceVersion",
+    "xdm:sourceProperty",
+    "xdm:namespace",
+    "xdm:property",
+    "xdm:isPrimary",
+    "xdm:title",
+    "xdm:description",
+    "xdm:note",
+    "xdm:excludeMetaEnum",
+    "meta:enum",
+    "xdm:labels",
+    "xdm:label",
+];
+
 /// List what is said of the fields of schemas
 ///
-/// By type, or with the form v2 in pages. Whose primary identity a dataset's description says is told, too.
+/// By type, or with the form v2 in a list, of which pages may be asked for. Whose primary identity a dataset's description says is told, too.
 #[utoipa::path(
     get, path = "/data/foundation/schemaregistry/tenant/descriptors", tag = "Schema registry",
     params(
         ("property" = Option<Vec<String>>, Query, description = "A member that is there, or compares: @type==xdm:descriptorIdentity; several by commas"),
         ("orderby" = Option<String>, Query, description = "Members to sort by, comma-separated, with - for downwards"),
         ("start" = Option<String>, Query, description = "Where the page begins, as _page.next of the one before says"),
-        ("limit" = Option<u32>, Query, description = "How many on a page, at the most 500, 300 by default", minimum = 1),
+        ("limit" = Option<u32>, Query, description = "How many on a page, at the most 500; all that there are where neither this nor start is said. In the form v2 alone", minimum = 1),
     ),
     responses((status = 200, description = "The descriptors", body = DescriptorList), Problems),
 )]
@@ -41,7 +62,14 @@ pub(crate) async fn list_descriptors(
     query: Query,
 ) -> Answer<Json<Value>> {
     let form = Form::of(&headers);
-    let listing = Listing::of(&query)?;
+    let listing = Listing::of(&query, &MEMBERS)?;
+    if !form.is_v2 && listing.is_of_page() {
+        return Err(Problem::bad_request(
+            "limit, start: lists by type have no pages; ask for application/vnd.adobe.xdm-v2+json in Accept to have some",
+        ));
+    }
+    // Clients such as aepp take what they get for all that there is.
+    let listing = listing.whole();
     let listed = on_registry(&caller, move |store, registry| {
         let all = descriptors(store, registry)?;
         let all = all.into_iter().map(|one| (one.clone(), one)).collect();
@@ -57,7 +85,7 @@ pub(crate) async fn list_descriptors(
         if form.is_v2 {
             let results = page.items.iter().map(shown).collect();
             let path = format!("{PATH}/tenant/descriptors");
-            return Ok(paged(results, page.page, page.next.as_deref(), &path));
+            return Ok(paged(results, &page, &path));
         }
         let mut by_type = json!({});
         for one in &page.items {

@@ -54,7 +54,31 @@ pub(crate) async fn look<T: Send + 'static>(
 ) -> Answer<T> {
     let look = Look(Arc::default());
     let progress = Arc::clone(&look.0);
-    let looked = caller.on_store(move |store| work(store, &progress));
+    given_up_in_time(caller.on_store(move |store| work(store, &progress))).await
+}
+
+/// The same for work that others want, too: who waits for `turn` has no permit, and nothing is done for whoever went away meanwhile.
+pub(crate) async fn look_in_turn<T: Send + 'static>(
+    caller: &ReadAccess,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    work: impl FnOnce(&Store, &Arc<Progress>) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let look = Look(Arc::default());
+    let progress = Arc::clone(&look.0);
+    let looked = async {
+        let turn = turn.lock_owned().await;
+        let work = move |store: &Store| {
+            // Until the work is done, whether or not its client still waits.
+            let _turn = turn;
+            progress.check().map_err(export::Error::from)?;
+            work(store, &progress)
+        };
+        caller.on_store(work).await
+    };
+    given_up_in_time(looked).await
+}
+
+async fn given_up_in_time<T>(looked: impl Future<Output = Answer<T>>) -> Answer<T> {
     match tokio::time::timeout(PATIENCE, looked).await {
         Ok(looked) => looked,
         Err(_) => Err(Problem::busy(

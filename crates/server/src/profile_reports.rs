@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use xdm::parse_date;
 
 use crate::auth::ReadAccess;
-use crate::local::look;
+use crate::local::look_in_turn;
 use crate::problem::{Answer, Problem};
 use crate::profile_report_schemas::{
     OverlapReport, ProfileSample, ProfilesByDataset, ProfilesByNamespace, UnknownProfiles,
@@ -32,22 +32,32 @@ const MOST: usize = 16;
 const NONE: &str = "\"null\"";
 const MODEL: &str = "x-model-name";
 
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// Reports, the one that was asked for last in front.
 #[derive(Default)]
 pub(crate) struct ProfileReports {
     kept: Mutex<VecDeque<(Scope, Arc<ProfileReport>)>>,
-    /// Held by who counts: others that want the same find it then.
-    counting: Mutex<()>,
+    /// Who counts in a scope has its turn: others that want the same find it then. Those that somebody has or waits for.
+    turns: Mutex<Vec<(Scope, Turn)>>,
 }
 
 impl ProfileReports {
-    /// What the profiles of a store are made of now.
+    /// The turn of a scope.
+    fn turn(&self, scope: &Scope) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|(_, turn)| Arc::strong_count(turn) > 1);
+        if let Some((_, turn)) = turns.iter().find(|(known, _)| known == scope) {
+            return Arc::clone(turn);
+        }
+        let turn = Turn::default();
+        turns.push((scope.clone(), Arc::clone(&turn)));
+        turn
+    }
+
+    /// What the profiles of a store are made of now; for who has the turn of its scope.
     fn of(&self, store: &Store, progress: &Arc<Progress>) -> Answer<Arc<ProfileReport>> {
         let now = Timestamp::now();
-        if let Some(known) = self.known(store, now)? {
-            return Ok(known);
-        }
-        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known(store, now)? {
             return Ok(known);
         }
@@ -84,7 +94,8 @@ impl ProfileReports {
 )]
 pub(crate) async fn get_status(caller: ReadAccess) -> Answer<Json<Value>> {
     let app = Arc::clone(caller.app());
-    let shown = look(&caller, move |store, progress| {
+    let turn = app.reports.turn(caller.scope());
+    let shown = look_in_turn(&caller, turn, move |store, progress| {
         let report = app.reports.of(store, progress)?;
         let counts = &report.composition;
         let at = seconds(report.made);
@@ -272,7 +283,8 @@ async fn shown(
         })?),
     };
     let app = Arc::clone(caller.app());
-    let shown = look(caller, move |store, progress| {
+    let turn = app.reports.turn(caller.scope());
+    let shown = look_in_turn(caller, turn, move |store, progress| {
         // Before all is counted in vain.
         if let Some(day) = wanted.filter(|day| *day != today()) {
             return Err(Problem::not_found(format!(
@@ -353,15 +365,18 @@ impl Codes {
 /// The batch that came in last and is loaded: its ID, and when it was.
 fn last_batch(store: &Store) -> Answer<Option<(String, Timestamp)>> {
     let loaded = store.catalog().batches(&BatchQuery {
-        filters: vec![BatchFilter::Is(
-            BatchProperty::Status,
-            vec!["success".to_owned()],
-        )],
+        limit: Some(1),
+        filters: vec![
+            BatchFilter::CameIn,
+            BatchFilter::Is(BatchProperty::Status, vec!["success".to_owned()]),
+        ],
         order: vec![(BatchProperty::Updated, true)],
         ..BatchQuery::default()
     })?;
-    let last = loaded.into_iter().find(|batch| batch.came_in());
-    Ok(last.map(|batch| (batch.id, batch.updated)))
+    Ok(loaded
+        .into_iter()
+        .next()
+        .map(|batch| (batch.id, batch.updated)))
 }
 
 /// A time as the reports have it.
@@ -379,6 +394,24 @@ fn seconds(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_scope_has_a_turn_of_its_own_for_as_long_as_somebody_wants_it() {
+        let reports = ProfileReports::default();
+        let scope = |sandbox: &str| Scope {
+            org: "acme".to_owned(),
+            sandbox: sandbox.to_owned(),
+        };
+        let first = reports.turn(&scope("prod"));
+        let held = first.try_lock().expect("nobody has it");
+        assert!(reports.turn(&scope("prod")).try_lock().is_err());
+        assert!(reports.turn(&scope("dev")).try_lock().is_ok());
+        drop(held);
+        assert!(reports.turn(&scope("prod")).try_lock().is_ok());
+        drop(first);
+        reports.turn(&scope("dev"));
+        assert_eq!(reports.turns.lock().expect("whole").len(), 1);
+    }
 
     #[test]
     fn times_are_spelled_as_the_platform_does_in_each_place() {

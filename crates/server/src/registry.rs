@@ -24,7 +24,7 @@ use crate::path::Path;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::registry_form::Form;
-use crate::registry_list::Listing;
+use crate::registry_list::{Listing, Page};
 use crate::registry_schemas::{
     RegistryObject, RegistryPage, RegistryPatch, RegistryResources, RegistrySchema, RegistryStats,
 };
@@ -33,6 +33,28 @@ use crate::schemas::Problems;
 pub(crate) const PATH: &str = "/data/foundation/schemaregistry";
 /// How many resources stats name.
 const RECENT: usize = 10;
+/// The members of resources.
+const MEMBERS: [&str; 19] = [
+    "$id",
+    "meta:altId",
+    "meta:resourceType",
+    "version",
+    "title",
+    "type",
+    "description",
+    "meta:xdmType",
+    "meta:containerId",
+    "meta:abstract",
+    "meta:extensible",
+    "meta:extends",
+    "meta:registryMetadata",
+    "meta:intendedToExtend",
+    "meta:class",
+    "meta:immutableTags",
+    "allOf",
+    "definitions",
+    "properties",
+];
 /// The members of a schema that a JSON Patch may change.
 const CHANGEABLE: [&str; 3] = ["title", "description", "meta:immutableTags"];
 
@@ -101,7 +123,7 @@ pub(crate) async fn list_resources(
 ) -> Answer<Json<Value>> {
     let (container, kind) = place(&caller, &container, &kind, uri).await?;
     let form = Form::of(&headers);
-    let listing = Listing::of(&query)?;
+    let listing = Listing::of(&query, &MEMBERS)?;
     let properties = query.text("properties");
     let path = format!("{PATH}/{}/{}", container.word(), kind.word());
     let listed = on_registry(&caller, move |store, registry| {
@@ -113,25 +135,18 @@ pub(crate) async fn list_resources(
         let page = listing.page(objects, "$id")?;
         let shown = page.items.iter().map(|one| form.shown(one, &said));
         let shown = shown.map(|one| some(one, properties.as_deref()));
-        Ok(paged(
-            shown.collect(),
-            page.page,
-            page.next.as_deref(),
-            &path,
-        ))
+        Ok(paged(shown.collect(), &page, &path))
     });
     Ok(Json(listed.await?))
 }
 
 /// A page as all lists of the registry have it.
-pub(crate) fn paged(results: Vec<Value>, page: Value, next: Option<&str>, path: &str) -> Value {
+pub(crate) fn paged<T>(results: Vec<Value>, page: &Page<T>, path: &str) -> Value {
     let mut links = json!({"global_schemas": {"href": format!("{PATH}/global/schemas")}});
-    if let Some(next) = next {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("start", next);
-        links["next"] = json!({"href": format!("{path}?{}", query.finish())});
+    if let Some(query) = &page.next_query {
+        links["next"] = json!({"href": format!("{path}?{query}")});
     }
-    json!({"results": results, "_page": page, "_links": links})
+    json!({"results": results, "_page": page.page, "_links": links})
 }
 
 /// Show a schema, a union, a class, a behavior, a field group or a data type

@@ -10,7 +10,7 @@ use crate::query::Query;
 /// The most on a page; who asks for more gets these.
 const MOST: u32 = 500;
 /// How many there are where nobody says.
-const PAGE: u32 = 300;
+const PAGE: usize = 300;
 /// What compares, the longer ones first.
 const OPERATORS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
 
@@ -19,7 +19,9 @@ pub(crate) struct Listing {
     conditions: Vec<Condition>,
     order: Vec<(String, bool)>,
     start: Option<String>,
-    limit: usize,
+    limit: Option<usize>,
+    /// What the link to the next page says beside where that begins.
+    others: Vec<(String, String)>,
 }
 
 /// What must hold of an object's member.
@@ -34,16 +36,26 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// What `_page` says.
     pub(crate) page: Value,
-    /// Where the next one begins.
-    pub(crate) next: Option<String>,
+    /// The query of the next one.
+    pub(crate) next_query: Option<String>,
 }
 
 impl Listing {
-    pub(crate) fn of(query: &Query) -> Answer<Self> {
+    /// What a query asks for of objects that may have these members.
+    pub(crate) fn of(query: &Query, members: &[&str]) -> Answer<Self> {
+        let check = |parameter: &str, member: &str| match members.contains(&member) {
+            true => Ok(()),
+            false => Err(Problem::bad_request(format!(
+                "{parameter}: found {member:?}, which none of these has; known are {}",
+                members.join(", ")
+            ))),
+        };
         let mut conditions = Vec::new();
         for property in query.all("property") {
-            for text in property.split(',') {
-                conditions.push(Condition::of(text.trim())?);
+            for text in parts(property) {
+                let condition = Condition::of(text.trim())?;
+                check("property", &condition.member)?;
+                conditions.push(condition);
             }
         }
         let order = query.get("orderby").unwrap_or_default().split(',');
@@ -52,12 +64,34 @@ impl Listing {
             Some(name) => (name.to_owned(), true),
             None => (name.trim_start_matches('+').to_owned(), false),
         });
+        let order: Vec<(String, bool)> = order.collect();
+        for (member, _) in &order {
+            check("orderby", member)?;
+        }
         Ok(Self {
             conditions,
-            order: order.collect(),
+            order,
             start: query.text("start"),
-            limit: query.number("limit", 1, MOST)?.unwrap_or(PAGE) as usize,
+            limit: query.number("limit", 1, MOST)?.map(|limit| limit as usize),
+            others: (query.pairs())
+                .filter(|(name, _)| *name != "start")
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
         })
+    }
+
+    /// Whether a page is asked for, and not the list.
+    pub(crate) fn is_of_page(&self) -> bool {
+        self.limit.is_some() || self.start.is_some()
+    }
+
+    /// The same with everything on one page, where no page is asked for.
+    pub(crate) fn whole(self) -> Self {
+        let limit = match self.is_of_page() {
+            true => self.limit,
+            false => Some(usize::MAX),
+        };
+        Self { limit, ..self }
     }
 
     /// The page of what is asked for. Each object is known by its member `id`, by which those are in order that `orderby` does
@@ -79,10 +113,11 @@ impl Listing {
             None => 0,
             Some(start) => self.first(&objects, start, id)?,
         };
-        let next = objects.get(first.saturating_add(self.limit));
+        let limit = self.limit.unwrap_or(PAGE);
+        let next = objects.get(first.saturating_add(limit));
         let next = next.and_then(|(object, _)| object[id].as_str());
         let next = next.map(str::to_owned);
-        let items = objects.into_iter().skip(first).take(self.limit);
+        let items = objects.into_iter().skip(first).take(limit);
         let items: Vec<T> = items.map(|(_, item)| item).collect();
         let order: Vec<String> = (self.order.iter())
             .map(|(member, down)| format!("{}{member}", if *down { "-" } else { "" }))
@@ -94,7 +129,12 @@ impl Listing {
         Ok(Page {
             page: json!({"orderby": order, "next": next, "count": items.len()}),
             items,
-            next,
+            next_query: next.map(|next| {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.extend_pairs(&self.others);
+                query.append_pair("start", &next);
+                query.finish()
+            }),
         })
     }
 
@@ -117,6 +157,31 @@ impl Listing {
     }
 }
 
+/// The conditions of a text with several. A comma is part of a value where none begins behind it: titles have some.
+fn parts(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, _) in text.match_indices(',') {
+        let has_value = OPERATORS.iter().any(|one| text[start..at].contains(one));
+        let rest = text[at + 1..].trim_start();
+        let behind_name = rest.trim_start_matches(is_of_name);
+        let begins = behind_name.len() < rest.len()
+            && (OPERATORS.iter()).any(|one| behind_name.trim_start().starts_with(one));
+        if !has_value || begins || rest.is_empty() {
+            parts.push(&text[start..at]);
+            start = at + 1;
+        }
+    }
+    if start == 0 || !text[start..].trim().is_empty() {
+        parts.push(&text[start..]);
+    }
+    parts
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ":$@_".contains(c)
+}
+
 impl Condition {
     fn of(text: &str) -> Answer<Self> {
         let found = OPERATORS
@@ -131,10 +196,7 @@ impl Condition {
                 (text[..at].trim(), Some((operator, value.to_owned())))
             }
         };
-        let is_name = |member: &str| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || ":$@_".contains(c);
-            !member.is_empty() && member.chars().all(plain)
-        };
+        let is_name = |member: &str| !member.is_empty() && member.chars().all(is_of_name);
         if !is_name(member) || compared.as_ref().is_some_and(|(_, value)| value.is_empty()) {
             return Err(Problem::bad_request(format!(
                 "property: found {text:?}; allowed is a name, as \"title\", or one with ==, !=, <, >, <= or >= and a value"
@@ -214,8 +276,11 @@ mod tests {
         ];
         let names = ["1", "2", "3"];
         let objects = objects.into_iter().zip(names).collect();
-        let listed =
-            Listing::of(&Query::of_text(query)).and_then(|listing| listing.page(objects, "$id"));
+        let listed = Listing::of(
+            &Query::of_text(query),
+            &["$id", "title", "n", "tags", "other"],
+        )
+        .and_then(|listing| listing.page(objects, "$id"));
         listed
             .map(|page| (page.items, page.page["next"].clone()))
             .map_err(|problem| problem.detail)
@@ -233,7 +298,11 @@ mod tests {
             ("property=n>2", &["2"]),
             ("property=n>=2&property=n<10", &["1"]),
             ("property=title==b,n<=2", &["1"]),
-            ("property=none==x", &[]),
+            ("property=other==x", &[]),
+            ("property=n,tags", &["1"]),
+            ("property=title==b,", &["1", "3"]),
+            ("property=title!=a, b", &["1", "2", "3"]),
+            ("property=title!=a, b,n>2", &["2"]),
         ] {
             assert_eq!(titles(query).expect(query).0, right, "{query}");
         }
@@ -242,6 +311,10 @@ mod tests {
             "property===b",
             "property=title==",
             "limit=0",
+            "property=none",
+            "property=title==b,none!=c",
+            "orderby=none",
+            "orderby=title,-none",
         ] {
             titles(wrong).expect_err(wrong);
         }

@@ -144,7 +144,7 @@ impl Store {
     /// it holds, or nothing. `change` is called twice: before the load, to be taken back, and at its end.
     ///
     /// # Errors
-    /// As for [`Store::ingest`]; what `change` returns.
+    /// As for [`Store::ingest`]; what `change` returns; a dataset's primary identity or schema is another at the end of the load.
     pub fn ingest_with<E: From<StoreError> + From<catalog::Error>>(
         &self,
         loads: &[DatasetInputs],
@@ -186,6 +186,9 @@ impl Store {
         // Where this fails the runs stay: it may hold all the same, see `Catalog::change_runs`.
         self.catalog().atomically(|catalog| {
             change(catalog, Some(&written.report))?;
+            for (_, dataset) in &parts {
+                check_unchanged(catalog, dataset)?;
+            }
             catalog.change_runs(&RunChange {
                 added: &written.added,
                 removed: &[],
@@ -321,6 +324,26 @@ impl Store {
             },
         })
     }
+}
+
+/// Checks that records were read by what a dataset says now: loads hold the lock of the runs, and whoever describes datasets does
+/// not wait for it.
+fn check_unchanged(catalog: &Catalog, read_by: &Dataset) -> Result<(), catalog::Error> {
+    // One that was deleted is told by the change of the runs.
+    let Some(now) = catalog.dataset(&read_by.id)? else {
+        return Ok(());
+    };
+    let changed = if now.primary_identity != read_by.primary_identity {
+        "primary identity"
+    } else if now.schema != read_by.schema {
+        "schema"
+    } else {
+        return Ok(());
+    };
+    Err(catalog::Error::Conflict(format!(
+        "the {changed} of dataset {} ({:?}) was changed while its records were read; nothing is loaded, load them again",
+        now.id, now.name
+    )))
 }
 
 /// The runs of a load, on the disk.

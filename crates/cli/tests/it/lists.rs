@@ -4,9 +4,10 @@ use std::fs;
 use std::process::Output;
 use std::sync::Arc;
 
-use profile_export::platform::members_by_segment;
+use profile_export::platform::{Registry, create_schema, members_by_segment};
 use profile_export::store::{Scope, Store};
-use serde_json::Value;
+use profile_export::xdm::Timestamp;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::program::{fixture_store, parsed, run, stderr, stdout, text};
@@ -323,4 +324,46 @@ fn members_of_an_id_are_not_those_of_a_segment_that_is_called_so() {
     .unwrap();
     stdout(&place.run(&["segments", "create", text(&definition)]));
     assert_eq!(counted(), before);
+}
+
+/// As over HTTP, where schemas are declared.
+#[test]
+fn datasets_have_the_fields_of_the_declared_schemas_that_they_are_created_on() {
+    let place = place();
+    let store = Store::open(&place.store, Scope::default()).unwrap();
+    let id = "https://ns.adobe.com/local/schemas/members";
+    let body = json!({"$id": id, "title": "Members",
+        "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}],
+        "properties": {"_local": {"type": "object", "properties": {"points": {"type": "integer"}}}}});
+    let registry = Registry::of(&store, &[]).unwrap();
+    create_schema(&store, &registry, body, Timestamp::now()).unwrap();
+    let points = |dataset: &str| {
+        let dataset = store.catalog().dataset(dataset).unwrap().unwrap();
+        let schema = dataset.schema.unwrap_or_default();
+        schema["properties"]["_local"]["properties"]["points"]["type"].clone()
+    };
+    let folder = place.folder.path();
+    let file = folder.join("members.json");
+    let body = json!({"name": "members", "schemaRef": {"id": id}});
+    fs::write(&file, body.to_string()).unwrap();
+    let made = parsed(&place.run(&["datasets", "create", text(&file)]));
+    let made = made[0].as_str().unwrap().rsplit('/').next().unwrap();
+    assert_eq!(points(made), "integer");
+
+    let source = folder.join("source");
+    fs::create_dir_all(source.join("others")).unwrap();
+    let other = "0000000000000000000000f1";
+    let description = |class: &str| {
+        let body = json!({"id": other, "name": "others", "class": class, "schemaRef": {"id": id}});
+        fs::write(source.join("others/dataset.json"), body.to_string()).unwrap();
+    };
+    let record = json!({"_local": {"points": 3}, "identityMap": {"Email": [{"id": "a"}]},
+        "_id": "1", "timestamp": "2026-01-01T00:00:00Z"});
+    fs::write(source.join("others/a.ndjson"), record.to_string()).unwrap();
+    description("event");
+    let refused = stderr(&place.run(&["ingest", "--from", text(&source)]));
+    assert!(refused.contains("of the class event"), "{refused}");
+    description("profile");
+    stdout(&place.run(&["ingest", "--from", text(&source)]));
+    assert_eq!(points(other), "integer");
 }

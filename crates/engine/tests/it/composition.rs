@@ -146,3 +146,24 @@ fn a_count_that_is_cancelled_ends_as_that() {
     let error = profile_report(&scratch.store, Timestamp::now(), &progress).unwrap_err();
     assert!(error.is_cancelled(), "{error}");
 }
+
+/// It takes long where there are many records, and comes before the first of them is counted.
+#[test]
+fn an_identity_graph_is_not_made_for_work_that_was_cancelled() {
+    let scratch = Scratch::new();
+    scratch.dataset(PROFILES[0], Class::Profile, json!({}));
+    let record =
+        json!({"identityMap": {"Email": [{"id": "a", "primary": true}], "ECID": [{"id": "7"}]}});
+    scratch.load(PROFILES[0], &[record]).unwrap();
+    let snapshot = scratch.store.snapshot(None).unwrap();
+    let policy = json!({"name": "p", "schema": {"name": "_xdm.context.profile"}, "default": true,
+        "attributeMerge": {"type": "timestampOrdered"}, "identityGraph": {"type": "pdg"}});
+    let policy: MergePolicy = serde_json::from_value(policy).unwrap();
+    let request: ExportRequest = serde_json::from_value(request(json!({}))).unwrap();
+    let plan = Plan::new(&request, policy, &UnionSchemas::from(&snapshot)).unwrap();
+    let progress = Arc::new(Progress::default());
+    assert!(Export::watched(&snapshot, &plan, Arc::clone(&progress)).is_ok());
+    progress.cancel();
+    let refused = Export::watched(&snapshot, &plan, progress).err();
+    assert!(refused.is_some_and(|error| error.is_cancelled()));
+}

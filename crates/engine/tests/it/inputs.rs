@@ -10,9 +10,10 @@ use profile_export::arrow::array::{
 };
 use profile_export::platform::Result;
 use profile_export::store::{
-    Batches, DatasetInputs, Input, JsonForm, LoadOptions, LoadReport, OnBadRecord, ReadOptions,
+    Batches, CatalogError, DatasetInputs, Input, JsonForm, LoadOptions, LoadReport, OnBadRecord,
+    ReadOptions, Scope, Store,
 };
-use profile_export::xdm::Class;
+use profile_export::xdm::{Class, Dataset};
 use serde_json::{Value, json};
 
 use crate::scratch::{Scratch, request, sorted};
@@ -276,4 +277,40 @@ fn record_batches_of_the_callers_are_loaded_and_bad_rows_are_told() {
         again.to_string().contains("my rows: it was read before"),
         "{again}"
     );
+}
+
+/// What the records are read by is that of the load's beginning; nobody reads them again.
+#[test]
+fn a_load_fails_whose_dataset_gets_another_primary_identity_meanwhile() {
+    for changed in ["primary identity", "schema"] {
+        let scratch = Scratch::new();
+        let by_email = json!({"primaryIdentity": "email=Email"});
+        scratch.dataset(CRM, Class::Profile, by_email);
+        let store =
+            Store::open_temporary(scratch.folder.path().join("store"), Scope::default()).unwrap();
+        let ids: ArrayRef = Arc::new(StringArray::from_iter_values(["a", "b"]));
+        let batch = RecordBatch::try_from_iter([("email", ids.clone()), ("other", ids)]).unwrap();
+        let schema = batch.schema();
+        let batches = [batch].into_iter().map(move |batch| {
+            let change = |dataset: &mut Dataset| {
+                match changed {
+                    "schema" => {
+                        dataset.schema = Some(json!({"properties": {"other": {"type": "string"}}}))
+                    }
+                    _ => dataset.primary_identity = Some("other=Email".to_owned()),
+                }
+                Ok::<_, CatalogError>(())
+            };
+            store.catalog().change_dataset(CRM, change).unwrap();
+            Ok(batch)
+        });
+        let reader = RecordBatchIterator::new(batches, schema);
+        let input = Input::Batches(Batches::new("my rows", Box::new(reader)));
+        let load = DatasetInputs::new(CRM, vec![input]);
+        let options = LoadOptions::default();
+        let refused = (scratch.store.ingest(&[load], &options, &Default::default())).unwrap_err();
+        let says = format!("the {changed} of dataset {CRM}");
+        assert!(refused.to_string().starts_with(&says), "{refused}");
+        assert_eq!(scratch.store.stats().unwrap().datasets[0].records, 0);
+    }
 }

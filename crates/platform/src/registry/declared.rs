@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use catalog::{Catalog, Document, DocumentKind, Kind, new_id};
+use decode::MOST_FIELDS;
 use export::RequestError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::Store;
 use xdm::{Class, Dataset, Fields, Timestamp, fields_from_json_schema};
 
-use super::descriptors::primary_of;
+use super::descriptors::{check_identities, primary_of};
 use super::generated::{UNION, own_schema, text};
 use super::resolved::resolved;
 use super::resource::{Container, Resource, ResourceKind};
@@ -68,25 +69,36 @@ pub fn create_schema(
         Some(id) => id.to_owned(),
         None => format!("{NAMESPACE}{}/schemas/{}", registry.tenant, new_id()),
     };
-    let made = made(store, registry, id, &body, (1, now, now))?;
-    if registry.get(&made.id).is_some() {
-        let problem = format!("$id: {:?} is there already", made.id);
-        return Err(catalog::Error::Conflict(problem).into());
-    }
     store.catalog().atomically(|catalog| {
-        if document(catalog, &made.id)?.is_some() {
-            let problem = format!("$id: {:?} is there already", made.id);
+        let made = made(catalog, registry, id, &body, (1, now, now))?;
+        let shown = resource(&made)?;
+        let declared = all(catalog)?;
+        let mut others = registry.resources.iter().chain(&declared);
+        if let Some(other) = others.find(|one| is_taken(&shown, one)) {
+            let problem = format!(
+                "$id: {:?} (meta:altId {:?}) is there already, as {:?}",
+                made.id,
+                shown.alt_id(),
+                other.id
+            );
             return Err(catalog::Error::Conflict(problem).into());
         }
         put(catalog, &made)?;
-        resource(&made)
+        Ok(shown)
     })
+}
+
+/// Whether one of the names of a resource is one of another's: it would hide it, or be hidden.
+fn is_taken(resource: &Resource, other: &Resource) -> bool {
+    let other = [other.id.clone(), other.alt_id()];
+    other.contains(&resource.id) || other.contains(&resource.alt_id())
 }
 
 /// Declares a schema anew that no dataset is created on.
 ///
 /// # Errors
-/// As for [`create_schema`]; there is no such declared schema, or datasets are created on it.
+/// As for [`create_schema`]; there is no such declared schema, or datasets are created on it; an identity descriptor is about
+/// a field that it would not have.
 pub fn replace_schema(
     store: &Store,
     registry: &Registry,
@@ -94,28 +106,30 @@ pub fn replace_schema(
     body: Value,
     now: Timestamp,
 ) -> Result<Resource> {
-    let known = find(store.catalog(), registry, id)?;
     let body = checked(body)?;
-    if let Some(other) = text(&body, "$id").filter(|said| *said != known.id) {
-        let problem = format!(
-            "found {other:?}; the ID of a schema stays, here {:?}",
-            known.id
-        );
-        return Err(RequestError::new("$id", problem).into());
-    }
-    let version = (
-        known.version + 1,
-        Timestamp::from_millis(known.created),
-        now,
-    );
-    let mut made = made(store, registry, known.id, &body, version)?;
-    if known.tags.iter().any(|tag| tag == UNION) {
-        made.tags = known.tags;
-    }
     store.catalog().atomically(|catalog| {
+        let known = find(catalog, registry, id)?;
+        if let Some(other) = text(&body, "$id").filter(|said| *said != known.id) {
+            let problem = format!(
+                "found {other:?}; the ID of a schema stays, here {:?}",
+                known.id
+            );
+            return Err(RequestError::new("$id", problem).into());
+        }
+        let version = (
+            known.version + 1,
+            Timestamp::from_millis(known.created),
+            now,
+        );
+        let mut made = made(catalog, registry, known.id, &body, version)?;
+        if known.tags.iter().any(|tag| tag == UNION) {
+            made.tags = known.tags;
+        }
         check_unused(catalog, &made.id, "its fields stay")?;
+        let shown = resource(&made)?;
+        check_identities(catalog, &shown)?;
         put(catalog, &made)?;
-        resource(&made)
+        Ok(shown)
     })
 }
 
@@ -124,38 +138,40 @@ pub fn replace_schema(
 ///
 /// # Errors
 /// There is no such declared schema; `change` errs; another tag than `union`, or that is taken away.
-pub fn change_schema<E: From<crate::Error>>(
+pub fn change_schema<E: From<crate::Error> + From<catalog::Error>>(
     store: &Store,
     registry: &Registry,
     id: &str,
     now: Timestamp,
     change: impl FnOnce(&mut Value) -> Result<(), E>,
 ) -> Result<Resource, E> {
-    let known = find(store.catalog(), registry, id)?;
-    let mut said = Map::new();
-    said.insert("title".to_owned(), known.title.clone().into());
-    said.insert("description".to_owned(), known.description.clone().into());
-    if !known.tags.is_empty() {
-        said.insert(TAGS.to_owned(), known.tags.clone().into());
-    }
-    let mut said = Value::Object(said);
-    change(&mut said)?;
-    let changed = said.as_object().cloned().unwrap_or_else(Map::new);
-    let tags = tags_of(&changed)?;
-    if known.tags.iter().any(|tag| !tags.contains(tag)) {
-        let problem = "the tag union stays: records are part of it";
-        return Err(crate::Error::from(RequestError::new(TAGS, problem)).into());
-    }
-    let changed = DeclaredSchema {
-        title: title_of(&changed)?,
-        description: text(&changed, "description").unwrap_or("").to_owned(),
-        tags,
-        version: known.version + 1,
-        updated: now.millis(),
-        ..known
-    };
-    put(store.catalog(), &changed)?;
-    Ok(resource(&changed)?)
+    store.catalog().atomically(|catalog| {
+        let known = find(catalog, registry, id)?;
+        let mut said = Map::new();
+        said.insert("title".to_owned(), known.title.clone().into());
+        said.insert("description".to_owned(), known.description.clone().into());
+        if !known.tags.is_empty() {
+            said.insert(TAGS.to_owned(), known.tags.clone().into());
+        }
+        let mut said = Value::Object(said);
+        change(&mut said)?;
+        let changed = said.as_object().cloned().unwrap_or_else(Map::new);
+        let tags = tags_of(&changed)?;
+        if known.tags.iter().any(|tag| !tags.contains(tag)) {
+            let problem = "the tag union stays: records are part of it";
+            return Err(crate::Error::from(RequestError::new(TAGS, problem)).into());
+        }
+        let changed = DeclaredSchema {
+            title: title_of(&changed)?,
+            description: text(&changed, "description").unwrap_or("").to_owned(),
+            tags,
+            version: known.version + 1,
+            updated: now.millis(),
+            ..known
+        };
+        put(catalog, &changed)?;
+        Ok(resource(&changed)?)
+    })
 }
 
 /// Forgets a declared schema that no dataset is created on, with its descriptors.
@@ -163,8 +179,8 @@ pub fn change_schema<E: From<crate::Error>>(
 /// # Errors
 /// There is no such declared schema, or datasets are created on it.
 pub fn delete_schema(store: &Store, registry: &Registry, id: &str) -> Result<()> {
-    let known = find(store.catalog(), registry, id)?;
     store.catalog().atomically(|catalog| {
+        let known = find(catalog, registry, id)?;
         check_unused(catalog, &known.id, "it stays")?;
         super::descriptors::forget_of(catalog, &known.id)?;
         catalog.delete_document(DocumentKind::Schema, &known.id)?;
@@ -172,28 +188,33 @@ pub fn delete_schema(store: &Store, registry: &Registry, id: &str) -> Result<()>
     })
 }
 
-/// A dataset that is to be made, with the class, the fields and the primary identity of the declared schema that it is created
-/// on; as it is where that is none.
+/// Makes a dataset that a body describes, with the class, the fields and the primary identity of the declared schema that it is
+/// created on; as it is where that is none.
 ///
 /// # Errors
-/// The catalog can't be read.
-pub fn with_declared_schema(catalog: &Catalog, dataset: Dataset) -> Result<Dataset> {
+/// As for [`Catalog::create_dataset`].
+pub fn create_dataset(catalog: &Catalog, dataset: Dataset) -> Result<Dataset> {
     let Some(id) = own_schema(&dataset) else {
-        return Ok(dataset);
+        return Ok(catalog.create_dataset(dataset)?);
     };
-    let primary_identity = primary_of(catalog, id)?;
-    let Some(schema) = document(catalog, id)? else {
-        return Ok(Dataset {
-            primary_identity,
-            ..dataset
-        });
+    let schema = document(catalog, id)?;
+    let primary_identity = match &dataset.primary_identity {
+        Some(own) => Some(own.clone()),
+        None => primary_of(catalog, id)?,
     };
-    Ok(Dataset {
-        class: schema.class,
-        schema: Some(schema.resolved),
+    let (class, schema) = match schema {
+        Some(declared) => (
+            declared.class,
+            dataset.schema.clone().or(Some(declared.resolved)),
+        ),
+        None => (dataset.class, dataset.schema.clone()),
+    };
+    Ok(catalog.create_dataset(Dataset {
+        class,
+        schema,
         primary_identity,
         ..dataset
-    })
+    })?)
 }
 
 /// All of them, as resources.
@@ -201,6 +222,23 @@ pub(super) fn all(catalog: &Catalog) -> Result<Vec<Resource>> {
     let documents = catalog.documents(DocumentKind::Schema)?;
     let all = documents.iter().map(|document| resource(&read(document)?));
     all.collect()
+}
+
+/// A schema as it is now: a declared one may be another than when the registry was read, or gone.
+pub(super) fn current(
+    catalog: &Catalog,
+    registry: &Registry,
+    id: &str,
+) -> Result<Option<Resource>> {
+    let known = registry.get(id);
+    let Some(known) = known.filter(|known| known.kind == ResourceKind::Schemas) else {
+        return Ok(None);
+    };
+    if known.declared.is_empty() {
+        return Ok(Some(known.clone()));
+    }
+    let declared = document(catalog, &known.id)?;
+    declared.as_ref().map(resource).transpose()
 }
 
 /// Their `$id`s.
@@ -242,7 +280,7 @@ fn checked(body: Value) -> Result<Map<String, Value>> {
 }
 
 fn made(
-    store: &Store,
+    catalog: &Catalog,
     registry: &Registry,
     id: String,
     body: &Map<String, Value>,
@@ -267,10 +305,18 @@ fn made(
         created: created.millis(),
         updated: updated.millis(),
     };
+    let own = fields(&made)?;
+    let most = own.most_in_an_object();
+    if most > MOST_FIELDS {
+        let problem = format!(
+            "an object of it has {most} fields; an object has at the most {MOST_FIELDS}, as records have"
+        );
+        return Err(RequestError::new("schema", problem).into());
+    }
     // A dataset of it could not be made.
-    let mut union = store.catalog().union(class, None)?;
+    let mut union = catalog.union(class, None)?;
     union
-        .unite(&fields(&made)?)
+        .unite(&own)
         .map_err(|conflict| catalog::Error::TypeConflict {
             dataset: format!("of schema {:?}", made.title),
             conflict,
@@ -341,6 +387,10 @@ fn find(catalog: &Catalog, registry: &Registry, id: &str) -> Result<DeclaredSche
     let known = known.ok_or_else(|| catalog::Error::not_found(Kind::Schema, id))?;
     let declared = document(catalog, &known.id)?;
     declared.ok_or_else(|| {
+        if !known.declared.is_empty() {
+            // It went when the registry was read already.
+            return catalog::Error::not_found(Kind::Schema, id).into();
+        }
         let problem = format!(
             "{} is made from what the store has: nobody declared it, and it can't be changed",
             known.id

@@ -1,13 +1,15 @@
 //! What a body says of a schema's field, checked: all of it is understood.
 
+use catalog::Catalog;
 use export::RequestError;
 use serde_json::{Map, Value, json};
 use store::Store;
 use xdm::{FieldType, Fields, Spelling, nearest, spelling};
 
+use super::declared::current;
 use super::descriptors::IDENTITY_DESCRIPTOR;
 use super::generated::text;
-use super::{Registry, ResourceKind};
+use super::{Registry, Resource, ResourceKind};
 use crate::access::Lookups;
 use crate::error::Result;
 use crate::namespaces::{IdentityNamespace, identity_namespaces};
@@ -38,8 +40,13 @@ const OF_IDENTITY: [&str; 3] = ["xdm:namespace", "xdm:property", "xdm:isPrimary"
 /// What an answer has, so that it may be sent back.
 const OF_ANSWERS: [&str; 3] = ["@id", "imsOrg", "version"];
 
-/// Checks a body: all that it says is understood.
-pub(super) fn checked(store: &Store, registry: &Registry, body: Value) -> Result<Value> {
+/// Checks a body: all that it says is understood, and fits the schema as `catalog` has it.
+pub(super) fn checked(
+    store: &Store,
+    catalog: &Catalog,
+    registry: &Registry,
+    body: Value,
+) -> Result<Value> {
     let refuse = |path: &str, problem: String| Err(RequestError::new(path, problem).into());
     let Value::Object(mut body) = body else {
         return refuse("body", "expected a descriptor, an object".to_owned());
@@ -69,8 +76,7 @@ pub(super) fn checked(store: &Store, registry: &Registry, body: Value) -> Result
         }
     }
     let schema = text(&body, "xdm:sourceSchema").unwrap_or_default();
-    let found = registry.get(schema);
-    let Some(found) = found.filter(|found| found.kind == ResourceKind::Schemas) else {
+    let Some(found) = current(catalog, registry, schema)? else {
         let schemas = registry.resources.iter();
         let schemas = schemas.filter(|one| one.kind == ResourceKind::Schemas);
         let near = nearest(schema, schemas.map(|one| one.id.as_str()));
@@ -90,27 +96,30 @@ pub(super) fn checked(store: &Store, registry: &Registry, body: Value) -> Result
         return refuse("xdm:sourceProperty", problem);
     };
     if kind == IDENTITY_DESCRIPTOR {
-        let is_declared = !found.declared.is_empty();
-        match field_at(&found.fields, &parts) {
-            Some(FieldType::String | FieldType::Text { .. } | FieldType::Unknown) => {}
-            Some(other) => {
-                let problem = format!("{property:?} is {other}; an identity is a string");
-                return refuse("xdm:sourceProperty", problem);
-            }
-            None if is_declared => {
-                return refuse(
-                    "xdm:sourceProperty",
-                    format!("schema {id} has no field {property:?}"),
-                );
-            }
-            // Records may bring it.
-            None => {}
+        if let Some(problem) = problem_of_field(&found, property, &parts) {
+            return refuse("xdm:sourceProperty", problem);
         }
         check_identity(&mut body, &identity_namespaces(store, &Lookups::default())?)?;
     }
     body.insert("xdm:sourceSchema".to_owned(), json!(id));
     body.entry("xdm:sourceVersion").or_insert(json!(1));
     Ok(Value::Object(body))
+}
+
+/// Why a field of a schema can't have an identity, if it can't.
+pub(super) fn problem_of_field(
+    schema: &Resource,
+    property: &str,
+    parts: &[String],
+) -> Option<String> {
+    let is_declared = !schema.declared.is_empty();
+    match field_at(&schema.fields, parts) {
+        Some(FieldType::String | FieldType::Text { .. } | FieldType::Unknown) => None,
+        Some(other) => Some(format!("{property:?} is {other}; an identity is a string")),
+        None if is_declared => Some(format!("schema {} has no field {property:?}", schema.id)),
+        // Records may bring it.
+        None => None,
+    }
 }
 
 /// Checks what an identity descriptor says of the identity; its namespace becomes a code.

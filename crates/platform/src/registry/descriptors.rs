@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 use store::Store;
 use xdm::{Dataset, Timestamp, quote_part};
 
-use super::Registry;
-use super::descriptor_body::{checked, parts_of};
+use super::descriptor_body::{checked, parts_of, problem_of_field};
 use super::generated::schema_of;
+use super::{Registry, Resource};
 use crate::error::Result;
 
 /// The type of descriptors that say which field has an identity.
 pub(super) const IDENTITY_DESCRIPTOR: &str = "xdm:descriptorIdentity";
+
+/// The datasets whose own descriptions say what a descriptor says: they keep it without that. Kept, and not told.
+const OWN: &str = "datasets";
 
 /// All descriptors: those that somebody made, and one for each dataset whose description says where its primary identity is.
 ///
@@ -101,13 +104,19 @@ pub fn delete_descriptor(
     id: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let records = records_by_dataset(store)?;
     store.catalog().atomically(|catalog| {
+        let records = records_by_dataset(store)?;
         let known = find(catalog, registry, id)?;
         if let Some(schema) = known["xdm:sourceSchema"].as_str()
             && is_primary_of(&known, schema)
         {
-            set_primary(catalog, registry, &records, (schema, None), now)?;
+            set_primary(
+                catalog,
+                registry,
+                &records,
+                (schema, Some(&known), None),
+                now,
+            )?;
         }
         catalog.delete_document(DocumentKind::Descriptor, id)?;
         Ok(())
@@ -119,6 +128,22 @@ pub(super) fn primary_of(catalog: &Catalog, schema: &str) -> Result<Option<Strin
     let mut all = made(catalog)?.into_iter();
     let found = all.find(|one| is_primary_of(one, schema));
     found.as_ref().map(primary_text).transpose()
+}
+
+/// Checks that a schema has the fields that its identity descriptors are about.
+pub(super) fn check_identities(catalog: &Catalog, schema: &Resource) -> Result<()> {
+    for one in made(catalog)? {
+        if !is_primary_of(&one, &schema.id) {
+            continue;
+        }
+        let property = one["xdm:sourceProperty"].as_str().unwrap_or_default();
+        let parts = parts_of(property).ok_or_else(damaged)?;
+        if let Some(problem) = problem_of_field(schema, property, &parts) {
+            let problem = format!("descriptor {}: {problem}", one["@id"]);
+            return Err(catalog::Error::Conflict(problem).into());
+        }
+    }
+    Ok(())
 }
 
 /// Forgets the descriptors of a schema that goes.
@@ -134,7 +159,16 @@ pub(super) fn forget_of(catalog: &Catalog, schema: &str) -> Result<()> {
 /// Those that somebody made.
 fn made(catalog: &Catalog) -> Result<Vec<Value>> {
     let documents = catalog.documents(DocumentKind::Descriptor)?;
-    Ok(documents.iter().map(|one| one.value().clone()).collect())
+    let all = documents.iter().map(|one| shown(one.value().clone()));
+    Ok(all.collect())
+}
+
+/// One as it is told.
+fn shown(mut descriptor: Value) -> Value {
+    if let Value::Object(members) = &mut descriptor {
+        members.shift_remove(OWN);
+    }
+    descriptor
 }
 
 fn is_primary_of(descriptor: &Value, schema: &str) -> bool {
@@ -168,15 +202,15 @@ fn put(
     body: Value,
     now: Timestamp,
 ) -> Result<Value> {
-    let checked = checked(store, registry, body)?;
-    let schema = checked["xdm:sourceSchema"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let records = records_by_dataset(store)?;
     store.catalog().atomically(|catalog| {
-        if let Some(id) = replaced {
-            let known = find(catalog, registry, id)?;
+        let checked = checked(store, catalog, registry, body)?;
+        let schema = checked["xdm:sourceSchema"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let records = records_by_dataset(store)?;
+        let known = replaced.map(|id| find(catalog, registry, id)).transpose()?;
+        if let Some(known) = &known {
             for name in ["@type", "xdm:sourceSchema"] {
                 if known[name] != checked[name] {
                     let problem = format!("found {}; it stays, here {}", checked[name], known[name]);
@@ -195,37 +229,54 @@ fn put(
             );
             return Err(catalog::Error::Conflict(problem).into());
         }
-        if is_primary {
-            let primary = primary_text(&checked)?;
-            set_primary(catalog, registry, &records, (&schema, Some(&primary)), now)?;
-        }
         let id = replaced.map_or_else(new_id, str::to_owned);
         let mut made = checked;
+        if is_primary {
+            let primary = primary_text(&made)?;
+            let change = (&*schema, known.as_ref(), Some(&*primary));
+            made[OWN] = json!(set_primary(catalog, registry, &records, change, now)?);
+        }
         made["@id"] = json!(id);
         made["version"] = json!("1");
         catalog.put_document(DocumentKind::Descriptor, &id, 1, &Document::from(made.clone()))?;
         made["imsOrg"] = json!(catalog.scope().org);
-        Ok(made)
+        Ok(shown(made))
     })
 }
 
-/// How many records each dataset has.
+/// How many records each dataset has. What the store says within a transaction of its catalog is what holds: no load ends
+/// meanwhile, and one that began before ends with a conflict where it read by another primary identity.
 fn records_by_dataset(store: &Store) -> Result<HashMap<String, u64>> {
     let datasets = store.stats()?.datasets.into_iter();
     Ok(datasets.map(|of| (of.id, of.records)).collect())
 }
 
-/// Says where the primary identity of the datasets of a schema is: what is loaded next is read by it.
+/// Says where the primary identity of the datasets of a schema is: what is loaded next is read by it. `known` is the descriptor
+/// that said it before. Those of which it is the own description that says so are told.
 fn set_primary(
     catalog: &Catalog,
     registry: &Registry,
     records: &HashMap<String, u64>,
-    (schema, primary): (&str, Option<&str>),
+    (schema, known, primary): (&str, Option<&Value>, Option<&str>),
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Vec<String>> {
+    let said = known.map(primary_text).transpose()?;
+    let own_before = known.and_then(|known| known[OWN].as_array());
+    let mut own = Vec::new();
     for dataset in catalog.datasets()? {
-        let is_of_schema = schema_of(&dataset, &registry.tenant) == schema;
-        if !is_of_schema || dataset.primary_identity.as_deref() == primary {
+        if schema_of(&dataset, &registry.tenant) != schema {
+            continue;
+        }
+        let is_own = !is_primary(&dataset, said.as_deref())?
+            || said.is_none()
+            || own_before.is_some_and(|own| own.iter().any(|id| *id == dataset.id));
+        if is_primary(&dataset, primary)? {
+            if is_own {
+                own.push(dataset.id);
+            }
+            continue;
+        }
+        if is_own && primary.is_none() {
             continue;
         }
         if let Some(count) = records.get(&dataset.id).filter(|count| **count > 0) {
@@ -245,7 +296,24 @@ fn set_primary(
             Ok::<_, crate::Error>(())
         })?;
     }
-    Ok(())
+    Ok(own)
+}
+
+/// Whether a text says the primary identity that a dataset has, however the two are spelled.
+fn is_primary(dataset: &Dataset, text: Option<&str>) -> Result<bool> {
+    let said = Dataset {
+        primary_identity: text.map(str::to_owned),
+        ..dataset.clone()
+    };
+    let both = [dataset, &said].map(|one| one.primary().map_err(catalog::Error::from));
+    let [has, said] = both;
+    Ok(match (has?, said?) {
+        (None, None) => true,
+        (Some(has), Some(said)) => {
+            has.path == said.path && has.namespace.eq_ignore_ascii_case(&said.namespace)
+        }
+        _ => false,
+    })
 }
 
 /// What a dataset says of the primary identity that a descriptor describes.
@@ -253,9 +321,12 @@ fn primary_text(descriptor: &Value) -> Result<String> {
     let property = descriptor["xdm:sourceProperty"].as_str();
     let parts = property.and_then(parts_of);
     let (Some(parts), Some(namespace)) = (parts, descriptor["xdm:namespace"].as_str()) else {
-        let problem = "a descriptor is not as it was written".to_owned();
-        return Err(catalog::Error::Conflict(problem).into());
+        return Err(damaged().into());
     };
     let path: Vec<String> = parts.iter().map(|part| quote_part(part)).collect();
     Ok(format!("{}={namespace}", path.join(".")))
+}
+
+fn damaged() -> catalog::Error {
+    catalog::Error::Conflict("a descriptor is not as it was written".to_owned())
 }

@@ -143,6 +143,7 @@ fn union(class: Class, snapshot: &Snapshot, datasets: &[Dataset]) -> Result<Reso
     for dataset in datasets.iter().filter(|dataset| dataset.class == class) {
         unite(&mut fields, &declared_by(dataset)?);
     }
+    let fields = known(&fields);
     Ok(Resource {
         id: class.union_id().to_owned(),
         kind: ResourceKind::Unions,
@@ -206,10 +207,22 @@ fn schema(id: String, datasets: &[&Dataset], own: &Fields, tenant: &str) -> Vec<
     vec![made, group]
 }
 
-/// The `$id` of the schema that a dataset is created on, unless that is a union's.
+/// The `$id` of the schema that a dataset is created on, unless that is a union's or another of what is always there.
 pub(super) fn own_schema(dataset: &Dataset) -> Option<&str> {
     let id = dataset.schema_ref.as_ref().and_then(|of| of["id"].as_str());
-    id.filter(|id| Class::from_union_id(id).is_none())
+    id.filter(|id| Class::from_union_id(id).is_none() && !is_standard(id))
+}
+
+/// Whether a `$id` is that of one of [`standard`].
+fn is_standard(id: &str) -> bool {
+    const OTHERS: [&str; 5] = [
+        RECORD,
+        TIME_SERIES,
+        IDENTITIES,
+        IDENTITY_ITEM,
+        MEMBERSHIP_ITEM,
+    ];
+    class_of(id).is_some() || OTHERS.contains(&id)
 }
 
 /// The `$id` of a dataset's schema: one of its own where it names none.
@@ -232,7 +245,24 @@ fn own_fields(dataset: &Dataset, snapshot: &Snapshot) -> Result<Fields> {
             }
         }
     }
-    Ok(own)
+    Ok(known(&own))
+}
+
+/// Those of fields that have a type: of others no record has a value, and no schema says what it would be.
+fn known(fields: &Fields) -> Fields {
+    let known = fields.iter();
+    let known = known.filter_map(|(name, ty)| Some((name.to_owned(), known_type(ty)?)));
+    known.collect()
+}
+
+fn known_type(ty: &FieldType) -> Option<FieldType> {
+    Some(match ty {
+        FieldType::Unknown => return None,
+        FieldType::List(item) => FieldType::List(Box::new(known_type(item)?)),
+        FieldType::Map(value) => FieldType::Map(Box::new(known_type(value)?)),
+        FieldType::Object(fields) => FieldType::Object(known(fields)),
+        ty => ty.clone(),
+    })
 }
 
 fn declared_by(dataset: &Dataset) -> Result<Fields> {

@@ -11,9 +11,7 @@ mod generated;
 mod resolved;
 mod resource;
 
-pub use declared::{
-    change_schema, create_schema, delete_schema, replace_schema, with_declared_schema,
-};
+pub use declared::{change_schema, create_dataset, create_schema, delete_schema, replace_schema};
 pub use descriptors::{
     create_descriptor, delete_descriptor, descriptor, descriptors, replace_descriptor,
 };

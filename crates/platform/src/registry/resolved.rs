@@ -5,11 +5,19 @@ use serde_json::{Map, Value};
 use xdm::{Class, nearest};
 
 use super::generated::class_of;
-use super::{Registry, ResourceKind};
+use super::{Registry, Resource, ResourceKind};
 use crate::error::Result;
 
 /// The most references out of one schema: each brings all fields of what it names.
 const MOST_REFERENCES: usize = 1000;
+/// The most fields that they bring together: as many as a schema has.
+const MOST_PROPERTIES: usize = 100_000;
+
+/// How much more may be brought.
+struct Left {
+    references: usize,
+    properties: usize,
+}
 
 /// A declared schema whose references lead out of it no more, and its class.
 ///
@@ -31,13 +39,16 @@ pub(super) fn resolved(body: &Map<String, Value>, registry: &Registry) -> Result
         return Err(RequestError::new("allOf", problem).into());
     };
     let mut whole = Value::Object(body.clone());
-    let mut left = MOST_REFERENCES;
+    let mut left = Left {
+        references: MOST_REFERENCES,
+        properties: MOST_PROPERTIES,
+    };
     replace(&mut whole, "", registry, &mut left)?;
     Ok((class, whole))
 }
 
 /// Puts the fields of what is referred to in the place of the reference. Those within the schema stay.
-fn replace(value: &mut Value, path: &str, registry: &Registry, left: &mut usize) -> Result<()> {
+fn replace(value: &mut Value, path: &str, registry: &Registry, left: &mut Left) -> Result<()> {
     let below = |name: &str| match path {
         "" => name.to_owned(),
         path => format!("{path}.{name}"),
@@ -52,12 +63,21 @@ fn replace(value: &mut Value, path: &str, registry: &Registry, left: &mut usize)
             if let Some(id) = object.get("$ref").and_then(Value::as_str)
                 && !id.starts_with('#')
             {
-                *left = left.checked_sub(1).ok_or_else(|| {
+                left.references = left.references.checked_sub(1).ok_or_else(|| {
                     let problem =
                         format!("more than {MOST_REFERENCES} references lead out of the schema");
                     RequestError::new(path, problem)
                 })?;
-                *value = fields_of(id, &below("$ref"), registry)?;
+                let found = named(id, &below("$ref"), registry)?;
+                // Before they take memory.
+                let properties = left.properties.checked_sub(found.fields.leaves());
+                left.properties = properties.ok_or_else(|| {
+                    let problem = format!(
+                        "what the schema refers to has more than {MOST_PROPERTIES} fields together"
+                    );
+                    RequestError::new(path, problem)
+                })?;
+                *value = found.properties();
                 return Ok(());
             }
             for (name, inner) in object.iter_mut() {
@@ -69,7 +89,8 @@ fn replace(value: &mut Value, path: &str, registry: &Registry, left: &mut usize)
     Ok(())
 }
 
-fn fields_of(id: &str, path: &str, registry: &Registry) -> Result<Value> {
+/// What a reference out of a schema names.
+fn named<'a>(id: &str, path: &str, registry: &'a Registry) -> Result<&'a Resource> {
     let may_be_named = |kind| {
         matches!(
             kind,
@@ -77,7 +98,7 @@ fn fields_of(id: &str, path: &str, registry: &Registry) -> Result<Value> {
         )
     };
     if let Some(found) = registry.get(id).filter(|found| may_be_named(found.kind)) {
-        return Ok(found.properties());
+        return Ok(found);
     }
     let known = registry
         .resources
@@ -93,4 +114,47 @@ fn fields_of(id: &str, path: &str, registry: &Registry) -> Result<Value> {
          them by \"#/definitions/…\""
     );
     Err(RequestError::new(path, problem).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use xdm::{FieldType, Fields};
+
+    use super::super::generated::standard;
+    use super::*;
+
+    #[test]
+    fn what_references_bring_is_counted_before_it_is_made() {
+        let mut resources = standard();
+        let mut fields = Fields::default();
+        for i in 0..1000 {
+            fields.insert(&format!("f{i}"), FieldType::String);
+        }
+        let group = Resource {
+            id: "https://ns.adobe.com/acme/mixins/large".to_owned(),
+            kind: ResourceKind::FieldGroups,
+            fields,
+            ..resources[0].clone()
+        };
+        let reference = json!({"$ref": group.id});
+        resources.push(group);
+        let registry = Registry {
+            tenant: "acme".to_owned(),
+            resources,
+        };
+        let of = |references: usize| {
+            let properties = (0..references).map(|i| (format!("p{i}"), reference.clone()));
+            let properties: Map<String, Value> = properties.collect();
+            let body =
+                json!({"allOf": [{"$ref": Class::Profile.class_id()}], "properties": properties});
+            resolved(body.as_object().expect("an object"), &registry).map(|_| ())
+        };
+        of(90).expect("so many may be");
+        let refused = of(100).expect_err("with those of the class too many");
+        assert!(
+            refused.to_string().contains("more than 100000 fields"),
+            "{refused}"
+        );
+    }
 }

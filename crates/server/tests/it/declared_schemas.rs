@@ -158,6 +158,22 @@ fn what_a_schema_says_that_is_not_understood_is_refused_by_name() {
     refused(json!({"oneOf": []}), 400, "oneOf: unknown");
     refused(json!({"$id": "x"}), 400, "$id");
     refused(json!({"$id": PEOPLE}), 409, "is there already");
+    let wide = |fields: usize| {
+        let fields = (0..fields).map(|i| (format!("f{i}"), json!({"type": "string"})));
+        let fields: serde_json::Map<String, Value> = fields.collect();
+        json!({"properties": {"_wide": {"type": "object", "properties": fields}}})
+    };
+    refused(wide(1001), 400, "has 1001 fields");
+    let mut body = loyalty();
+    body["properties"] = wide(1000)["properties"].clone();
+    server
+        .post(&format!("{REGISTRY}/tenant/schemas"), &body)
+        .is(201);
+    // Their meta:altId is the same.
+    let alike = json!({"$id": "https://ns.adobe.com/acme.schemas.people"});
+    refused(alike, 409, "is there already");
+    let alike = json!({"$id": "https://ns.adobe.com/xdm.context/profile"});
+    refused(alike, 409, "is there already");
     refused(
         json!({"meta:immutableTags": ["other"]}),
         400,
@@ -255,4 +271,51 @@ fn what_was_declared_is_there_behind_the_next_start() {
         said["@id"].as_str().unwrap()
     );
     assert_eq!(server.get(&path).is(200), said);
+}
+
+#[test]
+fn a_schema_that_is_declared_anew_keeps_the_fields_of_its_identities() {
+    let server = Serving::empty();
+    let schemas = format!("{REGISTRY}/tenant/schemas");
+    let made = server.post(&schemas, &loyalty()).is(201);
+    let id = made["$id"].as_str().unwrap();
+    let descriptors = format!("{REGISTRY}/tenant/descriptors");
+    let said = server
+        .post(&descriptors, &identity(id, "/_acme/loyalty/id"))
+        .is(201);
+    let at = format!("{schemas}/{}", encoded(id));
+    let mut without = loyalty();
+    without["definitions"]["own"]["properties"] = json!({"other": {"type": "string"}});
+    server
+        .send("PUT", &at, &without)
+        .refuses(409, "has no field");
+    let mut with_number = loyalty();
+    let fields = "/definitions/own/properties/_acme/properties/loyalty/properties/id/type";
+    *with_number.pointer_mut(fields).unwrap() = json!("integer");
+    server
+        .send("PUT", &at, &with_number)
+        .refuses(409, "an identity is a string");
+    let one = format!("{descriptors}/{}", said["@id"].as_str().unwrap());
+    assert_eq!(server.delete(&one).status, 204);
+    server.send("PUT", &at, &without).is(200);
+}
+
+#[test]
+fn changes_of_a_schema_at_one_time_all_hold() {
+    let server = Serving::empty();
+    let schemas = format!("{REGISTRY}/tenant/schemas");
+    let made = server.post(&schemas, &loyalty()).is(201);
+    let at = format!("{schemas}/{}", encoded(made["$id"].as_str().unwrap()));
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                for title in 0..10 {
+                    let change =
+                        json!([{"op": "replace", "path": "/title", "value": title.to_string()}]);
+                    server.send("PATCH", &at, &change).is(200);
+                }
+            });
+        }
+    });
+    assert_eq!(server.get(&at).is(200)["version"], "1.40");
 }

@@ -1,5 +1,6 @@
 //! Descriptors of the schema registry, and what becomes of datasets by them.
 
+use profile_export::xdm::{Class, Dataset};
 use serde_json::{Value, json};
 
 use crate::declared_schemas::loyalty;
@@ -247,4 +248,75 @@ fn the_primary_identity_of_a_dataset_is_told_as_a_descriptor() {
             .delete(&format!("{REGISTRY}/tenant/descriptors/{id}"))
             .refuses(409, "it stays");
     }
+}
+
+/// aepp takes what it gets for all that there is, and asks for ever where there is a next page.
+#[test]
+fn all_descriptors_are_listed_at_once_unless_a_page_is_asked_for() {
+    let server = with_people();
+    let store = server.store();
+    for i in 0..301 {
+        let id = format!("note-{i:03}");
+        let note = json!({"@id": id, "@type": "xdm:descriptorDeprecated", "xdm:sourceSchema": PEOPLE,
+            "xdm:sourceProperty": "/person"});
+        let note = catalog::Document::of(&note).unwrap();
+        let kind = profile_export::store::DocumentKind::Descriptor;
+        store.catalog().put_document(kind, &id, 1, &note).unwrap();
+    }
+    let by_type = get(&server, "/tenant/descriptors", "xdm+json").is(200);
+    let notes = &by_type["xdm:descriptorDeprecated"];
+    assert_eq!(notes.as_array().unwrap().len(), 301);
+    let listed = get(&server, "/tenant/descriptors/", "xdm-v2+json").is(200);
+    assert_eq!(listed["results"].as_array().unwrap().len(), 301);
+    assert_eq!(listed["_page"]["next"], Value::Null);
+    assert_eq!(listed["_links"].get("next"), None);
+    let page = get(&server, "/tenant/descriptors?limit=300", "xdm-v2+json").is(200);
+    assert_eq!(page["results"].as_array().unwrap().len(), 300);
+    assert_eq!(page["_page"]["next"], "note-300");
+    let rest = "/tenant/descriptors?start=note-300";
+    let rest = get(&server, rest, "xdm-v2+json").is(200);
+    assert_eq!(rest["results"].as_array().unwrap().len(), 1);
+    get(&server, "/tenant/descriptors?limit=300", "xdm+json").refuses(400, "have no pages");
+}
+
+/// A dataset's own description is not a descriptor's to take away, and spelling is not what makes another identity.
+#[test]
+fn a_dataset_that_says_its_primary_identity_itself_keeps_it() {
+    let server = Serving::empty();
+    let made = server
+        .post(&format!("{REGISTRY}/tenant/schemas"), &loyalty())
+        .is(201);
+    let id = made["$id"].as_str().unwrap();
+    let described = Dataset {
+        schema_ref: Some(json!({"id": id})),
+        primary_identity: Some("\"_acme\".loyalty.id=LOYALTY".to_owned()),
+        ..Dataset::new("", "described", Class::Profile)
+    };
+    let store = server.store();
+    let own = store
+        .catalog()
+        .create_dataset(described.clone())
+        .unwrap()
+        .id;
+    let record = json!({"_acme": {"loyalty": {"id": "1"}}});
+    assert_eq!(
+        load(&server, &own, &record.to_string())["status"],
+        "success"
+    );
+    let other = dataset(&server, "other", id);
+    let primary = |id: &str| {
+        let found = store.catalog().dataset(id).unwrap().unwrap();
+        found.primary_identity
+    };
+    let descriptors = format!("{REGISTRY}/tenant/descriptors");
+    let body = identity(id, "/_acme/loyalty/id");
+    let said = server.post(&descriptors, &body).is(201);
+    assert_eq!(said.get("datasets"), None, "{said}");
+    let one = format!("{descriptors}/{}", said["@id"].as_str().unwrap());
+    assert_eq!(server.get(&one).is(200).get("datasets"), None);
+    server.send("PUT", &one, &body).is(201);
+    assert_eq!(primary(&other).as_deref(), Some("_acme.loyalty.id=Loyalty"));
+    assert_eq!(server.delete(&one).status, 204);
+    assert_eq!(primary(&own), described.primary_identity);
+    assert_eq!(primary(&other), None);
 }

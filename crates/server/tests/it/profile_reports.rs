@@ -8,6 +8,7 @@ use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::ingestion::{self, begin, complete, upload};
 use crate::serving::{HEADERS, POLICIES, Serving};
 
 const STATUS: &str = "/data/core/ups/previewsamplestatus";
@@ -213,4 +214,31 @@ fn there_is_a_report_of_today_alone_and_of_profiles_alone() {
     server
         .ask("GET", &overlap, &headers, b"")
         .refuses(400, "x-model-name");
+}
+
+/// Batches that jobs wrote are none that profiles came from.
+#[test]
+fn the_last_batch_is_the_one_that_came_in_last() {
+    let server = some_people();
+    let dataset = ingestion::dataset(&server);
+    let came_in = |id: &str| {
+        let record = json!({"identityMap": {"Email": [{"id": id, "primary": true}]}});
+        let batch = begin(&server, &dataset, &json!({"format": "json"}));
+        upload(
+            &server,
+            &dataset,
+            &batch,
+            "a.json",
+            record.to_string().as_bytes(),
+        );
+        assert_eq!(complete(&server, &batch)["status"], "success");
+        batch
+    };
+    came_in("cy");
+    let last = came_in("di");
+    let target = server.target();
+    let job = server.job(&target, &json!({}));
+    assert_eq!(server.finished(job)["status"], "SUCCEEDED");
+    let status = server.get(STATUS).is(200);
+    assert_eq!(status["lastBatchId"], format!("\"{last}\""));
 }

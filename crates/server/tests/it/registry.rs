@@ -298,13 +298,40 @@ fn lists_are_filtered_ordered_and_paged() {
         found(&format!("orderby=title&limit=1&start={next}")),
         (vec!["visits".to_owned()], none)
     );
+    // The link to the next page asks for what this one was asked for.
+    let asked = format!(
+        "property=meta:immutableTags==union&properties=title&orderby=title&limit=1&property=meta:class=={PROFILE}"
+    );
+    dataset(
+        &server,
+        "pupils",
+        "https://ns.adobe.com/acme/schemas/pupils",
+    );
+    let page = server
+        .get(&format!("{REGISTRY}/tenant/schemas?{asked}"))
+        .is(200);
+    assert_eq!(page["results"], json!([{"title": "people"}]));
+    let page = server
+        .get(page["_links"]["next"]["href"].as_str().unwrap())
+        .is(200);
+    assert_eq!(page["results"], json!([{"title": "pupils"}]));
+    assert_eq!(page["_links"].get("next"), None);
     let some = server
         .get(&format!("{REGISTRY}/tenant/schemas?properties=title"))
         .is(200);
-    assert_eq!(some["results"][0], json!({"title": "visits"}));
+    let visits = json!({"title": "visits"});
+    assert!(some["results"].as_array().unwrap().contains(&visits));
     server
         .get(&format!("{REGISTRY}/tenant/schemas?property=title~v"))
         .refuses(400, "property");
+    for wrong in ["property=titel==people", "orderby=-titel"] {
+        server
+            .get(&format!("{REGISTRY}/tenant/schemas?{wrong}"))
+            .refuses(400, "\"titel\", which none of these has");
+        server
+            .get(&format!("{REGISTRY}/tenant/descriptors?{wrong}"))
+            .refuses(400, "\"titel\", which none of these has");
+    }
     server
         .get(&format!("{REGISTRY}/tenant/schemas?start=x"))
         .refuses(400, "_page.next");
@@ -360,4 +387,63 @@ fn a_schema_has_what_the_records_of_its_own_datasets_have() {
             .all(|name| union.contains(&(*name).to_owned())),
         "{union:?}"
     );
+}
+
+/// The class stays what it is, and the dataset's schema is one of its own.
+#[test]
+fn a_dataset_on_the_id_of_a_class_does_not_hide_the_class() {
+    let server = Serving::empty();
+    let class = "https://ns.adobe.com/xdm/context/experienceevent";
+    let visits = dataset(&server, "visits", class);
+    let record = json!({"_id": "1", "timestamp": "2026-01-01T00:00:00Z", "page": "home",
+        "identityMap": {"Email": [{"id": "ann", "primary": true}]}});
+    let done = load(&server, &visits, &record.to_string());
+    assert_eq!(done["status"], "success", "{done}");
+    let shown = get(
+        &server,
+        "/global/classes/_xdm.context.experienceevent",
+        "xed+json",
+    )
+    .is(200);
+    assert_eq!(shown["title"], "XDM ExperienceEvent");
+    let schemas = get(&server, "/tenant/schemas", "xed-id+json").is(200);
+    let own = format!("https://ns.adobe.com/acme/schemas/{visits}");
+    assert_eq!(ids(&schemas), [own.as_str()]);
+    let path = format!("/tenant/schemas/{}", encoded(&own));
+    let full = get(&server, &path, "xed-full+json").is(200);
+    assert!(full["properties"]["page"].is_object(), "{full}");
+}
+
+/// No record has a value of them; they are told as soon as one has.
+#[test]
+fn fields_whose_type_nobody_knows_are_not_told_as_strings() {
+    let server = with_people();
+    let others = dataset(
+        &server,
+        "others",
+        "https://ns.adobe.com/acme/schemas/others",
+    );
+    let told = || {
+        let of = |path: &str| {
+            let full = get(&server, path, "xed-full+json").is(200);
+            let properties = full["properties"].as_object().unwrap();
+            ["nothing", "tags"].map(|name| properties.get(name).map(|one| one["type"].clone()))
+        };
+        let union = of("/tenant/unions/_xdm.context.profile__union");
+        assert_eq!(union, of("/tenant/schemas/_acme.schemas.others"));
+        union
+    };
+    let mut record = json!({"identityMap": {"Email": [{"id": "cy", "primary": true}]}, "nothing": null, "tags": []});
+    assert_eq!(
+        load(&server, &others, &record.to_string())["status"],
+        "success"
+    );
+    assert_eq!(told(), [None, None]);
+    record["nothing"] = json!(7);
+    record["tags"] = json!(["a"]);
+    assert_eq!(
+        load(&server, &others, &record.to_string())["status"],
+        "success"
+    );
+    assert_eq!(told(), [Some(json!("integer")), Some(json!("array"))]);
 }
