@@ -126,8 +126,12 @@ mod tests {
 
     #[test]
     fn ranges_are_all_there_is() {
-        assert_eq!(split(5, 2), [0..2, 2..5]);
-        assert_eq!(split(1, 4), [0..1]);
-        assert_eq!(split(0, 4), [0..0]);
+        let ends = |count, most| -> Vec<(usize, usize)> {
+            let ranges = split(count, most).into_iter();
+            ranges.map(|range| (range.start, range.end)).collect()
+        };
+        assert_eq!(ends(5, 2), [(0, 2), (2, 5)]);
+        assert_eq!(ends(1, 4), [(0, 1)]);
+        assert_eq!(ends(0, 4), [(0, 0)]);
     }
 }

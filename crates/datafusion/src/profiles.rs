@@ -184,7 +184,7 @@ impl Parts for ProfileParts {
     }
 
     fn rows(&self, number: usize) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
-        let batch = self.export.batch(0).in_shard(self.shards[number].clone());
+        let batch = self.export.batch(0).in_shard(self.shards[number]);
         Box::new(batch.chunks().map(|rows| {
             let rows = rows.map_err(external)?;
             as_asked(&rows, &self.schema)
