@@ -1,8 +1,5 @@
 //! SQL over a store, in the dialect of the platform's Query Service.
 
-use crate::args::{Arguments, SqlArgs};
-use crate::failure::Failure;
-
 #[cfg(feature = "sql")]
 mod answer;
 #[cfg(feature = "sql")]
@@ -17,8 +14,11 @@ pub use run::run;
 
 /// Says that this program can't do it.
 #[cfg(not(feature = "sql"))]
-pub fn run(_: &Arguments, _: &SqlArgs) -> Result<(), Failure> {
-    Err(Failure::usage(
+pub fn run(
+    _: &crate::args::Arguments,
+    _: &crate::args::SqlArgs,
+) -> Result<(), crate::failure::Failure> {
+    Err(crate::failure::Failure::usage(
         "this program was built without SQL: build it with --features sql, or take a released one",
     ))
 }

@@ -1,7 +1,7 @@
 //! What statements give, in the form that is asked for.
 
 use std::collections::HashSet;
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write, stdout};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write, stdout};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,7 +121,7 @@ impl<'a> Printer<'a> {
             form => {
                 let reader_left = Arc::new(AtomicBool::new(false));
                 let mut sink = BufWriter::new(Standard {
-                    out: stdout().lock(),
+                    out: stdout(),
                     reader_left: Arc::clone(&reader_left),
                 });
                 let printed = match form {
@@ -159,7 +159,7 @@ fn says_how(files: &FileArgs) -> bool {
 
 /// Standard output, which notes when its reader has gone away.
 struct Standard {
-    out: StdoutLock<'static>,
+    out: Stdout,
     reader_left: Arc<AtomicBool>,
 }
 

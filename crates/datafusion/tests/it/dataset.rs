@@ -60,14 +60,17 @@ async fn of_fragments_those_are_rows_that_nothing_replaced() {
     for file in ["crm/01-customers.ndjson", "crm/02-late-updates.ndjson"] {
         for line in fixture(file).lines() {
             let record: Value = serde_json::from_str(line).expect("a record");
-            let id = record["identityMap"]["CRMID"][0]["id"].clone();
-            let Some(id) = id.as_str() else {
-                panic!("no CRMID: {line}");
-            };
-            latest.insert(
-                id.to_lowercase(),
-                record["person"]["name"]["firstName"].clone(),
-            );
+            let email = record["identityMap"]["Email"][0]["id"].as_str();
+            let email = email.expect("an address").to_owned();
+            let at = record["ingestedAt"].as_str().expect("a time").to_owned();
+            let id = record["_id"].clone();
+            let kept = latest
+                .entry(email)
+                .or_insert_with(|| (at.clone(), id.clone()));
+            // What came in later stands, of the same moment the later record.
+            if at >= kept.0 {
+                *kept = (at, id);
+            }
         }
     }
     let mut expected: Vec<String> = latest.into_values().map(|(_, id)| id.to_string()).collect();
