@@ -55,9 +55,23 @@ fn texts(rows: &[RecordBatch]) -> Vec<String> {
     let values = rows
         .iter()
         .flat_map(|rows| json_values(rows).expect("JSON"));
-    let mut texts: Vec<String> = values.map(|value: Value| value.to_string()).collect();
+    let mut texts: Vec<String> = values.map(|value| by_name(value).to_string()).collect();
     texts.sort();
     texts
+}
+
+/// A value whose fields are in the order of their names.
+fn by_name(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+            fields.sort_by(|a, b| a.0.cmp(&b.0));
+            let fields = fields.into_iter();
+            fields.map(|(name, value)| (name, by_name(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(by_name).collect(),
+        other => other,
+    }
 }
 
 async fn explained(context: &SessionContext, sql: &str) -> String {
