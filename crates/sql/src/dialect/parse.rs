@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement};
-use datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect};
+use datafusion::sql::sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{
@@ -47,6 +47,11 @@ impl Dialect for Platform {
     }
 
     fn ignores_wildcard_escapes(&self) -> bool {
+        true
+    }
+
+    /// `'a' 'b'` is `'ab'`.
+    fn supports_string_literal_concatenation(&self) -> bool {
         true
     }
 
@@ -102,6 +107,12 @@ impl Dialect for Platform {
         true
     }
 
+    /// `||` binds as `+` and `-` do.
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        (parser.peek_token_ref().token == Token::StringConcat)
+            .then(|| Ok(self.prec_value(Precedence::PlusMinus)))
+    }
+
     /// `DIV`, which binds as a division does.
     fn parse_infix(
         &self,
@@ -139,6 +150,7 @@ pub(super) fn statements(sql: &str) -> Result<Vec<Statement>, Error> {
         return Err(Error::new(Code::TooComplex, message));
     }
     refused(&tokens)?;
+    escapes(sql)?;
     let tokens = tokens::rewrite(tokens)?;
     Parser::new(&Platform)
         .with_recursion_limit(NESTING)
@@ -173,10 +185,57 @@ fn refused(tokens: &[TokenWithSpan]) -> Result<(), Error> {
     let block = tokens
         .iter()
         .find(|token| matches!(token.token, Token::DollarQuotedString(_)));
-    match block {
-        Some(token) => Err(Error::unsupported("Anonymous blocks ($$BEGIN … END$$)").at(token.span)),
+    if let Some(token) = block {
+        return Err(Error::unsupported("Anonymous blocks ($$BEGIN … END$$)").at(token.span));
+    }
+    // The parser would take the letter for the name of a column.
+    let typed = tokens.windows(2).find_map(|two| match two {
+        [number, word] => match (&number.token, &word.token) {
+            (Token::Number(digits, _), Token::Word(word)) => Some((digits, word, number.span)),
+            _ => None,
+        },
+        _ => None,
+    });
+    match typed {
+        Some((digits, word, span)) => {
+            Err(Error::unsupported(format!("The number {digits}{word}")).at(span))
+        }
         None => Ok(()),
     }
+}
+
+/// Refuses the escapes in texts that Spark reads as another character than the tokenizer does.
+fn escapes(sql: &str) -> Result<(), Error> {
+    if !sql.contains('\\') {
+        return Ok(());
+    }
+    let tokens = Tokenizer::new(&Platform, sql)
+        .with_unescape(false)
+        .tokenize_with_location()
+        .map_err(untokenized)?;
+    for token in &tokens {
+        let Token::SingleQuotedString(text) = &token.token else {
+            continue;
+        };
+        let mut characters = text.chars().peekable();
+        while let Some(one) = characters.next() {
+            if one != '\\' {
+                continue;
+            }
+            let digit = |next: Option<&char>| next.is_some_and(char::is_ascii_digit);
+            match characters.next() {
+                Some('0') if !digit(characters.peek()) => {}
+                Some(other) if matches!(other, 'u' | 'U' | 'a' | 'f') || other.is_ascii_digit() => {
+                    return Err(
+                        Error::unsupported(format!("The escape \\{other} in a text"))
+                            .at(token.span),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn untokenized(error: TokenizerError) -> Error {

@@ -504,7 +504,7 @@ impl VisitorMut for Parameters<'_> {
     }
 }
 
-/// The parser takes a backslash for the beginning of an escape, and its printer leaves it as it is.
+/// The parser takes a backslash for the beginning of an escape; its printer leaves it as it is, and a quote behind it.
 struct Escaped;
 
 impl VisitorMut for Escaped {
@@ -512,7 +512,7 @@ impl VisitorMut for Escaped {
 
     fn post_visit_value(&mut self, value: &mut ast::ValueWithSpan) -> ControlFlow<Self::Break> {
         if let Value::SingleQuotedString(text) = &mut value.value {
-            *text = text.replace('\\', "\\\\");
+            *text = text.replace('\\', "\\\\").replace('\'', "\\'");
         }
         ControlFlow::Continue(())
     }
