@@ -207,6 +207,21 @@ pub(super) fn to(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
                     .map(|one| one.filter(|one| one.is_finite()).map(|one| long(one * 1e6)))),
             })
         }
+        (T::Utf8, T::Int8) => Ok(mapped::<Int64Type, Int8Type>(&longs(array)?, |value| {
+            i8::try_from(value).ok()
+        })),
+        (T::Utf8, T::Int16) => Ok(mapped::<Int64Type, Int16Type>(&longs(array)?, |value| {
+            i16::try_from(value).ok()
+        })),
+        // By way of an int, as in Java.
+        (T::Float32 | T::Float64, T::Int8) => Ok(mapped::<Int32Type, Int8Type>(
+            &to(array, &T::Int32)?,
+            |value| Some(value as i8),
+        )),
+        (T::Float32 | T::Float64, T::Int16) => Ok(mapped::<Int32Type, Int16Type>(
+            &to(array, &T::Int32)?,
+            |value| Some(value as i16),
+        )),
         (_, T::Int8) => Ok(narrow::<Int8Type>(&longs(array)?, |value| value as i8)),
         (_, T::Int16) => Ok(narrow::<Int16Type>(&longs(array)?, |value| value as i16)),
         (_, T::Int32) => match from {
@@ -306,9 +321,14 @@ fn doubles(array: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
+/// Without the blanks and control characters of ASCII at both ends; those of all writing stay.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|one: char| one <= ' ')
+}
+
 /// `12`, `+12`, `12.9`: what stands behind the point is cut off, but must be digits.
 fn whole(text: &str) -> Option<i64> {
-    let text = text.trim();
+    let text = trimmed(text);
     let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -321,7 +341,7 @@ fn whole(text: &str) -> Option<i64> {
 
 /// As Java reads a double, a `d` or `f` behind it included.
 fn double(text: &str) -> Option<f64> {
-    let text = text.trim();
+    let text = trimmed(text);
     let digits = text
         .strip_suffix(['d', 'D', 'f', 'F'])
         .filter(|rest| rest.ends_with(|c: char| c.is_ascii_digit() || c == '.'));
@@ -329,7 +349,7 @@ fn double(text: &str) -> Option<f64> {
 }
 
 fn boolean(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
+    match trimmed(text).to_ascii_lowercase().as_str() {
         "t" | "true" | "y" | "yes" | "1" => Some(true),
         "f" | "false" | "n" | "no" | "0" => Some(false),
         _ => None,
@@ -448,6 +468,8 @@ mod tests {
         assert_eq!(whole("-.5"), Some(0));
         assert_eq!(whole("1e3"), None);
         assert_eq!(whole(""), None);
+        assert_eq!(whole("\u{1}12\t"), Some(12));
+        assert_eq!(whole("\u{a0}12"), None);
         assert_eq!(double("1e3"), Some(1000.0));
         assert_eq!(double("1.5d"), Some(1.5));
         assert_eq!(double("abc"), None);

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _};
 
+use super::cast::trimmed;
+
 /// Microseconds.
 pub(super) const DAY: i64 = 86_400_000_000;
 
@@ -22,7 +24,7 @@ pub(super) fn days(day: NaiveDate) -> Option<i32> {
 
 /// `2018`, `2018-1`, `2018-01-05`, and behind a whole date whatever follows a blank or `T`; days since 1970.
 pub(super) fn date(text: &str) -> Option<i32> {
-    let text = text.trim();
+    let text = trimmed(text);
     let (date, whole) = match text.split_once([' ', 'T']) {
         Some((date, _)) => (date, true),
         None => (text, false),
@@ -46,6 +48,22 @@ fn parts(date: &str) -> Option<(i32, u32, u32, usize)> {
     Some((i32::try_from(year).ok()?, month, day, parts))
 }
 
+/// Whether that is a time to Spark and none here: a clock without a date, which is today's, or a year with a sign or
+/// more than four digits.
+pub(super) fn unread(text: &str) -> bool {
+    let text = trimmed(text);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let clock = text.strip_prefix('T').unwrap_or(text);
+    let hour = digits(clock);
+    if (1..=2).contains(&hour) && (clock[hour..].starts_with(':') || clock.len() < text.len()) {
+        return true;
+    }
+    let year = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let many = digits(year);
+    let long = (5..=7).contains(&many) || many == 4 && year.len() < text.len();
+    long && matches!(year.as_bytes().get(many), None | Some(b'-'))
+}
+
 fn number(text: &str, least: usize, most: usize) -> Option<u32> {
     let digits =
         (least..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -55,7 +73,7 @@ fn number(text: &str, least: usize, most: usize) -> Option<u32> {
 /// A date as [`date`] reads it, and behind it a time like `9:05`, `09:05:30.123`, a zone behind that like `Z`,
 /// `+02:00` or a name; microseconds.
 pub(super) fn timestamp(text: &str) -> Option<i64> {
-    let text = text.trim();
+    let text = trimmed(text);
     let Some((date, time)) = text.split_once([' ', 'T']) else {
         return i64::from(self::date(text)?).checked_mul(DAY);
     };
@@ -147,6 +165,19 @@ mod tests {
         assert_eq!(timestamp("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(timestamp("1970-01-01 1:2:3"), Some(3_723_000_000));
         assert_eq!(timestamp("yesterday"), None);
+        for text in [
+            "10:11:12",
+            "T10",
+            " 1:2",
+            "12018-10-25",
+            "+2018-10-25",
+            "20181",
+        ] {
+            assert!(unread(text), "{text}");
+        }
+        for text in ["2018", "2018-10-25 10:11:12", "20181025", "10", "-1", ""] {
+            assert!(!unread(text), "{text}");
+        }
         assert_eq!(
             timestamp_text(-1).as_deref(),
             Some("1969-12-31 23:59:59.999999")

@@ -15,6 +15,7 @@ mod names;
 mod numbers;
 mod pattern;
 mod regex;
+mod regex_java;
 mod rows;
 mod text;
 mod zones;
@@ -55,7 +56,8 @@ impl Asked<'_> {
             .and_then(|value| value.try_as_str().flatten())
     }
 
-    /// Spark takes some words for times where they are constants, and for nothing elsewhere.
+    /// Spark takes some words for times where they are constants, and for nothing elsewhere. Texts that it reads and
+    /// this dialect doesn't are refused where they are constants, too.
     fn no_word_for_a_time(&self, number: usize) -> Result<()> {
         let word = self.text(number).map(|text| text.trim().to_lowercase());
         match word.as_deref() {
@@ -65,7 +67,13 @@ impl Asked<'_> {
                 ))
                 .into())
             }
-            _ => Ok(()),
+            _ => match self.text(number).filter(|text| java_time::unread(text)) {
+                Some(text) => Err(Error::unsupported(format!(
+                    "The text '{text}' for a time (a year of four digits goes first)"
+                ))
+                .into()),
+                None => Ok(()),
+            },
         }
     }
 
@@ -242,7 +250,7 @@ pub(super) fn higher_order(name: &str) -> Option<Arc<HigherOrderUDF>> {
 }
 
 /// Texts are plain, times are in microseconds of UTC; the rest stays as it is.
-fn plain_type(data_type: &DataType) -> DataType {
+pub(super) fn plain_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, values) => plain_type(values),
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,

@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
 use super::super::error::{Code, Error};
+use super::regex_java::{self, End, Java};
 use super::text::{longs, strings, textual};
 use super::{Asked, Called, Row};
 
@@ -28,7 +29,7 @@ fn texts(asked: &Asked<'_>, data_type: DataType) -> Result<DataType> {
         return asked.refused("texts");
     }
     if let Some(pattern) = asked.text(1) {
-        compiled(pattern)?;
+        compiled(asked.name, pattern)?;
     }
     Ok(data_type)
 }
@@ -49,70 +50,63 @@ fn list_type(asked: &Asked<'_>) -> Result<DataType> {
     texts(asked, super::list(DataType::Utf8))
 }
 
-/// Java's classes are of ASCII where Rust's are of all writing.
-fn compiled(pattern: &str) -> Result<Regex> {
-    let mut out = String::with_capacity(pattern.len());
-    let mut characters = pattern.chars();
-    let mut in_class = 0_usize;
-    while let Some(one) = characters.next() {
-        match one {
-            '\\' => match characters.next() {
-                Some('d') => out.push_str("[0-9]"),
-                Some('D') => out.push_str("[^0-9]"),
-                Some('w') => out.push_str("[a-zA-Z0-9_]"),
-                Some('W') => out.push_str("[^a-zA-Z0-9_]"),
-                Some('s') => out.push_str(r"[ \t\n\x0B\f\r]"),
-                Some('S') => out.push_str(r"[^ \t\n\x0B\f\r]"),
-                Some(other @ ('b' | 'B')) => {
-                    out.push_str("(?-u:\\");
-                    out.push(other);
-                    out.push(')');
-                }
-                Some(other) => {
-                    out.push('\\');
-                    out.push(other);
-                }
-                None => out.push('\\'),
-            },
-            '[' => {
-                in_class += 1;
-                out.push('[');
-            }
-            ']' => {
-                in_class = in_class.saturating_sub(1);
-                out.push(']');
-            }
-            // Without its flag, Java's $ is the end, or what stands before a line break at the end.
-            '$' if in_class == 0 => out.push_str(r"(?:\r?\n?\z)"),
-            other => out.push(other),
+/// What a function does with the matches of an expression.
+#[derive(Clone, Copy, PartialEq)]
+enum Use {
+    /// Asks whether there is one.
+    Test,
+    /// Takes a group of the first.
+    First,
+    /// Takes them all.
+    All,
+}
+
+impl Use {
+    fn of(name: &str) -> Self {
+        match name {
+            "spark_rlike" => Self::Test,
+            "spark_regexp_extract" => Self::First,
+            _ => Self::All,
         }
     }
-    Regex::new(&out).map_err(|error| {
-        let last = error.to_string();
-        let last = last
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
-        Error::new(
-            Code::NotSupported,
-            format!("the regular expression {pattern}: {last}"),
-        )
-        .into()
-    })
+}
+
+/// The expression for that function.
+fn compiled(name: &str, pattern: &str) -> Result<Java> {
+    let java = regex_java::compiled(pattern)?;
+    if Use::of(name) != Use::All {
+        return Ok(java);
+    }
+    // Matches without width go on in another way in Java. Nothing at all is what texts are split into characters by.
+    let characters = name == "spark_split" && pattern.is_empty();
+    let why = if java.end != End::None {
+        "$ where the matches are taken"
+    } else if !characters && empty(&java.regex) {
+        "it can match the empty text, and all matches are taken"
+    } else {
+        return Ok(java);
+    };
+    let message = format!("the regular expression {pattern}: {why}");
+    Err(Error::new(Code::NotSupported, message).into())
+}
+
+/// Whether an expression can match the empty text somewhere: tried where its borders and edges hold, and don't.
+fn empty(regex: &Regex) -> bool {
+    ["", "a", "-", " a-", "\n"]
+        .iter()
+        .any(|text| regex.find_iter(text).any(|found| found.is_empty()))
 }
 
 /// Expressions of the rows, each compiled once.
 #[derive(Default)]
-struct Compiled(HashMap<String, Arc<Regex>>);
+struct Compiled(HashMap<String, Arc<Java>>);
 
 impl Compiled {
-    fn get(&mut self, pattern: &str) -> Result<Arc<Regex>> {
+    fn get(&mut self, name: &str, pattern: &str) -> Result<Arc<Java>> {
         if let Some(found) = self.0.get(pattern) {
             return Ok(Arc::clone(found));
         }
-        let made = Arc::new(compiled(pattern)?);
+        let made = Arc::new(compiled(name, pattern)?);
         self.0.insert(pattern.to_owned(), Arc::clone(&made));
         Ok(made)
     }
@@ -121,7 +115,7 @@ impl Compiled {
 /// A value of each row whose text and expression are no nulls.
 fn each<V>(
     called: &Called<'_>,
-    mut of: impl FnMut(usize, &str, &Regex) -> Result<Option<V>>,
+    mut of: impl FnMut(usize, &str, &Java) -> Result<Option<V>>,
 ) -> Result<Vec<Option<V>>> {
     let (texts, patterns) = (strings(called, 0)?, strings(called, 1)?);
     let mut compiled = Compiled::default();
@@ -130,25 +124,30 @@ fn each<V>(
             if texts.is_null(row) || patterns.is_null(row) {
                 return Ok(None);
             }
-            of(row, texts.value(row), &*compiled.get(patterns.value(row))?)
+            let java = compiled.get(called.name, patterns.value(row))?;
+            of(row, texts.value(row), &java)
         })
         .collect()
 }
 
 fn rlike(called: &Called<'_>) -> Result<ArrayRef> {
-    let values = each(called, |_, text, regex| Ok(Some(regex.is_match(text))))?;
+    let values = each(called, |_, text, java| Ok(Some(java.regex.is_match(text))))?;
     Ok(Arc::new(BooleanArray::from(values)))
 }
 
 fn regexp_count(called: &Called<'_>) -> Result<ArrayRef> {
-    let values = each(called, |_, text, regex| {
-        Ok(i32::try_from(regex.find_iter(text).count()).ok())
+    let values = each(called, |_, text, java| {
+        Ok(i32::try_from(java.regex.find_iter(text).count()).ok())
     })?;
     Ok(Arc::new(Int32Array::from(values)))
 }
 
-/// Java's `$1` and `\x` in what takes the place.
-fn replacement(java: &str) -> String {
+/// Java's `$1` and `\x` in what takes the place: a number is as long as there is such a group.
+fn replacement(java: &str, groups: usize) -> Result<String> {
+    let refused = |why: &str| {
+        let message = format!("regexp_replace with '{java}': {why}");
+        Error::new(Code::NotSupported, message)
+    };
     let mut out = String::with_capacity(java.len());
     let mut characters = java.chars().peekable();
     while let Some(one) = characters.next() {
@@ -156,36 +155,41 @@ fn replacement(java: &str) -> String {
             '\\' => match characters.next() {
                 Some('$') => out.push_str("$$"),
                 Some(other) => out.push(other),
-                None => {}
+                None => return Err(refused("nothing stands behind the backslash").into()),
             },
             '$' => {
-                let mut group = String::new();
-                while let Some(digit) = characters.peek().copied().filter(char::is_ascii_digit) {
-                    group.push(digit);
+                let mut group: Option<usize> = None;
+                while let Some(digit) = characters.peek().and_then(|one| one.to_digit(10)) {
+                    let longer = group.unwrap_or(0) * 10 + digit as usize;
+                    if group.is_some() && longer >= groups {
+                        break;
+                    }
+                    group = Some(longer);
                     characters.next();
                 }
-                out.push_str(&if group.is_empty() {
-                    "$$".to_owned()
-                } else {
-                    format!("${{{group}}}")
-                });
+                match group {
+                    Some(group) if group < groups => out.push_str(&format!("${{{group}}}")),
+                    Some(group) => {
+                        return Err(refused(&format!("there is no group {group}")).into());
+                    }
+                    None => return Err(refused("the number of a group stands behind $").into()),
+                }
             }
             other => out.push(other),
         }
     }
-    out
+    Ok(out)
 }
 
 fn regexp_replace(called: &Called<'_>) -> Result<ArrayRef> {
     let with = strings(called, 2)?;
-    let values = each(called, |row, text, regex| {
+    let values = each(called, |row, text, java| {
         if with.is_null(row) {
             return Ok(None);
         }
+        let with = replacement(with.value(row), java.regex.captures_len())?;
         Ok(Some(
-            regex
-                .replace_all(text, replacement(with.value(row)).as_str())
-                .into_owned(),
+            java.regex.replace_all(text, with.as_str()).into_owned(),
         ))
     })?;
     Ok(Arc::new(StringArray::from(values)))
@@ -213,12 +217,17 @@ fn checked(group: i64, regex: &Regex) -> Result<usize> {
 /// The group of the first match; empty where there is none.
 fn regexp_extract(called: &Called<'_>) -> Result<ArrayRef> {
     let groups = group(called)?;
-    let values = each(called, |row, text, regex| {
+    let values = each(called, |row, text, java| {
         let Some(group) = groups[row] else {
             return Ok(None);
         };
-        let group = checked(group, regex)?;
-        let found = regex
+        let group = checked(group, &java.regex)?;
+        if java.end == End::InGroup || java.end == End::Outside && group == 0 {
+            let message = "regexp_extract of a group with $ in it";
+            return Err(Error::new(Code::NotSupported, message).into());
+        }
+        let found = java
+            .regex
             .captures(text)
             .and_then(|captures| captures.get(group).map(|found| found.as_str().to_owned()));
         Ok(Some(found.unwrap_or_default()))
@@ -244,12 +253,12 @@ fn lists(rows: Vec<Option<Vec<String>>>) -> ArrayRef {
 
 fn regexp_extract_all(called: &Called<'_>) -> Result<ArrayRef> {
     let groups = group(called)?;
-    let values = each(called, |row, text, regex| {
+    let values = each(called, |row, text, java| {
         let Some(group) = groups[row] else {
             return Ok(None);
         };
-        let group = checked(group, regex)?;
-        let all = regex.captures_iter(text).map(|captures| {
+        let group = checked(group, &java.regex)?;
+        let all = java.regex.captures_iter(text).map(|captures| {
             captures
                 .get(group)
                 .map_or("", |found| found.as_str())
@@ -267,7 +276,7 @@ fn split(called: &Called<'_>) -> Result<ArrayRef> {
     } else {
         vec![Some(-1); called.rows]
     };
-    let values = each(called, |row, text, regex| {
+    let values = each(called, |row, text, java| {
         let Some(limit) = limits[row] else {
             return Ok(None);
         };
@@ -277,7 +286,7 @@ fn split(called: &Called<'_>) -> Result<ArrayRef> {
             .unwrap_or(usize::MAX);
         let mut parts = Vec::new();
         let mut from = 0;
-        for found in regex.find_iter(text) {
+        for found in java.regex.find_iter(text) {
             if parts.len() + 1 >= most {
                 break;
             }
