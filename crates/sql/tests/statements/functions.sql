@@ -184,3 +184,31 @@ SELECT trim(BOTH 'x' FROM 'xax'), trim(LEADING 'x' FROM 'xax'), btrim('xax', 'x'
 -- ltrim with two arguments has them the other way round in Spark, and is refused
 SELECT ltrim('x', 'xxa')
 ! 42883 takes 1
+
+-- the parts of a day of a text are those of a date, whatever stands behind it
+SELECT year('2018-10-25Tx'), month('2018-10-25 soon'), day('2018-10-25T25:00'), weekofyear('2018-10-25 x'), hour('2018-10-25 soon')
+> 2018 | 10 | 25 | 43 | null
+
+-- Spark's has the fraction
+SELECT extract(SECOND FROM at) FROM t
+! 0A000 SECOND
+
+-- fractions have as many digits as the pattern at most
+SELECT to_timestamp('2018-10-25 1:2:3.5', 'yyyy-MM-dd H:m:s.SSS'), to_timestamp('2018-10-25 1:2:3.1234', 'yyyy-MM-dd H:m:s.SSS')
+> 2018-10-25 01:02:03.500 | null
+
+-- H and a contradict each other
+SELECT to_timestamp('10:00 PM', 'HH:mm a')
+! 0A000 letters H and a
+
+-- a quote within quotes
+SELECT date_format(at, "'o''clock' H") FROM t WHERE id = 'a'
+! 42703
+
+-- and escaped in the text
+SELECT date_format(at, '\'o\'\'clock\' H') FROM t WHERE id = 'a'
+> o'clock 22
+
+-- a decimal has no negative zero
+SELECT round(-0.4), round(-0.04, 1), round(x * -1) FROM t WHERE id = 'b'
+> 0.0 | 0.0 | 0.0

@@ -16,31 +16,28 @@ use super::{Asked, Called, Row, cast, java_time, timestamp};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     ("spark_year", part_type, |called| {
-        part(called, |time| time.year())
+        day_part(called, |day| day.year())
     }),
     ("spark_quarter", part_type, |called| {
-        part(called, |time| int(time.month0() / 3 + 1))
+        day_part(called, |day| int(day.month0() / 3 + 1))
     }),
     ("spark_month", part_type, |called| {
-        part(called, |time| int(time.month()))
+        day_part(called, |day| int(day.month()))
     }),
     ("spark_day", part_type, |called| {
-        part(called, |time| int(time.day()))
+        day_part(called, |day| int(day.day()))
     }),
     ("spark_dayofweek", part_type, |called| {
-        part(
-            called,
-            |time| int(time.weekday().num_days_from_sunday() + 1),
-        )
+        day_part(called, |day| int(day.weekday().num_days_from_sunday() + 1))
     }),
     ("spark_weekday", part_type, |called| {
-        part(called, |time| int(time.weekday().num_days_from_monday()))
+        day_part(called, |day| int(day.weekday().num_days_from_monday()))
     }),
     ("spark_dayofyear", part_type, |called| {
-        part(called, |time| int(time.ordinal()))
+        day_part(called, |day| int(day.ordinal()))
     }),
     ("spark_weekofyear", part_type, |called| {
-        part(called, |time| int(time.iso_week().week()))
+        day_part(called, |day| int(day.iso_week().week()))
     }),
     ("spark_hour", part_type, |called| {
         part(called, |time| int(time.hour()))
@@ -74,7 +71,16 @@ fn timed(data_type: &DataType) -> bool {
     )
 }
 
+/// Whether an argument is a time, or a text that is one.
+fn timed_at(asked: &Asked<'_>, number: usize) -> Result<bool> {
+    asked.no_word_for_a_time(number)?;
+    Ok(timed(asked.of(number)?))
+}
+
 fn times(asked: &Asked<'_>, data_type: DataType) -> Result<DataType> {
+    for number in 0..asked.types.len() {
+        asked.no_word_for_a_time(number)?;
+    }
     if asked.types.iter().all(timed) {
         Ok(data_type)
     } else {
@@ -96,7 +102,7 @@ fn datediff_type(asked: &Asked<'_>) -> Result<DataType> {
 
 fn date_and_number_type(asked: &Asked<'_>) -> Result<DataType> {
     let number = asked.of(1)?;
-    let fine = timed(asked.of(0)?) && (number.is_integer() || *number == DataType::Null);
+    let fine = timed_at(asked, 0)? && (number.is_integer() || *number == DataType::Null);
     if fine {
         Ok(DataType::Date32)
     } else {
@@ -105,7 +111,7 @@ fn date_and_number_type(asked: &Asked<'_>) -> Result<DataType> {
 }
 
 fn date_trunc_type(asked: &Asked<'_>) -> Result<DataType> {
-    let fine = *asked.of(0)? == DataType::Utf8 && timed(asked.of(1)?);
+    let fine = *asked.of(0)? == DataType::Utf8 && timed_at(asked, 1)?;
     if fine {
         Ok(timestamp())
     } else {
@@ -114,7 +120,7 @@ fn date_trunc_type(asked: &Asked<'_>) -> Result<DataType> {
 }
 
 fn trunc_type(asked: &Asked<'_>) -> Result<DataType> {
-    let fine = timed(asked.of(0)?) && *asked.of(1)? == DataType::Utf8;
+    let fine = timed_at(asked, 0)? && *asked.of(1)? == DataType::Utf8;
     if fine {
         Ok(DataType::Date32)
     } else {
@@ -124,7 +130,10 @@ fn trunc_type(asked: &Asked<'_>) -> Result<DataType> {
 
 /// A pattern that is a constant is read once, when the statement is planned.
 fn patterned(asked: &Asked<'_>, fine: bool, data_type: DataType) -> Result<DataType> {
-    asked.no_word_for_a_time(0)?;
+    // By a pattern a text is what the pattern says.
+    if asked.types.len() < 2 {
+        asked.no_word_for_a_time(0)?;
+    }
     if let Some(pattern) = asked.text(1) {
         Pattern::new(pattern)?;
     }
@@ -175,7 +184,7 @@ fn zone_type(asked: &Asked<'_>) -> Result<DataType> {
     {
         return asked.refused(&format!("a timestamp and a time zone, which {name} is not"));
     }
-    let fine = timed(asked.of(0)?) && *asked.of(1)? == DataType::Utf8;
+    let fine = timed_at(asked, 0)? && *asked.of(1)? == DataType::Utf8;
     if fine {
         Ok(timestamp())
     } else {
@@ -210,6 +219,15 @@ fn part(called: &Called<'_>, of: impl Fn(NaiveDateTime) -> i32) -> Result<ArrayR
     let values: Int32Array = micros(called, 0)?
         .into_iter()
         .map(|micros| time(micros?).map(&of))
+        .collect();
+    Ok(Arc::new(values))
+}
+
+/// Of a date; a text is read as one, whatever stands behind it.
+fn day_part(called: &Called<'_>, of: impl Fn(NaiveDate) -> i32) -> Result<ArrayRef> {
+    let values: Int32Array = days(called, 0)?
+        .into_iter()
+        .map(|day| java_time::day(day?).map(&of))
         .collect();
     Ok(Arc::new(values))
 }

@@ -229,10 +229,11 @@ fn rounded(value: f64, places: i64) -> f64 {
     // How many of the digits stay.
     let keep = exponent + 1 + places;
     let Ok(keep) = usize::try_from(keep) else {
-        return if value.is_sign_negative() { -0.0 } else { 0.0 };
+        return 0.0;
     };
     if keep >= digits.len() {
-        return value;
+        // A decimal has no negative zero.
+        return value + 0.0;
     }
     let up = digits.get(keep).is_some_and(|digit| *digit >= 5);
     let kept: String = digits[..keep]
@@ -247,7 +248,7 @@ fn rounded(value: f64, places: i64) -> f64 {
     let size: f64 = format!("{}e{}", kept + u128::from(up), -places)
         .parse()
         .unwrap_or(value);
-    if value.is_sign_negative() {
+    if value.is_sign_negative() && size != 0.0 {
         -size
     } else {
         size
@@ -275,6 +276,9 @@ mod tests {
         ];
         for (value, places, wanted) in cases {
             assert_eq!(rounded(value, places), wanted, "{value} {places}");
+        }
+        for value in [-0.4, -0.0, -0.004] {
+            assert!(rounded(value, 0).is_sign_positive(), "{value}");
         }
         assert_eq!(whole_rounded(15, -1), Some(20));
         assert_eq!(whole_rounded(-15, -1), Some(-20));

@@ -1,5 +1,8 @@
 //! Java's patterns of dates and times, as far as they are known here.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime, Timelike as _};
 
 use super::super::error::{Code, Error};
@@ -50,13 +53,10 @@ impl Pattern {
         while let Some(one) = characters.next() {
             match one {
                 '\'' => {
-                    let mut text = String::new();
-                    if characters.peek() == Some(&'\'') {
-                        characters.next();
-                        text.push('\'');
-                    } else {
-                        text.extend(characters.by_ref().take_while(|inner| *inner != '\''));
-                    }
+                    let Some(text) = literal(&mut characters) else {
+                        let message = format!("the pattern '{pattern}' ends within a text");
+                        return Err(Error::new(Code::NotSupported, message));
+                    };
                     parts.push(Part::Text(text));
                 }
                 letter if letter.is_ascii_alphabetic() => {
@@ -112,8 +112,18 @@ impl Pattern {
                 Code::NotSupported,
                 format!("a text can't be read by the pattern letter {letter}"),
             )),
+            None if self.has('H') && self.has('a') => Err(Error::new(
+                Code::NotSupported,
+                "a text can't be read by the pattern letters H and a together (h goes with a)",
+            )),
             None => Ok(self.read(text)),
         }
+    }
+
+    fn has(&self, letter: char) -> bool {
+        self.0
+            .iter()
+            .any(|part| matches!(part, Part::Field(own, _) if *own == letter))
     }
 
     fn read(&self, text: &str) -> Option<i64> {
@@ -147,7 +157,7 @@ impl Pattern {
                 'M' | 'L' if count > 2 => month = named(&mut rest, &MONTHS, count > 3)?,
                 'S' => {
                     let before = rest.len();
-                    let value = digits(&mut rest, count, count)?;
+                    let value = digits(&mut rest, 1, count)?;
                     let read = u32::try_from(before - rest.len()).ok()?;
                     micros = if read <= 6 {
                         value * 10_u32.pow(6 - read)
@@ -194,6 +204,20 @@ impl Pattern {
         match zone {
             None => Some(local),
             Some(zone) => zone.to_utc(local),
+        }
+    }
+}
+
+/// A text in quotes, of which the first is behind us. Two quotes in a row are one that is meant, within others too.
+fn literal(characters: &mut Peekable<Chars<'_>>) -> Option<String> {
+    if characters.next_if_eq(&'\'').is_some() {
+        return Some("'".to_owned());
+    }
+    let mut text = String::new();
+    loop {
+        match characters.next()? {
+            '\'' if characters.next_if_eq(&'\'').is_none() => return Some(text),
+            one => text.push(one),
         }
     }
 }
@@ -289,6 +313,7 @@ mod tests {
             ("EEEE MMMM", "Friday October"),
             ("yyyy-MM-dd'T'HH:mm:ssXXX", "2018-10-05T15:04:09Z"),
             ("D Q", "278 4"),
+            ("h 'o''clock' ''", "3 o'clock '"),
         ];
         for (pattern, text) in cases {
             assert_eq!(Pattern::new(pattern).expect("a pattern").format(time), text);
@@ -307,6 +332,12 @@ mod tests {
         );
         assert_eq!(read("dd/MM/yyyy", "1970-01-02"), None);
         assert_eq!(read("dd/MM/yyyy", "31/02/1970"), None);
+        assert_eq!(read("s.SSS", "1.5"), Some(1_500_000));
+        assert_eq!(read("s.SSS", "1.25"), Some(1_250_000));
         assert!(Pattern::new("YYYY").is_err());
+        assert!(Pattern::new("yyyy 'T").is_err());
+        let both = Pattern::new("HH:mm a").expect("a pattern");
+        assert!(both.parse("10:00 PM").is_err());
+        assert_eq!(both.format(time), "15:04 PM");
     }
 }
