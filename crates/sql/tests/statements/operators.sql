@@ -111,3 +111,119 @@ SELECT born - born FROM t
 -- IS NOT DISTINCT FROM
 SELECT count(*) FROM words WHERE k IS NOT DISTINCT FROM null
 > 1
+
+-- || binds as + does
+SELECT 'total: ' || 3 * 2, 1 + 2 || '3', 'a' || 1 + 2
+> total: 6 | 33 | null
+
+-- texts beside each other are one
+SELECT 'a' 'b', 'a'   'b' 'c'
+> ab | abc
+
+-- an escape that Spark reads as another character
+SELECT 'a\u0041'
+! 0A000 escape \u
+
+-- the parser's bell
+SELECT '\a'
+! 0A000 escape \a
+
+-- octal numbers
+SELECT '\101'
+! 0A000 escape \1
+
+-- those that both know
+SELECT length('\n\t\0\\\''), '\d'
+> 5 | d
+
+-- a number with a type behind it
+SELECT 10D
+! 0A000 10D
+
+-- one of two letters
+SELECT 1.0BD FROM t
+! 0A000 1.0BD
+
+-- UNION of texts and others is of texts, as casts write them
+SELECT 1e10 a UNION ALL SELECT 'x' UNION ALL SELECT at FROM t WHERE id = 'a' ORDER BY a
+> 1.0E10
+> 2018-10-25 22:30:05.25
+> x
+
+-- what looks at it sees texts
+SELECT a = '01', a || 'x' FROM (SELECT 1 a UNION ALL SELECT '01') ORDER BY 2
+> true | 01x
+> false | 1x
+
+-- dates and times are times
+SELECT born FROM t WHERE id = 'a' UNION SELECT at FROM t WHERE id = 'b' ORDER BY 1
+> 1980-02-29 00:00:00
+> 2018-12-31 23:59:59
+
+-- Spark has no type for these
+SELECT flag FROM t UNION SELECT 'x'
+! 42804 types that differ
+
+-- INTERSECT would compare them in another way
+SELECT k FROM words INTERSECT SELECT word FROM words
+! 0A000 INTERSECT
+
+-- and so would EXCEPT
+SELECT word FROM words MINUS SELECT n FROM t
+! 0A000 EXCEPT
+
+-- VALUES
+SELECT * FROM VALUES (1.5), ('x')
+! 0A000 VALUES
+
+-- nulls have any type
+SELECT word FROM words WHERE k = 4 UNION SELECT 'a' INTERSECT SELECT 'a' EXCEPT SELECT null
+> a
+
+-- CASE and its like of texts and others are texts
+SELECT CASE WHEN id = 'a' THEN x ELSE 'none' END, if(id = 'a', born, 'none'), nvl2(id, at, 'none'), CASE WHEN id = 'a' THEN 1e10 WHEN id = 'b' THEN '-' END FROM t ORDER BY id
+> none | none | none | null
+> 2.5 | 1980-02-29 | 2018-10-25 22:30:05.25 | 1.0E10
+> none | none | 2018-12-31 23:59:59 | -
+
+-- and what looks at them sees texts
+SELECT CASE WHEN n > 0 THEN n ELSE '07' END = '7', CASE WHEN n > 0 THEN n ELSE '07' END + 1 FROM t ORDER BY id
+> false | 8.0
+> true | 8.0
+> false | 8.0
+
+-- dates and times are times
+SELECT CASE WHEN id = 'a' THEN born ELSE at END FROM t WHERE id = 'a'
+> 1980-02-29 00:00:00
+
+-- what has no type that all have
+SELECT if(flag, n, at) FROM t
+! 42804 values of one type
+
+-- no condition
+SELECT CASE WHEN n THEN 1 END FROM t
+! 42804 conditions
+
+-- small numbers out of range: texts are null, doubles go by way of an int
+SELECT cast('300' AS tinyint), cast('-128' AS tinyint), cast('40000' AS smallint), cast(1e10 AS tinyint), cast(1e10 AS smallint), cast(300.7 AS tinyint)
+> null | -128 | null | -1 | -1 | 44
+
+-- a clock without a date is today's to Spark
+SELECT cast('10:11:12' AS timestamp)
+! 0A000 10:11:12
+
+-- in a comparison
+SELECT 1 FROM t WHERE at > '10:11'
+! 0A000 10:11
+
+-- a year of five digits
+SELECT to_date('12018-10-25')
+! 0A000 12018
+
+-- by a pattern it is what the pattern says
+SELECT to_timestamp('10:11:12', 'HH:mm:ss')
+> 1970-01-01 10:11:12
+
+-- blanks of ASCII are cut off, no others
+SELECT cast('\t 1\n' AS int), cast(' 1' AS int), cast(' 2018-10-25\n' AS date)
+> 1 | null | 2018-10-25

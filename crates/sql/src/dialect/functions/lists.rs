@@ -16,11 +16,12 @@ use datafusion::common::{Result, exec_err};
 
 use super::access::span;
 use super::text::{longs, strings, textual};
-use super::{Asked, Called, Row, cast, plain, plain_type};
+use super::{Asked, Called, Row, cast, plain, plain_type, timestamp};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     ("spark_array", array_type, array),
     ("spark_coalesce", coalesce_type, coalesce),
+    ("spark_case", case_type, case),
     ("spark_array_contains", contains_type, array_contains),
     ("spark_array_position", position_type, array_position),
     ("spark_array_distinct", comparable_list_type, array_distinct),
@@ -55,6 +56,8 @@ pub(super) fn common(asked: &Asked<'_>, types: &[DataType]) -> Result<DataType> 
             (DataType::Utf8, other) | (other, DataType::Utf8) if textual(other) => DataType::Utf8,
             (a, b) if a.is_integer() && b.is_integer() => DataType::Int64,
             (a, b) if a.is_numeric() && b.is_numeric() => DataType::Float64,
+            (DataType::Date32, DataType::Timestamp(..))
+            | (DataType::Timestamp(..), DataType::Date32) => timestamp(),
             _ => return asked.refused("values of one type"),
         };
     }
@@ -83,6 +86,36 @@ fn coalesce(called: &Called<'_>) -> Result<ArrayRef> {
     for array in called.args.iter().rev() {
         let array = unified(array, called.data_type)?;
         values = zip(&compute::is_not_null(&array)?, &array, &values)?;
+    }
+    Ok(values)
+}
+
+/// Conditions and values in turn, and the value where none holds.
+fn case_type(asked: &Asked<'_>) -> Result<DataType> {
+    let (pairs, otherwise) = asked.types.as_chunks::<2>();
+    let mut values = Vec::with_capacity(pairs.len() + 1);
+    for [condition, value] in pairs {
+        if !matches!(condition, DataType::Boolean | DataType::Null) {
+            return asked.refused("conditions");
+        }
+        values.push(value.clone());
+    }
+    values.extend_from_slice(otherwise);
+    common(asked, &values)
+}
+
+/// The value behind the first condition that holds. Plans have a CASE instead, which asks no more than it must
+/// (`operators`).
+fn case(called: &Called<'_>) -> Result<ArrayRef> {
+    let (pairs, otherwise) = called.args.as_chunks::<2>();
+    let mut values = match otherwise {
+        [value] => unified(value, called.data_type)?,
+        _ => new_null_array(called.data_type, called.rows),
+    };
+    for [condition, value] in pairs.iter().rev() {
+        let condition = cast::to(condition, &DataType::Boolean)?;
+        let holds = compute::prep_null_mask_filter(condition.as_boolean());
+        values = zip(&holds, &unified(value, called.data_type)?, &values)?;
     }
     Ok(values)
 }

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, LambdaFunction, NamedWindowExpr, OneOrManyWithParens, SelectItem,
     Spanned as _, Visit as _, Visitor, WindowSpec, WindowType,
-    helpers::attached_token::AttachedToken,
 };
 
 use super::super::error::{Code, Error};
@@ -511,14 +510,5 @@ fn wrong(name: &str, given: usize, least: usize, most: usize) -> Error {
 }
 
 fn case(condition: Expr, yes: Expr, no: Expr) -> Expr {
-    Expr::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions: vec![CaseWhen {
-            condition,
-            result: yes,
-        }],
-        else_result: Some(Box::new(no)),
-    }
+    build::call("spark_case", vec![condition, yes, no])
 }

@@ -155,21 +155,13 @@ impl Rewriter<'_> {
                 list: self.all(list, place)?,
                 negated,
             },
-            Expr::InSubquery {
-                expr,
-                subquery,
-                negated,
-            } => {
-                let expr = self.boxed(*expr, place)?;
-                let (subquery, _) = self.query(*subquery, Some(place.scope))?;
-                Expr::InSubquery {
-                    expr,
-                    subquery: Box::new(subquery),
-                    negated,
-                }
+            Expr::InSubquery { .. } => {
+                return Err(Error::unsupported(
+                    "IN (SELECT …) but as a condition of WHERE, with AND between it and others",
+                ));
             }
             Expr::Exists { subquery, negated } => {
-                let (subquery, _) = self.query(*subquery, Some(place.scope))?;
+                let (subquery, _) = self.subquery(*subquery, place.scope)?;
                 Expr::Exists {
                     subquery: Box::new(subquery),
                     negated,
@@ -229,17 +221,16 @@ impl Rewriter<'_> {
                 if negated { build::not(found) } else { found }
             }
             Expr::Case {
-                case_token,
-                end_token,
                 operand,
                 conditions,
                 else_result,
+                ..
             } => {
                 let operand = match operand {
                     Some(operand) => Some(self.expr(*operand, place)?),
                     None => None,
                 };
-                let mut branches = Vec::with_capacity(conditions.len());
+                let mut branches = Vec::with_capacity(conditions.len() * 2 + 1);
                 for CaseWhen { condition, result } in conditions {
                     let condition = self.expr(condition, place)?;
                     let condition = match &operand {
@@ -248,22 +239,13 @@ impl Rewriter<'_> {
                         }
                         None => condition,
                     };
-                    branches.push(CaseWhen {
-                        condition,
-                        result: self.expr(result, place)?,
-                    });
+                    branches.push(condition);
+                    branches.push(self.expr(result, place)?);
                 }
-                let else_result = match else_result {
-                    Some(result) => Some(self.boxed(*result, place)?),
-                    None => None,
-                };
-                Expr::Case {
-                    case_token,
-                    end_token,
-                    operand: None,
-                    conditions: branches,
-                    else_result,
+                if let Some(result) = else_result {
+                    branches.push(self.expr(*result, place)?);
                 }
+                build::call("spark_case", branches)
             }
             Expr::Cast {
                 kind: CastKind::Cast | CastKind::DoubleColon | CastKind::TryCast,
@@ -302,6 +284,12 @@ impl Rewriter<'_> {
             Expr::Function(function) => self.call(function, place)?,
             Expr::Extract { field, expr, .. } => {
                 let name = field.to_string().to_lowercase();
+                if name == "second" {
+                    // Spark's is a decimal with the fraction.
+                    return Err(Error::unsupported(
+                        "EXTRACT(SECOND …) (second(…) is the whole one)",
+                    ));
+                }
                 self.named(&name, vec![*expr], place)?
             }
             Expr::Ceil {

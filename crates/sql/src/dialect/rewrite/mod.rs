@@ -14,6 +14,7 @@ mod generators;
 mod items;
 mod paths;
 mod select;
+mod subqueries;
 
 use std::collections::HashMap;
 
@@ -25,6 +26,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::error::{Code, Error};
+use super::operators;
 use super::provider::Provider;
 use super::scope::{Column, Relation, Scope, quoted, same};
 use crate::Tables;
@@ -64,7 +66,9 @@ impl<'a> Rewriter<'a> {
     /// The plan of a query that stands alone, and what its columns are called.
     pub(super) fn plan(&mut self, query: ast::Query) -> Result<(LogicalPlan, Vec<Output>), Error> {
         let (query, outputs) = self.query(query, None)?;
-        Ok((self.provider.plan(query)?, outputs))
+        // What looks at these rows must know their types.
+        let plan = operators::set_operations(self.provider.plan(query)?)?;
+        Ok((plan, outputs))
     }
 
     /// A query as a relation: planned, and known to the provider.

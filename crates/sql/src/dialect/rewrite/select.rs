@@ -32,7 +32,7 @@ impl Rewriter<'_> {
         }
         let windows = std::mem::take(&mut select.named_window);
         let mut selection = match select.selection.take() {
-            Some(selection) => Some(self.expr(selection, &mut Place::of(&scope))?),
+            Some(selection) => Some(self.condition(selection, &mut Place::of(&scope))?),
             None => None,
         };
 
