@@ -12,6 +12,7 @@ mod parse;
 mod provider;
 mod rewrite;
 mod scope;
+mod set_operations;
 mod statement;
 mod tokens;
 

@@ -26,9 +26,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::error::{Code, Error};
-use super::operators;
 use super::provider::Provider;
 use super::scope::{Column, Relation, Scope, quoted, same};
+use super::set_operations;
 use crate::Tables;
 
 /// A column that a query gives.
@@ -67,7 +67,7 @@ impl<'a> Rewriter<'a> {
     pub(super) fn plan(&mut self, query: ast::Query) -> Result<(LogicalPlan, Vec<Output>), Error> {
         let (query, outputs) = self.query(query, None)?;
         // What looks at these rows must know their types.
-        let plan = operators::set_operations(self.provider.plan(query)?)?;
+        let plan = set_operations::unified(self.provider.plan(query)?)?;
         Ok((plan, outputs))
     }
 
