@@ -209,6 +209,8 @@ fn case(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
             value
         } else if functions::plain_type(&own).equals_datatype(&wanted) {
             self::call("spark_same", vec![value])?
+        } else if let DataType::List(_) = wanted {
+            value.cast_to(&wanted, schema)?
         } else {
             as_type(value, &wanted)?
         }))

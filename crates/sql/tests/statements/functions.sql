@@ -210,5 +210,5 @@ SELECT date_format(at, '\'o\'\'clock\' H') FROM t WHERE id = 'a'
 > o'clock 22
 
 -- a decimal has no negative zero
-SELECT round(-0.4), round(-0.04, 1), round(x * -1) FROM t WHERE id = 'b'
+SELECT round(x - 0.4), round(x - 0.04, 1), round(x * -1) FROM t WHERE id = 'b'
 > 0.0 | 0.0 | 0.0

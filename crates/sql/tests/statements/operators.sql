@@ -192,6 +192,18 @@ SELECT CASE WHEN n > 0 THEN n ELSE '07' END = '7', CASE WHEN n > 0 THEN n ELSE '
 > true | 8.0
 > false | 8.0
 
+-- a list of nothing is a list of anything
+SELECT if(n > 0, tags, array()), coalesce(tags, array()), CASE WHEN n > 0 THEN array() ELSE array(nvl(n, 0)) END FROM t ORDER BY id
+> [] | [] | [0]
+> [vip, new, vip] | [vip, new, vip] | []
+> [] | [] | [-2]
+
+-- within aggregates, groups and lambdas
+SELECT CASE WHEN k > 2 THEN k ELSE 'low' END c, count(*), sum(CASE WHEN k > 1 THEN k ELSE '5' END), transform(array(1, 2), v -> if(v > 1, v, 'x')) FROM words GROUP BY CASE WHEN k > 2 THEN k ELSE 'low' END HAVING count(*) > 0 ORDER BY c
+> 3 | 2 | 6.0 | [x, 2]
+> 4 | 1 | 4.0 | [x, 2]
+> low | 4 | 17.0 | [x, 2]
+
 -- dates and times are times
 SELECT CASE WHEN id = 'a' THEN born ELSE at END FROM t WHERE id = 'a'
 > 1980-02-29 00:00:00

@@ -53,6 +53,13 @@ pub(super) fn common(asked: &Asked<'_>, types: &[DataType]) -> Result<DataType> 
         widest = match (&widest, one) {
             (DataType::Null, other) | (other, DataType::Null) => other.clone(),
             (a, b) if a.equals_datatype(b) => a.clone(),
+            // `array()`
+            (DataType::List(a), other @ DataType::List(_))
+            | (other @ DataType::List(_), DataType::List(a))
+                if *a.data_type() == DataType::Null =>
+            {
+                other.clone()
+            }
             (DataType::Utf8, other) | (other, DataType::Utf8) if textual(other) => DataType::Utf8,
             (a, b) if a.is_integer() && b.is_integer() => DataType::Int64,
             (a, b) if a.is_numeric() && b.is_numeric() => DataType::Float64,
@@ -69,8 +76,8 @@ pub(super) fn unified(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if array.data_type() == to {
         return Ok(Arc::clone(array));
     }
-    // Names within lists and maps are no matter.
-    if array.data_type().equals_datatype(to) {
+    // Names within lists and maps are no matter; and lists of nothing are those of anything.
+    if array.data_type().equals_datatype(to) || matches!(array.data_type(), DataType::List(_)) {
         return Ok(compute::cast(array, to)?);
     }
     cast::to(array, to)
