@@ -100,21 +100,28 @@ fn profiles_are_those_of_an_export_and_the_store_selects_its_members() {
 fn a_batch_is_a_snapshot() {
     let folder = TempDir::new().unwrap();
     let store = fixture_store(&folder);
-    let request = fixtures().join("requests/one-segment.json");
     let target = fixtures().join("target.json");
-    stdout(&run(&[
+    let made = parsed(&run(&[
         "datasets",
         "create",
         text(&target),
         "--store",
         &store,
     ]));
-    let export = || stdout(&run(&["run", text(&request), "--store", &store, "--json"]));
+    let dataset = made[0]
+        .as_str()
+        .unwrap()
+        .strip_prefix("@/dataSets/")
+        .unwrap();
+    let request = std::fs::read(fixtures().join("requests/one-segment.json")).unwrap();
+    let mut request: Value = serde_json::from_slice(&request).unwrap();
+    request["destination"]["datasetId"] = dataset.into();
+    let path = folder.path().join("request.json");
+    std::fs::write(&path, request.to_string()).unwrap();
+    let export = || stdout(&run(&["run", text(&path), "--store", &store, "--json"]));
     export();
-    let one = rows(
-        &store,
-        "SELECT table_name FROM system_datasets WHERE id = '5b020a27e7040801dedba61e'",
-    );
+    let one = format!("SELECT table_name FROM system_datasets WHERE id = '{dataset}'");
+    let one = rows(&store, &one);
     let table = one[0]["table_name"].as_str().unwrap().to_owned();
     let count = |snapshots: &str| {
         only(
