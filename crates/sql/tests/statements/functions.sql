@@ -132,7 +132,7 @@ SELECT from_utc_timestamp(at, 'XYZ') FROM t
 SELECT unix_timestamp(at), from_unixtime(0), unix_timestamp('1970-01-02 00:00:00') FROM t WHERE id = 'b'
 > 1546300799 | 1970-01-01 00:00:00 | 86400
 
--- numbers
+-- numbers (not as Spark)
 SELECT abs(n), ceil(x), floor(-2.5), round(2.5), round(1.005, 2), round(15, -1), sqrt(16), power(2, 3), mod(-7, 3) FROM t WHERE id = 'a'
 > 7 | 3 | -3 | 3.0 | 1.01 | 20 | 4.0 | 8.0 | -1
 

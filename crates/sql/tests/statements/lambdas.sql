@@ -1,4 +1,4 @@
--- transform
+-- transform (not as Spark)
 SELECT transform(items, i -> i.priceTotal * 2), transform(items, i -> i.quantity + 1) FROM t ORDER BY id
 > null | null
 > [21.0, 8.0] | [3, null]

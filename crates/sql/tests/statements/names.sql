@@ -206,14 +206,14 @@ SELECT n FROM t ORDER BY n NULLS LAST
 > 7
 > null
 
--- LIMIT 0 is no limit
+-- LIMIT 0 is no limit (not as Spark)
 SELECT k FROM words WHERE k > 1 LIMIT 0
 > 2
 > 3
 > 3
 > 4
 
--- and with it in a subquery
+-- and with it in a subquery (not as Spark)
 SELECT count(*) FROM (SELECT * FROM words LIMIT 0)
 > 7
 
@@ -298,7 +298,7 @@ SELECT ids['ECID'][0].id, (person.name.firstName), count(1) FROM t WHERE id = 'a
 # ids[ECID][0].id | firstName | count(1)
 > e1 | Ann | 1
 
--- a cast keeps its column's name, a text loses its quotes
+-- a cast keeps its column's name, a text loses its quotes (not as Spark)
 SELECT cast(n AS string), person.`order`::string, concat(id, '-') FROM t WHERE id = 'a'
 # n | order | concat(id, -)
 > 7 | first | a-

@@ -3,7 +3,7 @@ SELECT person.name FROM prof WHERE identityMap['ECID'][0].id = '0000000000000000
 # name
 > {firstName: Jürgen, lastName: Adler}
 
--- 2 the identities of a segment
+-- 2 the identities of a segment (not as Spark)
 SELECT key, inline(value), 'S' segmentId FROM (SELECT explode(identityMap) FROM prof WHERE segmentMembership['ups']['c2f1e0d9-4b3a-4c2d-9e1f-6a7b8c9d0e32'].status = 'realized') WHERE key IN ('Loyalty', 'ECID') LIMIT 0
 # key | id | authenticatedState | primary | segmentId
 > ECID | 00000000000000000000000000000000000269 | null | true | S
@@ -220,7 +220,7 @@ SELECT YEAR(timestamp), round(SUM("commerce.order.priceTotal"), 2) FROM ev GROUP
 SELECT struct(personalEmail.address AS mail, person.name.lastName) _tenant FROM prof WHERE identityMap['CRMID'][0].id = 'C00000'
 > {mail: person000@example.com, lastName: Brown}
 
--- 30 LIMIT 0 gives all rows
+-- 30 LIMIT 0 gives all rows (not as Spark)
 SELECT count(*) FROM (SELECT * FROM prof LIMIT 0)
 > 328
 
