@@ -22,15 +22,6 @@ use crate::error::external;
 use crate::exec::{Parts, PartsExec};
 use crate::united::united_fields;
 
-/// The Parquet files of one batch.
-#[derive(Clone, Debug)]
-pub struct BatchFiles {
-    /// The batch's ID.
-    pub batch: String,
-    /// Where its files are.
-    pub files: Vec<PathBuf>,
-}
-
 /// The rows of batches, oldest batch first as they were given.
 ///
 /// Files of different jobs may have different fields: a row has null where its file lacks one, and of two types the
@@ -50,14 +41,14 @@ struct RowGroup {
 }
 
 impl BatchTable {
-    /// The rows of these batches. The files are read to their ends' metadata.
+    /// The rows of the Parquet files of batches. Of each its metadata is read, at its end.
     ///
     /// # Errors
     /// A file that is missing or no Parquet; two types of a field that nothing holds both of.
-    pub fn new(batches: &[BatchFiles]) -> Result<Self> {
+    pub fn new(files: &[PathBuf]) -> Result<Self> {
         let mut fields = Fields::empty();
         let mut groups = Vec::new();
-        for path in batches.iter().flat_map(|batch| &batch.files) {
+        for path in files {
             let metadata = metadata_of(path)?;
             fields = united_fields(&fields, metadata.schema().fields())
                 .map_err(|problem| told(path, &problem))?;

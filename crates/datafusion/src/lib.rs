@@ -14,6 +14,6 @@ mod profiles;
 mod pushed;
 mod united;
 
-pub use batches::{BatchFiles, BatchTable};
+pub use batches::BatchTable;
 pub use dataset::DatasetTable;
 pub use profiles::ProfileTable;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -193,16 +193,11 @@ impl Parts for ProfileParts {
 }
 
 /// The columns that were asked for, in their order.
-fn as_asked(rows: &RecordBatch, schema: &Arc<Schema>) -> Result<RecordBatch> {
-    let columns = schema.fields().iter().map(|field| {
-        let at = rows.schema_ref().index_of(field.name())?;
-        Ok(rows.column(at).clone())
-    });
-    let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        schema.clone(),
-        columns,
-        &options,
-    )?)
+fn as_asked(rows: &RecordBatch, schema: &Schema) -> Result<RecordBatch> {
+    let own = rows.schema_ref();
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| own.index_of(field.name()));
+    Ok(rows.project(&columns.collect::<Result<Vec<usize>, _>>()?)?)
 }

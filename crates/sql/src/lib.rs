@@ -3,6 +3,7 @@
 //! A [`Session`] runs statements over the tables of a store, see [`StoreTables`]; the [`dialect`] by itself plans them over
 //! any [`Tables`].
 
+mod columns;
 pub mod dialect;
 mod history;
 mod session;

@@ -5,11 +5,11 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{AsArray, RecordBatch, StringArray};
+use arrow::array::{AsArray, RecordBatch};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
-use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
@@ -18,6 +18,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use profile_export::store::Store;
 
+use crate::columns::{table, text};
 use crate::dialect::{self, Code, Error, Query, Statement};
 use crate::store_tables::{StoreTables, TableInfo, no_snapshots};
 use crate::tables::{Snapshots, Tables};
@@ -84,7 +85,6 @@ impl Session {
             .with_memory_pool(Arc::new(pool))
             .build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);
-        dialect::functions(&context);
         Ok(Self {
             store,
             context,
@@ -187,11 +187,7 @@ impl Session {
     }
 
     fn plan(&self, query: &Query) -> Result<LogicalPlan, Error> {
-        self.plan_over(query, &self.tables_now()?)
-    }
-
-    fn plan_over(&self, query: &Query, tables: &SessionTables) -> Result<LogicalPlan, Error> {
-        dialect::plan(query, tables, &self.context.state())
+        self.tables_now()?.plan(query)
     }
 
     fn frame(&self, plan: LogicalPlan) -> DataFrame {
@@ -237,7 +233,7 @@ impl Session {
         }
         // What can't be planned is no view; and each sees those alone that were made before it.
         tables.views.truncate(own.unwrap_or(tables.views.len()));
-        self.plan_over(query, &tables)?;
+        tables.plan(query)?;
         let mut all = self.own();
         match all.views.iter_mut().find(|(known, _)| known == name) {
             Some((_, view)) => *view = query.clone(),
@@ -259,7 +255,7 @@ impl Session {
                 false => Err(taken(name)),
             };
         }
-        let frame = self.frame(self.plan_over(query, &tables)?);
+        let frame = self.frame(tables.plan(query)?);
         let schema = frame.schema().inner().clone();
         let rows = frame.collect_partitioned().await?;
         let table = MemTable::try_new(schema, rows)?;
@@ -303,34 +299,27 @@ impl Session {
         let views = own.views.iter();
         all.extend(views.map(|(name, _)| told(name, "view of this session")));
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        let column = |of: &dyn Fn(&TableInfo) -> Option<String>| {
-            let values: StringArray = all.iter().map(of).collect();
-            Arc::new(values) as arrow::array::ArrayRef
-        };
-        let rows = RecordBatch::try_from_iter_with_nullable([
-            ("name", column(&|one| Some(one.name.clone())), false),
-            ("dataSetId", column(&|one| one.dataset.clone()), true),
-            (
+        let each = || all.iter();
+        Ok(of_rows(table([
+            text("name", each().map(|one| Some(one.name.clone()))),
+            text("dataSetId", each().map(|one| one.dataset.clone())),
+            text(
                 "description",
-                column(&|one| Some(one.description.clone())),
-                false,
+                each().map(|one| Some(one.description.clone())),
             ),
-        ]);
-        Ok(of_rows(rows.map_err(DataFusionError::from)?))
+        ])?))
     }
 
     fn views(&self) -> Result<Outcome, Error> {
         let own = self.own();
-        let names: StringArray = own.views.iter().map(|(name, _)| Some(name)).collect();
-        let texts: StringArray = (own.views.iter())
-            .map(|(_, query)| Some(query.to_string()))
-            .collect();
-        let columns: [(_, arrow::array::ArrayRef, _); 2] = [
-            ("name", Arc::new(names), false),
-            ("definition", Arc::new(texts), false),
-        ];
-        let rows = RecordBatch::try_from_iter_with_nullable(columns);
-        Ok(of_rows(rows.map_err(DataFusionError::from)?))
+        let each = || own.views.iter();
+        Ok(of_rows(table([
+            text("name", each().map(|(name, _)| Some(name.clone()))),
+            text(
+                "definition",
+                each().map(|(_, query)| Some(query.to_string())),
+            ),
+        ])?))
     }
 }
 
@@ -370,9 +359,7 @@ fn plan_lines(explained: &[RecordBatch]) -> Result<RecordBatch, Error> {
             lines.extend(plan.map(|line| format!("  {line}")));
         }
     }
-    let lines: arrow::array::ArrayRef = Arc::new(StringArray::from(lines));
-    let rows = RecordBatch::try_from_iter([("QUERY PLAN", lines)]);
-    Ok(rows.map_err(DataFusionError::from)?)
+    Ok(table([text("QUERY PLAN", lines.into_iter().map(Some))])?)
 }
 
 /// The session's own tables and views before the tables of the store.
@@ -393,6 +380,10 @@ impl fmt::Debug for SessionTables {
 }
 
 impl SessionTables {
+    fn plan(&self, query: &Query) -> Result<LogicalPlan, Error> {
+        dialect::plan(query, self, &self.state)
+    }
+
     fn view(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
         let Some(at) = self.views.iter().position(|(known, _)| known == name) else {
             return Ok(None);
@@ -400,7 +391,7 @@ impl SessionTables {
         let mut before = self.clone();
         before.views.truncate(at);
         let query = &self.views[at].1;
-        let plan = dialect::plan(query, &before, &self.state)?;
+        let plan = before.plan(query)?;
         Ok(Some(Arc::new(ViewTable::new(
             plan,
             Some(query.to_string()),

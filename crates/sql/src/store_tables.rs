@@ -11,7 +11,7 @@ use profile_export::platform::{TableNames, merge_policies, own_table};
 use profile_export::request::MergePolicy;
 use profile_export::store::{Batch, BatchFilter, BatchProperty, BatchQuery, Store};
 use profile_export::xdm::Dataset;
-use profile_export_datafusion::{BatchFiles, BatchTable, DatasetTable, ProfileTable};
+use profile_export_datafusion::{BatchTable, DatasetTable, ProfileTable};
 
 use crate::dialect::{Code, Error};
 use crate::history::history;
@@ -206,12 +206,7 @@ impl StoreTables {
                     ),
                 ));
             }
-            files.push(BatchFiles {
-                batch: batch.id.clone(),
-                files: (batch.files.iter())
-                    .map(|file| folder.join(&file.name))
-                    .collect(),
-            });
+            files.extend(batch.files.iter().map(|file| folder.join(&file.name)));
         }
         BatchTable::new(&files)
     }

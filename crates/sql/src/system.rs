@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
-};
+use arrow::array::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::Result;
 use profile_export::export::Progress;
@@ -12,6 +10,7 @@ use profile_export::jobs::{Job, JobPage, list_jobs};
 use profile_export::platform::{SegmentsToCount, merge_policies, segments};
 use profile_export::store::{Batch, BatchProperty, BatchQuery, Store};
 
+use crate::columns::{boolean, moment, number, table, text};
 use crate::store_tables::{external, table_names};
 
 /// A table of what the catalog knows.
@@ -66,30 +65,6 @@ impl SystemTable {
         let schema = rows.schema();
         Ok(Arc::new(MemTable::try_new(schema, vec![vec![rows]])?))
     }
-}
-
-type Column = (&'static str, ArrayRef, bool);
-
-fn text(name: &'static str, values: impl Iterator<Item = Option<String>>) -> Column {
-    (name, Arc::new(values.collect::<StringArray>()), true)
-}
-
-fn number(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
-    (name, Arc::new(values.collect::<Int64Array>()), true)
-}
-
-fn boolean(name: &'static str, values: impl Iterator<Item = Option<bool>>) -> Column {
-    (name, Arc::new(values.collect::<BooleanArray>()), true)
-}
-
-/// Of milliseconds since 1970.
-fn moment(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
-    let values: TimestampMillisecondArray = values.collect();
-    (name, Arc::new(values.with_timezone("UTC")), true)
-}
-
-fn table<const N: usize>(columns: [Column; N]) -> Result<RecordBatch> {
-    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }
 
 fn batches(store: &Store) -> Result<RecordBatch> {

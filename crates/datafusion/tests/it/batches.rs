@@ -6,12 +6,12 @@ use profile_export::jobs::{RunOptions, create_job, run_job};
 use profile_export::request::{AdditionalFields, Destination, EventList, ExportRequest};
 use profile_export::store::Store;
 use profile_export::xdm::Dataset;
-use profile_export_datafusion::{BatchFiles, BatchTable};
+use profile_export_datafusion::BatchTable;
 
 use crate::{retailer, rows, session, sorted};
 
 /// The files of a job that exports these fields, and events if it is to.
-fn exported(store: &Store, dataset: &str, fields: &str, events: bool) -> BatchFiles {
+fn exported(store: &Store, dataset: &str, fields: &str, events: bool) -> Vec<PathBuf> {
     let request = ExportRequest {
         fields: Some(fields.to_owned()),
         additional_fields: events.then(|| AdditionalFields {
@@ -27,13 +27,9 @@ fn exported(store: &Store, dataset: &str, fields: &str, events: bool) -> BatchFi
     let progress = Arc::new(Progress::default());
     let finished = run_job(store, job.id, &RunOptions::default(), &progress).expect("run");
     let batch = &finished.batches[0];
-    let files: Vec<PathBuf> = (batch.files.iter())
+    (batch.files.iter())
         .map(|file| batch.folder.join(&file.name))
-        .collect();
-    BatchFiles {
-        batch: batch.id.clone(),
-        files,
-    }
+        .collect()
 }
 
 #[tokio::test]
@@ -47,10 +43,10 @@ async fn batches_of_other_fields_are_one_table() {
     let second = exported(&store, &dataset, "person.name,identityMap", true);
 
     let context = session();
-    let both = BatchTable::new(&[first.clone(), second.clone()]).expect("a table");
+    let both = BatchTable::new(&[first.clone(), second.clone()].concat()).expect("a table");
     context.register_table("t", Arc::new(both)).expect("new");
     for (name, files) in [("a", first), ("b", second)] {
-        let table = BatchTable::new(&[files]).expect("a table");
+        let table = BatchTable::new(&files).expect("a table");
         context.register_table(name, Arc::new(table)).expect("new");
     }
     let mut expected = sorted(&context, "SELECT \"person\" FROM a").await;
@@ -68,11 +64,8 @@ async fn batches_of_other_fields_are_one_table() {
 
 #[test]
 fn a_file_that_is_gone_is_named() {
-    let files = BatchFiles {
-        batch: "b".to_owned(),
-        files: vec![PathBuf::from("nowhere/part-00000.parquet")],
-    };
-    let error = BatchTable::new(&[files]).expect_err("no file");
+    let files = [PathBuf::from("nowhere/part-00000.parquet")];
+    let error = BatchTable::new(&files).expect_err("no file");
     assert!(
         error.to_string().contains("nowhere/part-00000.parquet"),
         "{error}"

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use xdm::fields_from_json_schema;
 
 use super::generated::{standard, text};
-use super::resource::{Container, Resource, ResourceKind};
+use super::resource::{Resource, ResourceKind};
 use crate::error::{Error, Result};
 
 /// The most documents of a folder.
@@ -53,20 +53,10 @@ pub fn schemas_of_folder(folder: &Path) -> Result<Vec<Resource>> {
         let Value::Object(document) = document else {
             continue;
         };
+        let title = text(document, "title").unwrap_or(id);
         all.push(Resource {
-            id: id.clone(),
-            kind: kind(document, path),
-            container: Container::Global,
-            title: text(document, "title").unwrap_or(id).to_owned(),
             description: text(document, "description").unwrap_or("").to_owned(),
-            class: None,
-            references: Vec::new(),
-            declared: Map::new(),
-            tags: Vec::new(),
-            fields,
-            version: 1,
-            created: 0,
-            updated: 0,
+            ..Resource::global(id, kind(document, path), title, fields)
         });
     }
     Ok(all)

@@ -22,21 +22,7 @@ pub(super) const UNION: &str = "union";
 
 /// The platform's own, as far as the store knows their fields.
 pub(super) fn standard() -> Vec<Resource> {
-    let one = |id: &str, kind, title: &str, fields: Fields| Resource {
-        id: id.to_owned(),
-        kind,
-        container: Container::Global,
-        title: title.to_owned(),
-        description: String::new(),
-        class: None,
-        references: Vec::new(),
-        declared: Map::new(),
-        tags: Vec::new(),
-        fields,
-        version: 1,
-        created: 0,
-        updated: 0,
-    };
+    let one = Resource::global;
     let mut of_events = Fields::default();
     for (name, ty) in Class::Event.standard_fields().iter() {
         if name != IDENTITY_MAP {

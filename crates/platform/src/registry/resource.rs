@@ -118,6 +118,25 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// One that everybody has and nobody declared, of no class.
+    pub(super) fn global(id: &str, kind: ResourceKind, title: &str, fields: Fields) -> Self {
+        Self {
+            id: id.to_owned(),
+            kind,
+            container: Container::Global,
+            title: title.to_owned(),
+            description: String::new(),
+            class: None,
+            references: Vec::new(),
+            declared: Map::new(),
+            tags: Vec::new(),
+            fields,
+            version: 1,
+            created: 0,
+            updated: 0,
+        }
+    }
+
     /// Its `meta:altId`: the `$id` as one word.
     #[must_use]
     pub fn alt_id(&self) -> String {

@@ -21,7 +21,6 @@ use std::collections::HashSet;
 use datafusion::common::Column;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::prelude::SessionContext;
 
 pub use error::{Code, Error, Position};
 pub use limits::QueryLimits;
@@ -62,13 +61,6 @@ pub fn plan(
 
 /// In bytes, for a plan's making.
 const STACK: usize = 32 << 20;
-
-/// Lets a context decode plans that name the dialect's functions; [`plan`] brings them along.
-pub fn functions(context: &SessionContext) {
-    for function in functions::scalars() {
-        context.register_udf(function.as_ref().clone());
-    }
-}
 
 /// A plan whose columns have the names that users see.
 fn named(plan: LogicalPlan, outputs: &[Output]) -> Result<LogicalPlan, Error> {

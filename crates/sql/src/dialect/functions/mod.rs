@@ -239,11 +239,6 @@ pub(super) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
     SCALARS.get(name).cloned()
 }
 
-/// All scalar functions of ours.
-pub(super) fn scalars() -> impl Iterator<Item = &'static Arc<ScalarUDF>> {
-    SCALARS.values()
-}
-
 /// The function of ours of that name that takes lambdas.
 pub(super) fn higher_order(name: &str) -> Option<Arc<HigherOrderUDF>> {
     lambdas::function(name)

@@ -96,23 +96,23 @@ fn divide(called: &Called<'_>) -> Result<ArrayRef> {
     of_two(called, |left, right| (right != 0.0).then(|| left / right))
 }
 
+/// Of two whole numbers; nothing by zero.
+fn of_longs(called: &Called<'_>, of: impl Fn(i64, i64) -> i64) -> Result<ArrayRef> {
+    let (left, right) = (longs(called.arg(0)?)?, longs(called.arg(1)?)?);
+    let pairs = left.iter().zip(&right);
+    let values: Int64Array = pairs
+        .map(|(left, right)| Some(of(left?, right.filter(|one| *one != 0)?)))
+        .collect();
+    Ok(Arc::new(values))
+}
+
 /// Towards zero.
 fn div(called: &Called<'_>) -> Result<ArrayRef> {
     if [called.arg(0)?, called.arg(1)?]
         .iter()
         .all(|array| array.data_type().is_integer())
     {
-        let (left, right) = (longs(called.arg(0)?)?, longs(called.arg(1)?)?);
-        let values: Int64Array = left
-            .iter()
-            .zip(&right)
-            .map(|(left, right)| {
-                Some(left?)
-                    .zip(right.filter(|one| *one != 0))
-                    .map(|(l, r)| l.wrapping_div(r))
-            })
-            .collect();
-        return Ok(Arc::new(values));
+        return of_longs(called, i64::wrapping_div);
     }
     cast::to(&divide(called)?, &DataType::Int64)
 }
@@ -120,17 +120,7 @@ fn div(called: &Called<'_>) -> Result<ArrayRef> {
 /// With the sign of the left.
 fn modulo(called: &Called<'_>) -> Result<ArrayRef> {
     if *called.data_type == DataType::Int64 {
-        let (left, right) = (longs(called.arg(0)?)?, longs(called.arg(1)?)?);
-        let values: Int64Array = left
-            .iter()
-            .zip(&right)
-            .map(|(left, right)| {
-                Some(left?)
-                    .zip(right.filter(|one| *one != 0))
-                    .map(|(l, r)| l.wrapping_rem(r))
-            })
-            .collect();
-        return Ok(Arc::new(values));
+        return of_longs(called, i64::wrapping_rem);
     }
     of_two(called, |left, right| (right != 0.0).then(|| left % right))
 }
