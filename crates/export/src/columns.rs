@@ -16,10 +16,23 @@ use crate::sources::{Source, Sources};
 /// Columns by the names of their fields.
 pub(crate) type Columns = Vec<(String, Column)>;
 
+/// Which of an export's sets of fields one is: what was unpacked for one is no other's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Set {
+    Profiles,
+    IdentityMaps,
+    Memberships,
+    Persons,
+    Events,
+    EventTimes,
+    EventIds,
+    CountedIdentities,
+    CountedTimes,
+}
+
 /// Fields that are gathered together.
 pub(crate) struct FieldSet {
-    /// Which of an export's sets it is.
-    number: u8,
+    set: Set,
     fields: Vec<(String, DataType)>,
     /// For each field an array of each run that has part in it. They stand before the batches of every chunk, so that
     /// all chunks have the same types and dictionaries. None for look-ups, whose rows are no chunks of one file.
@@ -42,7 +55,7 @@ pub(crate) type BatchRef = (u32, u32);
 impl FieldSet {
     /// A set of fields of the runs of some classes.
     pub(crate) fn new(
-        number: u8,
+        set: Set,
         classes: &[Class],
         fields: &Fields,
         sources: &Sources,
@@ -58,7 +71,7 @@ impl FieldSet {
                 .collect()
         });
         Ok(Self {
-            number,
+            set,
             prototypes: prototypes.collect::<Result<_>>()?,
             fields,
         })
@@ -86,7 +99,7 @@ impl FieldSet {
         }
         for of_source in batches.chunk_by(|a, b| a.0 == b.0) {
             let missing: Vec<u32> = (of_source.iter())
-                .filter(|(source, batch)| !sources.fields.has(&(self.number, *source, *batch)))
+                .filter(|(source, batch)| !sources.fields.has(&(self.set, *source, *batch)))
                 .map(|(_, batch)| *batch)
                 .collect();
             if let Some((source, _)) = of_source.first().filter(|_| !missing.is_empty()) {
@@ -121,7 +134,7 @@ impl FieldSet {
 
     fn batch(&self, sources: &Sources, (source, batch): BatchRef) -> Result<Arc<BatchFields>> {
         let run = &sources.all[source as usize].run;
-        sources.fields.get((self.number, source, batch), || {
+        sources.fields.get((self.set, source, batch), || {
             let fields = self.fields.iter();
             let fields = fields.map(|(name, ty)| run.batch_field(batch, name, ty));
             Ok(BatchFields(fields.collect::<Result<_, _>>()?))

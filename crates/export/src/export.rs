@@ -13,6 +13,7 @@ use xdm::PersonKey;
 use crate::chunks::{Chunks, Selection, Watched};
 use crate::components::Profile;
 use crate::dedupe::{Kept, no_shard};
+use crate::directory::{Directory, Lookups};
 use crate::error::Result;
 use crate::graph::{Graph, GraphReport};
 use crate::people::People;
@@ -50,6 +51,8 @@ struct Shared {
     first_pass: Option<Arc<Pipeline>>,
     /// Chunks that are made ahead, of all batches and shards together.
     ahead: Arc<AtomicUsize>,
+    /// The people that batches look up.
+    lookups: Lookups,
 }
 
 /// One batch of an export, or a shard of it.
@@ -96,6 +99,7 @@ impl Export {
                 graph: graph.map(Arc::new),
                 first_pass,
                 ahead: Arc::default(),
+                lookups: Lookups::default(),
             }),
             progress,
             keeps_dictionaries: false,
@@ -128,6 +132,7 @@ impl Export {
                 graph,
                 first_pass: None,
                 ahead: Arc::default(),
+                lookups: Lookups::default(),
             }),
             progress: Arc::default(),
             keeps_dictionaries: false,
@@ -367,6 +372,10 @@ impl ExportBatch {
             (Some(keys), None) => People::of_keys(keys, own.sources(), self.shard),
             (Some(keys), Some(graph)) => graph.of_keys(&keys, own.sources(), self.shard),
         };
+        let people = match self.directory_for(&people)? {
+            Some(directory) => people.listed(&directory),
+            None => people,
+        };
         Ok(Selection {
             people,
             matches: match std::ptr::eq(own, pipeline) {
@@ -375,5 +384,25 @@ impl ExportBatch {
             },
             unique: None,
         })
+    }
+
+    /// The directory that people of this batch are looked up in, where batches ask for many together. The passes of a
+    /// deduplication read other sources, but the same chunks of people.
+    fn directory_for(&self, people: &People) -> Result<Option<Arc<Directory>>> {
+        let shared = &*self.export.shared;
+        let is_whole = self.shard == Shard::ALL && self.persons.is_none();
+        let (Some(known), true, None) = (people.known(), is_whole, &shared.first_pass) else {
+            return Ok(None);
+        };
+        if self.export.batch_count() == 1 {
+            return Ok(None);
+        }
+        let sources = shared.pipeline.sources();
+        let everybody = || match &shared.graph {
+            None => People::everybody(sources, Shard::ALL),
+            Some(graph) => graph.everybody(sources, Shard::ALL),
+        };
+        let progress = &self.export.progress;
+        shared.lookups.count(known, everybody, sources, progress)
     }
 }

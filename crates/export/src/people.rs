@@ -8,6 +8,7 @@ use merge::Fragment;
 use xdm::{Class, PersonKey, Timestamp};
 
 use crate::components::{Components, Profile};
+use crate::directory::Directory;
 use crate::error::Result;
 use crate::shard::Shard;
 use crate::sources::Sources;
@@ -28,6 +29,12 @@ enum Wanted {
     All { bits: u32, shard: Shard },
     /// These, in the order of their keys, so many in a chunk.
     Keys { keys: Vec<PersonKey>, step: usize },
+    /// Those that stand at these places of a directory, so many in a chunk.
+    Listed {
+        directory: Arc<Directory>,
+        places: Vec<u32>,
+        step: usize,
+    },
 }
 
 /// The people that an export looks at. Each person is a profile, or part of one by the identity graph.
@@ -39,6 +46,8 @@ pub(crate) struct People {
 /// The rows of some profiles, before any filter but the merge policy's.
 #[derive(Default)]
 pub(crate) struct PeopleRows {
+    /// The least key of each.
+    pub(crate) keys: Vec<PersonKey>,
     /// Live fragments of datasets that take part, best first.
     pub(crate) fragments: Vec<RowRef>,
     pub(crate) fragment_ends: Vec<u32>,
@@ -59,24 +68,53 @@ pub(crate) struct ProfileRows<'a> {
 }
 
 impl PeopleRows {
+    /// None yet, with room for all that these have.
+    pub(crate) fn with_room_for(parts: &[Self]) -> Self {
+        let sum = |length: fn(&Self) -> usize| parts.iter().map(length).sum();
+        let people: usize = sum(|part| part.keys.len());
+        Self {
+            keys: Vec::with_capacity(people),
+            fragments: Vec::with_capacity(sum(|part| part.fragments.len())),
+            fragment_ends: Vec::with_capacity(people),
+            evaluated: Vec::with_capacity(sum(|part| part.evaluated.len())),
+            evaluated_ends: Vec::with_capacity(people),
+            events: Vec::with_capacity(sum(|part| part.events.len())),
+            event_ends: Vec::with_capacity(people),
+        }
+    }
+
+    /// Adds the rows of a profile.
+    pub(crate) fn push(&mut self, key: PersonKey, profile: &ProfileRows<'_>) {
+        self.fragments.extend(profile.fragments);
+        self.evaluated.extend(profile.evaluated);
+        self.events.extend(profile.events);
+        self.end(key);
+    }
+
+    /// Ends the profile whose rows were added.
+    fn end(&mut self, key: PersonKey) {
+        self.keys.push(key);
+        self.fragment_ends.push(self.fragments.len() as u32);
+        self.evaluated_ends.push(self.evaluated.len() as u32);
+        self.event_ends.push(self.events.len() as u32);
+    }
+
+    /// The profile at a place.
+    pub(crate) fn profile(&self, place: usize) -> ProfileRows<'_> {
+        let range = |ends: &[u32]| {
+            let start = place.checked_sub(1).map_or(0, |before| ends[before]);
+            start as usize..ends[place] as usize
+        };
+        ProfileRows {
+            fragments: &self.fragments[range(&self.fragment_ends)],
+            evaluated: &self.evaluated[range(&self.evaluated_ends)],
+            events: &self.events[range(&self.event_ends)],
+        }
+    }
+
     /// One profile after the other.
     pub(crate) fn profiles(&self) -> impl Iterator<Item = ProfileRows<'_>> {
-        let mut starts = [0; 3];
-        (0..self.fragment_ends.len()).map(move |i| {
-            let ends = [
-                self.fragment_ends[i],
-                self.evaluated_ends[i],
-                self.event_ends[i],
-            ]
-            .map(|end| end as usize);
-            let own = ProfileRows {
-                fragments: &self.fragments[starts[0]..ends[0]],
-                evaluated: &self.evaluated[starts[1]..ends[1]],
-                events: &self.events[starts[2]..ends[2]],
-            };
-            starts = ends;
-            own
-        })
+        (0..self.keys.len()).map(|place| self.profile(place))
     }
 }
 
@@ -136,12 +174,37 @@ impl People {
         Self::each(Wanted::Keys { keys, step })
     }
 
+    /// The same where rows are listed already: those of these people that are.
+    pub(crate) fn listed(self, directory: &Arc<Directory>) -> Self {
+        let Wanted::Keys { keys, step } = self.wanted else {
+            return self;
+        };
+        Self {
+            wanted: Wanted::Listed {
+                places: directory.places(&keys),
+                directory: Arc::clone(directory),
+                step,
+            },
+            ..self
+        }
+    }
+
+    /// How many there are, where they are known.
+    pub(crate) fn known(&self) -> Option<usize> {
+        match &self.wanted {
+            Wanted::All { .. } => None,
+            Wanted::Keys { keys, .. } => Some(keys.len()),
+            Wanted::Listed { places, .. } => Some(places.len()),
+        }
+    }
+
     pub(crate) fn chunks(&self) -> usize {
         match &self.wanted {
             Wanted::All { bits, shard } => {
                 (prefix(shard.last, *bits) - prefix(shard.first, *bits)) as usize + 1
             }
             Wanted::Keys { keys, step } => keys.len().div_ceil(*step),
+            Wanted::Listed { places, step, .. } => places.len().div_ceil(*step),
         }
     }
 
@@ -166,6 +229,15 @@ impl People {
             Wanted::Keys { keys, step } => {
                 let start = chunk * step;
                 builder.add_keys(&keys[start..(start + step).min(keys.len())])?;
+            }
+            Wanted::Listed {
+                directory,
+                places,
+                step,
+            } => {
+                let start = chunk * step;
+                let places = &places[start..(start + step).min(places.len())];
+                return Ok(directory.rows(places));
             }
         }
         Ok(builder.rows)
@@ -235,14 +307,14 @@ impl<'a> RowsBuilder<'a> {
             while let Some(profile) = joined.next_if(|profile| profile.first().copied() <= key) {
                 self.add_profile(profile)?;
             }
-            if !key.is_some_and(|key| matches!(self.profile(key), Profile::Alone)) {
+            let Some(key) = key.filter(|key| matches!(self.profile(*key), Profile::Alone)) else {
                 continue;
-            }
+            };
             let first = self.fragments.len();
             for (_, source, person) in of_person {
                 self.add(*source as usize, *person as usize, first)?;
             }
-            self.close()?;
+            self.close(key)?;
         }
         for profile in joined {
             self.add_profile(profile)?;
@@ -256,12 +328,15 @@ impl<'a> RowsBuilder<'a> {
         components.map_or(Profile::Alone, |components| components.profile(key))
     }
 
-    /// Adds a profile of these persons.
+    /// Adds a profile of these persons, in the order of their keys.
     fn add_profile(&mut self, persons: &[PersonKey]) -> Result<()> {
+        let Some(least) = persons.first() else {
+            unreachable!("a profile of nobody");
+        };
         for key in persons {
             self.add_person(*key)?;
         }
-        self.close()
+        self.close(*least)
     }
 
     fn add_person(&mut self, key: PersonKey) -> Result<()> {
@@ -314,8 +389,8 @@ impl<'a> RowsBuilder<'a> {
         Ok(())
     }
 
-    /// Ends the profile at hand.
-    fn close(&mut self) -> Result<()> {
+    /// Ends the profile at hand, whose least key this is.
+    fn close(&mut self, key: PersonKey) -> Result<()> {
         self.fragments.sort_by_key(|one| one.rank == EVALUATED);
         let own = self.fragments.partition_point(|one| one.rank != EVALUATED);
         let (fragments, evaluated) = self.fragments.split_at_mut(own);
@@ -337,10 +412,8 @@ impl<'a> RowsBuilder<'a> {
         let rows = &mut self.rows;
         rows.fragments.extend(fragments.iter().map(|one| one.at));
         rows.evaluated.extend(evaluated.iter().map(|one| one.at));
+        rows.end(key);
         self.fragments.clear();
-        rows.fragment_ends.push(rows.fragments.len() as u32);
-        rows.evaluated_ends.push(rows.evaluated.len() as u32);
-        self.rows.event_ends.push(self.rows.events.len() as u32);
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! From people to rows: select, merge, project, add events; one chunk at a time.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StructArray};
@@ -18,10 +17,11 @@ use xdm::{
     Timestamp, segment_membership,
 };
 
-use crate::columns::{Columns, FieldSet};
+use crate::columns::{Columns, FieldSet, Set};
 use crate::counts::BatchCounts;
 use crate::dedupe::passes_differ;
 use crate::error::Result;
+use crate::event_order::{EventOrder, Tied};
 use crate::identity_rows::{MOST_BYTES, by_identity};
 use crate::map_keys::{MapKeys, namespaces_of, spelled, spelled_alone};
 use crate::people::{EventRange, PeopleRows, ProfileRows};
@@ -46,7 +46,7 @@ pub(crate) struct Pipeline {
     persons: Option<FieldSet>,
     events: Option<FieldSet>,
     /// What events are ordered by.
-    event_order: Option<FieldSet>,
+    event_order: Option<EventOrder>,
     /// That of a row for each profile.
     profile_schema: SchemaRef,
     /// That of all rows.
@@ -105,7 +105,12 @@ impl Pipeline {
     }
 
     fn over(sources: Sources, snapshot: &Snapshot, plan: &Plan) -> Result<Self> {
-        let profile = FieldSet::new(0, &[Class::Profile], plan.projection.needed(), &sources)?;
+        let profile = FieldSet::new(
+            Set::Profiles,
+            &[Class::Profile],
+            plan.projection.needed(),
+            &sources,
+        )?;
         let of_empty = plan.projection.needed().get(IDENTITY_MAP);
         let of_empty = of_empty.filter(|_| plan.profiles.empty_profiles);
         let of_rows = plan
@@ -117,38 +122,43 @@ impl Pipeline {
                 let fields = [(IDENTITY_MAP.to_owned(), ty.clone())]
                     .into_iter()
                     .collect();
-                Some(FieldSet::new(1, &Class::ALL, &fields, &sources)?)
+                Some(FieldSet::new(
+                    Set::IdentityMaps,
+                    &Class::ALL,
+                    &fields,
+                    &sources,
+                )?)
             }
             None => None,
         };
-        let of_memberships = |number, ty: Option<&FieldType>| {
+        let of_memberships = |set, ty: Option<&FieldType>| {
             ty.map(|ty| {
                 let fields = [(SEGMENT_MEMBERSHIP.to_owned(), ty.clone())]
                     .into_iter()
                     .collect();
-                FieldSet::new(number, &[Class::Profile], &fields, &sources)
+                FieldSet::new(set, &[Class::Profile], &fields, &sources)
             })
             .transpose()
         };
         let shown = plan.projection.needed().get(SEGMENT_MEMBERSHIP);
         let are_evaluated = sources.all.iter().any(Source::is_evaluated);
-        let memberships = of_memberships(4, shown.filter(|_| are_evaluated))?;
+        let memberships = of_memberships(Set::Memberships, shown.filter(|_| are_evaluated))?;
         let whole = segment_membership();
-        let persons = of_memberships(5, plan.persons.then_some(&whole))?;
+        let persons = of_memberships(Set::Persons, plan.persons.then_some(&whole))?;
         let events = match &plan.events {
             None => None,
             Some(events) => {
                 let fields = events.projection.needed();
-                Some(FieldSet::new(2, &[Class::Event], fields, &sources)?)
+                Some(FieldSet::new(
+                    Set::Events,
+                    &[Class::Event],
+                    fields,
+                    &sources,
+                )?)
             }
         };
-        let order = [
-            ("timestamp".to_owned(), FieldType::DateTime),
-            ("_id".to_owned(), FieldType::String),
-        ];
-        let order = order.into_iter().collect();
         let event_order = match events.is_some() || identity_map.is_some() {
-            true => Some(FieldSet::new(3, &[Class::Event], &order, &sources)?),
+            true => Some(EventOrder::new(&sources)?),
             false => None,
         };
         let mut pipeline = Self {
@@ -393,19 +403,10 @@ impl Pipeline {
         &self,
         events: &[RowRef],
     ) -> Result<Vec<(Option<Timestamp>, String)>> {
-        let Some(order) = &self.event_order else {
-            return Ok(Vec::new());
-        };
-        let mut placed = events.to_vec();
-        let columns = order.gather(&self.sources, &mut placed)?;
-        let [(_, timestamp), (_, id)] = &columns[..] else {
-            unreachable!("two fields order events");
-        };
-        let of = |at: &RowRef| {
-            let time = timestamp.micros(*at).map(Timestamp::from_micros);
-            (time, id.text(*at).unwrap_or_default().to_owned())
-        };
-        Ok(placed.iter().map(of).collect())
+        match &self.event_order {
+            Some(order) => order.times_and_ids(&self.sources, events),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The events that the rows of profiles have, in their order.
@@ -523,8 +524,10 @@ impl Pipeline {
                 selected.of_empty.push(rows);
             }
         }
-        self.put_in_order(&mut selected.event_rows, &tied)?;
-        self.put_in_order(&mut selected.of_empty, &tied_of_empty)?;
+        if let Some(order) = &self.event_order {
+            order.put_in_order(&self.sources, &mut selected.event_rows, &tied)?;
+            order.put_in_order(&self.sources, &mut selected.of_empty, &tied_of_empty)?;
+        }
         Ok(selected)
     }
 
@@ -591,39 +594,6 @@ impl Pipeline {
             evaluated => matches.takes(&[evaluated, fragments].concat()),
         }))
     }
-
-    /// Puts the events of profiles in order that come from several sources: by time and `_id`; where two datasets
-    /// have the same, by the datasets' IDs, so that the order of loads does not matter.
-    fn put_in_order(&self, events: &mut Groups, tied: &Tied) -> Result<()> {
-        let Some(order) = self.event_order.as_ref().filter(|_| !tied.0.is_empty()) else {
-            return Ok(());
-        };
-        let rows = events.rows_mut();
-        let stretches = tied.0.iter().cloned();
-        let mut placed: Vec<RowRef> = stretches.flat_map(|s| rows[s].to_vec()).collect();
-        let columns = order.gather(&self.sources, &mut placed)?;
-        let [(_, timestamp), (_, id)] = &columns[..] else {
-            unreachable!("two fields order events");
-        };
-        let key = |(placed, row): (RowRef, RowRef)| {
-            let dataset = self.sources.of(row).run.dataset.as_str();
-            (timestamp.micros(placed), id.text(placed), dataset)
-        };
-        let mut placed = placed.into_iter();
-        for stretch in tied.0.iter().cloned() {
-            let own = &mut rows[stretch];
-            let mut both: Vec<(RowRef, RowRef)> = placed
-                .by_ref()
-                .take(own.len())
-                .zip(own.iter().copied())
-                .collect();
-            both.sort_by(|a, b| key(*a).cmp(&key(*b)));
-            for (slot, (_, row)) in own.iter_mut().zip(both) {
-                *slot = row;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The schema of a row for each identity, by that of a row for each profile.
@@ -631,20 +601,6 @@ fn with_identity(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().cloned();
     let fields = [Arc::new(identity_field())].into_iter().chain(fields);
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// Where the events of a profile are of several sources: one person's of one source are in order already.
-#[derive(Default)]
-struct Tied(Vec<Range<usize>>);
-
-impl Tied {
-    /// Looks at a profile that has so many events, of these ranges, behind the others.
-    fn add(&mut self, others: &Groups, count: usize, ranges: &[EventRange]) {
-        if ranges.len() > 1 && count > 1 {
-            let start = others.rows().len();
-            self.0.push(start..start + count);
-        }
-    }
 }
 
 /// The events of a profile that a filter takes.

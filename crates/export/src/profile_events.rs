@@ -6,7 +6,7 @@ use gather::RowRef;
 use serde_json::Value;
 use xdm::{Class, FieldType, Fields, Timestamp};
 
-use crate::columns::FieldSet;
+use crate::columns::{FieldSet, Set};
 use crate::error::Result;
 use crate::lookup::ProfileReader;
 use crate::pipeline::Pipeline;
@@ -200,7 +200,7 @@ impl ProfileEvents<'_> {
             return Ok(Vec::new());
         };
         let needed = events.projection.needed();
-        let fields = FieldSet::new(0, &[Class::Event], needed, self.sources())?;
+        let fields = FieldSet::new(Set::Events, &[Class::Event], needed, self.sources())?;
         let mut placed = rows.to_vec();
         let columns = fields.gather(self.sources(), &mut placed)?;
         let shown = (self.pipeline).shown_events(&events.projection, &columns, &placed)?;
@@ -223,7 +223,7 @@ impl ProfileEvents<'_> {
     /// A field of events by itself.
     fn field_set(&self, name: &str, ty: FieldType) -> Result<FieldSet> {
         let fields: Fields = [(name.to_owned(), ty)].into_iter().collect();
-        FieldSet::new(0, &[Class::Event], &fields, self.sources())
+        FieldSet::new(Set::Events, &[Class::Event], &fields, self.sources())
     }
 
     fn sources(&self) -> &Sources {

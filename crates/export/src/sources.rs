@@ -12,7 +12,7 @@ use run::{BlockCache, RecordTimes, Run, Snapshot};
 use xdm::{Class, Dataset};
 
 use crate::cache::Cache;
-use crate::columns::{BatchFields, BatchRef};
+use crate::columns::{BatchFields, BatchRef, Set};
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::times::Times;
@@ -25,8 +25,8 @@ pub(crate) struct Sources {
     pub(crate) all: Vec<Source>,
     pub(crate) precedence: Precedence,
     pub(crate) dictionaries: Dictionaries,
-    /// By the number of the set, source and batch.
-    pub(crate) fields: Cache<(u8, u32, u32), BatchFields>,
+    /// By the set, source and batch.
+    pub(crate) fields: Cache<(Set, u32, u32), BatchFields>,
     times: Cache<BatchRef, RecordTimes>,
     ingest_times: Cache<BatchRef, ScalarBuffer<i64>>,
     /// Unpacked blocks, where rows are read alone, without those beside them: for look-ups.

@@ -245,7 +245,7 @@ pub(crate) fn with_identities(run: &Run, number: u32) -> Result<ArrayRef> {
         .collect();
     let mut fields = Vec::new();
     let mut arrays = Vec::new();
-    for (name, column) in run.identities()?.columns() {
+    for (name, column) in run.identities()? {
         let ty = column.data_type().clone();
         fields.push(Arc::new(Field::new(name, ty, false)));
         arrays.push(column.interleave(&rows)?);

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::{concat_batches, filter_record_batch};
@@ -17,7 +18,40 @@ pub(crate) enum Members {
     Whole(Box<MembershipIndex>),
     /// In the packed file of the records: which segments there are, and for each where its members begin, and
     /// behind the last where they end.
-    Packed(RecordBatch, Vec<u64>),
+    Packed(RecordBatch, Vec<u64>, Recent),
+}
+
+/// The batches of members that were unpacked last. Exports of many segments ask for one after the other, and a batch has
+/// the members of many.
+#[derive(Default)]
+pub(crate) struct Recent(Mutex<VecDeque<(usize, RecordBatch)>>);
+
+/// Segments of a few namespaces take turns, and those of each lie together.
+const MOST_RECENT: usize = 4;
+
+impl Recent {
+    /// A batch of the members.
+    fn batch(&self, file: &PackFile, number: usize) -> Result<RecordBatch> {
+        if let Some(batch) = self.known(number) {
+            return Ok(batch);
+        }
+        // Others need not wait for it.
+        let batch = file.batch("members", number)?;
+        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.truncate(MOST_RECENT - 1);
+        batches.push_front((number, batch.clone()));
+        Ok(batch)
+    }
+
+    /// One of those that are there, which goes to the front.
+    fn known(&self, number: usize) -> Option<RecordBatch> {
+        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = batches.iter().position(|(known, _)| *known == number)?;
+        let found = batches.remove(at)?;
+        let batch = found.1.clone();
+        batches.push_front(found);
+        Some(batch)
+    }
 }
 
 impl Members {
@@ -36,7 +70,7 @@ impl Members {
         {
             return Err(wrong_table().into());
         }
-        Ok(Self::Packed(segments, bounds))
+        Ok(Self::Packed(segments, bounds, Recent::default()))
     }
 
     /// The namespaces and IDs of all segments.
@@ -46,7 +80,7 @@ impl Members {
                 .segments()
                 .map(|one| (one.namespace, one.id))
                 .collect()),
-            Self::Packed(segments, _) => {
+            Self::Packed(segments, ..) => {
                 let (namespaces, ids) = (text(segments, 0)?, text(segments, 1)?);
                 let named = namespaces.iter().zip(ids);
                 Ok(named
@@ -62,9 +96,9 @@ impl Members {
         records: &Records,
         is_wanted: impl Fn(&str, &str) -> bool,
     ) -> Result<MembershipIndex> {
-        let (segments, bounds) = match self {
+        let (segments, bounds, recent) = match self {
             Self::Whole(index) => return Ok(MembershipIndex::clone(index)),
-            Self::Packed(segments, bounds) => (segments, bounds),
+            Self::Packed(segments, bounds, recent) => (segments, bounds, recent),
         };
         let Records::Packed(file) = records else {
             unreachable!("a packed run has its records in the same file");
@@ -76,8 +110,6 @@ impl Members {
         let mut parts = Vec::new();
         let mut firsts = Vec::new();
         let mut total = 0;
-        // The batch at hand: the members of neighbours are often in one.
-        let mut at_hand: Option<(usize, RecordBatch)> = None;
         for (i, bounds) in bounds.windows(2).enumerate() {
             let [start, end] = *bounds else { continue };
             if !wanted.value(i) {
@@ -88,13 +120,9 @@ impl Members {
             let (mut start, end) = (start as usize, end as usize);
             while start < end {
                 let number = start / BATCH_ROWS;
-                let batch = match &at_hand {
-                    Some((at, batch)) if *at == number => batch.clone(),
-                    _ => file.batch("members", number)?,
-                };
+                let batch = recent.batch(file, number)?;
                 let stop = end.min((number + 1) * BATCH_ROWS);
                 parts.push(batch.slice(start % BATCH_ROWS, stop - start));
-                at_hand = Some((number, batch));
                 start = stop;
             }
         }

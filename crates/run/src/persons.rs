@@ -17,35 +17,43 @@ pub(crate) struct Persons {
     keys: FixedSizeBinaryArray,
     /// The first record of each; `None` where each has one.
     firsts: Option<Vec<u32>>,
-    /// Their identities, once they were asked for.
-    identities: OnceLock<Identities>,
-}
-
-/// The primary identities of a run's persons.
-pub(crate) struct Identities {
-    namespaces: Column,
-    ids: Column,
+    /// The namespaces of their primary identities, once they were asked for.
+    namespaces: OnceLock<Column>,
+    /// The ids of these: many exports never ask for them, and they are most of what identities take.
+    ids: OnceLock<Column>,
 }
 
 impl Persons {
     /// The table of persons, whole.
     pub(crate) fn of_table(table: &RecordBatch) -> Result<Self> {
         let column = |name: &str| table.column_by_name(name).cloned();
-        let identities = Identities::new(column(system::NAMESPACE), column(system::ID))?;
         Ok(Self {
             keys: keys_of(table, "person")?,
             firsts: Some(firsts(column("firstRecord").as_ref())?),
-            identities: OnceLock::from(identities),
+            namespaces: OnceLock::from(text_column(column(system::NAMESPACE))?),
+            ids: OnceLock::from(text_column(column(system::ID))?),
         })
     }
 
-    /// The table of persons of a packed file.
-    pub(crate) fn of_file(file: &PackFile) -> Result<Self> {
-        let first = file.column("persons", 0, &["firstRecord"], None, None)?;
+    /// The table of persons of a packed file of so many records.
+    pub(crate) fn of_file(file: &PackFile, rows: usize) -> Result<Self> {
+        let keys = file.keys("persons")?;
+        if file.batch_rows("persons")?.iter().sum::<usize>() != keys.len() {
+            return Err(wrong_table().into());
+        }
+        let firsts = match keys.len() == rows {
+            // One record each: their numbers are those of the rows.
+            true => None,
+            false => {
+                let column = file.column("persons", 0, &["firstRecord"], None, None)?;
+                Some(firsts(column.as_ref())?)
+            }
+        };
         Ok(Self {
-            keys: file.keys("persons")?,
-            firsts: Some(firsts(first.as_ref())?),
-            identities: OnceLock::new(),
+            keys,
+            firsts,
+            namespaces: OnceLock::new(),
+            ids: OnceLock::new(),
         })
     }
 
@@ -56,7 +64,9 @@ impl Persons {
 
     /// Whether so many records are theirs: every person has one, and every record a person.
     pub(crate) fn fit(&mut self, rows: usize) -> bool {
-        let firsts = self.firsts.as_deref().unwrap_or_default();
+        let Some(firsts) = self.firsts.as_deref() else {
+            return rows == self.len();
+        };
         let do_fit = match firsts {
             [] => rows == 0,
             [first, .., last] | [first @ last] => {
@@ -100,54 +110,44 @@ impl Persons {
         }
     }
 
-    /// Their identities, from the file that has the records.
-    pub(crate) fn identities(&self, records: &Records) -> Result<&Identities> {
-        if let Some(identities) = self.identities.get() {
-            return Ok(identities);
-        }
-        let Records::Packed(file) = records else {
-            unreachable!("only packed runs leave identities for later");
-        };
-        let column = |name: &str| file.column("persons", 0, &[name], None, None);
-        let read = Identities::new(column(system::NAMESPACE)?, column(system::ID)?)?;
-        Ok(self.identities.get_or_init(|| read))
+    /// The namespaces of their identities, from the file that has the records.
+    pub(crate) fn namespaces(&self, records: &Records) -> Result<&Column> {
+        read_once(&self.namespaces, records, system::NAMESPACE)
+    }
+
+    /// The ids of their identities, from the file that has the records.
+    pub(crate) fn ids(&self, records: &Records) -> Result<&Column> {
+        read_once(&self.ids, records, system::ID)
     }
 }
 
-impl Identities {
-    fn new(namespaces: Option<ArrayRef>, ids: Option<ArrayRef>) -> Result<Self> {
-        let text = |column: Option<ArrayRef>| Column::new(&DataType::Utf8, &[column]);
-        Ok(Self {
-            namespaces: text(namespaces)?,
-            ids: text(ids)?,
-        })
+fn read_once<'a>(
+    column: &'a OnceLock<Column>,
+    records: &Records,
+    name: &str,
+) -> Result<&'a Column> {
+    if let Some(column) = column.get() {
+        return Ok(column);
     }
-
-    /// # Panics
-    /// Beyond the last person.
-    pub(crate) fn namespace(&self, i: usize) -> &str {
-        text(&self.namespaces, i)
-    }
-
-    /// # Panics
-    /// Beyond the last person.
-    pub(crate) fn id(&self, i: usize) -> &str {
-        text(&self.ids, i)
-    }
-
-    /// Namespaces and ids.
-    pub(crate) fn columns(&self) -> [(&'static str, &Column); 2] {
-        [
-            (system::NAMESPACE, &self.namespaces),
-            (system::ID, &self.ids),
-        ]
-    }
+    let Records::Packed(file) = records else {
+        unreachable!("only packed runs leave identities for later");
+    };
+    let read = text_column(file.column("persons", 0, &[name], None, None)?)?;
+    Ok(column.get_or_init(|| read))
 }
 
-fn text(column: &Column, i: usize) -> &str {
-    match column.text(RowRef::new(0, i as u32)) {
+fn text_column(column: Option<ArrayRef>) -> Result<Column> {
+    Ok(Column::new(&DataType::Utf8, &[column])?)
+}
+
+/// The text of a person.
+///
+/// # Panics
+/// Beyond the last person.
+pub(crate) fn text_of(column: &Column, person: usize) -> &str {
+    match column.text(RowRef::new(0, person as u32)) {
         Some(text) => text,
-        None => panic!("person {i} is beyond the run's last"),
+        None => panic!("person {person} is beyond the run's last"),
     }
 }
 

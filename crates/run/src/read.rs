@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
-use gather::RowRef;
+use gather::{Column, RowRef};
 use membership::MembershipIndex;
 use rayon::prelude::*;
 use xdm::{Class, Fields, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP};
@@ -23,7 +23,7 @@ use crate::map::MappedFile;
 use crate::members::Members;
 use crate::pack::{BlockCache, PackFile};
 use crate::pages::FileChecksum;
-use crate::persons::{Identities, Persons};
+use crate::persons::{Persons, text_of};
 use crate::records::Records;
 use crate::system::run_type;
 use crate::write::RunTables;
@@ -138,7 +138,8 @@ impl Run {
         known: &FileChecksum,
     ) -> Result<Self> {
         let file = PackFile::open(folder, known)?;
-        let persons = Persons::of_file(&file)?;
+        let rows = file.batch_rows("records")?.iter().sum();
+        let persons = Persons::of_file(&file, rows)?;
         let (members, event_ids) = match class {
             Class::Profile => (Some(Members::of_file(&file)?), EventIds::None),
             Class::Event => (None, EventIds::Packed),
@@ -244,7 +245,7 @@ impl Run {
     /// # Panics
     /// Beyond the last person.
     pub fn namespace(&self, i: usize) -> Result<&str> {
-        Ok(self.identities()?.namespace(i))
+        Ok(text_of(self.persons.namespaces(&self.records)?, i))
     }
 
     /// The namespace and id of the `i`th person.
@@ -255,8 +256,8 @@ impl Run {
     /// # Panics
     /// Beyond the last person.
     pub fn identity(&self, i: usize) -> Result<(&str, &str)> {
-        let identities = self.identities()?;
-        Ok((identities.namespace(i), identities.id(i)))
+        let id = text_of(self.persons.ids(&self.records)?, i);
+        Ok((self.namespace(i)?, id))
     }
 
     /// The rows of the `i`th person's records.
@@ -582,9 +583,12 @@ impl Run {
         }))
     }
 
-    /// The identities of all persons.
-    pub(crate) fn identities(&self) -> Result<&Identities> {
-        self.persons.identities(&self.records)
+    /// The identities of all persons: namespaces and ids.
+    pub(crate) fn identities(&self) -> Result<[(&'static str, &Column); 2]> {
+        Ok([
+            (system::NAMESPACE, self.persons.namespaces(&self.records)?),
+            (system::ID, self.persons.ids(&self.records)?),
+        ])
     }
 
     /// A row of a run of its kind, with its types and dictionaries: identity, system columns and record.
@@ -593,7 +597,7 @@ impl Run {
             unreachable!("a run's rows are objects");
         };
         let (mut kept, mut columns) = (Vec::new(), Vec::new());
-        let identities = self.identities()?.columns();
+        let identities = self.identities()?;
         for field in &fields {
             let own = identities.iter().find(|(name, _)| name == field.name());
             let column = match own {

@@ -9,7 +9,7 @@ use gather::{Child, Column, RowRef};
 use rayon::prelude::*;
 use xdm::{Class, FieldType, Fields, IDENTITY_MAP, PersonKey, Timestamp};
 
-use crate::columns::FieldSet;
+use crate::columns::{FieldSet, Set};
 use crate::error::Result;
 use crate::export::Export;
 use crate::people::{People, PeopleRows, ProfileRows};
@@ -20,9 +20,6 @@ use combinations::{Counts, add_combination, sort};
 
 /// After so many chunks what was read of the runs' keys is let go of.
 const RELEASE: usize = 32;
-/// The numbers of the sets of fields, beside those of the rows of an export.
-const IDENTITIES: u8 = 6;
-const TIMES: u8 = 7;
 
 /// What the profiles of a plan are made of. Namespaces are in lower case.
 ///
@@ -77,13 +74,13 @@ impl Export {
             export: self,
             since: since.iter().map(|since| since.micros()).collect(),
             identities: FieldSet::new(
-                IDENTITIES,
+                Set::CountedIdentities,
                 &Class::ALL,
                 &one(IDENTITY_MAP, namespaces_alone()),
                 sources,
             )?,
             times: FieldSet::new(
-                TIMES,
+                Set::CountedTimes,
                 &[Class::Event],
                 &one("timestamp", FieldType::DateTime),
                 sources,

@@ -31,8 +31,8 @@ pub(super) type Problem = &'static str;
 pub(super) trait Integer: Copy {
     /// The number, or for floats and numbers beyond `i64` its bits.
     fn to_bits(self) -> i64;
-    /// What [`Integer::to_bits`] was given; other numbers are cut.
-    fn from_bits(bits: i64) -> Self;
+    /// What [`Integer::to_bits`] made `base + scale · n` of; other numbers are cut.
+    fn scaled(base: i64, n: u64, scale: i64) -> Self;
 }
 
 macro_rules! integers {
@@ -42,8 +42,9 @@ macro_rules! integers {
                 self as i64
             }
 
-            fn from_bits(bits: i64) -> Self {
-                bits as Self
+            fn scaled(base: i64, n: u64, scale: i64) -> Self {
+                // Cut before it is summed up, which gives the same.
+                (base as Self).wrapping_add((n as Self).wrapping_mul(scale as Self))
             }
         }
     )*};
@@ -56,8 +57,8 @@ impl Integer for f64 {
         f64::to_bits(self).cast_signed()
     }
 
-    fn from_bits(bits: i64) -> Self {
-        f64::from_bits(bits.cast_unsigned())
+    fn scaled(base: i64, n: u64, scale: i64) -> Self {
+        f64::from_bits(i64::scaled(base, n, scale).cast_unsigned())
     }
 }
 
@@ -299,41 +300,47 @@ pub(super) fn integers<T: Integer>(
     if data.len() != all_planes {
         return Err("a block of another length");
     }
-    Ok(match planes {
-        0 => vec![T::from_bits(base); wanted.len()],
-        1 => join::<T, 1>(data, count, wanted, base, *scale),
-        2 => join::<T, 2>(data, count, wanted, base, *scale),
-        3 => join::<T, 3>(data, count, wanted, base, *scale),
-        4 => join::<T, 4>(data, count, wanted, base, *scale),
-        5 => join::<T, 5>(data, count, wanted, base, *scale),
-        6 => join::<T, 6>(data, count, wanted, base, *scale),
-        7 => join::<T, 7>(data, count, wanted, base, *scale),
-        _ => join::<T, 8>(data, count, wanted, base, *scale),
-    })
+    Ok(join(data, count, wanted, base, *scale))
 }
 
-/// Puts what is wanted of planes together again; there are `N` of `count` bytes.
-fn join<T: Integer, const N: usize>(
+/// So many numbers are put together at a time: what they are made of stays in the processor's nearest cache.
+const AT_ONCE: usize = 512;
+
+/// Puts what is wanted of planes of `count` bytes together again.
+fn join<T: Integer>(
     data: &[u8],
     count: usize,
     wanted: Range<usize>,
     base: i64,
     scale: i64,
 ) -> Vec<T> {
-    let planes: [&[u8]; N] = std::array::from_fn(|i| {
-        let plane = i * count;
-        let of_plane = data.get(plane + wanted.start..plane + wanted.end);
-        of_plane.unwrap_or(&[])
-    });
-    (0..wanted.len())
-        .map(|at| {
-            let mut n = 0u64;
-            for (i, plane) in planes.iter().enumerate() {
-                n |= u64::from(plane[at]) << (8 * i);
+    let mut joined = Vec::with_capacity(wanted.len());
+    for start in wanted.clone().step_by(AT_ONCE) {
+        let end = wanted.end.min(start + AT_ONCE);
+        // Halves of 32 bits: a processor puts several of them together at once.
+        let mut halves = [[0u32; AT_ONCE]; 2];
+        let mut planes = 0;
+        for plane in data.chunks_exact(count) {
+            let half = &mut halves[planes / 4];
+            for (n, byte) in half.iter_mut().zip(&plane[start..end]) {
+                *n |= u32::from(*byte) << (8 * (planes % 4));
             }
-            T::from_bits(base.wrapping_add(n.cast_signed().wrapping_mul(scale)))
-        })
-        .collect()
+            planes += 1;
+        }
+        let [low, high] = halves.each_ref().map(|half| &half[..end - start]);
+        match planes {
+            ..=4 => {
+                let low = low.iter();
+                joined.extend(low.map(|low| T::scaled(base, u64::from(*low), scale)));
+            }
+            _ => {
+                let both = std::iter::zip(low, high);
+                let both = both.map(|(low, high)| u64::from(*low) | u64::from(*high) << 32);
+                joined.extend(both.map(|n| T::scaled(base, n, scale)));
+            }
+        }
+    }
+    joined
 }
 
 #[cfg(test)]
