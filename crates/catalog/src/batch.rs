@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use xdm::{Timestamp, epoch_millis};
 
-use crate::BatchStatus;
+use crate::{BatchStatus, new_id};
 
 /// A batch in the platform's JSON: what a job that succeeded wrote, or what came in to be loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Batch {
     /// The job that wrote it; none where it came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<i64>,
+    /// Whether a statement wrote its files, which are rows of an ad hoc dataset.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub written: bool,
     /// What the files are that came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_format: Option<InputFormat>,
@@ -65,6 +68,10 @@ pub struct Batch {
     /// goes as a whole when the batch does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub among: Option<PathBuf>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -177,10 +184,39 @@ pub struct BatchFile {
 }
 
 impl Batch {
-    /// Whether it came in, rather than being what a job wrote.
+    /// A batch of no job, which has nothing yet.
+    #[must_use]
+    pub fn of_no_job(org: &str, dataset: &str, status: BatchStatus) -> Self {
+        let now = Timestamp::now();
+        Self {
+            id: new_id(),
+            status,
+            ims_org: org.to_owned(),
+            related_objects: Self::of_dataset(dataset),
+            job_id: None,
+            written: false,
+            input_format: None,
+            tags: Some(Map::new()),
+            created: now,
+            updated: now,
+            version: Some("1.0.0".to_owned()),
+            metrics: BatchMetrics::default(),
+            errors: Some(Vec::new()),
+            files: Vec::new(),
+            completed: None,
+            sequences: None,
+            uploads: Vec::new(),
+            broken_off: 0,
+            folder: None,
+            among: None,
+        }
+    }
+
+    /// Whether it came in, rather than being what a job or a statement wrote: its records are part of the store's, and it
+    /// has no files of its own.
     #[must_use]
     pub fn came_in(&self) -> bool {
-        self.job_id.is_none()
+        self.job_id.is_none() && !self.written
     }
 
     /// The folder outside of the store that its files are in, or below, if they are.

@@ -136,7 +136,9 @@ impl BatchFilter {
                 conditions.push_str(&format!("{} < ?", property.sql()));
                 values.push((*than).into());
             }
-            Self::CameIn => conditions.push_str("job IS NULL"),
+            Self::CameIn => {
+                conditions.push_str("(job IS NULL AND json_extract(body, '$.written') IS NULL)")
+            }
             Self::Tag(name, like) => {
                 // A label is a list of texts, or a text.
                 conditions.push_str(
@@ -181,6 +183,7 @@ mod tests {
                 ims_org: "default".to_owned(),
                 related_objects: Batch::of_dataset("d"),
                 job_id: None,
+                written: false,
                 input_format: None,
                 tags: tags.as_object().cloned(),
                 created: Timestamp::from_millis(time),

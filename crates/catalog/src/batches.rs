@@ -22,7 +22,7 @@ impl Catalog {
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }
 
-    /// Adds a batch that comes in: it has no job.
+    /// Adds a batch that has no job: one that comes in, or that a statement wrote.
     ///
     /// # Errors
     /// The catalog can't be written.
@@ -144,14 +144,17 @@ impl Catalog {
         })
     }
 
-    /// All batches that jobs published, in any organisation and sandbox.
+    /// All batches that jobs published or statements wrote, in any organisation and sandbox.
     ///
     /// # Errors
     /// The catalog can't be read.
     pub fn all_published(&self) -> Result<Vec<Batch>> {
         let connection = self.connection();
         let mut statement = connection
-            .prepare("SELECT body FROM batches WHERE job IS NOT NULL ORDER BY created")?;
+            .prepare(
+                "SELECT body FROM batches
+                 WHERE job IS NOT NULL OR json_extract(body, '$.written') IS NOT NULL ORDER BY created",
+            )?;
         let rows = statement.query_map([], batch)?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
     }

@@ -28,6 +28,12 @@ pub enum DocumentKind {
     Schema,
     /// What somebody said of a schema's fields.
     Descriptor,
+    /// A query that runs by itself.
+    Query,
+    /// A text that is kept for queries.
+    QueryTemplate,
+    /// A query that is created at times.
+    QuerySchedule,
 }
 
 impl From<DocumentKind> for Kind {
@@ -36,13 +42,15 @@ impl From<DocumentKind> for Kind {
             DocumentKind::MergePolicy => Self::MergePolicy,
             DocumentKind::Segment => Self::Segment,
             DocumentKind::SegmentJob | DocumentKind::OpenSegmentJob => Self::SegmentJob,
-            DocumentKind::Schedule => Self::Schedule,
+            DocumentKind::Schedule | DocumentKind::QuerySchedule => Self::Schedule,
             DocumentKind::IdentityNamespace => Self::IdentityNamespace,
             DocumentKind::ProjectionDestination => Self::ProjectionDestination,
             DocumentKind::Projection => Self::Projection,
             DocumentKind::SystemJob => Self::SystemJob,
             DocumentKind::Schema => Self::Schema,
             DocumentKind::Descriptor => Self::Descriptor,
+            DocumentKind::Query => Self::Query,
+            DocumentKind::QueryTemplate => Self::QueryTemplate,
         }
     }
 }
@@ -61,6 +69,9 @@ impl DocumentKind {
             Self::SystemJob => "systemJob",
             Self::Schema => "schema",
             Self::Descriptor => "descriptor",
+            Self::Query => "query",
+            Self::QueryTemplate => "queryTemplate",
+            Self::QuerySchedule => "querySchedule",
         }
     }
 }
@@ -186,15 +197,63 @@ impl Catalog {
     /// # Errors
     /// The catalog can't be read.
     pub fn active_schedules(&self) -> Result<Vec<(Scope, String, Document)>> {
+        self.in_state(DocumentKind::Schedule, "active")
+    }
+
+    /// The query schedules of all sandboxes that are enabled, by ID.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn enabled_query_schedules(&self) -> Result<Vec<(Scope, String, Document)>> {
+        self.in_state(DocumentKind::QuerySchedule, "ENABLED")
+    }
+
+    fn in_state(&self, kind: DocumentKind, state: &str) -> Result<Vec<(Scope, String, Document)>> {
         let connection = self.connection();
         let mut statement = connection.prepare(
             "SELECT org, sandbox, id, body FROM documents
-             WHERE kind = ?1 AND json_extract(body, '$.state') = 'active' ORDER BY id",
+             WHERE kind = ?1 AND json_extract(body, '$.state') = ?2 ORDER BY id",
         )?;
-        let rows = statement.query_map(params![DocumentKind::Schedule.word()], |row| {
+        let rows = statement.query_map(params![kind.word(), state], |row| {
             Ok((scope(row)?, row.get(2)?, row.get(3)?))
         })?;
         rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// The queries of all sandboxes that are in a state, the oldest first.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn queries_in(&self, state: &str) -> Result<Vec<(Scope, String)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT org, sandbox, id FROM documents
+             WHERE kind = ?1 AND json_extract(body, '$.state') = ?2
+             ORDER BY json_extract(body, '$.created'), id",
+        )?;
+        let kind = DocumentKind::Query.word();
+        let rows =
+            statement.query_map(params![kind, state], |row| Ok((scope(row)?, row.get(2)?)))?;
+        rows.collect::<Result<_, _>>().map_err(Into::into)
+    }
+
+    /// How many queries of the sandbox are in a state.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn count_queries_in(&self, state: &str) -> Result<u32> {
+        let count = self.connection().query_row(
+            "SELECT count(*) FROM documents WHERE kind = ?1 AND org = ?2 AND sandbox = ?3
+               AND json_extract(body, '$.state') = ?4",
+            params![
+                DocumentKind::Query.word(),
+                self.scope.org,
+                self.scope.sandbox,
+                state
+            ],
+            |row| row.get(0),
+        )?;
+        Ok(count)
     }
 
     /// The newest version of each document, by ID.

@@ -132,6 +132,10 @@ pub enum Kind {
     Schema,
     /// What is said of a schema's fields.
     Descriptor,
+    /// A query that runs by itself.
+    Query,
+    /// A text that is kept for queries.
+    QueryTemplate,
 }
 
 impl fmt::Display for Kind {
@@ -151,6 +155,8 @@ impl fmt::Display for Kind {
             Self::SystemJob => "system job",
             Self::Schema => "resource of the schema registry",
             Self::Descriptor => "descriptor",
+            Self::Query => "query",
+            Self::QueryTemplate => "query template",
         })
     }
 }

@@ -46,7 +46,14 @@ impl BatchTable {
     /// # Errors
     /// A file that is missing or no Parquet; two types of a field that nothing holds both of.
     pub fn new(files: &[PathBuf]) -> Result<Self> {
-        let mut fields = Fields::empty();
+        Self::with_fields(Fields::empty(), files)
+    }
+
+    /// The same for batches of something that has fields of its own, whether there are files or not.
+    ///
+    /// # Errors
+    /// As for [`BatchTable::new`].
+    pub fn with_fields(mut fields: Fields, files: &[PathBuf]) -> Result<Self> {
         let mut groups = Vec::new();
         for path in files {
             let metadata = metadata_of(path)?;

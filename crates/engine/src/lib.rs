@@ -144,6 +144,21 @@ pub mod sharded {
     };
 }
 
+/// Queries of the platform's query service: they wait in the catalog until somebody runs them.
+#[cfg(feature = "platform")]
+pub mod queries {
+    pub use ::platform::{
+        CtasParameters, InsertIntoParameters, NewQuerySchedule, QueryBody, QueryDid, QueryEnd,
+        QueryOutcome, QueryProblem, QuerySchedule, QueryScheduleChange, QueryScheduleState,
+        QueryScheduleTimes, QueryState, QueryTarget, QueryTemplate, QueryWork, SqlQuery,
+        TemplateBody, begin_query, cancel_query, change_query_schedule, create_query,
+        create_query_schedule, create_query_template, delete_query_schedule, delete_query_template,
+        due_query_schedules, end_query, fail_left_query, queries, query, query_schedule,
+        query_schedules, query_template, query_templates, replace_query_template,
+        run_query_schedule, soft_delete_query, trigger_query_schedule,
+    };
+}
+
 /// The platform's other objects: source folders, batches that come in, merge policies, segments.
 #[cfg(feature = "platform")]
 pub mod platform {
@@ -154,29 +169,30 @@ pub mod platform {
         IncomingPart, InputDataset, Lookup, Lookups, Manifest, ManifestBatch, ManifestExport,
         ManifestFile, Members, NamespaceBody, NewSchedule, OtherJob, Outcome, OutputFolder, Place,
         PlannedBatch, Prepared, ProfileReport, Projection, ProjectionBody, ProjectionDestination,
-        Property, Registry, ReplicationPolicy, Resource, ResourceForm, ResourceKind, Result,
-        Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun, ScheduleState,
-        ScheduledJob, SchemaRefBody, SegmentExplanation, SegmentJob, SegmentJobMetrics,
-        SegmentJobSegment, SegmentJobTarget, SegmentsToCount, SourceFolder, SourceOptions,
-        StoredMembership, SystemJob, SystemJobBody, SystemJobStatus, TABLE_LABEL, TableNames, Told,
-        UNSTITCHED_DAYS, UploadStatus, abort_incoming, asked_segments, change_schedule,
-        change_schema, check_definition, check_local, check_out, check_target, complete_incoming,
-        create_dataset, create_descriptor, create_identity_namespace, create_schedule,
-        create_schema, create_segment_job, create_system_job, dataset_id, delete_batch,
-        delete_descriptor, delete_merge_policy, delete_profile, delete_projection,
-        delete_projection_destination, delete_schedule, delete_schema, delete_segment,
-        delete_segment_job, delete_system_job, dependent_of, descriptor, descriptors,
-        due_schedules, erase, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
-        expression_of, expression_schema, first_members, has_expression, identity_namespaces,
-        identity_of_xid, is_bucket, load_incoming, members_by_segment, merge_policies,
-        merge_policy, named_projection, namesake, namespace_number, overlap, own_table, policy_id,
+        Property, Registry, ReplicationPolicy, Resource, ResourceForm, ResourceKind, Result, Rows,
+        RowsTarget, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,
+        ScheduleState, ScheduledJob, SchemaRefBody, SegmentExplanation, SegmentJob,
+        SegmentJobMetrics, SegmentJobSegment, SegmentJobTarget, SegmentsToCount, SourceFolder,
+        SourceOptions, StoredMembership, SystemJob, SystemJobBody, SystemJobStatus, TABLE_LABEL,
+        TableNames, Told, UNSTITCHED_DAYS, UploadStatus, WrittenRows, abort_incoming,
+        ad_hoc_columns, ad_hoc_dataset, asked_segments, change_schedule, change_schema,
+        check_definition, check_local, check_out, check_target, complete_incoming, create_dataset,
+        create_descriptor, create_identity_namespace, create_schedule, create_schema,
+        create_segment_job, create_system_job, dataset_id, delete_batch, delete_descriptor,
+        delete_merge_policy, delete_profile, delete_projection, delete_projection_destination,
+        delete_schedule, delete_schema, delete_segment, delete_segment_job, delete_system_job,
+        dependent_of, descriptor, descriptors, due_schedules, erase, estimate,
+        estimate_by_namespace, evaluate_segments, explain_segment, expression_of,
+        expression_schema, first_members, has_expression, identity_namespaces, identity_of_xid,
+        is_bucket, load_incoming, load_rows, members_by_segment, merge_policies, merge_policy,
+        named_projection, namesake, namespace_number, overlap, own_table, policy_id,
         policy_of_segment, profile_report, projection, projection_destination,
         projection_destinations, projections, put_merge_policy, put_projection,
         put_projection_destination, put_segment, replace_descriptor, replace_identity_namespace,
         replace_schema, revert_incoming, run_schedule, run_segment_job, run_system_job, schedule,
         schedules, schemas_of_folder, segment, segment_id, segment_job, segment_jobs, segments,
         sweep_incoming, system_job, system_jobs, whole_file, with_ids, with_source, with_target,
-        xid_of,
+        write_rows, xid_of,
     };
 }
 

@@ -2,26 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{AsArray, RecordBatch};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::dataframe::DataFrame;
-use datafusion::datasource::ViewTable;
-use datafusion::error::Result as DataFusionResult;
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use profile_export::store::Store;
 
-use crate::columns::{table, text};
+use crate::answers::{self, of_rows, plan_lines};
+use crate::cursors::Cursors;
 use crate::dialect::{self, Code, Error, Query, Statement};
-use crate::store_tables::{StoreTables, TableInfo, no_snapshots};
-use crate::tables::{Snapshots, Tables};
+use crate::memory::{Held, Memory};
+use crate::session_tables::SessionTables;
+use crate::settings::Settings;
+use crate::store_tables::{StoreTables, TableInfo, Target};
+use crate::tables::Tables;
+use crate::transaction::Transaction;
+use crate::write::{self, NewDataset, Written};
+use crate::writing::Writing;
 
 /// How many views a session may have: each may name those before it, and all are planned for the last.
 const MOST_VIEWS: usize = 100;
@@ -33,6 +33,8 @@ pub struct Options {
     pub partitions: Option<usize>,
     /// How much memory sorts, joins and groups may take, in bytes; what does not fit goes to temporary files.
     pub memory: usize,
+    /// Whether statements that change the store are refused (42501). What is the session's own may change.
+    pub read_only: bool,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
         Self {
             partitions: None,
             memory: 1 << 30,
+            read_only: false,
         }
     }
 }
@@ -50,6 +53,8 @@ pub enum Outcome {
     Rows(SendableRecordBatchStream),
     /// It is done; the word for it is PostgreSQL's.
     Done(&'static str),
+    /// Rows were written into the store; its text is PostgreSQL's word for that.
+    Written(Written),
 }
 
 /// Statements of one user, over one sandbox of a store.
@@ -59,15 +64,22 @@ pub enum Outcome {
 pub struct Session {
     store: Arc<Store>,
     context: SessionContext,
+    read_only: bool,
     own: Mutex<Own>,
+    writing: Writing,
 }
 
 #[derive(Default)]
-struct Own {
+pub(crate) struct Own {
     /// In the order in which they were made: each may see those before it.
-    views: Vec<(String, Query)>,
+    pub(crate) views: Vec<(String, Query)>,
     tables: BTreeMap<String, Arc<dyn TableProvider>>,
-    prepared: BTreeMap<String, Query>,
+    /// What the rows of these take, by the same names.
+    held: BTreeMap<String, Held>,
+    pub(crate) prepared: BTreeMap<String, Query>,
+    pub(crate) cursors: Cursors,
+    settings: Settings,
+    transaction: Transaction,
 }
 
 impl Session {
@@ -76,20 +88,30 @@ impl Session {
     /// # Errors
     /// There is no place for temporary files.
     pub fn new(store: Arc<Store>, options: &Options) -> Result<Self, Error> {
+        let memory = Memory::new(options.memory)?;
+        Ok(Self::sharing(store, options, &memory))
+    }
+
+    /// A session that shares memory with others, whatever its options say of that.
+    #[must_use]
+    pub fn sharing(store: Arc<Store>, options: &Options, memory: &Memory) -> Self {
         let mut config = SessionConfig::new();
         if let Some(partitions) = options.partitions {
             config = config.with_target_partitions(partitions);
         }
-        let pool = FairSpillPool::new(options.memory);
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(pool))
-            .build_arc()?;
-        let context = SessionContext::new_with_config_rt(config, runtime);
-        Ok(Self {
+        Self {
             store,
-            context,
+            context: memory.context(config),
+            read_only: options.read_only,
             own: Mutex::default(),
-        })
+            writing: Writing::default(),
+        }
+    }
+
+    /// Whether statements that change the store are refused.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The statements of a text.
@@ -106,7 +128,7 @@ impl Session {
     /// A table, column or function that there isn't, something that this dialect does not have, a damaged store.
     pub async fn run(&self, statement: &Statement) -> Result<Outcome, Error> {
         match statement {
-            Statement::Query(query) => self.rows(self.plan(query)?).await,
+            Statement::Query(query) => Ok(Outcome::Rows(self.rows(self.plan(query)?).await?)),
             Statement::Explain { analyze, query } => {
                 let frame = self.frame(self.plan(query)?).explain(false, *analyze)?;
                 Ok(of_rows(plan_lines(&frame.collect().await?)?))
@@ -131,15 +153,47 @@ impl Session {
                 }
                 self.create_table(name, *if_not_exists, query).await
             }
-            Statement::CreateTable { .. } => Err(unsupported(
-                "CREATE TABLE that keeps its rows (CREATE TEMP TABLE keeps them for the session)",
-            )),
-            Statement::Insert { .. } => Err(unsupported("INSERT INTO")),
+            Statement::CreateTable {
+                name,
+                temporary: false,
+                if_not_exists,
+                options,
+                query,
+            } => {
+                self.check_writable("CREATE TABLE")?;
+                let tables = self.tables_now()?;
+                if is_taken(&tables, name, *if_not_exists)? {
+                    return Ok(Outcome::Done("CREATE TABLE"));
+                }
+                let target = write::new_dataset(&self.store, name, options)?;
+                let frame = self.frame(tables.plan(query)?);
+                let written = target.fill(&self.store, frame, &self.writing).await?;
+                self.note(|| format!("CREATE TABLE {name}"));
+                Ok(Outcome::Written(written))
+            }
+            Statement::Insert {
+                table,
+                columns,
+                query,
+            } => {
+                self.check_writable("INSERT")?;
+                let tables = self.tables_now()?;
+                let target = write::insert_target(&tables, table, columns, query)?;
+                let frame = self.frame(tables.plan(query)?);
+                let written = target.fill(&self.store, frame, &self.writing).await?;
+                self.note(|| format!("INSERT INTO {table}"));
+                Ok(Outcome::Written(written))
+            }
             Statement::Drop {
-                view,
+                view: true,
                 names,
                 if_exists,
-            } => self.drop(*view, names, *if_exists),
+            } => self.drop_views(names, *if_exists),
+            Statement::Drop {
+                view: false,
+                names,
+                if_exists,
+            } => self.drop_tables(names, *if_exists).await,
             Statement::Prepare { name, query } => {
                 match self.own().prepared.entry(name.clone()) {
                     Entry::Vacant(entry) => drop(entry.insert(query.clone())),
@@ -156,7 +210,7 @@ impl Session {
                 let query = self.own().prepared.get(name).cloned();
                 let query = query.ok_or_else(|| not_prepared(name))?;
                 let query = query.with_parameters(parameters)?;
-                self.rows(self.plan(&query)?).await
+                Ok(Outcome::Rows(self.rows(self.plan(&query)?).await?))
             }
             Statement::Deallocate(name) => {
                 let mut own = self.own();
@@ -170,23 +224,106 @@ impl Session {
                 }
                 Ok(Outcome::Done("DEALLOCATE"))
             }
-            // Nothing is written that could be taken back: what clients send around their queries.
-            Statement::Begin => Ok(Outcome::Done("BEGIN")),
-            Statement::Commit => Ok(Outcome::Done("COMMIT")),
-            Statement::Rollback => Ok(Outcome::Done("ROLLBACK")),
-            Statement::Show(name) => Err(unsupported(&format!("SHOW {name}"))),
-            Statement::Set { name, .. } => Err(unsupported(&format!("SET {name}"))),
-            Statement::Declare { .. } | Statement::Fetch { .. } | Statement::Close(_) => {
-                Err(unsupported("Cursors"))
+            // What clients send around their queries.
+            Statement::Begin => {
+                self.own().transaction.begin();
+                Ok(Outcome::Done("BEGIN"))
+            }
+            Statement::Commit => {
+                let mut own = self.own();
+                own.transaction.commit();
+                own.cursors.close(None)?;
+                Ok(Outcome::Done("COMMIT"))
+            }
+            Statement::Rollback => {
+                let mut own = self.own();
+                own.cursors.close(None)?;
+                own.transaction.rollback()?;
+                Ok(Outcome::Done("ROLLBACK"))
+            }
+            Statement::Show(name) => self.show(name),
+            Statement::Set { name, value } => {
+                self.own().settings.set(name, value.as_deref())?;
+                Ok(Outcome::Done("SET"))
+            }
+            Statement::Declare { cursor, query } => {
+                self.own().cursors.check_free(cursor)?;
+                let rows = self.frame(self.plan(query)?).execute_stream().await?;
+                self.own().cursors.open(cursor, rows)?;
+                Ok(Outcome::Done("DECLARE CURSOR"))
+            }
+            Statement::Fetch { cursor, rows } => {
+                Ok(Outcome::Rows(self.own().cursors.fetch(cursor, *rows)?))
+            }
+            Statement::Close(cursor) => {
+                self.own().cursors.close(cursor.as_deref())?;
+                Ok(Outcome::Done("CLOSE CURSOR"))
             }
         }
     }
 
-    fn own(&self) -> MutexGuard<'_, Own> {
+    /// What a setting is, such as `auto_to_json`; in words `on` and `off` where it is a flag.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn setting(&self, name: &str) -> Result<String, Error> {
+        self.own().settings.get(name).map(str::to_owned)
+    }
+
+    fn show(&self, name: &str) -> Result<Outcome, Error> {
+        let own = self.own();
+        match name {
+            "all" => Ok(of_rows(answers::settings(&own.settings)?)),
+            name => {
+                let value = own.settings.get(name)?;
+                Ok(of_rows(answers::setting(name, value)?))
+            }
+        }
+    }
+
+    /// Makes a dataset of a query's rows: `CREATE TABLE … AS` for who has a name for it that is no table's.
+    ///
+    /// # Errors
+    /// There is such a table already; as for the statement.
+    pub async fn create_dataset(
+        &self,
+        new: &NewDataset<'_>,
+        query: &Query,
+    ) -> Result<Written, Error> {
+        self.check_writable("CREATE TABLE")?;
+        let tables = self.tables_now()?;
+        is_taken(&tables, &new.table(), false)?;
+        let goal = write::on_schema(&self.store, new)?;
+        let frame = self.frame(tables.plan(query)?);
+        goal.fill(&self.store, frame, &self.writing).await
+    }
+
+    /// Tells the statement that writes to stop, if one does. Whoever waits for it goes on waiting: it ends soon, with an error
+    /// (57014) where nothing is written, or as if nobody had stopped it where all is. `false` where nothing is written now,
+    /// and nobody needs to wait.
+    pub fn cancel_write(&self) -> bool {
+        self.writing.cancel()
+    }
+
+    fn note(&self, statement: impl FnOnce() -> String) {
+        self.own().transaction.note(statement);
+    }
+
+    fn check_writable(&self, what: &str) -> Result<(), Error> {
+        match self.read_only {
+            false => Ok(()),
+            true => Err(Error::new(
+                Code::NotAllowed,
+                format!("{what}: this session may only read"),
+            )),
+        }
+    }
+
+    pub(crate) fn own(&self) -> MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, query: &Query) -> Result<LogicalPlan, Error> {
+    pub(crate) fn plan(&self, query: &Query) -> Result<LogicalPlan, Error> {
         self.tables_now()?.plan(query)
     }
 
@@ -194,12 +331,12 @@ impl Session {
         DataFrame::new(self.context.state(), plan)
     }
 
-    async fn rows(&self, plan: LogicalPlan) -> Result<Outcome, Error> {
-        Ok(Outcome::Rows(self.frame(plan).execute_stream().await?))
+    pub(crate) async fn rows(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream, Error> {
+        Ok(self.frame(plan).execute_stream().await?)
     }
 
     /// The tables as the store is now, with the session's own before them.
-    fn tables_now(&self) -> Result<SessionTables, Error> {
+    pub(crate) fn tables_now(&self) -> Result<SessionTables, Error> {
         let own = self.own();
         Ok(SessionTables {
             store: Arc::new(StoreTables::new(Arc::clone(&self.store))?),
@@ -225,7 +362,7 @@ impl Session {
         if is_taken && !(own.is_some() && or_replace) {
             return Err(taken(name));
         }
-        if tables.views.len() >= MOST_VIEWS {
+        if own.is_none() && tables.views.len() >= MOST_VIEWS {
             return Err(Error::new(
                 Code::TooComplex,
                 format!("a session has {MOST_VIEWS} views at the most"),
@@ -249,44 +386,78 @@ impl Session {
         query: &Query,
     ) -> Result<Outcome, Error> {
         let tables = self.tables_now()?;
-        if tables.names().iter().any(|known| known == name) {
-            return match if_not_exists {
-                true => Ok(Outcome::Done("CREATE TABLE")),
-                false => Err(taken(name)),
-            };
+        if is_taken(&tables, name, if_not_exists)? {
+            return Ok(Outcome::Done("CREATE TABLE"));
         }
         let frame = self.frame(tables.plan(query)?);
         let schema = frame.schema().inner().clone();
-        let rows = frame.collect_partitioned().await?;
+        let pool = &self.context.runtime_env().memory_pool;
+        let held = Held::new(&format!("the temporary table {name:?}"), pool, 0)?;
+        let streams = frame.execute_stream_partitioned().await?;
+        let (rows, held) = held.of(streams).await?;
         let table = MemTable::try_new(schema, rows)?;
         let table: Arc<dyn TableProvider> = Arc::new(table);
-        self.own().tables.insert(name.to_owned(), table);
+        let mut own = self.own();
+        own.tables.insert(name.to_owned(), table);
+        own.held.insert(name.to_owned(), held);
         Ok(Outcome::Done("CREATE TABLE"))
     }
 
-    fn drop(&self, view: bool, names: &[String], if_exists: bool) -> Result<Outcome, Error> {
+    fn drop_views(&self, names: &[String], if_exists: bool) -> Result<Outcome, Error> {
         let mut own = self.own();
-        let missing = names.iter().find(|name| match view {
-            true => !own.views.iter().any(|(known, _)| known == *name),
-            false => !own.tables.contains_key(*name),
-        });
-        if let Some(name) = missing.filter(|_| !if_exists) {
-            let what = if view { "view" } else { "temporary table" };
-            return Err(Error::new(
+        let is_there = |name: &&String| own.views.iter().any(|(known, _)| known == *name);
+        match names.iter().find(|name| !is_there(name)) {
+            Some(name) if !if_exists => Err(Error::new(
                 Code::UndefinedTable,
-                format!(
-                    "this session has no {what} {name:?}; what the store has is not dropped by SQL"
-                ),
-            ));
+                format!("this session has no view {name:?}"),
+            )),
+            _ => {
+                own.views.retain(|(known, _)| !names.contains(known));
+                Ok(Outcome::Done("DROP VIEW"))
+            }
         }
-        match view {
-            true => own.views.retain(|(known, _)| !names.contains(known)),
-            false => own.tables.retain(|known, _| !names.contains(known)),
-        }
-        Ok(Outcome::Done(if view { "DROP VIEW" } else { "DROP TABLE" }))
     }
 
-    fn tables(&self) -> Result<Outcome, Error> {
+    /// Drops tables of the session, and datasets as HTTP deletes them: all of them, where all can be dropped.
+    async fn drop_tables(&self, names: &[String], if_exists: bool) -> Result<Outcome, Error> {
+        let tables = self.tables_now()?;
+        let (mut own, mut datasets) = (Vec::new(), Vec::new());
+        for name in names {
+            if tables.own.contains_key(name) {
+                own.push(name);
+            } else if tables.views.iter().any(|(known, _)| known == name) {
+                let message = format!("{name:?} is a view; DROP VIEW drops it");
+                return Err(Error::new(Code::WrongObject, message));
+            } else {
+                match tables.store.target(name)? {
+                    Some(Target::Records(one) | Target::AdHoc(one) | Target::Exports(one)) => {
+                        self.check_writable("DROP TABLE")?;
+                        datasets.push(one.id);
+                    }
+                    Some(Target::Other) => {
+                        let message = format!("{name:?} is no dataset, and is always there");
+                        return Err(Error::new(Code::NotAllowed, message));
+                    }
+                    None if if_exists => {}
+                    None => {
+                        let message = format!("there is no table {name:?}");
+                        return Err(Error::new(Code::UndefinedTable, message));
+                    }
+                }
+            }
+        }
+        if !datasets.is_empty() {
+            write::drop_datasets(&self.store, datasets, &self.writing).await?;
+            self.note(|| format!("DROP TABLE {}", names.join(", ")));
+        }
+        let mut all = self.own();
+        all.tables.retain(|known, _| !own.contains(&known));
+        all.held.retain(|known, _| !own.contains(&known));
+        Ok(Outcome::Done("DROP TABLE"))
+    }
+
+    /// The tables and views that statements can name, by name.
+    pub(crate) fn all_tables(&self) -> Result<Vec<TableInfo>, Error> {
         let mut all = StoreTables::new(Arc::clone(&self.store))?.list();
         let own = self.own();
         let told = |name: &String, description: &str| TableInfo {
@@ -299,34 +470,16 @@ impl Session {
         let views = own.views.iter();
         all.extend(views.map(|(name, _)| told(name, "view of this session")));
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        let each = || all.iter();
-        Ok(of_rows(table([
-            text("name", each().map(|one| Some(one.name.clone()))),
-            text("dataSetId", each().map(|one| one.dataset.clone())),
-            text(
-                "description",
-                each().map(|one| Some(one.description.clone())),
-            ),
-        ])?))
+        Ok(all)
+    }
+
+    fn tables(&self) -> Result<Outcome, Error> {
+        Ok(of_rows(answers::tables(&self.all_tables()?)?))
     }
 
     fn views(&self) -> Result<Outcome, Error> {
-        let own = self.own();
-        let each = || own.views.iter();
-        Ok(of_rows(table([
-            text("name", each().map(|(name, _)| Some(name.clone()))),
-            text(
-                "definition",
-                each().map(|(_, query)| Some(query.to_string())),
-            ),
-        ])?))
+        Ok(of_rows(answers::views(&self.own().views)?))
     }
-}
-
-fn of_rows(rows: RecordBatch) -> Outcome {
-    let schema = rows.schema();
-    let rows = futures_util::stream::iter([Ok(rows)]);
-    Outcome::Rows(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
 fn unsupported(what: &str) -> Error {
@@ -340,95 +493,17 @@ fn taken(name: &str) -> Error {
     )
 }
 
-fn not_prepared(name: &str) -> Error {
+/// Whether a table is not made as there is one of its name, which is fine.
+fn is_taken(tables: &SessionTables, name: &str, if_not_exists: bool) -> Result<bool, Error> {
+    match tables.names().iter().any(|known| known == name) {
+        true if !if_not_exists => Err(taken(name)),
+        is_there => Ok(is_there),
+    }
+}
+
+pub(crate) fn not_prepared(name: &str) -> Error {
     Error::new(
         Code::UndefinedName,
         format!("there is no prepared statement {name:?}"),
     )
-}
-
-/// The lines of a plan, as PostgreSQL shows one.
-fn plan_lines(explained: &[RecordBatch]) -> Result<RecordBatch, Error> {
-    let mut lines = Vec::new();
-    for batch in explained {
-        // Which plan, and its text.
-        let [kinds, plans] = [0, 1].map(|i| batch.column(i).as_string_opt::<i32>());
-        for (kind, plan) in kinds.into_iter().flatten().zip(plans.into_iter().flatten()) {
-            lines.push(kind.unwrap_or_default().replace('_', " "));
-            let plan = plan.unwrap_or_default().lines();
-            lines.extend(plan.map(|line| format!("  {line}")));
-        }
-    }
-    Ok(table([text("QUERY PLAN", lines.into_iter().map(Some))])?)
-}
-
-/// The session's own tables and views before the tables of the store.
-#[derive(Clone)]
-struct SessionTables {
-    store: Arc<StoreTables>,
-    own: BTreeMap<String, Arc<dyn TableProvider>>,
-    views: Vec<(String, Query)>,
-    state: Arc<SessionState>,
-}
-
-impl fmt::Debug for SessionTables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionTables")
-            .field("store", &self.store)
-            .finish_non_exhaustive()
-    }
-}
-
-impl SessionTables {
-    fn plan(&self, query: &Query) -> Result<LogicalPlan, Error> {
-        dialect::plan(query, self, &self.state)
-    }
-
-    fn view(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        let Some(at) = self.views.iter().position(|(known, _)| known == name) else {
-            return Ok(None);
-        };
-        let mut before = self.clone();
-        before.views.truncate(at);
-        let query = &self.views[at].1;
-        let plan = before.plan(query)?;
-        Ok(Some(Arc::new(ViewTable::new(
-            plan,
-            Some(query.to_string()),
-        ))))
-    }
-}
-
-impl Tables for SessionTables {
-    fn names(&self) -> Vec<String> {
-        let mut names = self.store.names();
-        names.extend(self.own.keys().cloned());
-        names.extend(self.views.iter().map(|(name, _)| name.clone()));
-        names.sort();
-        names
-    }
-
-    fn table(
-        &self,
-        name: &str,
-        snapshots: &Snapshots,
-    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        let own = match self.own.get(name) {
-            Some(own) => Some(Arc::clone(own)),
-            None => self.view(name)?,
-        };
-        match own {
-            None => self.store.table(name, snapshots),
-            Some(own) if *snapshots == Snapshots::All => Ok(Some(own)),
-            Some(_) => Err(no_snapshots(name)),
-        }
-    }
-
-    fn history(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        let is_own = self.own.contains_key(name) || self.views.iter().any(|(own, _)| own == name);
-        match is_own {
-            true => Err(no_snapshots(name)),
-            false => self.store.history(name),
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! The tables of a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use arrow::datatypes::Fields;
 use datafusion::catalog::TableProvider;
 use datafusion::error::{DataFusionError, Result};
 use profile_export::export::Snapshot as StoreSnapshot;
-use profile_export::platform::{TableNames, merge_policies, own_table};
+use profile_export::platform::{TableNames, ad_hoc_columns, merge_policies};
 use profile_export::request::MergePolicy;
 use profile_export::store::{Batch, BatchFilter, BatchProperty, BatchQuery, Store};
 use profile_export::xdm::Dataset;
@@ -35,23 +36,12 @@ pub struct StoreTables {
     batches: Mutex<BTreeMap<String, Arc<Vec<Batch>>>>,
 }
 
-/// The table of each dataset, in lower case: no two are one. Where names differ in their case alone, or labels name one
-/// table twice, the later dataset's has its ID behind it.
+/// The table of each dataset, in lower case: no two are one. The oldest dataset first.
 pub(crate) fn table_names(datasets: &[Dataset]) -> Vec<(String, &Dataset)> {
     let names = TableNames::of(datasets);
-    let mut by_age: Vec<&Dataset> = datasets.iter().collect();
-    by_age.sort_by_key(|dataset| (dataset.created, &dataset.id));
-    let mut taken = BTreeSet::new();
-    let name = |dataset: &Dataset| {
-        let own = own_table(dataset).unwrap_or_else(|| names.of_dataset(dataset));
-        let name = own.to_lowercase();
-        match taken.insert(name.clone()) {
-            true => name,
-            false => format!("{name}_{}", dataset.id),
-        }
-    };
-    let names: Vec<String> = by_age.iter().copied().map(name).collect();
-    names.into_iter().zip(by_age).collect()
+    let named = datasets.iter().rev();
+    let named = named.map(|dataset| (names.of_dataset(dataset).to_lowercase(), dataset));
+    named.collect()
 }
 
 /// The name, with a number behind it where that is taken.
@@ -69,10 +59,23 @@ enum Source {
     Profiles(Box<MergePolicy>),
     /// The records of a dataset.
     Records(String),
-    /// What exports wrote into a dataset.
+    /// What exports or statements wrote into a dataset.
     Batches(String),
     /// What the catalog knows.
     System(SystemTable),
+}
+
+/// What rows would be written into, or dropped.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// A dataset of records.
+    Records(Dataset),
+    /// One whose rows are no records.
+    AdHoc(Dataset),
+    /// One that exports write into.
+    Exports(Dataset),
+    /// No dataset.
+    Other,
 }
 
 /// A table by its name, and what it is of.
@@ -131,7 +134,9 @@ impl StoreTables {
             },
             description: match source {
                 Source::Records(_) => "records as they came in".to_owned(),
-                Source::Batches(_) => "rows of all batches that exports wrote".to_owned(),
+                Source::Batches(_) => {
+                    "rows of all batches that exports or statements wrote".to_owned()
+                }
                 Source::Profiles(policy) => {
                     format!("merged profiles, by merge policy {:?}", policy.name)
                 }
@@ -139,6 +144,25 @@ impl StoreTables {
             },
         });
         all.collect()
+    }
+
+    /// What a table is to who writes; `None` where there is none.
+    pub(crate) fn target(&self, name: &str) -> Result<Option<Target>> {
+        let Some(source) = self.known.get(name) else {
+            return Ok(None);
+        };
+        let (Source::Records(id) | Source::Batches(id)) = source else {
+            return Ok(Some(Target::Other));
+        };
+        let found = self.store.catalog().dataset(id).map_err(external)?;
+        // It may have been deleted since.
+        Ok(found
+            .filter(|found| found.id == *id)
+            .map(|dataset| match source {
+                Source::Records(_) => Target::Records(dataset),
+                _ if dataset.ad_hoc.is_some() => Target::AdHoc(dataset),
+                _ => Target::Exports(dataset),
+            }))
     }
 
     /// One state of the store for all tables of a session's statement.
@@ -150,7 +174,7 @@ impl StoreTables {
         Ok(self.snapshot.get_or_init(|| snapshot))
     }
 
-    /// The batches that exports wrote into a dataset, in the order in which they became visible: the same for all of a
+    /// The batches that exports or statements wrote into a dataset, in the order in which they became visible: the same for all of a
     /// statement.
     fn batches(&self, dataset: &str) -> Result<Arc<Vec<Batch>>> {
         let mut kept = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,12 +232,17 @@ impl StoreTables {
             }
             files.extend(batch.files.iter().map(|file| folder.join(&file.name)));
         }
-        BatchTable::new(&files)
+        let dataset = self.store.catalog().dataset(dataset).map_err(external)?;
+        let columns = dataset.as_ref().map(ad_hoc_columns).transpose();
+        let columns = columns.map_err(external)?.flatten();
+        let fields = columns.map_or_else(Fields::empty, |columns| columns.fields().clone());
+        BatchTable::with_fields(fields, &files)
     }
 }
 
 fn source_of(dataset: &Dataset) -> Source {
     match dataset.why_no_target() {
+        _ if dataset.ad_hoc.is_some() => Source::Batches(dataset.id.clone()),
         None => Source::Batches(dataset.id.clone()),
         Some(_) => Source::Records(dataset.id.clone()),
     }
@@ -294,7 +323,7 @@ pub(crate) fn no_snapshots(name: &str) -> DataFusionError {
     refused(
         Code::NotSupported,
         format!(
-            "table {name} has no snapshots: those have the tables of datasets that exports write into, one a batch"
+            "table {name} has no snapshots: those have the tables of datasets that exports or statements write files into, one a batch"
         ),
     )
 }

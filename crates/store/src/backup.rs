@@ -1,16 +1,18 @@
 //! Copies of the catalog, one for each of the latest changes of the records, and the way back to one.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use catalog::{Catalog, Kind, Scope};
+use catalog::{BatchQuery, Catalog, Scope};
 
 use crate::Store;
 use crate::error::{AtPath, Result, StoreError};
 use crate::identity;
 use crate::layout::Layout;
 use crate::lock::FileLock;
+use crate::sweep::remove_folder;
 
 /// How many copies are kept.
 const KEPT: usize = 3;
@@ -65,12 +67,35 @@ impl Store {
     /// # Errors
     /// There is no such dataset; the catalog or its copies can't be written.
     pub fn delete_dataset(&self, id: &str) -> Result<()> {
-        if self.catalog().dataset(id)?.is_none() {
-            return Err(catalog::Error::not_found(Kind::Dataset, id).into());
-        }
+        self.delete_datasets(&[id.to_owned()])
+    }
+
+    /// Deletes datasets in the same way: all of them, or none.
+    ///
+    /// # Errors
+    /// As for one, where one of them can't be deleted.
+    pub fn delete_datasets(&self, ids: &[String]) -> Result<()> {
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        let delete = |catalog: &Catalog| {
+            let mut files = Vec::new();
+            for id in &ids {
+                let batches = catalog.batches(&BatchQuery {
+                    dataset: Some((*id).clone()),
+                    ..BatchQuery::default()
+                })?;
+                files.extend(batches.into_iter().filter(|batch| batch.written));
+                catalog.delete_dataset(id)?;
+            }
+            Ok::<_, catalog::Error>(files)
+        };
+        // Where it is refused, the copies stay.
+        self.catalog().rehearse(delete)?;
         // Before: what is told as deleted is deleted everywhere, and what is not is whole.
         self.remove_copies()?;
-        self.catalog().delete_dataset(id)?;
+        for batch in self.catalog().atomically(delete)? {
+            // What can't be removed now is swept, as nothing names it any more.
+            let _ = remove_folder(&self.batch_folder(&batch));
+        }
         self.back_up();
         Ok(())
     }

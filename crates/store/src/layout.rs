@@ -108,6 +108,18 @@ impl Layout {
         self.staging().join(format!("{id}.lock"))
     }
 
+    /// The folder that a statement writes the rows of a batch in.
+    #[must_use]
+    pub fn rows(&self, batch: &str) -> PathBuf {
+        self.staging().join(format!("rows-{batch}"))
+    }
+
+    /// The lock that a process holds which writes the rows of a batch.
+    #[must_use]
+    pub fn rows_lock(&self, batch: &str) -> PathBuf {
+        self.staging().join(format!("rows-{batch}.lock"))
+    }
+
     /// The folder of the batches that come in.
     #[must_use]
     pub fn incoming(&self) -> PathBuf {

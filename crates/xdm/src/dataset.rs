@@ -26,6 +26,10 @@ pub struct Dataset {
     /// The XDM schema, as JSON Schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// Of a dataset whose rows are no records of a class: what they have, as JSON Schema. Its batches are files of rows,
+    /// and nothing of them is part of profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ad_hoc: Option<Value>,
     /// Paths of objects whose keys are data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maps: Vec<String>,
@@ -135,6 +139,7 @@ impl Dataset {
         self.primary()?;
         self.ingest_field()?;
         self.declared_fields()?;
+        self.ad_hoc_fields()?;
         Ok(())
     }
 
@@ -182,20 +187,30 @@ impl Dataset {
     /// # Errors
     /// A schema that can't be read.
     pub fn declared_fields(&self) -> Result<Fields, DatasetError> {
-        let mut fields = match &self.schema {
-            None => Fields::default(),
-            Some(schema) => {
-                fields_from_json_schema(schema).map_err(|source| DatasetError::Schema {
-                    dataset: self.name.clone(),
-                    source,
-                })?
-            }
-        };
+        let mut fields = self.fields_of(self.schema.as_ref())?;
         for path in &self.maps {
             let path = self.path(path)?;
             fields.set_at(&path, FieldType::Map(Box::new(FieldType::Unknown)));
         }
         Ok(fields)
+    }
+
+    /// What the rows of an ad hoc dataset have; nothing of any other.
+    ///
+    /// # Errors
+    /// A schema that can't be read.
+    pub fn ad_hoc_fields(&self) -> Result<Fields, DatasetError> {
+        self.fields_of(self.ad_hoc.as_ref())
+    }
+
+    fn fields_of(&self, schema: Option<&Value>) -> Result<Fields, DatasetError> {
+        let Some(schema) = schema else {
+            return Ok(Fields::default());
+        };
+        fields_from_json_schema(schema).map_err(|source| DatasetError::Schema {
+            dataset: self.name.clone(),
+            source,
+        })
     }
 
     /// Why exports can't write into it, if they can't.
@@ -244,6 +259,12 @@ impl Dataset {
                 self.id, self.name
             ));
         }
+        if self.ad_hoc.is_some() {
+            return Some(format!(
+                "dataset {} ({:?}) has rows that are no records of profiles or events; INSERT INTO adds rows to it",
+                self.id, self.name
+            ));
+        }
         let has = |(name, value): (&str, &str)| match self.tags.get(name) {
             Some(Value::Array(texts)) => texts.iter().any(|text| text == value),
             Some(text) => text == value,
@@ -269,6 +290,7 @@ impl Dataset {
             primary_identity: None,
             ingested_at_field: None,
             schema: None,
+            ad_hoc: None,
             maps: Vec::new(),
             placeholder_identities: Vec::new(),
             schema_ref: None,

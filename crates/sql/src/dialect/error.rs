@@ -18,14 +18,36 @@ pub enum Code {
     DuplicateName,
     /// 26000: of a prepared statement.
     UndefinedName,
+    /// 42P03: of a cursor.
+    DuplicateCursor,
+    /// 34000: of a cursor.
+    UndefinedCursor,
+    /// 42704: of a setting, or of a schema that a table is to be made on.
+    UndefinedObject,
+    /// 22023: of a setting, or of an option.
+    InvalidValue,
+    /// 55P02: of a setting that nobody changes.
+    CantChange,
     /// 42703
     UndefinedColumn,
     /// 42702
     AmbiguousColumn,
+    /// 42701: of what a table is made of, or of INSERT's list.
+    DuplicateColumn,
     /// 42883
     UndefinedFunction,
     /// 42804
     DatatypeMismatch,
+    /// 22000: a row that the dataset can't take.
+    BadRow,
+    /// 42809: such as rows for a view.
+    WrongObject,
+    /// 42501
+    NotAllowed,
+    /// 55000: such as a dataset that can't be dropped now.
+    WrongState,
+    /// 57014
+    Cancelled,
     /// 0A000
     NotSupported,
     /// 53400
@@ -45,10 +67,21 @@ impl Code {
             Self::DuplicateTable => "42P07",
             Self::DuplicateName => "42P05",
             Self::UndefinedName => "26000",
+            Self::DuplicateCursor => "42P03",
+            Self::UndefinedCursor => "34000",
+            Self::UndefinedObject => "42704",
+            Self::InvalidValue => "22023",
+            Self::CantChange => "55P02",
             Self::UndefinedColumn => "42703",
             Self::AmbiguousColumn => "42702",
+            Self::DuplicateColumn => "42701",
             Self::UndefinedFunction => "42883",
             Self::DatatypeMismatch => "42804",
+            Self::BadRow => "22000",
+            Self::WrongObject => "42809",
+            Self::NotAllowed => "42501",
+            Self::WrongState => "55000",
+            Self::Cancelled => "57014",
             Self::NotSupported => "0A000",
             Self::LimitExceeded => "53400",
             Self::TooComplex => "54001",
@@ -87,6 +120,15 @@ impl Error {
         }
     }
 
+    /// What was found, and where.
+    pub fn with_place(&self) -> String {
+        let message = &self.message;
+        match self.position {
+            Some(Position { line, column }) => format!("{message} (line {line}, column {column})"),
+            None => message.clone(),
+        }
+    }
+
     /// Something that the dialect of the platform has and this one has not, by name.
     pub(crate) fn unsupported(what: impl fmt::Display) -> Self {
         Self::new(Code::NotSupported, format!("{what}: not supported"))
@@ -107,11 +149,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.sqlstate(), self.message)?;
-        match self.position {
-            Some(Position { line, column }) => write!(f, " (line {line}, column {column})"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {}", self.code.sqlstate(), self.with_place())
     }
 }
 
@@ -145,6 +183,7 @@ impl From<DataFusionError> for Error {
             DataFusionError::NotImplemented(_) => Code::NotSupported,
             DataFusionError::SchemaError(..) => Code::UndefinedColumn,
             DataFusionError::Plan(_) => Code::DatatypeMismatch,
+            DataFusionError::ResourcesExhausted(_) => Code::LimitExceeded,
             _ => Code::System,
         };
         Self::new(code, error.strip_backtrace())

@@ -13,6 +13,7 @@ mod provider;
 mod rewrite;
 mod scope;
 mod set_operations;
+mod size;
 mod statement;
 mod tokens;
 
@@ -23,8 +24,10 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 pub use error::{Code, Error, Position};
+pub use functions::{double_text, float_text};
 pub use limits::QueryLimits;
-pub use statement::{Parameter, Query, Statement};
+pub use size::{NESTING, check_size};
+pub use statement::{Parameter, Query, Statement, put_parameters};
 
 use crate::Tables;
 use rewrite::{Output, Rewriter};
@@ -53,13 +56,18 @@ pub fn plan(
     state: &SessionState,
 ) -> Result<LogicalPlan, Error> {
     // A chain of operators is as deep as it is long, and not all that walks down it looks after the stack.
-    stacker::grow(STACK, || {
+    on_a_long_stack(|| {
         let (plan, outputs) = Rewriter::new(tables, state).plan((*query.0).clone())?;
         named(operators::membership(plan)?, &outputs)
     })
 }
 
-/// In bytes, for a plan's making.
+/// Does what walks down trees: a plan's making, which looks not everywhere after the stack.
+pub fn on_a_long_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::grow(STACK, work)
+}
+
+/// In bytes.
 const STACK: usize = 32 << 20;
 
 /// A plan whose columns have the names that users see.

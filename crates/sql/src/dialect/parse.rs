@@ -11,14 +11,8 @@ use datafusion::sql::sqlparser::tokenizer::{
 };
 
 use super::error::{Code, Error};
+use super::size::{NESTING, check_size};
 use super::tokens;
-
-/// How deep brackets may lie in each other.
-const NESTING: usize = 60;
-/// How many operators a text may have that make chains, which are as deep as they are long.
-const OPERATORS: usize = 500;
-/// How many tokens a text may have.
-const TOKENS: usize = 100_000;
 
 /// Spark's SQL, with names in double quotes, as in PostgreSQL.
 #[derive(Debug)]
@@ -99,6 +93,10 @@ impl Dialect for Platform {
         true
     }
 
+    fn supports_set_names(&self) -> bool {
+        true
+    }
+
     fn supports_start_transaction_modifier(&self) -> bool {
         true
     }
@@ -135,49 +133,17 @@ pub(super) fn statements(sql: &str) -> Result<Vec<Statement>, Error> {
     let tokens = Tokenizer::new(&Platform, sql)
         .tokenize_with_location()
         .map_err(untokenized)?;
-    if tokens.len() > TOKENS {
-        let message = format!(
-            "the text has {} words and signs, more than {TOKENS}",
-            tokens.len()
-        );
-        return Err(Error::new(Code::TooComplex, message));
-    }
-    let operators = tokens.iter().filter(|token| chains(&token.token)).count();
-    if operators > OPERATORS {
-        let message = format!(
-            "the text has {operators} operators, more than {OPERATORS} (IN takes long lists)"
-        );
-        return Err(Error::new(Code::TooComplex, message));
-    }
+    check_size(&tokens)?;
     refused(&tokens)?;
     escapes(sql)?;
     let tokens = tokens::rewrite(tokens)?;
-    Parser::new(&Platform)
+    let mut statements = Parser::new(&Platform)
         .with_recursion_limit(NESTING)
         .with_tokens_with_locations(tokens)
         .parse_statements()
-        .map_err(unparsed)
-}
-
-/// Whether an operator binds what stands before it and behind it, over and over.
-fn chains(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => matches!(
-            word.keyword,
-            Keyword::AND
-                | Keyword::OR
-                | Keyword::DIV
-                | Keyword::UNION
-                | Keyword::EXCEPT
-                | Keyword::INTERSECT
-                | Keyword::MINUS
-                | Keyword::JOIN
-        ),
-        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => {
-            true
-        }
-        _ => false,
-    }
+        .map_err(unparsed)?;
+    statements.iter_mut().for_each(tokens::restore);
+    Ok(statements)
 }
 
 /// What the platform takes and the parser would read as something else.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, CloseCursor, CreateTableOptions, Expr, FetchDirection, ObjectName, ObjectType, SqlOption,
-    TableObject, Value, VisitMut as _, VisitorMut,
+    self, CloseCursor, ContextModifier, CreateTableOptions, Expr, FetchDirection, ObjectName,
+    ObjectType, SqlOption, TableObject, TransactionMode, Value, VisitMut, VisitorMut,
 };
 
 use super::error::{Code, Error};
@@ -15,6 +15,11 @@ use super::error::{Code, Error};
 pub struct Query(pub(super) Box<ast::Query>);
 
 impl Query {
+    /// Whether it is `VALUES (…)` alone, whose columns have no names of their own.
+    pub(crate) fn is_values(&self) -> bool {
+        matches!(*self.0.body, ast::SetExpr::Values(_))
+    }
+
     /// The query with `$1`, `$2` … replaced by these expressions (of [`Statement::Execute`]).
     ///
     /// # Errors
@@ -22,10 +27,20 @@ impl Query {
     /// There are more parameters than values.
     pub fn with_parameters(&self, values: &[Parameter]) -> Result<Self, Error> {
         let mut query = self.0.clone();
-        match query.visit(&mut Parameters(values)) {
-            ControlFlow::Continue(()) => Ok(Self(query)),
-            ControlFlow::Break(error) => Err(error),
-        }
+        put_parameters(&mut query, values)?;
+        Ok(Self(query))
+    }
+}
+
+/// Puts values in the places of `$1`, `$2` … of what was parsed, in this dialect or another one.
+///
+/// # Errors
+///
+/// There are more parameters than values.
+pub fn put_parameters(parsed: &mut impl VisitMut, values: &[Parameter]) -> Result<(), Error> {
+    match parsed.visit(&mut Parameters(values)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
     }
 }
 
@@ -41,6 +56,13 @@ impl fmt::Display for Query {
 /// A value for a parameter of a prepared query.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Parameter(Expr);
+
+/// Any expression without names.
+impl From<Expr> for Parameter {
+    fn from(expr: Expr) -> Self {
+        Self(expr)
+    }
+}
 
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,14 +122,14 @@ pub enum Statement {
     ShowTables,
     /// `SHOW VIEWS`
     ShowViews,
-    /// `SHOW name`: a setting, its words in lower case with blanks between them.
+    /// `SHOW name`: a setting, its words in lower case with blanks between them; `all`.
     Show(String),
-    /// `SET name = value`
+    /// `SET name = value`, `RESET name`
     Set {
         /// In lower case.
         name: String,
-        /// As text.
-        value: String,
+        /// As text; none for DEFAULT.
+        value: Option<String>,
     },
     /// `BEGIN`
     Begin,
@@ -217,23 +239,13 @@ impl Statement {
                     .collect();
                 Self::Show(words.join(" "))
             }
-            ast::Statement::Set(ast::Set::SingleAssignment {
-                variable,
-                values,
-                hivevar: false,
-                ..
-            }) => {
-                let words: Vec<_> = values.iter().map(text).collect();
-                let parts: Vec<_> = variable
-                    .0
-                    .iter()
-                    .map(|part| part.to_string().to_lowercase())
-                    .collect();
-                Self::Set {
-                    name: parts.join("."),
-                    value: words.join(", "),
-                }
-            }
+            ast::Statement::Set(set) => self::set(set)?,
+            ast::Statement::Reset(ast::ResetStatement {
+                reset: ast::Reset::ConfigurationParameter(variable),
+            }) => Self::Set {
+                name: words(&variable),
+                value: None,
+            },
             ast::Statement::StartTransaction {
                 statements,
                 exception: None,
@@ -282,6 +294,56 @@ impl Statement {
         };
         Ok(statement)
     }
+}
+
+fn set(set: ast::Set) -> Result<Statement, Error> {
+    let is_local = |scope: &Option<ContextModifier>| *scope == Some(ContextModifier::Local);
+    let (name, value) = match &set {
+        ast::Set::SingleAssignment {
+            scope,
+            variable,
+            values,
+            hivevar: false,
+        } if !is_local(scope) => {
+            let is_usual = matches!(values.as_slice(), [Expr::Identifier(word)]
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"));
+            let texts: Vec<_> = values.iter().map(text).collect();
+            (words(variable), (!is_usual).then(|| texts.join(", ")))
+        }
+        ast::Set::SetTimeZone {
+            local: false,
+            value,
+        } => ("timezone".to_owned(), Some(text(value))),
+        ast::Set::SetNames {
+            charset_name,
+            collation_name: None,
+        } => (
+            "client_encoding".to_owned(),
+            Some(charset_name.value.clone()),
+        ),
+        ast::Set::SetTransaction {
+            modes,
+            snapshot: None,
+            ..
+        } => match modes.as_slice() {
+            [TransactionMode::IsolationLevel(level)] => (
+                "transaction_isolation".to_owned(),
+                Some(level.to_string().to_lowercase()),
+            ),
+            _ => return Err(Error::unsupported(&set)),
+        },
+        _ => return Err(Error::unsupported(&set)),
+    };
+    Ok(Statement::Set { name, value })
+}
+
+/// The name of a setting in lower case.
+fn words(variable: &ObjectName) -> String {
+    let parts = variable.0.iter().map(|part| match part.as_ident() {
+        Some(ident) => ident.value.to_lowercase(),
+        None => part.to_string().to_lowercase(),
+    });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 fn create_table(table: ast::CreateTable) -> Result<Statement, Error> {

@@ -1,5 +1,10 @@
-//! What is put into other words before the parser sees it: it knows no snapshots, and `~~` is LIKE.
+//! What is put into other words before the parser sees it: it knows no snapshots, `~~` is LIKE, and what stands behind the
+//! name of a LATERAL VIEW is no column's name.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, VisitMut as _, VisitorMut};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
@@ -14,6 +19,8 @@ const BETWEEN: &str = "snapshot between";
 /// The tokens of a text with every clause `SNAPSHOT …` as the arguments of its table.
 pub(super) fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Error> {
     let mut out = Vec::with_capacity(tokens.len());
+    // The places of the views' names.
+    let mut without_columns = Vec::new();
     let mut rest = Significant {
         tokens: &tokens,
         at: 0,
@@ -30,6 +37,12 @@ pub(super) fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, 
                 }
                 out.push(token.clone());
             }
+            Token::Word(word) if is(word, "LATERAL") => {
+                if let Some(name) = rest.lateral_view_without_columns() {
+                    without_columns.push(name);
+                }
+                out.push(token.clone());
+            }
             Token::DoubleTilde => out.push(word("LIKE", Keyword::LIKE, span)),
             Token::DoubleTildeAsterisk => out.push(word("ILIKE", Keyword::ILIKE, span)),
             Token::ExclamationMarkDoubleTilde => {
@@ -42,9 +55,54 @@ pub(super) fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, 
             }
             _ => out.push(token.clone()),
         }
+        if without_columns.contains(&rest.at) {
+            out.push(word("AS", Keyword::AS, span));
+            out.push(TokenWithSpan::new(own_columns(), span));
+        }
         rest.at += 1;
     }
     Ok(out)
+}
+
+/// What stands for the columns' names where a LATERAL VIEW names none, in quotes that no text has.
+const OWN_COLUMNS: &str = "\u{0}";
+
+fn own_columns() -> Token {
+    Token::Word(Word {
+        value: OWN_COLUMNS.to_owned(),
+        quote_style: Some('`'),
+        keyword: Keyword::NoKeyword,
+    })
+}
+
+/// Takes what stands for columns' names out again, where the parser has read it.
+pub(super) fn restore(statement: &mut Statement) {
+    let ControlFlow::Continue(()) = statement.visit(&mut Restored);
+}
+
+struct Restored;
+
+impl VisitorMut for Restored {
+    type Break = Infallible;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
+        let mut bodies = vec![&mut *query.body];
+        while let Some(body) = bodies.pop() {
+            match body {
+                SetExpr::Select(select) => {
+                    for view in &mut select.lateral_views {
+                        let columns = &mut view.lateral_col_alias;
+                        columns.retain(|column| column.value != OWN_COLUMNS);
+                    }
+                }
+                SetExpr::SetOperation { left, right, .. } => {
+                    bodies.extend([left, right].map(|side| &mut **side))
+                }
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Which snapshots the arguments of a table mean; `None` for arguments that are none of ours.
@@ -112,6 +170,52 @@ impl Significant<'_> {
                 },
                 behind,
             )) if is(word, text) => Some(behind),
+            _ => None,
+        }
+    }
+
+    /// The place of the name of the LATERAL VIEW that begins here, where a word behind it goes on with the query that the
+    /// parser would take for a column's name.
+    fn lateral_view_without_columns(&self) -> Option<usize> {
+        const BEHIND: [&str; 11] = [
+            "ORDER",
+            "LIMIT",
+            "OFFSET",
+            "UNION",
+            "INTERSECT",
+            "EXCEPT",
+            "MINUS",
+            "WINDOW",
+            "SORT",
+            "DISTRIBUTE",
+            "FETCH",
+        ];
+        let at = self.keyword(self.at + 1, "VIEW")?;
+        let at = self.keyword(at, "OUTER").unwrap_or(at);
+        let (function, mut at) = self.next(at)?;
+        let mut depth = 0_usize;
+        if !matches!(function.token, Token::Word(_)) {
+            return None;
+        }
+        // To the end of the function's arguments.
+        loop {
+            let (token, behind) = self.next(at)?;
+            at = behind;
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        let (name, behind) = self.next(at)?;
+        let (next, _) = self.next(behind)?;
+        match (&name.token, &next.token) {
+            (Token::Word(_), Token::Word(next)) if BEHIND.iter().any(|word| is(next, word)) => {
+                Some(behind - 1)
+            }
             _ => None,
         }
     }

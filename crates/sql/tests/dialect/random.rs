@@ -152,6 +152,74 @@ fn tried(sql: &str) {
     }
 }
 
+/// Expressions of expressions, with spaces that no printer makes.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "n",
+        "t.id",
+        "tags[0]",
+        "person.name",
+        "ids['ECID'][0].id",
+        "'it''s'",
+        "'a\\\\b'",
+        "1.5",
+        "null",
+        "true",
+        "`order`",
+        "\"quoted name\"",
+        "date '2020-01-01'",
+        "INTERVAL 1 DAY",
+        "-n",
+        "NOT flag",
+        "x::string",
+        "count(*)",
+    ]);
+    leaf.prop_map(str::to_owned)
+        .prop_recursive(4, 24, 3, |inner| {
+            let two = (inner.clone(), inner.clone());
+            let operators = prop::sample::select(vec![
+                "+", "-", "*", "/", "%", "||", "=", "<=>", "!=", "<", "AND", "OR", "LIKE", "RLIKE",
+                "DIV", "~~",
+            ]);
+            prop_oneof![
+                (two.clone(), operators).prop_map(|((a, b), o)| format!("{a}  {o} {b}")),
+                two.clone().prop_map(|(a, b)| format!("({a}) IN ({b}, 1)")),
+                two.clone()
+                    .prop_map(|(a, b)| format!("CASE WHEN {a} THEN {b} ELSE 'x' END")),
+                two.clone()
+                    .prop_map(|(a, b)| format!("transform({a}, v -> {b})")),
+                two.clone()
+                    .prop_map(|(a, b)| format!("struct({a} AS a, {b})")),
+                two.clone()
+                    .prop_map(|(a, b)| format!("({a}) BETWEEN {b} AND 3")),
+                two.prop_map(|(a, b)| format!("sum({a}) OVER (PARTITION BY {b} ORDER BY 1 DESC)")),
+                inner.clone().prop_map(|a| format!("cast({a} AS bigint)")),
+                inner.clone().prop_map(|a| format!("({a}) IS NOT NULL")),
+                inner.prop_map(|a| format!("(SELECT max(k) FROM words WHERE k = {a})")),
+            ]
+        })
+}
+
+/// What was printed is read again, and printed alike.
+fn printed_alike(sql: &str) {
+    let Ok(statements) = dialect::parse(sql) else {
+        return;
+    };
+    for statement in statements {
+        let dialect::Statement::Query(query) = statement else {
+            continue;
+        };
+        let printed = query.to_string();
+        let again = dialect::parse(&printed);
+        match again.as_deref() {
+            Ok([dialect::Statement::Query(again)]) => {
+                assert_eq!(again.to_string(), printed, "{sql}");
+            }
+            other => panic!("{sql}\n{printed}\n{other:?}"),
+        }
+    }
+}
+
 fn config() -> ProptestConfig {
     let deep = std::env::var_os("PROFILE_EXPORT_DEEP_TESTS").is_some();
     ProptestConfig::with_cases(if deep { 5_000 } else { 150 })
@@ -170,6 +238,19 @@ proptest! {
         items in prop::collection::vec(prop::sample::select(ITEMS), 1..5),
         tails in prop::collection::vec(prop::sample::select(TAILS), 0..3),
     ) {
-        tried(&format!("SELECT {} FROM t {}", items.join(", "), tails.join(" ")));
+        let sql = format!("SELECT {} FROM t {}", items.join(", "), tails.join(" "));
+        tried(&sql);
+        printed_alike(&sql);
+    }
+
+    #[test]
+    fn what_is_printed_is_read_again_and_printed_alike(
+        items in prop::collection::vec(expression(), 1..4),
+        condition in expression(),
+        tails in prop::collection::vec(prop::sample::select(TAILS), 0..2),
+    ) {
+        let sql = format!("SELECT {} FROM t WHERE {condition} {}", items.join(", "), tails.join(" "));
+        printed_alike(&sql);
+        printed_alike(&format!("WITH a AS ({sql}) SELECT DISTINCT * FROM a LATERAL VIEW explode(tags) v ORDER BY 1"));
     }
 }

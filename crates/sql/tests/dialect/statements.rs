@@ -107,7 +107,21 @@ fn statements_are_known_by_their_kind() {
             "SET auto_to_json = true".to_owned(),
             Statement::Set {
                 name: "auto_to_json".to_owned(),
-                value: "true".to_owned(),
+                value: Some("true".to_owned()),
+            },
+        ),
+        (
+            "SET TIME ZONE 'UTC'".to_owned(),
+            Statement::Set {
+                name: "timezone".to_owned(),
+                value: Some("UTC".to_owned()),
+            },
+        ),
+        (
+            "SET DateStyle TO DEFAULT".to_owned(),
+            Statement::Set {
+                name: "datestyle".to_owned(),
+                value: None,
             },
         ),
         ("BEGIN TRANSACTION".to_owned(), Statement::Begin),

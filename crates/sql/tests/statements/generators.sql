@@ -108,6 +108,19 @@ SELECT one FROM t LATERAL VIEW explode(nested) x AS inner_list LATERAL VIEW expl
 SELECT i.sku FROM t LATERAL VIEW explode(items) AS i WHERE i.priceTotal > 5
 > s1
 
+-- no names of columns, and the query goes on behind the view's name
+SELECT x.key, x.value FROM t LATERAL VIEW explode(scores) x ORDER BY x.value LIMIT 1
+# key | value
+> x | 1
+
+-- the same in front of a set operation, and of another view
+SELECT a.col FROM t LATERAL VIEW explode(tags) a UNION SELECT b.key FROM t LATERAL VIEW OUTER explode(scores) b ORDER BY 1
+> null
+> Y
+> new
+> vip
+> x
+
 -- its relation's name in front
 SELECT x.key, x.value FROM t LATERAL VIEW explode(scores) x WHERE x.key = 'Y'
 # key | value

@@ -361,12 +361,12 @@ fn texts(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Float64 => array
             .as_primitive::<Float64Type>()
             .iter()
-            .map(|value| value.map(|value| java(value, &format!("{value:e}"))))
+            .map(|value| value.map(double_text))
             .collect(),
         DataType::Float32 => array
             .as_primitive::<Float32Type>()
             .iter()
-            .map(|value| value.map(|value| java(f64::from(value), &format!("{value:e}"))))
+            .map(|value| value.map(float_text))
             .collect(),
         DataType::Timestamp(..) => array
             .as_primitive::<TimestampMicrosecondType>()
@@ -388,6 +388,18 @@ fn texts(array: &ArrayRef) -> Result<ArrayRef> {
         other => return exec_err!("a text can't be made of a {}", super::spelled(other)),
     };
     Ok(Arc::new(values))
+}
+
+/// As Java writes a double, and so Spark and the platform: `1.0`, `1.0E10`, `Infinity`.
+#[must_use]
+pub fn double_text(value: f64) -> String {
+    java(value, &format!("{value:e}"))
+}
+
+/// The same of a float, whose digits are fewer.
+#[must_use]
+pub fn float_text(value: f32) -> String {
+    java(f64::from(value), &format!("{value:e}"))
 }
 
 /// As Java writes a double: with a point from 0.001 on to 10 million, else with an exponent. `scientific` is the

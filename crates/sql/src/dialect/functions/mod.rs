@@ -33,6 +33,7 @@ use datafusion::logical_expr::{
 };
 
 pub(super) use cast::Target;
+pub use cast::{double_text, float_text};
 pub(super) use names::{Aggregate, Kind, kind};
 
 use super::error::{Code, Error};
