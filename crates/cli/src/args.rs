@@ -512,6 +512,9 @@ pub struct SqlArgs {
     /// Read the statements from this file; - is standard input
     #[arg(long, short, value_name = "FILE", conflicts_with = "statement")]
     pub file: Option<String>,
+    /// Refuse statements that change the store
+    #[arg(long)]
+    pub read_only: bool,
     /// Print the rows as CSV
     #[arg(long, conflicts_with_all = ["json", "jsonl", "tsv", "out"])]
     pub csv: bool,
@@ -623,6 +626,12 @@ pub struct ServeArgs {
     /// The address, or name, and port to listen on; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = socket_address)]
     pub listen: SocketAddr,
+    /// Answer SQL, too, at this address and port: PostgreSQL's protocol, for a program that has SQL
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub sql: Option<SocketAddr>,
+    /// SQL alone: no HTTP, and nothing that waits is worked off
+    #[arg(long, requires = "sql", conflicts_with = "listen")]
+    pub no_http: bool,
     /// Who may come in (see: tokens create) [default: everybody on this machine]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -632,7 +641,7 @@ pub struct ServeArgs {
     /// How many export jobs run side by side
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub workers: usize,
-    /// How many export jobs of one sandbox may wait; more are told to come back
+    /// How many export jobs of one sandbox may wait, and how many queries; more are told to come back
     #[arg(long, value_name = "N", default_value = "1000")]
     pub max_waiting_jobs: u32,
     /// The largest file of an incoming batch, in MiB
@@ -644,6 +653,9 @@ pub struct ServeArgs {
     /// How long a deletion may take, with what it waits for, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub deletion_timeout: u64,
+    /// How long a query of the query service may run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub query_timeout: u64,
     /// How long running jobs may go on after SIGTERM, in seconds, before they are cancelled
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub grace: u64,

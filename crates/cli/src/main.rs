@@ -33,6 +33,7 @@ mod shards;
 mod sql;
 mod store_command;
 mod stores;
+mod threads;
 mod told;
 mod values;
 

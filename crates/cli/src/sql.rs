@@ -5,20 +5,23 @@ mod answer;
 #[cfg(feature = "sql")]
 mod cells;
 #[cfg(feature = "sql")]
+mod front;
+#[cfg(not(feature = "sql"))]
+mod missing;
+#[cfg(feature = "sql")]
 mod prompt;
 #[cfg(feature = "sql")]
 mod run;
+#[cfg(feature = "sql")]
+mod runner;
+#[cfg(feature = "sql")]
+mod work;
 
 #[cfg(feature = "sql")]
-pub use run::run;
-
-/// Says that this program can't do it.
+pub use front::Front;
 #[cfg(not(feature = "sql"))]
-pub fn run(
-    _: &crate::args::Arguments,
-    _: &crate::args::SqlArgs,
-) -> Result<(), crate::failure::Failure> {
-    Err(crate::failure::Failure::usage(
-        "this program was built without SQL: build it with --features sql, or take a released one",
-    ))
-}
+pub use missing::{Front, run};
+#[cfg(feature = "sql")]
+pub use run::run;
+#[cfg(feature = "sql")]
+pub use runner::QueryRunner;

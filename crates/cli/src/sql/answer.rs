@@ -91,7 +91,13 @@ impl<'a> Printer<'a> {
             let gives_rows = |one: &Statement| {
                 matches!(
                     one,
-                    Statement::Query(_) | Statement::Explain { .. } | Statement::Execute { .. }
+                    Statement::Query(_)
+                        | Statement::Explain { .. }
+                        | Statement::Execute { .. }
+                        | Statement::Fetch { .. }
+                        | Statement::Show(_)
+                        | Statement::ShowTables
+                        | Statement::ShowViews
                 )
             };
             (gives_rows(last) && !others.iter().any(gives_rows)).then_some(())

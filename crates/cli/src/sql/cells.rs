@@ -1,11 +1,9 @@
 //! Rows as texts, a cell a value.
 
-use std::sync::Arc;
-
 use profile_export::arrow::array::{Array, ArrayRef, RecordBatch};
-use profile_export::arrow::datatypes::{DataType, Field, Schema};
+use profile_export::arrow::datatypes::{DataType, Schema};
 use profile_export::arrow::util::display::{ArrayFormatter, FormatOptions};
-use profile_export::export::json_rows;
+use sql::json_texts;
 
 use crate::failure::Failure;
 
@@ -41,17 +39,8 @@ fn texts(column: &ArrayRef) -> Result<Vec<String>, Failure> {
         let texts = (0..column.len()).map(text).collect::<Result<_, _>>();
         return texts.map_err(|error| failed(&error));
     }
-    let field = Field::new("", column.data_type().clone(), true);
-    let alone = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![column.clone()]);
-    let lines = alone.and_then(|alone| json_rows(&alone));
-    let lines = String::from_utf8(lines.map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
-    // A null is left out of its object.
-    let value = |line: &str| {
-        line.strip_prefix("{\"\":")
-            .and_then(|rest| rest.strip_suffix('}'))
-            .map(str::to_owned)
-    };
-    let texts = lines.lines().map(|line| value(line).unwrap_or_default());
+    let texts = json_texts(column).map_err(|e| failed(&e))?;
+    let texts = texts.iter().map(|text| text.unwrap_or_default().to_owned());
     Ok(match is_time(column.data_type()) {
         true => texts
             .map(|text| text.trim_matches('"').to_owned())

@@ -1,24 +1,22 @@
 use std::io::{IsTerminal, stdin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use profile_export::export::Progress;
 use sql::dialect::{Code, Error, Statement};
 use sql::{Options, Outcome, Session};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use super::answer::Printer;
 use super::prompt;
+use super::work::unless_stopped;
 use crate::args::{Arguments, SqlArgs};
 use crate::failure::Failure;
 use crate::interrupt::{Work, at_work};
 use crate::message::say;
 use crate::output::read;
 use crate::stores::open;
-
-/// How often a statement looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(50);
+use crate::threads;
 
 /// Runs statements, or asks for them where there are none and somebody is there to type them.
 pub fn run(arguments: &Arguments, command: &SqlArgs) -> Result<(), Failure> {
@@ -35,6 +33,7 @@ pub fn run(arguments: &Arguments, command: &SqlArgs) -> Result<(), Failure> {
     let store = Arc::new(open(arguments, &command.store.store)?);
     let options = Options {
         partitions: arguments.threads,
+        read_only: command.read_only,
         ..Options::default()
     };
     let runner = Runner::new(Session::new(store, &options)?)?;
@@ -67,10 +66,9 @@ pub(super) struct Runner {
 
 impl Runner {
     fn new(session: Session) -> Result<Self, Failure> {
-        let runtime = Builder::new_multi_thread().enable_all().build();
         Ok(Self {
             session,
-            runtime: runtime.map_err(|error| Failure::failed(format!("threads: {error}")))?,
+            runtime: threads::runtime()?,
         })
     }
 
@@ -99,9 +97,26 @@ impl Runner {
         printer: &Printer<'_>,
         progress: &Progress,
     ) -> Result<(), Failure> {
-        match self.wait(progress, self.session.run(statement))?? {
+        let outcome = match self.wait(progress, self.session.run(statement))? {
+            Err(error) if error.code == Code::Cancelled && progress.is_cancelled() => {
+                return Err(Failure::interrupted("interrupted; nothing is written"));
+            }
+            outcome => outcome?,
+        };
+        match outcome {
             Outcome::Done(what) => {
                 say(arguments, what);
+                Ok(())
+            }
+            Outcome::Written(written) => {
+                say(arguments, &written.to_string());
+                if written.dropped > 0 {
+                    let dropped = written.dropped;
+                    say(
+                        arguments,
+                        &format!("{dropped} rows were there already, or later ones replace them"),
+                    );
+                }
                 Ok(())
             }
             Outcome::Rows(mut rows) => {
@@ -115,29 +130,17 @@ impl Runner {
         }
     }
 
-    /// Waits for what is worked out, or for the user to have enough.
+    /// Waits for what is worked out, or for the user to have enough; what is written then says itself whether it is.
     fn wait<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> Result<T, Failure> {
-        self.runtime.block_on(async {
-            let mut work = std::pin::pin!(work);
-            loop {
-                if progress.is_cancelled() {
-                    return Err(Failure::interrupted("interrupted"));
-                }
-                if let Ok(done) = tokio::time::timeout(LOOK, &mut work).await {
-                    return Ok(done);
-                }
-            }
-        })
+        let done = unless_stopped(&self.session, || progress.is_cancelled(), work);
+        let done = self.runtime.block_on(done);
+        done.ok_or_else(|| Failure::interrupted("interrupted"))
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let at = error.position.map_or_else(String::new, |at| {
-            format!(" (line {}, column {})", at.line, at.column)
-        });
         let is_refusal = error.code != Code::System;
-        let message = format!("{}{at}", error.message);
-        Self::of_statement(is_refusal, message, error.code.sqlstate())
+        Self::of_statement(is_refusal, error.with_place(), error.code.sqlstate())
     }
 }

@@ -3,27 +3,8 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::sql;
+use super::{only, refused, rows, sql};
 use crate::program::{fixture_store, fixtures, parsed, run, stderr, stdout, text};
-
-fn rows(store: &str, statement: &str) -> Vec<Value> {
-    match parsed(&sql(store, statement, &["--json"])) {
-        Value::Array(rows) => rows,
-        other => panic!("{other}"),
-    }
-}
-
-fn only(store: &str, statement: &str) -> Value {
-    let rows = rows(store, statement);
-    assert_eq!(rows.len(), 1, "{rows:?}");
-    rows[0]
-        .as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap()
-        .clone()
-}
 
 #[test]
 fn there_is_a_table_of_each_dataset_and_of_profiles_and_of_what_the_catalog_knows() {
@@ -163,13 +144,18 @@ fn a_batch_is_a_snapshot() {
         let refused = sql(&store, &format!("SELECT 1 FROM {table} {wrong}"), &[]);
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     }
-    let refused = sql(&store, "SELECT 1 FROM visits SNAPSHOT AS OF TAIL", &[]);
-    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
-    assert!(
-        stderr(&refused).contains("no snapshots"),
-        "{}",
-        stderr(&refused)
+    let said = refused(&store, "SELECT 1 FROM visits SNAPSHOT AS OF TAIL", "0A000");
+    assert!(said.contains("no snapshots"), "{said}");
+    // Nothing but exports writes into it, and it is not dropped as long as it has their batches.
+    refused(
+        &store,
+        &format!("INSERT INTO {table} SELECT 1 AS n"),
+        "42809",
     );
+    refused(&store, &format!("DROP TABLE {table}"), "55000");
+    // All are dropped, or none.
+    refused(&store, &format!("DROP TABLE visits, {table}"), "55000");
+    rows(&store, "SELECT * FROM visits LIMIT 1");
     let jobs = "SELECT count(*) AS n FROM system_jobs WHERE status = 'SUCCEEDED'";
     assert_eq!(only(&store, jobs), 2);
 }
