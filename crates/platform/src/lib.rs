@@ -14,6 +14,7 @@ mod folder;
 mod incoming;
 mod input_dataset;
 mod jobs;
+mod kept;
 mod manifest;
 mod members;
 mod memory;
@@ -23,6 +24,7 @@ mod output;
 mod policies;
 mod profile_report;
 mod projections;
+mod queries;
 mod registry;
 mod resolve;
 mod schedules;
@@ -30,6 +32,7 @@ mod segments;
 mod sharded;
 mod system_jobs;
 mod table_names;
+mod written;
 
 pub use access::{EventPage, EventQuery, Lookup, Lookups, Property, identity_of_xid, xid_of};
 pub use address::{check_local, check_out, is_bucket};
@@ -81,6 +84,16 @@ pub use projections::{
     projection, projection_destination, projection_destinations, projections, put_projection,
     put_projection_destination,
 };
+pub use queries::{
+    CtasParameters, InsertIntoParameters, NewQuerySchedule, QueryBody, QueryDid, QueryEnd,
+    QueryOutcome, QueryProblem, QuerySchedule, QueryScheduleChange, QueryScheduleState,
+    QueryScheduleTimes, QueryState, QueryTarget, QueryTemplate, QueryWork, SqlQuery, TemplateBody,
+    begin_query, cancel_query, change_query_schedule, create_query, create_query_schedule,
+    create_query_template, delete_query_schedule, delete_query_template, due_query_schedules,
+    end_query, fail_left_query, queries, query, query_schedule, query_schedules, query_template,
+    query_templates, replace_query_template, run_query_schedule, soft_delete_query,
+    trigger_query_schedule,
+};
 pub use registry::{
     Container, Registry, Resource, ResourceForm, ResourceKind, change_schema, create_dataset,
     create_descriptor, create_schema, delete_descriptor, delete_schema, descriptor, descriptors,
@@ -103,3 +116,6 @@ pub use system_jobs::{
     run_system_job, system_job, system_jobs,
 };
 pub use table_names::{TABLE_LABEL, TableNames, own_table};
+pub use written::{
+    Rows, RowsTarget, WrittenRows, ad_hoc_columns, ad_hoc_dataset, load_rows, write_rows,
+};

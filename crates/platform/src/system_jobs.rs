@@ -87,13 +87,19 @@ pub struct SystemJob {
 /// Creates a job, which [`run_system_job`] does.
 ///
 /// # Errors
-/// The body names none of dataset and batch, or both, or one that there isn't; a batch whose records are fragments.
+/// The body names none of dataset and batch, or both, or one that there isn't; a dataset whose rows are no records; a batch whose records are fragments.
 pub fn create_system_job(store: &Store, target: &SystemJobBody) -> Result<SystemJob> {
     let catalog = store.catalog();
     match (&target.dataset_id, &target.batch_id) {
         (Some(id), None) => {
             let found = catalog.dataset(id)?.filter(|dataset| dataset.id == *id);
-            found.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, id))?;
+            let found = found.ok_or_else(|| catalog::Error::not_found(Kind::Dataset, id))?;
+            if found.ad_hoc.is_some() {
+                let problem = format!(
+                    "dataset {id} has no records, but rows that statements wrote: delete it, or batches of it"
+                );
+                return Err(RequestError::new("dataSetId", problem).into());
+            }
         }
         (None, Some(id)) => {
             let batch = catalog.batch(id)?.filter(|batch| batch.came_in());

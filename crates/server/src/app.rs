@@ -21,8 +21,8 @@ use crate::token_file::TokenFile;
 /// What all requests share.
 pub(crate) struct App {
     pub(crate) settings: Settings,
-    pub(crate) stores: Stores,
-    pub(crate) tokens: Option<TokenFile>,
+    pub(crate) stores: Arc<Stores>,
+    pub(crate) tokens: Option<Arc<TokenFile>>,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
     /// One for each piece of work on a store. Who waits for a body, or sends one, needs none.

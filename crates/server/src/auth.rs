@@ -10,12 +10,10 @@ use headers::authorization::{Authorization, Bearer};
 use profile_export::store::{Scope, Store};
 
 use crate::app::App;
+use crate::gate::{Denied, LONGEST_NAME};
 use crate::problem::{Answer, Problem, cut};
 use crate::token_file::TokenFile;
 use crate::tokens::{Rights, Token};
-
-/// The longest organisation or sandbox name, in bytes.
-const LONGEST_NAME: usize = 200;
 
 /// The right to see the data of an organisation and a sandbox.
 pub(crate) struct ReadAccess {
@@ -55,6 +53,11 @@ impl ReadAccess {
 
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Who asks: the name of the caller's token, where there are tokens.
+    pub(crate) fn user(&self) -> &str {
+        self.token.as_ref().map_or("local", |token| &token.name)
     }
 
     /// Whether the caller's token is good for a sandbox of its organisation.
@@ -128,7 +131,7 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Option<Token>)> {
             "Authorization: missing or malformed; expected Bearer and a token",
         )
     })?;
-    let tokens = app.tokens.as_ref().map(TokenFile::tokens);
+    let tokens = app.tokens.as_deref().map(TokenFile::tokens);
     let known = match &tokens {
         None => None,
         Some(tokens) => Some(tokens.find(bearer.token()).ok_or_else(|| {
@@ -150,20 +153,16 @@ fn check(headers: &HeaderMap, app: &App) -> Answer<(Scope, Option<Token>)> {
     let Some(known) = known else {
         return Ok((Scope { org, sandbox }, None));
     };
-    let refuse = |header: &str, value: &str| {
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            format!("{header}: this token is not for {value:?}"),
-        ))
-    };
-    if !known.is_for_org(&org) {
-        return refuse("x-gw-ims-org-id", &org);
-    }
-    if !known.is_for_sandbox(&sandbox) {
-        return refuse("x-sandbox-name", &sandbox);
-    }
+    let scope = Scope { org, sandbox };
+    known.check(&scope).map_err(|denied| {
+        let header = match denied {
+            Denied::Organisation(_) => "x-gw-ims-org-id",
+            _ => "x-sandbox-name",
+        };
+        Problem::new(StatusCode::FORBIDDEN, format!("{header}: {denied}"))
+    })?;
     tracing::debug!(token = known.name, "signed in");
-    Ok((Scope { org, sandbox }, Some(known.clone())))
+    Ok((scope, Some(known.clone())))
 }
 
 /// What a header says.

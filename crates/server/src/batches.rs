@@ -226,6 +226,7 @@ pub(crate) fn object(batch: Batch, scope: &Scope) -> Value {
         sequences: None,
         uploads: Vec::new(),
         broken_off: 0,
+        written: false,
         folder: None,
         among: None,
         ..batch

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use profile_export::platform::{self, DatasetBody, TABLE_LABEL, TableNames};
+use profile_export::platform::{self, DatasetBody, TABLE_LABEL, TableNames, own_table};
 use profile_export::store::{BatchQuery, Store};
 use profile_export::xdm::{Class, Dataset, Timestamp};
 use serde_json::{Map, Value, json};
@@ -254,6 +254,7 @@ fn object(store: &Store, dataset: &Dataset, rows: u64, tables: &TableNames) -> A
         ..BatchQuery::default()
     })?;
     let behavior = match dataset.class {
+        _ if dataset.ad_hoc.is_some() => "adhoc",
         Class::Profile => "record",
         Class::Event => "time-series",
     };
@@ -291,21 +292,28 @@ fn object(store: &Store, dataset: &Dataset, rows: u64, tables: &TableNames) -> A
     Ok(object)
 }
 
-/// A dataset's own labels, with those that the platform gives each.
+/// A dataset's own labels, with those that the platform gives each. Of two datasets whose labels name one table, which may
+/// not be made any more, the later one is shown with the table that it has.
 pub(crate) fn labels(dataset: &Dataset, tables: &TableNames) -> Map<String, Value> {
     let mut labels = dataset.tags.clone();
     for (name, value) in given_labels(dataset, tables) {
         labels.entry(name).or_insert(value);
     }
+    let table = tables.of_dataset(dataset);
+    if own_table(dataset).is_some_and(|own| own != table) {
+        labels.insert(TABLE_LABEL.to_owned(), json!([table]));
+    }
     labels
 }
 
 /// The labels that the platform gives a dataset which says nothing of them.
-pub(crate) fn given_labels(dataset: &Dataset, tables: &TableNames) -> [(&'static str, Value); 2] {
-    [
-        (TABLE_LABEL, json!([tables.of_dataset(dataset)])),
-        ("unifiedProfile", json!(["enabled:true"])),
-    ]
+pub(crate) fn given_labels(dataset: &Dataset, tables: &TableNames) -> Vec<(&'static str, Value)> {
+    let mut labels = vec![(TABLE_LABEL, json!([tables.of_dataset(dataset)]))];
+    // Rows that are no records are part of no profile.
+    if dataset.ad_hoc.is_none() {
+        labels.push(("unifiedProfile", json!(["enabled:true"])));
+    }
+    labels
 }
 
 #[cfg(test)]

@@ -29,6 +29,20 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long requests that are being answered may take after the server is told to stop.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// The next connection. Where none can be taken it is tried again until one can.
+pub async fn accepted(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                // Out of file descriptors, say: some will be closed soon.
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
 /// Takes connections until `stop`, then lets those that are open finish what they are at.
 pub(crate) async fn serve(
     app: Arc<App>,
@@ -42,15 +56,7 @@ pub(crate) async fn serve(
     loop {
         let stream = tokio::select! {
             () = &mut stop => break,
-            taken = listener.accept() => match taken {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, say: some will be closed soon.
-                    tracing::warn!(%error, "a connection could not be taken");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+            stream = accepted(&listener) => stream,
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             tokio::spawn(turn_away(stream));

@@ -48,11 +48,18 @@ impl KnownPaths {
     }
 }
 
+/// What the query service begins with, which only a program that was built with SQL has.
+const QUERY_SERVICE: &str = "/data/foundation/query/";
+
 /// Says that a path is not answered, and what there is.
 pub(crate) async fn answer(State(app): State<Arc<App>>, uri: Uri) -> Problem {
+    let without_sql = match uri.path().starts_with(QUERY_SERVICE) && app.settings.sql.is_none() {
+        true => " since it was built without SQL (--features sql; released programs have it)",
+        false => "",
+    };
     let beside = app.paths.beside(uri.path());
     Problem::not_found(format!(
-        "no path {}: this server does not answer it. There is {}; /openapi.json describes all, /reference shows that",
+        "no path {}: this server does not answer it{without_sql}. There is {}; /openapi.json describes all, /reference shows that",
         uri.path(),
         beside.join(", ")
     ))

@@ -24,6 +24,8 @@ pub(crate) struct Queue {
     pub(crate) segment_jobs: Line<String>,
     /// System jobs: deletions.
     pub(crate) system_jobs: Line<String>,
+    /// Queries of the query service.
+    pub(crate) queries: Line<String>,
     /// What the scheduler waits at.
     pub(crate) scheduler: Notify,
     stopping: AtomicBool,
@@ -36,6 +38,7 @@ impl Default for Queue {
             batches: Line::new("batch"),
             segment_jobs: Line::new("segment job"),
             system_jobs: Line::new("system job"),
+            queries: Line::new("query"),
             scheduler: Notify::new(),
             stopping: AtomicBool::default(),
         }
@@ -49,6 +52,7 @@ impl Queue {
         self.batches.wake();
         self.segment_jobs.wake();
         self.system_jobs.wake();
+        self.queries.wake();
     }
 
     /// Begins nothing more.
@@ -69,6 +73,7 @@ impl Queue {
             + self.batches.running()
             + self.segment_jobs.running()
             + self.system_jobs.running()
+            + self.queries.running()
     }
 
     /// Asks everything that runs to stop.
@@ -77,6 +82,7 @@ impl Queue {
         self.batches.cancel();
         self.segment_jobs.cancel();
         self.system_jobs.cancel();
+        self.queries.cancel();
     }
 }
 
@@ -179,6 +185,15 @@ impl<Id: Clone + Display + Eq + Hash> Line<Id> {
         let state = self.state();
         let begun = state.begun.values();
         begun.filter(|begun| begun.progress.is_some()).count()
+    }
+
+    /// Asks one piece of work to stop, if it runs.
+    pub(crate) fn cancel_one(&self, id: &Id) {
+        let state = self.state();
+        let begun = state.begun.get(id);
+        if let Some(progress) = begun.and_then(|begun| begun.progress.as_ref()) {
+            progress.cancel();
+        }
     }
 
     fn cancel(&self) {

@@ -22,13 +22,14 @@ use crate::work::what_it_said;
 use crate::{
     audiences, batches, clusters, data_access, dataset_changes, datasets, descriptors, elsewhere,
     entities, host, import, ims, jobs, local, merge_policies, namespaces, nowhere, openapi,
-    operation, page, previews, profile_reports, projections, reference, registry, sandboxes,
-    schedules, segment_jobs, segments, system_jobs, uploads,
+    operation, page, previews, profile_reports, projections, query_schedules, query_service,
+    query_templates, reference, registry, sandboxes, schedules, segment_jobs, segments,
+    system_jobs, uploads,
 };
 
-/// The API's routes and their description.
-pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
-    OpenApiRouter::with_openapi(openapi::start())
+/// The API's routes and their description, with those of the query service where there is one.
+pub(crate) fn api(has_queries: bool) -> (Router<Arc<App>>, OpenApi) {
+    let router = OpenApiRouter::with_openapi(openapi::start())
         .routes(routes!(jobs::list_jobs, jobs::create_export_job))
         .routes(routes!(jobs::get_job, jobs::delete_job))
         .routes(routes!(datasets::list_datasets, datasets::create_dataset))
@@ -189,8 +190,49 @@ pub(crate) fn api() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(local::explain))
         .routes(routes!(local::expression))
         .routes(routes!(local::schema))
-        .routes(routes!(local::list_audiences))
-        .split_for_parts()
+        .routes(routes!(local::list_audiences));
+    match has_queries {
+        true => router.merge(queries()).split_for_parts(),
+        false => router.split_for_parts(),
+    }
+}
+
+/// The query service's.
+fn queries() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(query_service::list_queries, query_service::create))
+        .routes(routes!(
+            query_service::get_query,
+            query_service::change_query,
+            query_service::delete_query
+        ))
+        .routes(routes!(query_service::connection_parameters))
+        .routes(routes!(
+            query_templates::list_templates,
+            query_templates::create_template
+        ))
+        .routes(routes!(
+            query_templates::get_template,
+            query_templates::replace_template,
+            query_templates::delete_template
+        ))
+        .routes(routes!(
+            query_schedules::list_query_schedules,
+            query_schedules::create_schedule
+        ))
+        .routes(routes!(
+            query_schedules::get_query_schedule,
+            query_schedules::patch_query_schedule,
+            query_schedules::remove_query_schedule
+        ))
+        .routes(routes!(
+            query_schedules::list_runs,
+            query_schedules::trigger
+        ))
+        .routes(routes!(
+            query_schedules::get_run,
+            query_schedules::cancel_run
+        ))
 }
 
 /// Everything that the server answers.
@@ -254,7 +296,7 @@ async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 }
 
 /// What is asked again and again, by whoever waits or watches.
-const POLLED: [&str; 8] = [
+const POLLED: [&str; 9] = [
     "/health",
     "/metrics",
     "/data/core/ups/export/jobs/{id}",
@@ -263,6 +305,7 @@ const POLLED: [&str; 8] = [
     "/data/core/ups/estimate/{id}",
     "/data/foundation/catalog/batches/{id}",
     "/data/foundation/import/batches/{id}",
+    "/data/foundation/query/queries/{id}",
 ];
 
 /// The client's own ID where it is a fit one; else a new one.

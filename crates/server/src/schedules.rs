@@ -81,7 +81,7 @@ pub(crate) struct Change {
 /// Both put a value in the place of what there is.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Operation {
+pub(crate) enum Operation {
     Add,
     Replace,
 }

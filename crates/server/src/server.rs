@@ -10,6 +10,7 @@ use axum::http::Request;
 use axum::response::Response;
 use profile_export::jobs::sweep;
 use profile_export::platform::{Lookups, schemas_of_folder, sweep_incoming};
+use profile_export::queries::{QueryState, fail_left_query};
 use profile_export::store::{Store, StoreError};
 use store::FileLock;
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::elsewhere::Inhabited;
+use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::nowhere::KnownPaths;
 use crate::parameters::Parameters;
@@ -29,7 +31,7 @@ use crate::settings::Settings;
 use crate::stores::Stores;
 use crate::token_file::{TokenFile, watch_tokens};
 use crate::tokens::TokenError;
-use crate::workers::{load_batches, run_jobs, run_segment_jobs, run_system_jobs};
+use crate::workers::{load_batches, run_jobs, run_queries, run_segment_jobs, run_system_jobs};
 use crate::{listen, routes};
 
 /// Why a server can't start, or stopped by itself.
@@ -93,12 +95,13 @@ impl Server {
             .token_file
             .as_deref()
             .map(TokenFile::open)
-            .transpose()?;
+            .transpose()?
+            .map(Arc::new);
         let schemas = match &settings.schemas {
             Some(folder) => schemas_of_folder(folder)?,
             None => Vec::new(),
         };
-        let stores = Stores::new(settings.store.clone());
+        let stores = Arc::new(Stores::new(settings.store.clone()));
         let store = stores.any()?;
         let lock = lock(&store, &settings.store)?;
         sweep(&store)?;
@@ -114,7 +117,13 @@ impl Server {
                  clear; listen on 127.0.0.1 behind a proxy that speaks TLS (docs/tls.md)"
             );
         }
-        let (api, description) = routes::api();
+        if settings.sql.is_some() {
+            let ran = store.catalog().queries_in(QueryState::InProgress.word());
+            for (scope, id) in ran.map_err(StoreError::from)? {
+                fail_left_query(&*stores.get(&scope)?, &id)?;
+            }
+        }
+        let (api, description) = routes::api(settings.sql.is_some());
         let app = Arc::new(App {
             permits: Arc::new(Semaphore::new(settings.max_requests)),
             deleting: Arc::default(),
@@ -156,6 +165,12 @@ impl Server {
         self.app.tokens.is_none()
     }
 
+    /// Another door to the same store, as long as this server runs.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        Gate::of(Arc::clone(&self.app.stores), self.app.tokens.clone())
+    }
+
     /// Answers one request as if it had come over a connection. What it leaves to the queue waits there until
     /// the server runs.
     pub async fn answer(&self, request: Request<Body>) -> Response {
@@ -180,6 +195,7 @@ impl Server {
             Arc::clone(&self.app),
             Arc::clone(&self.lock),
         ));
+        workers.spawn(run_queries(Arc::clone(&self.app), Arc::clone(&self.lock)));
         workers.spawn(run_schedules(Arc::clone(&self.app)));
         if self.app.tokens.is_some() {
             workers.spawn(watch_tokens(Arc::clone(&self.app)));

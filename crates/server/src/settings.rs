@@ -1,8 +1,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use profile_export::jobs::Keep;
+
+use crate::sql_runner::SqlRunner;
 
 /// How a server listens, what it allows and what it runs.
 #[derive(Clone, Debug)]
@@ -15,9 +18,13 @@ pub struct Settings {
     pub token_file: Option<PathBuf>,
     /// A folder of XDM documents that declared schemas may refer to.
     pub schemas: Option<PathBuf>,
-    /// How many export jobs run side by side.
+    /// What runs the queries of the query service; without it that is not there.
+    pub sql: Option<Arc<dyn SqlRunner>>,
+    /// Where clients of PostgreSQL connect, where they can: whoever starts their front beside this server says so.
+    pub postgres: Arc<OnceLock<SocketAddr>>,
+    /// How many export jobs run side by side, and how many queries.
     pub workers: usize,
-    /// How many export jobs of one sandbox may wait; more are told to come back.
+    /// How many export jobs of one sandbox may wait, and how many queries; more are told to come back.
     pub max_waiting_jobs: u32,
     /// What is kept of finished jobs behind each that succeeds, if not all.
     pub keep: Option<Keep>,
@@ -49,6 +56,8 @@ impl Settings {
             listen,
             token_file: None,
             schemas: None,
+            sql: None,
+            postgres: Arc::default(),
             workers: 2,
             max_waiting_jobs: 1000,
             keep: None,

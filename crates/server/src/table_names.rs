@@ -15,11 +15,8 @@ pub(crate) fn check_own_table(datasets: &[Dataset], changed: &Dataset) -> Answer
     };
     let tables = TableNames::of(datasets);
     let mut others = datasets.iter().filter(|other| other.id != changed.id);
-    let other = others.find(|other| {
-        own_table(other)
-            .unwrap_or_else(|| tables.of_dataset(other))
-            .eq_ignore_ascii_case(&table)
-    });
+    let wanted = table.to_lowercase();
+    let other = others.find(|other| tables.of_dataset(other).to_lowercase() == wanted);
     match other {
         Some(other) => Err(Problem::conflict(format!(
             "tags: {TABLE_LABEL} is {table:?}, which is the table of dataset {}; no two datasets are one table",

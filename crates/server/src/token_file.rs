@@ -11,7 +11,7 @@ use crate::tokens::{TokenError, Tokens};
 use crate::work::WorkError;
 
 /// How often the file is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
 
 /// The file of those who may come in, as it was when it was last read.
 pub(crate) struct TokenFile {
@@ -54,7 +54,7 @@ impl TokenFile {
     }
 
     /// Reads the file again if it was changed; says whether it was. One that can't be read changes nothing.
-    fn refresh(&self) -> Result<bool, TokenError> {
+    pub(crate) fn refresh(&self) -> Result<bool, TokenError> {
         let stamp =
             Stamp::of(&self.path).map_err(|e| TokenError::new(&self.path, e.to_string()))?;
         let known = self.read.read().unwrap_or_else(PoisonError::into_inner).1;

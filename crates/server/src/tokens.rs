@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use hex::FromHex;
+use profile_export::store::Scope;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use store::FileLock;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use crate::gate::Denied;
 
 /// What a token's holder may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,17 @@ pub(crate) struct Token {
 impl Token {
     pub(crate) fn is_for_org(&self, org: &str) -> bool {
         self.organisations.iter().any(|o| o == "*" || o == org)
+    }
+
+    /// Whether it is good for both.
+    pub(crate) fn check(&self, scope: &Scope) -> Result<(), Denied> {
+        if !self.is_for_org(&scope.org) {
+            return Err(Denied::Organisation(scope.org.clone()));
+        }
+        if !self.is_for_sandbox(&scope.sandbox) {
+            return Err(Denied::Sandbox(scope.sandbox.clone()));
+        }
+        Ok(())
     }
 
     pub(crate) fn is_for_sandbox(&self, sandbox: &str) -> bool {

@@ -1,11 +1,15 @@
 //! The workers: export jobs are run and incoming batches loaded in the background.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use profile_export::export::Progress;
 use profile_export::jobs::{JobStatus, RunOptions, forget_jobs, run_job, sweep};
 use profile_export::platform::{Error, ErrorKind, load_incoming, run_segment_job, run_system_job};
+use profile_export::queries::{
+    QueryEnd, QueryProblem, QueryState, SqlQuery, begin_query, end_query,
+};
 use profile_export::store::{Batch, BatchStatus, Scope, Store};
 use store::FileLock;
 use tokio::sync::Semaphore;
@@ -13,7 +17,8 @@ use tokio::sync::Semaphore;
 use crate::app::App;
 use crate::queue::Line;
 use crate::retry::Retry;
-use crate::work::{WorkError, on_a_thread};
+use crate::sql_runner::SqlRunner;
+use crate::work::{WorkError, on_a_thread, what_it_said};
 
 /// How often the catalog is looked at for what other programs put there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -232,6 +237,122 @@ fn delete(app: &App, scope: &Scope, id: &str, progress: &Arc<Progress>) -> Resul
         // Somebody forgot it meanwhile, or the server stops.
         Err(error) if error.kind() == ErrorKind::NotFound || error.is_cancelled() => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Runs queries, so many side by side, until the queue is stopped: where there is something that runs them.
+pub(crate) async fn run_queries(app: Arc<App>, lock: Arc<FileLock>) {
+    let Some(sql) = app.settings.sql.clone() else {
+        // Those that wait go on waiting.
+        while !app.queue.is_stopping() {
+            app.queue.queries.wait(LOOK).await;
+        }
+        return;
+    };
+    let workers = Arc::new(Semaphore::new(app.settings.workers));
+    let mut looking = Retry::default();
+    loop {
+        let Ok(worker) = Arc::clone(&workers).acquire_owned().await else {
+            return;
+        };
+        if app.queue.is_stopping() {
+            return;
+        }
+        let Some((scope, id)) = next_query(&app, &mut looking).await else {
+            app.queue.queries.wait(LOOK).await;
+            continue;
+        };
+        let progress = app.queue.queries.begin(&scope, &id);
+        let (app, lock, sql) = (Arc::clone(&app), Arc::clone(&lock), Arc::clone(&sql));
+        tokio::spawn(async move {
+            let (shared, name) = (Arc::clone(&app), id.clone());
+            let work = move || {
+                let _lock = lock;
+                run_query(&shared, &*sql, &scope, &name, &progress)
+            };
+            let result = on_a_thread(work).await;
+            app.queue.queries.end(&id, result);
+            drop(worker);
+            app.queue.queries.wake();
+        });
+    }
+}
+
+async fn next_query(app: &Arc<App>, looking: &mut Retry) -> Option<(Scope, String)> {
+    if !looking.is_due() {
+        return None;
+    }
+    let shared = Arc::clone(app);
+    let waiting: Result<_, WorkError> = app
+        .blocking(move || {
+            let waits = QueryState::Submitted.word();
+            Ok(shared.stores.any()?.catalog().queries_in(waits)?)
+        })
+        .await;
+    app.queue
+        .queries
+        .next(looking.note("looking for queries", waiting)?)
+}
+
+fn run_query(
+    app: &App,
+    sql: &dyn SqlRunner,
+    scope: &Scope,
+    id: &str,
+    progress: &Progress,
+) -> Result<(), WorkError> {
+    let store = app.stores.get(scope)?;
+    let work = match begin_query(&store, id) {
+        Ok(work) => work,
+        // Somebody cancelled it meanwhile, or what it names is gone, which it says.
+        Err(error) if error.kind().told_outside().is_none() => {
+            tracing::info!(query = id, %error, "query not run");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let begun = Instant::now();
+    let run = AssertUnwindSafe(|| sql.run(&store, &work, progress));
+    let end = catch_unwind(run).unwrap_or_else(|panic| {
+        tracing::error!(
+            query = id,
+            problem = what_it_said(&*panic),
+            "a query broke off; this is a mistake of the program"
+        );
+        let said = "the program made a mistake; the server's log says which";
+        QueryEnd::failed(QueryProblem::new("XX000", said))
+    });
+    let took = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let ended = note_end(app, &store, id, took, &end)?;
+    let error = ended.errors.first().map(|error| error.message.as_str());
+    let (state, rows) = (ended.state.word(), ended.row_count);
+    tracing::info!(query = id, state, rows, error, "query ended");
+    Ok(())
+}
+
+/// Notes how a query ended, until that is noted: nobody else would, and it would seem to run for ever.
+fn note_end(
+    app: &App,
+    store: &Store,
+    id: &str,
+    took: i64,
+    end: &QueryEnd,
+) -> Result<SqlQuery, Error> {
+    let mut noting = Retry::default();
+    loop {
+        let error = match end_query(store, id, took, end.clone()) {
+            // Somebody else did.
+            Err(error) if error.kind().told_outside().is_some() => error,
+            noted => return noted,
+        };
+        // What is left then is found by the next server.
+        if app.queue.is_stopping() {
+            return Err(error);
+        }
+        noting.failed(format_args!("noting the end of query {id}"), error);
+        while !noting.is_due() && !app.queue.is_stopping() {
+            std::thread::sleep(LOOK);
+        }
     }
 }
 

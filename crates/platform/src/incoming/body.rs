@@ -1,9 +1,9 @@
-use catalog::{Batch, BatchMetrics, BatchStatus, FileFormat, InputFormat, new_id};
+use catalog::{Batch, BatchStatus, FileFormat, InputFormat};
 use export::RequestError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::Store;
-use xdm::{Dataset, Timestamp};
+use xdm::Dataset;
 
 use crate::error::Result;
 
@@ -75,27 +75,10 @@ impl IncomingBody {
             format: usual_format(&dataset),
             is_multi_line_json: false,
         });
-        let now = Timestamp::now();
         let batch = Batch {
-            id: new_id(),
-            status: BatchStatus::Loading,
-            ims_org: catalog.scope().org.clone(),
-            related_objects: Batch::of_dataset(&dataset.id),
-            job_id: None,
             input_format: Some(input_format),
             tags: Some(self.tags.unwrap_or_default()),
-            created: now,
-            updated: now,
-            version: Some("1.0.0".to_owned()),
-            metrics: BatchMetrics::default(),
-            errors: Some(Vec::new()),
-            files: Vec::new(),
-            completed: None,
-            sequences: None,
-            uploads: Vec::new(),
-            broken_off: 0,
-            folder: None,
-            among: None,
+            ..Batch::of_no_job(&catalog.scope().org, &dataset.id, BatchStatus::Loading)
         };
         catalog.create_batch(&batch)?;
         Ok(batch)

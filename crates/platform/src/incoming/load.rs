@@ -81,7 +81,8 @@ fn load(store: &Store, batch: &Batch, started: Timestamp, progress: &Progress) -
     Ok(())
 }
 
-fn metrics(started: Timestamp, done: &LoadReport) -> BatchMetrics {
+/// What a batch says of its load.
+pub(crate) fn metrics(started: Timestamp, done: &LoadReport) -> BatchMetrics {
     BatchMetrics {
         records_read: Some(done.read),
         records_written: Some(done.loaded),

@@ -19,6 +19,7 @@ use xdm::{Timestamp, digest128};
 
 pub use body::IncomingBody;
 pub use load::load_incoming;
+pub(crate) use load::metrics;
 pub use parts::{IncomingPart, UploadStatus};
 pub(crate) use revert::delete_batch_records;
 pub use revert::revert_incoming;

@@ -27,7 +27,7 @@ pub use object::{
     LargeProfile, LargeProfiles,
 };
 pub use run::{ExportedBatch, FinishedJob, RunOptions, run_job, run_request, what_it_said};
-pub(crate) use run::{MOST_REPEATED, run_shards, stated};
+pub(crate) use run::{MOST_REPEATED, batch_file, run_shards, stated};
 pub use since::JobChanges;
 pub(crate) use since::without_earlier_jobs;
 pub use staging::sweep;

@@ -21,6 +21,7 @@ use store::Store;
 use writer::{FileInfo, Format, Syncs, WriterOptions, publish};
 
 use self::batches::{StagedJobBatch, stage_batches};
+pub(crate) use self::figures::batch_file;
 use self::figures::total;
 pub(crate) use self::metadata::{MOST_REPEATED, stated};
 use self::places::{check_names, places};

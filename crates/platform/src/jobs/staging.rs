@@ -10,6 +10,7 @@ use writer::{FileInfo, Syncs};
 use super::goal::{Goal, sweep_noted};
 use super::object::{Job, JobError};
 use crate::error::{Error, Result};
+use crate::written::live_batches;
 
 /// Where a job that writes outside the store notes its folder there.
 const NOTE: &str = "goal.json";
@@ -162,7 +163,7 @@ pub fn sweep(store: &Store) -> Result<()> {
             Ok(false)
         })?;
     }
-    let mut live = HashSet::new();
+    let mut live = live_batches(store)?;
     for record in catalog.processing_jobs()? {
         let mut job = Job::of(&record)?;
         let Some(lock) = try_lock(store, job.id)? else {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use xdm::Timestamp;
 
-use super::kept::{Kept, all, delete, is_name, next_version, one, put};
+use super::names::{is_name, next_version};
 use super::projection::Projection;
 use crate::error::Result;
+use crate::kept::{Kept, all, delete, one, put};
 
 /// How long an edge keeps what it was sent, in seconds, where nobody says.
 const USUAL_TTL: u32 = 3600;

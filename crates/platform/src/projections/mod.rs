@@ -2,7 +2,7 @@
 //! to. There are no edges here; a projection is read where its store is.
 
 mod destination;
-mod kept;
+mod names;
 mod projection;
 
 pub use destination::{

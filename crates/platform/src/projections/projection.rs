@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use xdm::{Class, FieldPath, Timestamp, nearest};
 
-use super::kept::{Kept, LONGEST_NAME, all, delete, is_name, next_version, one, put};
+use super::names::{LONGEST_NAME, is_name, next_version};
 use crate::error::Result;
+use crate::kept::{Kept, all, delete, one, put};
 
 /// Fields of profiles under a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

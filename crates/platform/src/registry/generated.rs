@@ -106,7 +106,9 @@ pub(super) fn of_store(store: &Store, tenant: &str) -> Result<Vec<Resource>> {
     // The oldest first: it gives the schema its title.
     for dataset in datasets.iter().rev() {
         let id = schema_of(dataset, tenant);
-        if dataset.id != Dataset::EVALUATED_MEMBERSHIPS && !declared.contains(&id) {
+        if dataset.ad_hoc.is_some() {
+            all.push(ad_hoc_schema(id, dataset)?);
+        } else if dataset.id != Dataset::EVALUATED_MEMBERSHIPS && !declared.contains(&id) {
             by_schema.entry(id).or_default().push(dataset);
         }
     }
@@ -144,6 +146,25 @@ fn union(class: Class, snapshot: &Snapshot, datasets: &[Dataset]) -> Result<Reso
         version: 1,
         created: 0,
         updated: 0,
+    })
+}
+
+/// The schema of a dataset whose rows are no records: of no class, and part of no union.
+fn ad_hoc_schema(id: String, dataset: &Dataset) -> Result<Resource> {
+    Ok(Resource {
+        id,
+        kind: ResourceKind::Schemas,
+        container: Container::Tenant,
+        title: dataset.name.clone(),
+        description: format!("What the rows of {} have", dataset.name),
+        class: None,
+        references: Vec::new(),
+        declared: Map::new(),
+        tags: Vec::new(),
+        fields: dataset.ad_hoc_fields().map_err(catalog::Error::from)?,
+        version: 1,
+        created: dataset.created.millis(),
+        updated: dataset.updated.unwrap_or(dataset.created.millis()),
     })
 }
 
@@ -217,6 +238,22 @@ pub(super) fn schema_of(dataset: &Dataset, tenant: &str) -> String {
         Some(id) => id.to_owned(),
         None => format!("{NAMESPACE}{tenant}/schemas/{}", dataset.id),
     }
+}
+
+/// The primary identity of the oldest dataset that has one and this schema.
+pub(super) fn primary_of_datasets(
+    store: &Store,
+    tenant: &str,
+    schema: &str,
+) -> Result<Option<String>> {
+    let datasets = store.catalog().datasets()?;
+    let mut oldest_first = datasets.into_iter().rev();
+    Ok(
+        oldest_first.find_map(|dataset| match schema_of(&dataset, tenant) == schema {
+            true => dataset.primary_identity,
+            false => None,
+        }),
+    )
 }
 
 /// The fields that a dataset declares, or that its records have.

@@ -19,7 +19,9 @@ pub use folder::schemas_of_folder;
 pub use resource::{Container, Resource, ResourceForm, ResourceKind};
 
 use catalog::Kind;
+use serde_json::{Value, json};
 use store::Store;
+use xdm::{FieldNames, json_schema_properties};
 
 use crate::error::Result;
 
@@ -67,6 +69,25 @@ impl Registry {
         all.filter(move |one| one.container == container && one.kind == kind)
     }
 
+    /// What a dataset says of its records that is made on a schema, so that they are checked as those of others on it are: its
+    /// fields as JSON Schema, and its primary identity. `None` for a declared one, which says so itself.
+    ///
+    /// # Errors
+    /// The catalog can't be read.
+    pub fn said_by_datasets(
+        &self,
+        store: &Store,
+        schema: &Resource,
+    ) -> Result<Option<(Value, Option<String>)>> {
+        if !schema.declared.is_empty() {
+            return Ok(None);
+        }
+        let properties = json_schema_properties(&schema.fields, FieldNames::Plain);
+        let fields = json!({"type": "object", "properties": Value::Object(properties)});
+        let primary = generated::primary_of_datasets(store, &self.tenant, &schema.id)?;
+        Ok(Some((fields, primary)))
+    }
+
     /// What has this `$id` or `meta:altId` among those of a kind that a container has; unions are schemas, too.
     ///
     /// # Errors
@@ -80,6 +101,12 @@ impl Registry {
         let found = self.get(id).filter(is_of_kind);
         found.ok_or_else(|| catalog::Error::not_found(Kind::Schema, id).into())
     }
+}
+
+/// The `$id` of a schema of an organisation's own.
+pub(crate) fn tenant_schema(store: &Store, id: &str) -> String {
+    let tenant = tenant_of(&store.catalog().scope().org);
+    format!("{NAMESPACE}{tenant}/schemas/{id}")
 }
 
 /// The ID of an organisation: the letters and digits before its `@`, in lower case.

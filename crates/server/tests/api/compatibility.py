@@ -21,7 +21,7 @@ SCHEMA = {"title": "Members", "type": "object", "allOf": [{"$ref": CLASS}, {"$re
 EDGE = {"type": "EDGE", "dataCenters": ["VA6"]}
 UPLOAD = f"{IMPORT}/batches/{{incoming}}/datasets/{{target}}/files/a.json"
 
-NO_QUERIES = "there is no query service; `export --format parquet` is for DuckDB and other engines"
+NO_QUERIES = "this one is built without SQL; a program with it has the query service ([sql.md](sql.md))"
 NO_GROUPS = "a schema brings its fields in `definitions`; field groups are made from what records have"
 NO_COMPUTED = "there are no computed attributes"
 NOT_YET = "not yet"

@@ -1,9 +1,12 @@
 //! Who may do what: each operation of the description, with tokens of all kinds.
 
+use std::sync::Arc;
+
 use profile_export_server::{NewToken, Rights, Tokens};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::query_service::Words;
 use crate::serving::{HEADERS, Serving};
 
 /// Operations that change nothing of the store although they are no GET.
@@ -54,7 +57,10 @@ fn each_operation_asks_for_a_token_that_is_good_for_it() {
         token("reader", Rights::Read),
         token("writer", Rights::Write),
     );
-    let server = Serving::with(|settings| settings.token_file = Some(file.clone()));
+    let server = Serving::with(|settings| {
+        settings.token_file = Some(file.clone());
+        settings.sql = Some(Arc::new(Words));
+    });
     let ask = |method: &str, path: &str, token: Option<&str>, org: &str, sandbox: &str| {
         let mut headers = vec![
             ("x-api-key", "key"),

@@ -43,6 +43,7 @@ impl Place {
             ims_org: "org".to_owned(),
             related_objects: Batch::of_dataset(&new_id()),
             job_id: None,
+            written: false,
             input_format: None,
             tags: None,
             created: now,

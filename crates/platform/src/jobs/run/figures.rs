@@ -63,6 +63,7 @@ impl RunningJob<'_> {
             ims_org: self.job.ims_org_id.clone(),
             related_objects: Batch::of_dataset(&self.job.destination.dataset_id),
             job_id: Some(self.job.id),
+            written: false,
             input_format: None,
             tags: None,
             created: now,
@@ -117,7 +118,7 @@ impl From<UnknownSegment> for JobSegment {
     }
 }
 
-fn batch_file(file: &FileInfo) -> BatchFile {
+pub(crate) fn batch_file(file: &FileInfo) -> BatchFile {
     BatchFile {
         name: file.name.clone(),
         length: file.length,

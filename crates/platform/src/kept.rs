@@ -1,4 +1,4 @@
-//! What both kinds of objects share: documents under an ID, one of each, with a version that goes up.
+//! Objects that are documents of the catalog under an ID, one of each.
 
 use std::cmp::Reverse;
 
@@ -8,11 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Result;
 
-/// The longest name of a projection, and of a data center, in bytes.
-pub(super) const LONGEST_NAME: usize = 200;
-
-/// What is kept in the catalog under an ID and a version.
-pub(super) trait Kept: Serialize + DeserializeOwned {
+/// What is kept in the catalog under an ID.
+pub(crate) trait Kept: Serialize + DeserializeOwned {
     const DOCUMENT: DocumentKind;
     const KIND: Kind;
 
@@ -20,41 +17,45 @@ pub(super) trait Kept: Serialize + DeserializeOwned {
     fn created(&self) -> i64;
 }
 
-pub(super) fn is_name(name: &str) -> bool {
-    !name.trim().is_empty() && name.len() <= LONGEST_NAME
-}
-
-/// The version behind the one that is replaced, where that is the one that the sender knows.
-pub(super) fn next_version(known: Option<i64>, said: Option<i64>) -> Result<i64> {
-    match (known, said) {
-        (Some(known), Some(said)) if known != said => {
-            let problem = format!("currentVersion: found {said}; the newest is {known}");
-            Err(catalog::Error::Conflict(problem).into())
-        }
-        (known, _) => Ok(known.unwrap_or(0) + 1),
-    }
-}
-
-pub(super) fn all<T: Kept>(catalog: &Catalog) -> Result<Vec<T>> {
+pub(crate) fn all<T: Kept>(catalog: &Catalog) -> Result<Vec<T>> {
     let documents = catalog.documents(T::DOCUMENT)?;
     let mut all: Vec<T> = documents.iter().map(read).collect::<Result<_>>()?;
     all.sort_by_key(|one| Reverse(one.created()));
     Ok(all)
 }
 
-pub(super) fn one<T: Kept>(catalog: &Catalog, id: &str) -> Result<T> {
+/// How many objects of a kind that people make a sandbox has: each list reads all of them.
+const MOST: usize = 1000;
+
+/// The first moment behind that of all that there are: pages of lists begin at such a moment.
+///
+/// # Errors
+/// There are as many as there may be.
+pub(crate) fn next_moment<T: Kept>(catalog: &Catalog) -> Result<i64> {
+    let known = all::<T>(catalog)?;
+    if known.len() >= MOST {
+        let kind = T::KIND;
+        let problem = format!(
+            "there are {MOST} already, which are all that a sandbox has; delete a {kind} first"
+        );
+        return Err(catalog::Error::Conflict(problem).into());
+    }
+    Ok(known.first().map_or(0, |newest| newest.created() + 1))
+}
+
+pub(crate) fn one<T: Kept>(catalog: &Catalog, id: &str) -> Result<T> {
     let document = catalog.document(T::DOCUMENT, id, None)?;
     let document = document.ok_or_else(|| catalog::Error::not_found(T::KIND, id))?;
     read(&document)
 }
 
-pub(super) fn put<T: Kept>(catalog: &Catalog, one: &T) -> Result<()> {
+pub(crate) fn put<T: Kept>(catalog: &Catalog, one: &T) -> Result<()> {
     let document = Document::of(one).map_err(|error| damaged::<T>(one.id(), &error))?;
     // Nobody asks for an earlier version of it.
     Ok(catalog.put_document(T::DOCUMENT, one.id(), 1, &document)?)
 }
 
-pub(super) fn delete<T: Kept>(catalog: &Catalog, id: &str) -> Result<()> {
+pub(crate) fn delete<T: Kept>(catalog: &Catalog, id: &str) -> Result<()> {
     match catalog.delete_document(T::DOCUMENT, id)? {
         true => Ok(()),
         false => Err(catalog::Error::not_found(T::KIND, id).into()),
