@@ -39,6 +39,8 @@ mod shim;
 mod sql;
 #[cfg(target_os = "linux")]
 mod steps;
+#[cfg(target_os = "linux")]
+mod stopped;
 mod streams;
 #[cfg(target_os = "linux")]
 mod syncs;

@@ -3,8 +3,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,6 +13,7 @@ use crate::ground::names;
 use crate::outputs::refused;
 use crate::program::{fixture_store, fixtures, program, run, stderr, stdout, text};
 use crate::shim::{self, Class, Fault, What};
+use crate::stopped::Stopped;
 
 /// A store, and an export of it in shards.
 struct Place {
@@ -106,27 +106,13 @@ impl Place {
         let mut whole = twin.command(command, more);
         shim::watch(&mut whole, twin.folder.path(), None, Some(&log));
         stdout(&whole.output().unwrap());
-        let at = |path_of: &Path| path_of.to_string_lossy().contains(path);
         let calls = shim::calls(&log);
-        let mut of_class = calls.iter().filter(|call| call.class == class);
-        let before = of_class.position(|call| at(&call.path) || call.to.as_deref().is_some_and(at));
-        let fault = Fault {
-            class,
-            number: before.unwrap() as u64 + 1,
-            what: What::Stopped,
-            and_all_later: false,
-        };
-        let mut stopped = self.command(command, more);
-        shim::watch(&mut stopped, self.folder.path(), Some(fault), None);
-        let stopped = stopped.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let stopped = Stopped(stopped.spawn().unwrap());
-        let stat = format!("/proc/{}/stat", stopped.0.id());
-        let start = Instant::now();
-        while !fs::read_to_string(&stat).unwrap().contains(") T ") {
-            assert!(start.elapsed() < Duration::from_secs(60), "it did not stop");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        stopped
+        Stopped::start(
+            self.command(command, more),
+            self.folder.path(),
+            &calls,
+            (class, path),
+        )
     }
 
     /// What every reader sees: names that begin with a dot are hidden.
@@ -192,18 +178,6 @@ impl Place {
         batches
             .filter(|batch| !batch["metrics"]["recordsWritten"].is_null())
             .count()
-    }
-}
-
-/// A command that waits in the middle of its work.
-struct Stopped(Child);
-
-impl Stopped {
-    fn go_on(self) -> Output {
-        let id = self.0.id().to_string();
-        let gone_on = Command::new("kill").args(["-CONT", &id]).status();
-        assert!(gone_on.unwrap().success());
-        self.0.wait_with_output().unwrap()
     }
 }
 

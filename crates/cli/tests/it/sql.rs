@@ -1,5 +1,8 @@
 //! SQL over a store.
 
+// The library before libc is Linux's way.
+#[cfg(all(feature = "sql", target_os = "linux"))]
+mod faults;
 #[cfg(feature = "sql")]
 mod forms;
 #[cfg(feature = "sql")]

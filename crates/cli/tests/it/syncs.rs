@@ -17,18 +17,18 @@ use crate::ground::{CRM, Ground, shared, write};
 use crate::served::Served;
 use crate::shim::{self, Call, Class};
 
-const NOTHING: [PathBuf; 0] = [];
+pub const NOTHING: [PathBuf; 0] = [];
 const JOURNAL: &str = "store/catalog.sqlite-wal";
 
 /// Where in the log the last commit is written.
-fn last_commit(calls: &[Call]) -> usize {
+pub fn last_commit(calls: &[Call]) -> usize {
     let is_frame = |call: &Call| call.class == Class::Write && call.path == Path::new(JOURNAL);
     calls.iter().rposition(is_frame).expect("a commit")
 }
 
 /// What of all that was written or made in `folder` is not on the disk when the log is as far as `end`:
 /// files whose last write no sync came after, folders that were not synced after a name was made in them.
-fn not_on_the_disk(calls: &[Call], folder: &str, end: usize) -> Vec<PathBuf> {
+pub fn not_on_the_disk(calls: &[Call], folder: &str, end: usize) -> Vec<PathBuf> {
     let mut dirty: BTreeMap<PathBuf, bool> = BTreeMap::new();
     let mut known: Vec<PathBuf> = Vec::new();
     for call in calls.iter().take(end).filter(|call| !call.failed) {
@@ -183,7 +183,7 @@ fn a_shard_is_on_the_disk_before_its_manifest_and_a_commit_before_it_is_visible(
 }
 
 /// The first batch of an operation that is renamed into sight.
-fn first_published(calls: &[Call], folder: &str) -> usize {
+pub fn first_published(calls: &[Call], folder: &str) -> usize {
     let is_in = |to: &PathBuf| to.starts_with(folder) && !is_hidden(to);
     let is_it = |call: &Call| call.class == Class::Rename && call.to.as_ref().is_some_and(is_in);
     calls.iter().position(is_it).expect("a batch")

@@ -35,7 +35,7 @@ const LEFT: &str = "is deleted, but not its files";
 const STANDS: &str = "may still be there";
 
 /// Breaks an operation at many calls and says all that was not as it should be.
-fn break_at_many_calls(operation: &Operation, prepare: impl Fn(&Ground)) {
+pub fn break_at_many_calls(operation: &Operation, prepare: impl Fn(&Ground)) {
     let shared = shared();
     let fresh = || {
         let ground = shared.copy();
@@ -138,8 +138,11 @@ fn broken(
     }
     let is_swept = known.is_some() || said.contains(STANDS);
     let (status, said) = ended(again.spawn().unwrap());
-    let may_be_refused = operation.again == Again::Refused && seen == *after;
-    let is_refused = may_be_refused && status.code() == Some(3);
+    let refusal = match operation.again {
+        Again::Refused(code) if seen == *after => Some(code),
+        _ => None,
+    };
+    let is_refused = refusal.is_some() && status.code() == refusal;
     if !is_refused && !status.success() {
         return Err(format!("the next one: {status}: {said}"));
     }

@@ -21,9 +21,15 @@ pub enum Again {
     Same,
     /// It is done once more: there is a further batch.
     Adds,
-    /// It is refused: there is nothing left to do it to.
-    Refused,
+    /// It is refused with this exit code: there is nothing left to do it to.
+    Refused(i32),
 }
+
+/// There is no such thing.
+const NOT_FOUND: i32 = 3;
+/// A request that can't be.
+#[cfg(feature = "sql")]
+const REFUSED: i32 = 2;
 
 pub const LOAD: Operation = Operation {
     name: "load",
@@ -120,21 +126,21 @@ pub const EVALUATE: Operation = Operation {
 pub const DELETE_DATASET: Operation = Operation {
     name: "datasets delete",
     arguments: &["datasets", "delete", VISITS],
-    again: Again::Refused,
+    again: Again::Refused(NOT_FOUND),
     changes_runs: false,
 };
 
 pub const DELETE_BATCH: Operation = Operation {
     name: "batches delete",
     arguments: &["batches", "delete", "BATCH"],
-    again: Again::Refused,
+    again: Again::Refused(NOT_FOUND),
     changes_runs: false,
 };
 
 pub const DELETE_PROFILE: Operation = Operation {
     name: "profiles delete",
     arguments: &["profiles", "delete", "Email:p25@example.com"],
-    again: Again::Refused,
+    again: Again::Refused(NOT_FOUND),
     changes_runs: true,
 };
 
@@ -148,6 +154,48 @@ pub const ERASE: Operation = Operation {
     ],
     again: Again::Same,
     changes_runs: true,
+};
+
+/// A dataset of the query's rows, whose batch is a file of its own.
+#[cfg(feature = "sql")]
+pub const CREATE_TABLE: Operation = Operation {
+    name: "sql CREATE TABLE",
+    arguments: &[
+        "sql",
+        "CREATE TABLE numbers AS SELECT version, count(*) AS people FROM crm GROUP BY version",
+    ],
+    again: Again::Refused(REFUSED),
+    changes_runs: false,
+};
+
+/// Of a table that `CREATE_TABLE` made.
+#[cfg(feature = "sql")]
+pub const INSERT_ROWS: Operation = Operation {
+    name: "sql INSERT of rows",
+    arguments: &["sql", "INSERT INTO numbers VALUES ('none', 0)"],
+    again: Again::Adds,
+    changes_runs: false,
+};
+
+#[cfg(feature = "sql")]
+pub const INSERT_RECORDS: Operation = Operation {
+    name: "sql INSERT of records",
+    arguments: &[
+        "sql",
+        "INSERT INTO crm (_id, version, identityMap) SELECT concat('q', n), 'rows', \
+         map('Email', array(struct(concat('q', n, '@example.com') AS id, true AS primary))) FROM crm \
+         WHERE n IS NOT NULL",
+    ],
+    again: Again::Same,
+    changes_runs: true,
+};
+
+#[cfg(feature = "sql")]
+pub const DROP_TABLE: Operation = Operation {
+    name: "sql DROP TABLE",
+    arguments: &["sql", "DROP TABLE visits"],
+    again: Again::Refused(REFUSED),
+    changes_runs: false,
 };
 
 impl Operation {
