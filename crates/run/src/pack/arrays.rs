@@ -29,7 +29,8 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use super::block::{self, Block, Integer};
+use super::block::{self, Block};
+use super::planes::Integer;
 
 /// How long an array is, and how many nulls it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 use zstd::bulk::{Compressor, Decompressor};
 
+use super::planes::{Integer, Planes, SCALES, join};
+
 /// Zstandard's level: 3 makes a store smaller by 4 % and takes twice as long to write.
 const LEVEL: i32 = 1;
-const SCALES: [i64; 3] = [1, 1_000, 1_000_000];
 
 const BYTES: u8 = 0;
 const INTEGERS: u8 = 2;
@@ -26,41 +27,6 @@ const COMPRESSED: u8 = 1;
 
 /// What a damaged block says; who reads it names the file.
 pub(super) type Problem = &'static str;
-
-/// An integer that a block can have.
-pub(super) trait Integer: Copy {
-    /// The number, or for floats and numbers beyond `i64` its bits.
-    fn to_bits(self) -> i64;
-    /// What [`Integer::to_bits`] made `base + scale · n` of; other numbers are cut.
-    fn scaled(base: i64, n: u64, scale: i64) -> Self;
-}
-
-macro_rules! integers {
-    ($($ty:ty),*) => {$(
-        impl Integer for $ty {
-            fn to_bits(self) -> i64 {
-                self as i64
-            }
-
-            fn scaled(base: i64, n: u64, scale: i64) -> Self {
-                // Cut before it is summed up, which gives the same.
-                (base as Self).wrapping_add((n as Self).wrapping_mul(scale as Self))
-            }
-        }
-    )*};
-}
-
-integers!(i8, i16, i32, i64, u32, u64);
-
-impl Integer for f64 {
-    fn to_bits(self) -> i64 {
-        f64::to_bits(self).cast_signed()
-    }
-
-    fn scaled(base: i64, n: u64, scale: i64) -> Self {
-        f64::from_bits(i64::scaled(base, n, scale).cast_unsigned())
-    }
-}
 
 /// A block of bytes as they are.
 pub(super) fn of_bytes(bytes: &[u8]) -> Vec<u8> {
@@ -84,27 +50,13 @@ const HEAD_OF_INTEGERS: usize = 15;
 
 /// A block of integers.
 pub(super) fn of_integers<T: Integer>(values: &[T]) -> Vec<u8> {
-    let base = values.iter().map(|v| v.to_bits()).min().unwrap_or(0);
-    let above = |v: &T| v.to_bits().wrapping_sub(base).cast_unsigned();
-    let is_multiple = |scale: i64| {
-        let mut all = values.iter();
-        all.all(|v| above(v).is_multiple_of(scale.cast_unsigned()))
-    };
-    // Moments are mostly of whole seconds or milliseconds.
-    let scale = (1..SCALES.len()).rev().find(|i| is_multiple(SCALES[*i]));
-    let scale = scale.unwrap_or(0);
-    let divisor = SCALES[scale].cast_unsigned();
-    let largest = values.iter().map(above).max().unwrap_or(0) / divisor;
-    let planes = (u64::BITS - largest.leading_zeros()).div_ceil(8) as usize;
-    let mut data = vec![0; planes * values.len()];
-    if !values.is_empty() {
-        for (i, plane) in data.chunks_exact_mut(values.len()).enumerate() {
-            for (byte, value) in plane.iter_mut().zip(values) {
-                *byte = ((above(value) / divisor) >> (8 * i)) as u8;
-            }
-        }
-    }
-    let mut head = vec![INTEGERS, planes as u8, scale as u8];
+    let Planes {
+        base,
+        scale,
+        planes,
+        data,
+    } = Planes::of(values);
+    let mut head = vec![INTEGERS, planes, scale];
     head.extend((values.len() as u32).to_le_bytes());
     head.extend(base.to_le_bytes());
     finish(head, &data)
@@ -301,46 +253,6 @@ pub(super) fn integers<T: Integer>(
         return Err("a block of another length");
     }
     Ok(join(data, count, wanted, base, *scale))
-}
-
-/// So many numbers are put together at a time: what they are made of stays in the processor's nearest cache.
-const AT_ONCE: usize = 512;
-
-/// Puts what is wanted of planes of `count` bytes together again.
-fn join<T: Integer>(
-    data: &[u8],
-    count: usize,
-    wanted: Range<usize>,
-    base: i64,
-    scale: i64,
-) -> Vec<T> {
-    let mut joined = Vec::with_capacity(wanted.len());
-    for start in wanted.clone().step_by(AT_ONCE) {
-        let end = wanted.end.min(start + AT_ONCE);
-        // Halves of 32 bits: a processor puts several of them together at once.
-        let mut halves = [[0u32; AT_ONCE]; 2];
-        let mut planes = 0;
-        for plane in data.chunks_exact(count) {
-            let half = &mut halves[planes / 4];
-            for (n, byte) in half.iter_mut().zip(&plane[start..end]) {
-                *n |= u32::from(*byte) << (8 * (planes % 4));
-            }
-            planes += 1;
-        }
-        let [low, high] = halves.each_ref().map(|half| &half[..end - start]);
-        match planes {
-            ..=4 => {
-                let low = low.iter();
-                joined.extend(low.map(|low| T::scaled(base, u64::from(*low), scale)));
-            }
-            _ => {
-                let both = std::iter::zip(low, high);
-                let both = both.map(|(low, high)| u64::from(*low) | u64::from(*high) << 32);
-                joined.extend(both.map(|n| T::scaled(base, n, scale)));
-            }
-        }
-    }
-    joined
 }
 
 #[cfg(test)]

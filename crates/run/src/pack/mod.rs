@@ -6,6 +6,7 @@
 mod arrays;
 mod block;
 mod cache;
+mod planes;
 mod prototype;
 mod read;
 mod root;
