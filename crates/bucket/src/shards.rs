@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use catalog::Error as CatalogError;
-use decode::Progress;
+use decode::{Phase, Progress};
 use platform::{
     Committed, Error, FoundFile, GatheredBatch, IfExists, MANIFEST, Manifest, ManifestExport,
     Outcome, Result, ShardManifest, ShardPlace, ShardPlan, abort_without_job, commit_without_job,
@@ -122,6 +122,7 @@ impl BucketPlace {
         progress: &Progress,
     ) -> Result<WrittenBatches> {
         output.begin()?;
+        progress.begin(Phase::Publish);
         let paths = |one: &GatheredBatch| {
             let paths = one.batch.files.iter().map(|file| file.path.clone());
             paths.collect::<Vec<_>>()

@@ -8,7 +8,8 @@ import pytest
 from conftest import program
 from s3_server import Gate, bucket, s3  # noqa: F401
 
-SEGMENTS = ("--segment", "holiday-shoppers", "--segment", "gold", "--segment-per-batch")
+SEGMENTS = ("--segment", "holiday-shoppers", "--segment", "Segment 1 of UPS", "--segment-per-batch",
+            "--merge-policy", "latest")
 OUT = "s3://exports/x"
 
 
