@@ -1,10 +1,13 @@
 //! A place in a bucket that is read and written without `async`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
@@ -15,6 +18,9 @@ use writer::WriteError;
 
 use crate::address::{connect, said};
 use crate::upload::Upload;
+
+/// How many objects are copied at once.
+const COPIES_AT_ONCE: usize = 16;
 
 /// A place in a bucket: an address, below which objects lie.
 pub struct Connection {
@@ -70,16 +76,77 @@ impl Connection {
             .collect())
     }
 
-    /// All keys below a name.
-    pub fn keys_below(&self, name: &str) -> Result<Vec<Path>> {
-        use futures_util::TryStreamExt;
+    /// The objects below a name, by their names from the address on, with their lengths in bytes.
+    pub fn objects_below(&self, name: &str) -> Result<BTreeMap<String, u64>> {
         let folder = self.key(name)?;
-        let listed = self
-            .store
-            .list(Some(&folder))
-            .map_ok(|object| object.location);
-        let keys = self.runtime.block_on(listed.try_collect());
-        keys.map_err(|error| self.failed(name, error))
+        let mut listed = self.store.list(Some(&folder));
+        let own = match self.prefix.as_ref() {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        let mut objects = BTreeMap::new();
+        self.runtime.block_on(async {
+            while let Some(object) = listed.try_next().await.map_err(|e| self.failed(name, e))? {
+                let key = object.location.as_ref();
+                let name = key.strip_prefix(&own).unwrap_or(key);
+                objects.insert(name.to_owned(), object.size);
+            }
+            Ok(objects)
+        })
+    }
+
+    /// Deletes the objects below a name.
+    pub fn delete_below(&self, name: &str) -> Result<()> {
+        let folder = self.key(name)?;
+        let listed = self.store.list(Some(&folder));
+        let keys = listed.map_ok(|object| object.location).boxed();
+        let mut deleted = self.store.delete_stream(keys);
+        self.runtime.block_on(async {
+            while let Some(one) = deleted.next().await {
+                match one {
+                    Ok(_) | Err(ObjectError::NotFound { .. }) => {}
+                    Err(error) => return Err(self.failed(name, error)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Copies objects, some at once, within the store. What is under way when one fails is waited for: it would come behind
+    /// whatever is done about that. `go_on` is asked before each.
+    pub fn copy(
+        &self,
+        copies: &[(String, String)],
+        mut go_on: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let mut copies = copies.iter();
+        let mut failed = None;
+        self.runtime.block_on(async {
+            let mut under_way = FuturesUnordered::new();
+            loop {
+                while failed.is_none()
+                    && under_way.len() < COPIES_AT_ONCE
+                    && let Some((from, to)) = copies.next()
+                {
+                    match go_on() {
+                        Ok(()) => under_way.push(self.copy_one(from, to)),
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                match under_way.next().await {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => drop(failed.get_or_insert(error)),
+                    None => break,
+                }
+            }
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn copy_one(&self, from: &str, to: &str) -> Result<()> {
+        let (source, target) = (self.key(from)?, self.key(to)?);
+        let copied = self.store.copy(&source, &target).await;
+        copied.map_err(|error| self.failed(from, error))
     }
 
     /// An object, and what says that it is still as it is now.

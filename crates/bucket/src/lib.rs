@@ -20,12 +20,17 @@
 //! # }
 //! ```
 //!
+//! An export in shards ([`run_shard`], [`commit_plan`], [`abort_pinned`]) has its attempts below names that nobody reads, and is
+//! shown by copies within the store.
+//!
 //! What it is not: a store. Records are loaded into a folder of this machine and exported from there.
 
 mod address;
 mod connection;
 mod output;
 mod profile;
+mod shards;
 mod upload;
 
 pub use output::{BucketOutput, WrittenBatches};
+pub use shards::{abort_pinned, commit_plan, keep_plan, left_at, run_shard};

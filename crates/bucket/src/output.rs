@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use catalog::Error as CatalogError;
@@ -21,7 +22,7 @@ const MOST_NAMED: usize = 10;
 
 /// An address that an export is to go to.
 pub struct BucketOutput {
-    connection: Connection,
+    connection: Arc<Connection>,
     before: Manifest,
     /// What says that the manifest is still as it was found, if there was one.
     found: Option<UpdateVersion>,
@@ -45,12 +46,21 @@ impl BucketOutput {
     /// No address of an object store, or one that can't be reached; it has something, and that is not allowed, or what
     /// no export wrote.
     pub fn open(address: &str, if_exists: IfExists) -> Result<Self> {
-        let connection = Connection::open(address)?;
+        Self::look(Arc::new(Connection::open(address)?), if_exists, |_| false)
+    }
+
+    /// The same, where batches of these IDs are the export's own: it was begun before.
+    pub(crate) fn look(
+        connection: Arc<Connection>,
+        if_exists: IfExists,
+        is_own: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
         let refused = |problem: String| Error::Out {
             path: PathBuf::from(connection.address()),
             problem,
         };
-        let names = connection.names()?;
+        let mut names = connection.names()?;
+        names.retain(|name| !Manifest::batch_of(name).is_some_and(&is_own));
         let (manifest, found) = match connection.get(MANIFEST)? {
             Some((text, version)) => {
                 let manifest = Manifest::from_json(&text).map_err(refused)?;
@@ -66,6 +76,23 @@ impl BucketOutput {
             replaces: if_exists == IfExists::Replace,
             connection,
         })
+    }
+
+    /// Does what comes behind the manifest, where an export broke off there: what that does not name is replaced, if anything
+    /// is.
+    pub(crate) fn complete(connection: Arc<Connection>, if_exists: IfExists) -> Result<()> {
+        let there = Self::look(Arc::clone(&connection), IfExists::Replace, |_| false)?;
+        if there.was_whole {
+            return Ok(());
+        }
+        // One that replaces leaves its own export alone in the manifest: where there are more, it came to its end, and what
+        // is not named is of others.
+        if if_exists == IfExists::Replace && there.before.exports.len() == 1 {
+            there.delete_others(&there.before)?;
+        }
+        // Whatever else is there its manifest has to name.
+        let whole = Self::look(connection, IfExists::Append, |_| false)?;
+        whole.connection.put(SUCCESS, Bytes::new())
     }
 
     /// Writes all batches of an export, then the manifest that names them, then `_SUCCESS`; what it replaces goes
@@ -84,14 +111,7 @@ impl BucketOutput {
         let connection = &self.connection;
         let planned = prepared.planned(Path::new(connection.address()), names, options)?;
         self.check_free(names, &planned)?;
-        // One that has come meanwhile has its own `_SUCCESS`.
-        if !self.is_as_found()? {
-            return Err(self.taken());
-        }
-        if self.was_whole {
-            // From now on batches come and go.
-            connection.delete(&connection.key(SUCCESS)?)?;
-        }
+        self.begin()?;
         let begun = RefCell::new(Vec::new());
         let open = |path: &str| {
             let upload = connection.upload(path)?;
@@ -103,12 +123,37 @@ impl BucketOutput {
             Ok(batches) => batches,
             Err(error) => return Err(self.take_back(&begun.take(), error)),
         };
+        let named = batches.iter().map(|(batch, _)| batch.clone()).collect();
+        let export = ManifestExport::of_prepared(prepared, named)?;
+        let has_one_form = self.show(export, &begun.take())?;
+        Ok(WrittenBatches {
+            batches,
+            has_one_form,
+        })
+    }
+
+    /// Takes away what says that all is there: from now on batches come and go.
+    pub(crate) fn begin(&self) -> Result<()> {
+        let connection = &self.connection;
+        // One that has come meanwhile has its own `_SUCCESS`.
+        if !self.is_as_found()? {
+            return Err(self.taken());
+        }
+        match self.was_whole {
+            true => connection.delete(&connection.key(SUCCESS)?),
+            false => Ok(()),
+        }
+    }
+
+    /// Names an export in the manifest whose objects, `made`, are all there, and does what comes behind that. Returns whether
+    /// all exports there have the same columns and format.
+    pub(crate) fn show(&self, export: ManifestExport, made: &[String]) -> Result<bool> {
+        let connection = &self.connection;
         let mut manifest = match self.replaces {
             true => Manifest::empty(),
             false => self.before.clone(),
         };
-        let named = batches.iter().map(|(batch, _)| batch.clone()).collect();
-        (manifest.exports).push(ManifestExport::of_prepared(prepared, named)?);
+        manifest.exports.push(export);
         let mut first = manifest.clone();
         if self.replaces_among_others() {
             // Nothing but the manifest says that their objects are no stranger's: it names them until they are gone.
@@ -119,11 +164,11 @@ impl BucketOutput {
         let text = Bytes::from(first.to_json()?);
         match connection.put_if(MANIFEST, text.clone(), self.found.clone()) {
             Ok(Put::Done) => {}
-            Ok(Put::Taken) => return Err(self.take_back(&begun.take(), self.taken())),
+            Ok(Put::Taken) => return Err(self.take_back(made, self.taken())),
             // The store may have it although its answer was lost.
             Err(error) => match connection.get(MANIFEST) {
                 Ok(Some((there, _))) if there == text => {}
-                Ok(_) => return Err(self.take_back(&begun.take(), error)),
+                Ok(_) => return Err(self.take_back(made, error)),
                 Err(_) => {
                     return Err(self.unclear(&error));
                 }
@@ -135,10 +180,7 @@ impl BucketOutput {
                  is missing: {error}; --if-exists replace puts it right"
             ))
         })?;
-        Ok(WrittenBatches {
-            batches,
-            has_one_form: manifest.has_one_form(),
-        })
+        Ok(manifest.has_one_form())
     }
 
     /// Refuses names that objects have: they would be gone before the new ones are all there. Those in folders of their
@@ -230,15 +272,13 @@ impl BucketOutput {
             if Manifest::batch_of(&name).is_none() || manifest.batches().any(is_named) {
                 continue;
             }
-            for key in self.connection.keys_below(&name)? {
-                self.connection.delete(&key)?;
-            }
+            self.connection.delete_below(&name)?;
         }
         Ok(())
     }
 
     /// Deletes what a failed export made; returns its error, with what could not be deleted.
-    fn take_back(&self, begun: &[String], error: Error) -> Error {
+    pub(crate) fn take_back(&self, begun: &[String], error: Error) -> Error {
         let connection = &self.connection;
         let delete = |path: &str| connection.key(path).and_then(|key| connection.delete(&key));
         let left: Vec<&str> = (begun.iter().map(String::as_str))

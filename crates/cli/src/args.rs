@@ -455,7 +455,7 @@ pub struct RunShardArgs {
     /// What this attempt is called
     #[arg(long, value_name = "NAME", default_value = "0")]
     pub attempt: String,
-    /// The folder of the export, which all machines see
+    /// The folder of the export, which all machines see, or its address in a bucket (s3://, gs://, az://, abfss://)
     #[arg(long, value_name = "DIR", value_parser = output())]
     pub out: PathBuf,
     /// The store as this machine sees it [default: where the plan was made]
@@ -468,7 +468,7 @@ pub struct CommitArgs {
     /// The plan: what plan --shards wrote
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
-    /// The folder of the export, that the shards were made in
+    /// The folder of the export, that the shards were made in, or its address in a bucket
     #[arg(long, value_name = "DIR", value_parser = output())]
     pub out: PathBuf,
     /// What becomes of exports that are there already
@@ -487,7 +487,7 @@ pub struct AbortArgs {
     /// Or its ID, where that file is gone: store plans lists them
     #[arg(long, value_name = "ID", requires = "store", conflicts_with = "plan")]
     pub plan_id: Option<String>,
-    /// The folder that shards were made in [default: none was]
+    /// The folder that shards were made in, or its address in a bucket [default: none was]
     #[arg(long, value_name = "DIR", value_parser = output())]
     pub out: Option<PathBuf>,
     /// The store as this machine sees it [default: where the plan was made]

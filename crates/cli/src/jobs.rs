@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use profile_export::jobs::{
     CancelOutcome, Job, JobPage, JobStatus, RunOptions, cancel_job, create_job, delete_job,
-    get_job, job_progress, list_jobs, request_of_job, run_job, run_request, sweep,
+    get_job, job_progress, list_jobs, retry_job, run_job, sweep,
 };
 use profile_export::request::ExportRequest;
 use profile_export::store::Store;
@@ -73,20 +73,13 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             store,
         } => {
             let store = open(arguments, &store.store)?;
-            let request = request_of_job(&store, *id)?;
-            let large = get_job(&store, *id)?.metrics.large_profiles;
-            if max_identities.is_none() && large.is_some_and(|large| large.left_out > 0) {
-                return Err(Failure::usage(
-                    "that job left out profiles of many identities; give --max-identities here, too",
-                ));
-            }
             let options = RunOptions {
                 max_identities: *max_identities,
                 ..RunOptions::default()
             };
             let started = std::time::Instant::now();
             let watch = Watch::start(arguments, 0);
-            let ended = run_request(&store, &request, &options, &watch.progress);
+            let ended = retry_job(&store, *id, &options, &watch.progress);
             drop(watch);
             tell_end(arguments, ended, started)?;
             forget_older(arguments, &store, keep.keep());

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Instant;
 
-use profile_export::platform::is_bucket;
 use profile_export::request::ExportRequest;
 use profile_export::sharded::{
-    PlanOptions, ShardPlan, abort_pinned, abort_plan, commit_plan, plan_shards, run_shard,
+    PlanOptions, ShardManifest, ShardPlan, abort_pinned, commit_plan, plan_shards, run_shard,
 };
 use profile_export::store::Store;
 use profile_export::xdm::Timestamp;
 use serde_json::json;
 
 use crate::args::{AbortArgs, Arguments, CommitArgs, FileArgs, PlanArgs, RunShardArgs};
+use crate::bucket;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::listing::{Cell, Table, print_list};
@@ -94,11 +94,19 @@ pub fn writer(files: &FileArgs) -> Result<profile_export::export::WriterOptions,
 /// Makes a shard.
 pub fn run(arguments: &Arguments, shard: &RunShardArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    local(&shard.out)?;
     let plan = ShardPlan::read(&shard.plan)?;
     let watch = Watch::start(arguments, 0);
-    let place = (shard.store.as_deref(), &*shard.out);
-    let made = run_shard(&plan, shard.shard, &shard.attempt, place, &watch.progress);
+    let (number, attempt, store) = (shard.shard, &*shard.attempt, shard.store.as_deref());
+    let made: Result<ShardManifest, Failure> = match bucket::address(&shard.out) {
+        Some(address) => {
+            let place = (store, address);
+            bucket::run_shard(&plan, number, attempt, place, &watch.progress)
+        }
+        None => {
+            let place = (store, &*shard.out);
+            run_shard(&plan, number, attempt, place, &watch.progress).map_err(Failure::from)
+        }
+    };
     drop(watch);
     let made = made?;
     if arguments.is_for_machines() {
@@ -124,33 +132,22 @@ pub fn run(arguments: &Arguments, shard: &RunShardArgs) -> Result<(), Failure> {
 /// Shows the export of a plan whose shards are made.
 pub fn commit(arguments: &Arguments, commit: &CommitArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    local(&commit.out)?;
     let plan = ShardPlan::read(&commit.plan)?;
     let store = store_of(arguments, &plan, commit.store.as_deref())?;
+    if let Some(address) = bucket::address(&commit.out) {
+        let to = (address, commit.if_exists.into());
+        return bucket::commit(arguments, (&store, &plan), to, started);
+    }
     let watch = Watch::start(arguments, 0);
     let to = (&*commit.out, commit.if_exists.into());
     let ended = commit_plan(&store, &plan, to, &watch.progress);
     drop(watch);
     if let (Ok(_), Some(left)) = (&ended, plan.left_in(&commit.out)) {
-        let line = format!(
-            "warning: {} can't be removed, which attempts at shards left; nobody reads it: delete it",
-            left.display()
-        );
-        say(arguments, &line);
+        say(arguments, &remains(&left.display().to_string()));
     }
     let finished = match ended {
         Ok(Some(finished)) => finished,
-        Ok(None) => {
-            let text = format!(
-                "plan {} was committed to {} already; nothing is left to do",
-                plan.id,
-                commit.out.display()
-            );
-            return match arguments.is_for_machines() {
-                true => print_result(arguments, &json!({"planId": plan.id, "committed": true})),
-                false => print(&text),
-            };
-        }
+        Ok(None) => return was_committed(arguments, &plan, &commit.out.display().to_string()),
         Err(error) => return tell_end(arguments, Err(error), started).map(drop),
     };
     if arguments.is_for_machines() {
@@ -169,24 +166,40 @@ pub fn commit(arguments: &Arguments, commit: &CommitArgs) -> Result<(), Failure>
     Ok(())
 }
 
+/// That a plan was committed before.
+pub fn was_committed(arguments: &Arguments, plan: &ShardPlan, out: &str) -> Result<(), Failure> {
+    match arguments.is_for_machines() {
+        true => print_result(arguments, &json!({"planId": plan.id, "committed": true})),
+        false => print(&format!(
+            "plan {} was committed to {out} already; nothing is left to do",
+            plan.id
+        )),
+    }
+}
+
+/// That something is left of attempts.
+pub fn remains(left: &str) -> String {
+    format!(
+        "warning: {left} can't be removed, which attempts at shards left; nobody reads it: delete it"
+    )
+}
+
 /// Gives a plan up.
 pub fn abort(arguments: &Arguments, abort: &AbortArgs) -> Result<(), Failure> {
-    if let Some(out) = &abort.out {
-        local(out)?;
-    }
     let (store, out) = (abort.store.as_deref(), abort.out.as_deref());
-    let (id, was_there) = match (&abort.plan, &abort.plan_id, store) {
+    let (id, store) = match (&abort.plan, &abort.plan_id, store) {
         (Some(plan), _, _) => {
             let plan = ShardPlan::read(plan)?;
             let store = store_of(arguments, &plan, store)?;
-            let was_there = abort_plan(&store, &plan, out)?;
-            (plan.id, was_there)
+            plan.check_scope(&store)?;
+            (plan.id, store)
         }
-        (None, Some(id), Some(store)) => {
-            let was_there = abort_pinned(&open(arguments, store)?, id, out)?;
-            (id.clone(), was_there)
-        }
+        (None, Some(id), Some(store)) => (id.clone(), open(arguments, store)?),
         _ => return Err(Failure::usage("--plan FILE, or --plan-id ID --store DIR")),
+    };
+    let was_there = match out.and_then(bucket::address) {
+        Some(address) => bucket::abort(&store, &id, address)?,
+        None => abort_pinned(&store, &id, out)?,
     };
     if arguments.is_for_machines() {
         return print_result(arguments, &json!({"planId": id, "aborted": was_there}));
@@ -227,15 +240,4 @@ fn store_of(
     store: Option<&Path>,
 ) -> Result<Store, Failure> {
     open(arguments, store.unwrap_or(&plan.store))
-}
-
-/// Shards become an export by renames, which buckets don't have.
-fn local(out: &Path) -> Result<(), Failure> {
-    match is_bucket(out) {
-        true => Err(Failure::usage(format!(
-            "{}: shards go to a folder that all machines see; copy the export to the bucket when it is committed",
-            out.display()
-        ))),
-        false => Ok(()),
-    }
 }

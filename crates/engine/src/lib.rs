@@ -74,7 +74,7 @@ pub mod request {
     pub use ::export::{
         AdditionalFields, Destination, EvaluationInfo, EventFilterRequest, EventList,
         ExportRequest, FilterRequest, MapKeys, MergePolicyRef, RequestError, SchemaRef,
-        SegmentRequest, SinceJob, TimeWindow,
+        SegmentRequest, SinceJob, TimeWindow, read_json,
     };
     pub use merge::{
         AttributeMerge, AttributeMergeType, IdentityGraph, IdentityGraphType, MergePolicy,
@@ -129,7 +129,7 @@ pub mod jobs {
         JobChanges, JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage,
         JobPageInfo, JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles,
         NameTemplate, RunOptions, cancel_job, create_job, delete_job, export_folder, forget_job,
-        forget_jobs, get_job, job_progress, jobs_to_forget, list_jobs, request_of_job, run_job,
+        forget_jobs, get_job, job_progress, jobs_to_forget, list_jobs, retry_job, run_job,
         run_request, sweep,
     };
     pub use catalog::JobStatus;
@@ -139,8 +139,8 @@ pub mod jobs {
 #[cfg(feature = "platform")]
 pub mod sharded {
     pub use ::platform::{
-        PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_pinned, abort_plan, commit_plan,
-        plan_shards, run_shard,
+        Committed, PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_pinned, abort_plan,
+        commit_plan, keep_plan, plan_shards, run_shard,
     };
 }
 

@@ -258,15 +258,7 @@ impl Prepared {
     ) -> Result<Vec<(ManifestBatch, Outcome)>> {
         let mut made = Vec::new();
         for (number, PlannedBatch { id, path }) in planned.into_iter().enumerate() {
-            let segment = self.request.batch_segment(number);
-            let mut batch = ManifestBatch {
-                id,
-                segment_id: segment.map(|segment| segment.segment_id.clone()),
-                segment_ns: segment.and_then(|segment| segment.segment_ns.clone()),
-                profiles: 0,
-                events: 0,
-                files: Vec::new(),
-            };
+            let mut batch = ManifestBatch::begun(&self.request, number, id);
             let sink = open(&path).map_err(StoreError::io(Path::new(&path)))?;
             let (sink, written, outcome) =
                 self.write_one(number, sink, Path::new(&path), options)?;

@@ -60,8 +60,7 @@ pub use jobs::{
     JobDestination, JobError, JobGateway, JobLink, JobList, JobMetrics, JobPage, JobPageInfo,
     JobProgress, JobSegment, JobTime, Keep, LargeProfile, LargeProfiles, NameTemplate, RunOptions,
     cancel_job, check_target, create_job, delete_job, forget_job, forget_jobs, get_job,
-    job_progress, jobs_to_forget, list_jobs, request_of_job, run_job, run_request, sweep,
-    what_it_said,
+    job_progress, jobs_to_forget, list_jobs, retry_job, run_job, run_request, sweep, what_it_said,
 };
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,
@@ -108,8 +107,9 @@ pub use segments::{
     asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
 };
 pub use sharded::{
-    PlanOptions, ShardFile, ShardManifest, ShardPlan, abort_pinned, abort_plan, commit_plan,
-    plan_shards, run_shard,
+    Committed, FinishedShards, FoundFile, GatheredBatch, PlanOptions, ShardFile, ShardManifest,
+    ShardPlace, ShardPlan, abort_pinned, abort_plan, abort_without_job, commit_plan,
+    commit_without_job, keep_plan, keep_plan_in, plan_shards, run_shard, run_shard_in,
 };
 pub use system_jobs::{
     SystemJob, SystemJobBody, SystemJobStatus, create_system_job, delete_system_job,

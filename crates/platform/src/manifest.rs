@@ -18,6 +18,7 @@ use xdm::Timestamp;
 use crate::error::{Error, Result};
 use crate::export_file::Prepared;
 use crate::jobs::{FinishedJob, PARTITION, batch_of};
+use crate::sharded::ShardPlan;
 
 /// The manifest's name: what begins so is no data for Spark, pyarrow and others.
 pub const MANIFEST: &str = "_manifest.json";
@@ -273,11 +274,11 @@ impl Manifest {
         files.map(|file| &*file.path)
     }
 
-    /// Whether an export was made of the shards of this plan.
+    /// The export that was made of the shards of this plan.
     #[must_use]
-    pub fn has_plan(&self, plan: &str) -> bool {
-        let mut plans = self.exports.iter().map(|export| export.plan_id.as_deref());
-        plans.any(|known| known == Some(plan))
+    pub fn of_plan(&self, plan: &str) -> Option<&ManifestExport> {
+        let mut exports = self.exports.iter();
+        exports.find(|export| export.plan_id.as_deref() == Some(plan))
     }
 
     /// The batches of all exports.
@@ -360,6 +361,19 @@ fn others(folder: &Path, at: &Path, named: &BTreeSet<PathBuf>) -> std::io::Resul
 }
 
 impl ManifestBatch {
+    /// The batch of an export with this number, which has this ID and nothing yet.
+    pub(crate) fn begun(request: &ExportRequest, number: usize, id: String) -> Self {
+        let segment = request.batch_segment(number);
+        Self {
+            id,
+            segment_id: segment.map(|segment| segment.segment_id.clone()),
+            segment_ns: segment.and_then(|segment| segment.segment_ns.clone()),
+            profiles: 0,
+            events: 0,
+            files: Vec::new(),
+        }
+    }
+
     /// Whether its files are in a folder of its own, and not among others, where a template put them.
     #[must_use]
     pub fn has_own_folder(&self) -> bool {
@@ -426,6 +440,23 @@ impl ManifestExport {
             schema: &prepared.export.schema(),
         };
         Self::new(None, &what, batches)
+    }
+
+    /// What the shards of a plan made where that is no job.
+    ///
+    /// # Errors
+    /// As for [`ShardPlan::schema`].
+    pub fn of_plan(plan: &ShardPlan, batches: Vec<ManifestBatch>) -> Result<Self> {
+        let what = Exported {
+            request: &plan.request,
+            policy: &plan.merge_policy,
+            generation: plan.generation,
+            schema: &*plan.schema()?,
+        };
+        Ok(Self {
+            plan_id: Some(plan.id.clone()),
+            ..Self::new(None, &what, batches)?
+        })
     }
 
     fn new(job_id: Option<i64>, what: &Exported<'_>, batches: Vec<ManifestBatch>) -> Result<Self> {

@@ -5,6 +5,7 @@ use profile_export::export::Error as ExportError;
 use profile_export::request::RequestError;
 use profile_export::store::{CatalogError, StoreError};
 use pyo3::prelude::*;
+use serde_json::Value;
 
 use crate::objects::to_python;
 
@@ -15,6 +16,8 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) enum Failure {
     Engine(Error),
     Raised(PyErr),
+    /// A job has succeeded, but no manifest says so: the job, as JSON.
+    Unsaid(Box<(Error, Value)>),
 }
 
 /// The exception that an error becomes.
@@ -44,10 +47,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         _ => None,
     };
     let code = code.unwrap_or_else(|| error.code());
-    let class = py
-        .import("profile_export._errors")?
-        .getattr(class_of(error.kind()))?;
-    let raised = class.call1((error.to_string(), code))?;
+    let raised = raised(py, error, &error.to_string(), code)?;
     match error {
         Error::Request(refused) => raised.setattr("path", &refused.path)?,
         Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } => {
@@ -58,12 +58,38 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     Ok(PyErr::from_value(raised))
 }
 
+fn raised<'py>(
+    py: Python<'py>,
+    error: &Error,
+    text: &str,
+    code: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let classes = py.import("profile_export._errors")?;
+    classes.getattr(class_of(error.kind()))?.call1((text, code))
+}
+
+/// The exception of an error behind a job that has succeeded.
+fn unsaid(py: Python<'_>, error: &Error, job: &Value) -> PyResult<PyErr> {
+    let id = &job["id"];
+    let text = format!(
+        "{error}; job {id} has succeeded, and its batches are in the folder and in no manifest: delete_job({id}) and \
+         delete them, or if_exists=\"replace\""
+    );
+    let raised = raised(py, error, &text, error.code())?;
+    raised.setattr("job", to_python(py, job)?)?;
+    Ok(PyErr::from_value(raised))
+}
+
 impl From<Failure> for PyErr {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Raised(raised) => raised,
             Failure::Engine(error) => {
                 Python::attach(|py| exception(py, &error).unwrap_or_else(|broken| broken))
+            }
+            Failure::Unsaid(of) => {
+                let (error, job) = &*of;
+                Python::attach(|py| unsaid(py, error, job).unwrap_or_else(|broken| broken))
             }
         }
     }

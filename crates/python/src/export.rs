@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bucket::BucketOutput;
 use platform::{Outcome, Prepared};
 use profile_export::export::{Progress, Shard, WriterOptions};
-use profile_export::jobs::JobSegment;
+use profile_export::jobs::{BatchNames, JobSegment};
 use profile_export::request::RequestError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -14,7 +15,9 @@ use serde_json::{Value, json};
 use crate::errors::Result;
 use crate::files::FileForm;
 use crate::objects::{Schema, to_python, told};
+use crate::place::shown;
 use crate::rows::{Rows, Stream};
+use crate::store::if_exists_of;
 use crate::work::Workers;
 
 /// A plan over the records as they were when it was made. Each pass over its rows works them out anew.
@@ -131,6 +134,23 @@ impl Export {
         })?;
         let Outcome { counts, bytes } = outcome;
         Ok((counts.profiles, counts.events, bytes))
+    }
+
+    /// Writes its batches below an address of an object store; returns what is there.
+    fn write_to_bucket<'py>(
+        &self,
+        py: Python<'py>,
+        address: &str,
+        if_exists: &str,
+        form: FileForm,
+        watcher: Option<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (if_exists, options) = (if_exists_of(if_exists)?, form.options()?);
+        let written = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+            let output = BucketOutput::open(address, if_exists)?;
+            output.write(&self.watched(progress), &BatchNames::Partitions, &options)
+        })?;
+        Ok(to_python(py, &shown(address, &written))?)
     }
 
     /// What each batch would have.

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use crate::capsule::reader_of;
 use crate::errors::Result;
+use crate::sources::Sources;
 
 /// What becomes of bad records: a dict of Python's.
 #[derive(FromPyObject)]
@@ -71,13 +72,17 @@ impl Load {
         Self::new(target, inputs)
     }
 
-    /// Of Arrow data of Python's, which messages call after what it is.
-    pub(crate) fn of_data(target: Target, data: &Bound<'_, PyAny>) -> Result<Self> {
+    /// Of Arrow data of Python's, which messages call after what it is; it becomes one of the sources.
+    pub(crate) fn of_data(
+        target: Target,
+        data: &Bound<'_, PyAny>,
+        sources: &mut Sources,
+    ) -> Result<Self> {
         let class = data.get_type();
         let module = class.module()?.to_string();
         let package = module.split('.').next().unwrap_or(&module);
         let name = format!("{package}.{}", class.qualname()?);
-        let batches = Batches::new(&name, reader_of(data)?);
+        let batches = Batches::new(&name, sources.stand_in(reader_of(data)?));
         Self::new(target, vec![Input::Batches(batches)])
     }
 

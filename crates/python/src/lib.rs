@@ -10,30 +10,51 @@
 //! version.
 
 mod capsule;
+mod definitions;
 mod errors;
 mod export;
 mod files;
 mod ingest;
+mod jobs;
 mod objects;
+mod place;
+mod profiles;
 mod records;
 mod rows;
 mod shards;
+mod sources;
 mod store;
+mod upkeep;
 mod work;
 
 /// What Python imports as `profile_export._profile_export`.
 #[pyo3::pymodule]
 mod _profile_export {
     #[pymodule_export]
+    use crate::definitions::{
+        datasets, delete_dataset, delete_merge_policy, delete_segment, estimate, evaluate,
+        explain_segment, merge_policies, put_merge_policy, put_segment, segment, segments,
+    };
+    #[pymodule_export]
     use crate::export::Export;
     #[pymodule_export]
+    use crate::jobs::{
+        batch, batch_files, batches, cancel_job, delete_batch, delete_job, job, jobs, retry_job,
+    };
+    #[pymodule_export]
     use crate::objects::{RecordBatch, Schema};
+    #[pymodule_export]
+    use crate::place::{check_folder, is_bucket};
+    #[pymodule_export]
+    use crate::profiles::{delete_profile, profile};
     #[pymodule_export]
     use crate::records::export_batches;
     #[pymodule_export]
     use crate::rows::Rows;
     #[pymodule_export]
-    use crate::shards::{ShardPlan, check_folder};
+    use crate::shards::ShardPlan;
     #[pymodule_export]
     use crate::store::Store;
+    #[pymodule_export]
+    use crate::upkeep::{abort, check_plan, compact, forget, plans, stats, verify};
 }

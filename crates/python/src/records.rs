@@ -17,6 +17,7 @@ use crate::capsule::{Reader, reader_of, schema_of};
 use crate::errors::Result;
 use crate::export::Export;
 use crate::ingest::{class_of, moment};
+use crate::sources::Sources;
 use crate::work::Workers;
 
 /// The records of one dataset: a dict of Python's.
@@ -43,8 +44,8 @@ struct Part {
 }
 
 impl Part {
-    fn new(records: &Records<'_>) -> Result<Self> {
-        let reader = reader_of(&records.data)?;
+    fn new(records: &Records<'_>, sources: &mut Sources) -> Result<Self> {
+        let reader = sources.stand_in(reader_of(&records.data)?);
         let schema = match &records.schema {
             None => reader.schema().as_ref().clone(),
             Some(schema) => schema_of(schema)?,
@@ -104,9 +105,11 @@ pub(crate) fn export_batches(
         }
         Some(text) => read_policy(text)?,
     };
-    let parts: Vec<Part> = records.iter().map(Part::new).collect::<Result<_>>()?;
+    let mut sources = Sources::new();
+    let parts = records.iter().map(|part| Part::new(part, &mut sources));
+    let parts: Vec<Part> = parts.collect::<Result<_>>()?;
     let workers = Workers::new(threads)?;
-    let prepared = workers.run(py, (None, 0), |progress| {
+    let prepared = workers.run_over(py, (None, 0), sources, |progress| {
         let schemas = parts.iter().map(|part| (&part.dataset, &part.schema));
         let unions = UnionSchemas::of(schemas)?;
         let plan = Plan::new(&request, policy.clone(), &unions)?;

@@ -5,23 +5,15 @@ use std::sync::Arc;
 
 use platform::Error;
 use profile_export::export::Progress;
-use profile_export::platform::check_local;
 use profile_export::request::RequestError;
-use profile_export::sharded::{ShardPlan as EnginePlan, run_shard};
+use profile_export::sharded::{ShardPlan as EnginePlan, keep_plan, run_shard};
 use pyo3::prelude::*;
 
 use crate::errors::Result;
 use crate::objects::{Schema, to_python, told};
+use crate::place::Place;
 use crate::rows::Rows;
 use crate::work::Workers;
-
-/// Refuses what can't be a folder of this machine, as it was given: an address becomes a name below the working folder
-/// where it is made absolute.
-#[pyfunction]
-pub(crate) fn check_folder(argument: &str, folder: PathBuf) -> Result<()> {
-    let refused = |problem| RequestError::new(argument, format!("found {folder:?}: {problem}"));
-    Ok(check_local(&folder).map_err(refused)?)
-}
 
 /// All that it takes to make any shard of an export.
 #[pyclass(frozen, module = "profile_export._profile_export")]
@@ -120,11 +112,25 @@ impl ShardPlan {
         watcher: Option<Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
         let workers = Workers::new(threads)?;
-        let place = (store.as_deref(), &*out);
+        let store = store.as_deref();
         let made = workers.run(py, (watcher.as_ref(), 0), |progress| {
-            run_shard(&self.0, shard, attempt, place, progress)
+            match Place::of(&out) {
+                Place::Folder(out) => run_shard(&self.0, shard, attempt, (store, out), progress),
+                Place::Bucket(address) => {
+                    bucket::run_shard(&self.0, shard, attempt, (store, address), progress)
+                }
+            }
         });
         told(py, made)
+    }
+
+    /// Keeps it beside the attempts at its shards.
+    fn keep(&self, py: Python<'_>, out: PathBuf) -> Result<()> {
+        let workers = Workers::new(Some(1))?;
+        workers.run(py, (None, 0), |_| match Place::of(&out) {
+            Place::Folder(out) => keep_plan(&self.0, out),
+            Place::Bucket(address) => bucket::keep_plan(&self.0, address),
+        })
     }
 
     /// The rows of a shard of a batch.

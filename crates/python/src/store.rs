@@ -5,33 +5,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform::{
-    Error, ErrorKind, IfExists, Manifest, ManifestExport, OutputFolder, Prepared, SegmentJobTarget,
-    SourceFolder,
-};
-use profile_export::jobs::{
-    BatchNames, JobPage, RunOptions, get_job, list_jobs, run_request, sweep,
-};
-use profile_export::platform::{
-    check_definition, check_out, dataset_id, evaluate_segments, expression_schema, merge_policies,
-    policy_of_segment, put_segment, segment_id, segments, with_ids, with_target,
-};
+use bucket::{BucketOutput, commit_plan as commit_to_bucket};
+use platform::{Error, ErrorKind, IfExists, Manifest, OutputFolder, Prepared, SourceFolder};
+use profile_export::export::Progress;
+use profile_export::jobs::{BatchNames, Job, RunOptions, get_job, run_request};
+use profile_export::platform::{Lookups, check_out, with_ids, with_target};
 use profile_export::request::{ExportRequest, RequestError};
-use profile_export::segment::{Expression, Segment};
-use profile_export::sharded::{PlanOptions, abort_plan, commit_plan, plan_shards};
-use profile_export::store::{
-    BatchQuery, CatalogError, Kind, LoadReport, Scope, Store as EngineStore,
+use profile_export::sharded::{
+    Committed, PlanOptions, ShardPlan as EnginePlan, commit_plan, plan_shards,
 };
-use profile_export::xdm::Timestamp;
+use profile_export::store::{LoadReport, Scope, Store as EngineStore};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::errors::Result;
+use crate::errors::{Failure, Result};
 use crate::export::Export;
 use crate::files::FileForm;
-use crate::ingest::{BadRecords, Load, Target, moment};
-use crate::objects::told;
+use crate::ingest::{BadRecords, Load, Target};
+use crate::objects::{to_python, told};
+use crate::place::{self, Place};
 use crate::shards::ShardPlan;
+use crate::sources::Sources;
 use crate::work::Workers;
 
 /// An open store.
@@ -39,11 +33,12 @@ use crate::work::Workers;
 pub(crate) struct Store {
     folder: PathBuf,
     store: Arc<EngineStore>,
+    lookups: Lookups,
     workers: Workers,
 }
 
 /// A progress callback of Python's side, if there is one.
-type Watcher<'py> = Option<Bound<'py, PyAny>>;
+pub(crate) type Watcher<'py> = Option<Bound<'py, PyAny>>;
 
 #[pymethods]
 impl Store {
@@ -66,6 +61,7 @@ impl Store {
         Ok(Self {
             folder,
             store: Arc::new(opened),
+            lookups: Lookups::default(),
             workers,
         })
     }
@@ -99,7 +95,8 @@ impl Store {
         bad_records: BadRecords,
         watcher: Watcher<'py>,
     ) -> Result<Bound<'py, PyAny>> {
-        self.ingest(py, Load::of_files(target, &files)?, bad_records, watcher)
+        let load = Load::of_files(target, &files)?;
+        self.ingest(py, (load, Sources::new()), bad_records, watcher)
     }
 
     fn ingest_data<'py>(
@@ -110,7 +107,9 @@ impl Store {
         bad_records: BadRecords,
         watcher: Watcher<'py>,
     ) -> Result<Bound<'py, PyAny>> {
-        self.ingest(py, Load::of_data(target, &data)?, bad_records, watcher)
+        let mut sources = Sources::new();
+        let load = Load::of_data(target, &data, &mut sources)?;
+        self.ingest(py, (load, sources), bad_records, watcher)
     }
 
     /// Prepares an export; one that is only looked at evaluates no segments.
@@ -156,10 +155,14 @@ impl Store {
             writer: form.options()?,
             ..RunOptions::default()
         };
-        let finished = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
+        let ran = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
             self.run_job(&request, &options, if_exists, progress)
-        });
-        told(py, finished)
+        })?;
+        match ran.unsaid {
+            None => Ok(to_python(py, &ran.job)?),
+            // What is there has to be told, however it ends.
+            Some(error) => Err(Failure::Unsaid(Box::new((error, ran.job)))),
+        }
     }
 
     /// Plans an export in shards.
@@ -192,15 +195,17 @@ impl Store {
         Ok(ShardPlan::new(planned))
     }
 
-    /// Refuses a folder that an export can't go into, before anything is made.
+    /// Refuses a place that an export can't go into, before anything is made.
     fn check_target(&self, py: Python<'_>, out: PathBuf, if_exists: &str) -> Result<()> {
         let if_exists = if_exists_of(if_exists)?;
-        self.workers.run(py, (None, 0), |_| {
-            OutputFolder::check(&out, Some(&self.folder), if_exists)
+        self.look(py, |_| match Place::of(&out) {
+            Place::Folder(out) => OutputFolder::check(out, Some(&self.folder), if_exists),
+            Place::Bucket(address) => BucketOutput::open(address, if_exists).map(drop),
         })
     }
 
-    /// Shows the export of a plan; returns its job, also where it was shown before; `None` where the store has forgotten that.
+    /// Shows the export of a plan; returns its job, or what is below an address, also where it was shown before; `None` where
+    /// the store has forgotten the job.
     fn commit<'py>(
         &self,
         py: Python<'py>,
@@ -210,165 +215,29 @@ impl Store {
         watcher: Watcher<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         let if_exists = if_exists_of(if_exists)?;
-        let finished = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
-            let plan = plan.plan();
-            let finished = commit_plan(&self.store, plan, (&out, if_exists), progress)?;
-            if let Some(finished) = finished {
-                return Ok(Some(finished.job));
-            }
-            let manifest = Manifest::read(&out)?.unwrap_or_else(Manifest::empty);
-            let of_plan = |export: &&ManifestExport| export.plan_id.as_deref() == Some(&*plan.id);
-            let job = manifest.exports.iter().find(of_plan);
-            match job.and_then(|export| export.job_id) {
-                None => Ok(None),
-                Some(job) => match get_job(&self.store, job) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                    job => job.map(Some),
-                },
-            }
-        })?;
-        told(py, Ok(finished))
-    }
-
-    /// Gives a plan up; says whether there was something to give up.
-    fn abort(&self, py: Python<'_>, plan: &ShardPlan, out: Option<PathBuf>) -> Result<bool> {
-        self.workers.run(py, (None, 0), |_| {
-            abort_plan(&self.store, plan.plan(), out.as_deref())
-        })
-    }
-
-    /// Evaluates segment definitions, all that have an expression where none is named; returns the segment job.
-    fn evaluate<'py>(
-        &self,
-        py: Python<'py>,
-        wanted: Vec<String>,
-        now: Option<String>,
-        watcher: Watcher<'py>,
-    ) -> Result<Bound<'py, PyAny>> {
-        let now = moment("now", now.as_deref())?.unwrap_or_else(Timestamp::now);
-        let job = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
-            let ids = wanted
-                .iter()
-                .map(|word| segment_id(self.store.catalog(), word, "segments"));
-            let target = match wanted.is_empty() {
-                true => SegmentJobTarget::All,
-                false => SegmentJobTarget::Segments(ids.collect::<Result<_, _>>()?),
-            };
-            evaluate_segments(&self.store, &target, now, progress)
-        });
-        told(py, job)
-    }
-
-    /// Counts whom an expression takes, with nothing written.
-    fn estimate<'py>(
-        &self,
-        py: Python<'py>,
-        expression: &str,
-        merge_policy: Option<String>,
-        now: Option<String>,
-        watcher: Watcher<'py>,
-    ) -> Result<Bound<'py, PyAny>> {
-        let refused = |error: profile_export::segment::ExpressionError| {
-            RequestError::new("expression", error.to_string())
-        };
-        let now = moment("now", now.as_deref())?.unwrap_or_else(Timestamp::now);
-        let read = Expression::parse(expression).map_err(refused)?;
-        let estimate = self.workers.run(py, (watcher.as_ref(), 0), |progress| {
-            let catalog = self.store.catalog();
-            let checked = read.check(&expression_schema(catalog)?).map_err(refused)?;
-            let policy = merge_policy.as_deref();
-            let policy = policy
-                .map(|word| platform::policy_id(catalog, word, "merge_policy"))
-                .transpose()?;
-            let policy = policy_of_segment(catalog, policy.as_deref(), None)?;
-            let id = policy.id.clone();
-            let segment = Segment::new("(expression)".to_owned(), checked);
-            let found = platform::estimate(&self.store, policy, vec![segment], now, progress)?;
-            Ok(
-                json!({"members": found.members.first(), "profiles": found.profiles,
-                      "optedOut": found.opted_out, "mergePolicyId": id, "now": now.to_string()}),
-            )
-        });
-        told(py, estimate)
-    }
-
-    fn jobs<'py>(
-        &self,
-        py: Python<'py>,
-        limit: Option<u32>,
-        status: Option<String>,
-    ) -> Result<Bound<'py, PyAny>> {
-        let page = JobPage {
-            limit,
-            status,
-            ..JobPage::default()
-        };
-        let jobs = self.workers.run(py, (None, 0), |_| {
-            sweep(&self.store)?;
-            Ok(list_jobs(&self.store, &page)?.records)
-        });
-        told(py, jobs)
-    }
-
-    fn job<'py>(&self, py: Python<'py>, id: i64) -> Result<Bound<'py, PyAny>> {
-        let job = self.workers.run(py, (None, 0), |_| {
-            sweep(&self.store)?;
-            get_job(&self.store, id)
-        });
-        told(py, job)
-    }
-
-    fn batches<'py>(&self, py: Python<'py>, dataset: Option<String>) -> Result<Bound<'py, PyAny>> {
-        let batches = self.workers.run(py, (None, 0), |_| {
-            let catalog = self.store.catalog();
-            let dataset = dataset.as_ref().map(|word| dataset_id(catalog, word));
-            let query = BatchQuery {
-                dataset: dataset.transpose()?,
-                ..BatchQuery::default()
-            };
-            Ok(catalog.batches(&query)?)
-        });
-        told(py, batches)
-    }
-
-    /// Where the files of a batch are.
-    fn batch_files(&self, py: Python<'_>, id: &str) -> Result<Vec<PathBuf>> {
-        self.workers.run(py, (None, 0), |_| {
-            let batch = self.store.catalog().batch(id)?;
-            let batch = batch.ok_or_else(|| CatalogError::not_found(Kind::Batch, id))?;
-            let folder = self.store.batch_folder(&batch);
-            Ok(batch
-                .files
-                .iter()
-                .map(|file| folder.join(&file.name))
-                .collect())
-        })
-    }
-
-    fn datasets<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let found = (self.workers).run(py, (None, 0), |_| Ok(self.store.catalog().datasets()?));
-        told(py, found)
-    }
-
-    fn merge_policies<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let found = (self.workers).run(py, (None, 0), |_| merge_policies(self.store.catalog()));
-        told(py, found)
-    }
-
-    fn segments<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let found = (self.workers).run(py, (None, 0), |_| segments(self.store.catalog()));
-        told(py, found)
-    }
-
-    /// Keeps a segment definition, checked; returns it as it is kept.
-    fn put_segment<'py>(&self, py: Python<'py>, definition: &str) -> Result<Bound<'py, PyAny>> {
-        let definition: Value = serde_json::from_str(definition)
-            .map_err(|error| RequestError::new(".", error.to_string()))?;
-        let kept = self.workers.run(py, (None, 0), |_| {
-            check_definition(&definition)?;
-            put_segment(self.store.catalog(), definition)
-        });
-        told(py, kept)
+        let plan = plan.plan();
+        let shown = self.work(
+            py,
+            (watcher.as_ref(), 0),
+            |store, progress| match Place::of(&out) {
+                Place::Bucket(address) => {
+                    let to = (address, if_exists);
+                    Ok(Some(match commit_to_bucket(store, plan, to, progress)? {
+                        Committed::Now(written) => place::shown(address, &written),
+                        Committed::Before(export) => place::shown_before(address, &export),
+                    }))
+                }
+                Place::Folder(out) => {
+                    let finished = commit_plan(store, plan, (out, if_exists), progress)?;
+                    let job = match finished {
+                        Some(finished) => Some(finished.job),
+                        None => job_before(store, plan, out)?,
+                    };
+                    job.map(|job| value(&job)).transpose()
+                }
+            },
+        );
+        told(py, shown)
     }
 }
 
@@ -376,16 +245,41 @@ impl Store {
     fn ingest<'py>(
         &self,
         py: Python<'py>,
-        load: Load,
+        (load, sources): (Load, Sources),
         bad_records: BadRecords,
         watcher: Watcher<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         let options = bad_records.options();
         let watched = (watcher.as_ref(), load.length());
-        let report = (self.workers).run(py, watched, |progress| {
+        let report = (self.workers).run_over(py, watched, sources, |progress| {
             load.load(&self.store, &options, progress)
         });
         told(py, report.map(report_of))
+    }
+
+    /// Does something with the store that is over soon.
+    pub(crate) fn look<T: Send>(
+        &self,
+        py: Python<'_>,
+        f: impl FnOnce(&EngineStore) -> Result<T, Error> + Send,
+    ) -> Result<T> {
+        self.workers.run(py, (None, 0), |_| f(&self.store))
+    }
+
+    /// Does long work with it; see [`Workers::run`].
+    pub(crate) fn work<T: Send>(
+        &self,
+        py: Python<'_>,
+        watched: (Option<&Bound<'_, PyAny>>, u64),
+        f: impl FnOnce(&EngineStore, &Arc<Progress>) -> Result<T, Error> + Send,
+    ) -> Result<T> {
+        self.workers
+            .run(py, watched, |progress| f(&self.store, progress))
+    }
+
+    /// What look-ups of profiles share.
+    pub(crate) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     fn run_job(
@@ -393,8 +287,8 @@ impl Store {
         request: &ExportRequest,
         options: &RunOptions,
         if_exists: IfExists,
-        progress: &Arc<profile_export::export::Progress>,
-    ) -> Result<Value, Error> {
+        progress: &Arc<Progress>,
+    ) -> Result<Ran, Error> {
         let output = match &options.out {
             None => None,
             Some(out) => {
@@ -411,14 +305,38 @@ impl Store {
             ..options.clone()
         };
         let finished = run_request(store, &request, &options, progress)?;
-        if let Some(output) = output {
-            output.finish(&finished, Some(store))?;
-        }
-        serde_json::to_value(&finished.job).map_err(|error| Error::Panic(error.to_string()))
+        let said = output.map(|output| output.finish(&finished, Some(store)));
+        Ok(Ran {
+            job: value(&finished.job)?,
+            unsaid: said.and_then(Result::err),
+        })
     }
 }
 
-fn if_exists_of(word: &str) -> Result<IfExists, RequestError> {
+/// A job that succeeded.
+struct Ran {
+    job: Value,
+    /// Why no manifest names its batches, where none could be written.
+    unsaid: Option<Error>,
+}
+
+/// The job of a plan that was committed before; `None` where the store has forgotten it.
+fn job_before(store: &EngineStore, plan: &EnginePlan, out: &Path) -> Result<Option<Job>, Error> {
+    let manifest = Manifest::read(out)?.unwrap_or_else(Manifest::empty);
+    let Some(job) = manifest.of_plan(&plan.id).and_then(|export| export.job_id) else {
+        return Ok(None);
+    };
+    match get_job(store, job) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        job => job.map(Some),
+    }
+}
+
+fn value(job: &Job) -> Result<Value, Error> {
+    serde_json::to_value(job).map_err(|error| Error::Panic(error.to_string()))
+}
+
+pub(crate) fn if_exists_of(word: &str) -> Result<IfExists, RequestError> {
     Ok(match word {
         "fail" => IfExists::Fail,
         "replace" => IfExists::Replace,

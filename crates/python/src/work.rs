@@ -1,9 +1,9 @@
 //! Long work, done without Python's lock: it can be watched, and Ctrl-C stops it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use platform::Error;
 use profile_export::export::{Phase, Progress, ProgressSnapshot};
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::errors::{Failure, Result};
+use crate::sources::{Event, Sources, refuse};
 
 /// How often signals are looked for, and progress is told.
 const TICK: Duration = Duration::from_millis(50);
@@ -72,8 +73,19 @@ impl Workers {
         (watcher, total): (Option<&Bound<'_, PyAny>>, u64),
         work: impl FnOnce(&Arc<Progress>) -> Result<T, Error> + Send,
     ) -> Result<T> {
+        self.run_over(py, (watcher, total), Sources::new(), work)
+    }
+
+    /// The same over readers of Python's, which are asked on the caller's thread.
+    pub(crate) fn run_over<T: Send>(
+        &self,
+        py: Python<'_>,
+        watched: (Option<&Bound<'_, PyAny>>, u64),
+        sources: Sources,
+        work: impl FnOnce(&Arc<Progress>) -> Result<T, Error> + Send,
+    ) -> Result<T> {
         let progress = Arc::new(Progress::default());
-        self.go_on(py, &progress, (watcher, total), || work(&progress))
+        self.wait(py, &progress, watched, (sources, || work(&progress)))
     }
 
     /// The same for work that has a progress already.
@@ -81,8 +93,18 @@ impl Workers {
         &self,
         py: Python<'_>,
         progress: &Progress,
-        (watcher, total): (Option<&Bound<'_, PyAny>>, u64),
+        watched: (Option<&Bound<'_, PyAny>>, u64),
         work: impl FnOnce() -> Result<T, Error> + Send,
+    ) -> Result<T> {
+        self.wait(py, progress, watched, (Sources::new(), work))
+    }
+
+    fn wait<T: Send>(
+        &self,
+        py: Python<'_>,
+        progress: &Progress,
+        (watcher, total): (Option<&Bound<'_, PyAny>>, u64),
+        (mut sources, work): (Sources, impl FnOnce() -> Result<T, Error> + Send),
     ) -> Result<T> {
         let mut told = None;
         let mut tell = |snapshot: ProgressSnapshot| match watcher {
@@ -93,31 +115,45 @@ impl Workers {
             _ => Ok(()),
         };
         let mut raised = None;
-        let ended = std::thread::scope(|scope| {
-            let (sender, mut receiver) = sync_channel(1);
+        let mut looked = Instant::now();
+        let done = Mutex::new(None);
+        std::thread::scope(|scope| {
+            let sender = sources.sender();
+            let done = &done;
             scope.spawn(move || {
                 let ended = self.install(work);
+                *done.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
                 // Whoever waits for it is there until it comes.
-                let _ = sender.send(ended);
+                let _ = sender.send(Event::Ended);
             });
             loop {
-                let waiting = &mut receiver;
-                match py.detach(move || waiting.recv_timeout(TICK)) {
-                    Ok(ended) => return ended,
-                    Err(RecvTimeoutError::Disconnected) => {
-                        return Err(Error::Panic("the thread of the work is gone".to_owned()));
+                let waiting = &mut sources;
+                let seen = match py.detach(move || waiting.wait(TICK)) {
+                    Ok(Event::Ended) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Event::Wanted(_, asker)) if raised.is_some() => {
+                        refuse(&asker);
+                        continue;
                     }
-                    Err(RecvTimeoutError::Timeout) if raised.is_some() => {}
-                    Err(RecvTimeoutError::Timeout) => {
-                        let seen = py.check_signals().and_then(|()| tell(progress.snapshot()));
-                        if let Err(reason) = seen {
-                            progress.cancel();
-                            raised = Some(reason);
-                        }
+                    Ok(Event::Wanted(number, asker)) => sources.answer(py, (number, asker)),
+                    Err(RecvTimeoutError::Timeout) => Ok(()),
+                };
+                // A source that gives one batch after the other must not keep signals and progress from being told.
+                let seen = match seen {
+                    Ok(()) if raised.is_none() && looked.elapsed() >= TICK => {
+                        looked = Instant::now();
+                        py.check_signals().and_then(|()| tell(progress.snapshot()))
                     }
+                    seen => seen,
+                };
+                if let Err(reason) = seen {
+                    progress.cancel();
+                    raised = Some(reason);
                 }
             }
         });
+        let ended = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended =
+            ended.unwrap_or_else(|| Err(Error::Panic("the thread of the work is gone".to_owned())));
         match (raised, ended) {
             (Some(reason), _) => Err(Failure::Raised(reason)),
             (None, Err(error)) => Err(Failure::Engine(error)),

@@ -112,7 +112,7 @@ def test_what_can_not_be_is_refused_by_name(filled, tmp_path):
     with pytest.raises(pe.BadRequest, match="shard"):
         plan.run_shard(-1, out)
     with pytest.raises(pe.BadRequest, match="scheme"):
-        plan.run_shard(0, "s3://bucket/out")
+        plan.run_shard(0, "hdfs:/out")
     with pytest.raises(pe.Conflict, match="has nothing of plan"):
         filled.abort(plan, tmp_path)
     plan.run_shard(0, out)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -120,6 +121,72 @@ def test_ctrl_c_stops_a_load_and_leaves_nothing(tmp_path):
     load = 'started.set(); store.ingest(slow_reader(), dataset="crm", primary_identity="email=Email")'
     said, error = run_interrupted(tmp_path, load)
     assert said.strip() == "interrupted True []", error
+
+
+def blocking_reader(how):
+    """A reader whose second batch never comes."""
+    table = pyarrow.table(people(0, 1000))
+
+    def batches():
+        yield from table.to_batches()
+        how()
+        yield from table.to_batches()
+
+    return pyarrow.RecordBatchReader.from_batches(table.schema, batches())
+
+
+def busy():
+    while True:
+        pass
+
+
+BLOCKING = {
+    "sleeps": "lambda: time.sleep(3600)",
+    "waits for another thread": "threading.Event().wait",
+    "waits for an item": "queue.SimpleQueue().get",
+    "waits for a socket": "lambda pair=socket.socketpair(): pair[0].recv(1)",
+    "goes on and on": "busy",
+}
+
+
+@pytest.mark.parametrize("how", BLOCKING)
+def test_ctrl_c_stops_a_load_whose_source_gives_nothing(tmp_path, how):
+    imports = "import queue, socket; from test_work import blocking_reader, busy"
+    reader = f"blocking_reader({BLOCKING[how]})"
+    load = f'{imports}; started.set(); store.ingest({reader}, dataset="crm", primary_identity="email=Email")'
+    said, error = run_interrupted(tmp_path, load)
+    assert said.strip() == "interrupted True []", error
+
+
+def test_ctrl_c_stops_an_export_of_records_that_do_not_come(tmp_path):
+    records = 'pe.Records(blocking_reader(lambda: time.sleep(3600)), name="crm", primary_identity="email=Email")'
+    work = f"from test_work import blocking_reader; started.set(); pe.export_batches({records})"
+    said, error = run_interrupted(tmp_path, work)
+    assert said.strip() == "interrupted True []", error
+
+
+def test_a_source_is_asked_on_the_thread_that_loads_it(store):
+    """What belongs to a thread, such as a cursor of sqlite3, may be behind it."""
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE people (email TEXT)")
+    database.executemany("INSERT INTO people VALUES (?)", [(f"p{n}@example.com",) for n in range(50)])
+    cursor = database.execute("SELECT email FROM people")
+
+    def batches():
+        while rows := cursor.fetchmany(20):
+            yield pyarrow.record_batch({"email": [email for (email,) in rows]})
+
+    reader = pyarrow.RecordBatchReader.from_batches(pyarrow.schema({"email": "string"}), batches())
+    assert store.ingest(reader, dataset="crm", primary_identity="email=Email").loaded == 50
+
+
+def test_what_a_source_raises_fails_the_load_and_names_it(store):
+    def fail():
+        raise OSError("the line is dead")
+
+    with pytest.raises(pe.BadInput, match="the line is dead"):
+        store.ingest(blocking_reader(fail), dataset="crm", primary_identity="email=Email")
+    assert store.datasets() == []
 
 
 TAKERS = {

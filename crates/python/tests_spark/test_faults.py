@@ -84,6 +84,25 @@ def test_an_executor_that_is_killed_in_the_middle_of_a_shard(cluster, crowd, tmp
 
 
 @deep
+def test_an_executor_that_is_killed_while_it_puts_a_shard_into_a_bucket(cluster, crowd, bucket, tmp_path):
+    store, expected = crowd
+    spark = cluster.session("bucket")
+    try:
+        join = in_background(
+            lambda: profile_export.spark.export(spark, store.path, out="s3://exports/killed", shards=6, events=True)
+        )
+        # Of those that are at work on a shard nothing is there yet but others that came to their end.
+        wait_for(lambda: [key for key in bucket.keys() if key.endswith("/shard.json")], "an attempt", 120)
+        send(wait_for(lambda: cluster.descendants("CoarseGrainedExecutorBackend"), "an executor")[0])
+        assert join()["batches"]
+    finally:
+        spark.stop()
+    copied = bucket.copy("killed/", tmp_path / "copied")
+    is_whole(copied)
+    assert rows_in(copied).equals(expected)
+
+
+@deep
 def test_a_python_that_holds_still_under_speculation_and_may_come_late(cluster, crowd, tmp_path):
     store, expected = crowd
     out = tmp_path / "out"

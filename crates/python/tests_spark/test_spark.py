@@ -44,6 +44,24 @@ def test_executors_export_what_one_machine_does(spark, retailer, tmp_path, audie
     assert retailer.job(job["id"])["metrics"]["totalExportedProfileCounter"] == rows.num_rows
 
 
+def test_executors_export_into_a_bucket_what_one_machine_exports(spark, retailer, bucket, tmp_path):
+    segments = {"segments": ["holiday-shoppers", "Segment 1 of UPS"], "merge_policy": "latest", "segment_per_batch": True}
+    audience = {**REQUESTS[0], **segments}
+    retailer.run(out=tmp_path / "single", **audience)
+    told = profile_export.spark.export(spark, retailer.path, out="s3://exports/spark", shards=5, **audience)
+    copied = bucket.copy("spark/", tmp_path / "copied")
+    is_whole(copied)
+    rows = rows_in(copied)
+    assert rows.num_rows > 0 and rows.equals(rows_in(tmp_path / "single"))
+    assert told["batches"] == json.loads((copied / "_manifest.json").read_text())["exports"][0]["batches"]
+    before = bucket.keys()
+    with pytest.raises(pe.BadRequest, match="if-exists"):
+        profile_export.spark.export(spark, retailer.path, out="s3://exports/spark", shards=2)
+    with pytest.raises(pe.StorageError, match="NoSuchBucket"):
+        profile_export.spark.export(spark, retailer.path, out="s3://nobody/spark", shards=2)
+    assert bucket.keys() == before
+
+
 def test_an_export_that_is_refused_or_fails_leaves_nothing(spark, retailer, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(pe.BadRequest, match="nowhere"):
@@ -53,7 +71,7 @@ def test_an_export_that_is_refused_or_fails_leaves_nothing(spark, retailer, tmp_
     with pytest.raises(pe.BadRequest, match="theirs"):
         profile_export.spark.export(spark, retailer.path, out=out, shards=2)
     assert os.listdir(out) == ["theirs"]
-    for address in ["s3://bucket/x", "file:///tmp/x"]:
+    for address in ["hdfs:/x", "file:///tmp/x"]:
         with pytest.raises(pe.BadRequest, match="scheme"):
             profile_export.spark.export(spark, retailer.path, out=address, shards=2)
     # Nothing was planned, and so nothing is kept.

@@ -120,6 +120,12 @@ impl Layout {
         self.staging().join(format!("rows-{batch}.lock"))
     }
 
+    /// The lock that a process holds which commits or aborts a plan that is to become no job.
+    #[must_use]
+    pub fn plan_lock(&self, plan: &str) -> PathBuf {
+        self.staging().join(format!("plan-{plan}.lock"))
+    }
+
     /// The folder of the batches that come in.
     #[must_use]
     pub fn incoming(&self) -> PathBuf {

@@ -332,6 +332,12 @@ fn shards_that_are_missing_or_of_another_plan_are_named() {
     refused(&place.commit("plan.json", &[]), 5, said);
     refused(&place.commit("plan.json", &[]), 5, "0, 1, 3");
     assert_eq!(place.seen(), [] as [&str; 0]);
+    // What can't be looked into may be the one that is missing.
+    let closed = place.staging().join("shard-00003");
+    fs::create_dir(&closed).unwrap();
+    std::os::unix::fs::symlink("nowhere", closed.join("a")).unwrap();
+    refused(&place.commit("plan.json", &[]), 2, "can't be looked into");
+    fs::remove_dir_all(&closed).unwrap();
     refused(&place.shard("plan.json", 4, "a"), 2, "has 4 shards");
     refused(&place.shard("plan.json", 0, "../x"), 2, "attempt");
 
@@ -563,20 +569,7 @@ fn plans_that_are_none_are_refused_by_name() {
         text(&place.path("p.json")),
     ]);
     refused(&from, 2, "needs a store");
-    let (plan, out) = (place.path("plan.json"), "s3://bucket/x");
-    refused(
-        &run(&[
-            "run-shard",
-            "--plan",
-            text(&plan),
-            "--shard",
-            "0",
-            "--out",
-            out,
-        ]),
-        2,
-        "copy the export",
-    );
+    let plan = place.path("plan.json");
     let outside = ["abort", "--plan", text(&plan), "--out", "hdfs:/x"];
     refused(&run(&outside), 2, "a scheme");
     // Another sandbox's store has not planned it.
@@ -585,6 +578,22 @@ fn plans_that_are_none_are_refused_by_name() {
         5,
         "sandbox",
     );
+}
+
+#[test]
+#[cfg(not(feature = "cloud"))]
+fn a_program_without_object_stores_says_so_of_their_addresses() {
+    let place = Place::new();
+    stdout(&place.plan("plan.json", 2, &NDJSON));
+    for command in [&["run-shard", "--shard", "0"][..], &["commit"], &["abort"]] {
+        let plan = place.path("plan.json");
+        let to = ["--plan", text(&plan), "--out", "s3://bucket/x"];
+        refused(
+            &run(&[command, &to[..]].concat()),
+            2,
+            "without object stores",
+        );
+    }
 }
 
 /// Breaks a step at many of its calls, does it again, and holds what is there then to what is there without a fault.

@@ -30,24 +30,6 @@ pub fn delete_job(store: &Store, id: i64) -> Result<()> {
     forget_job(store, &Job::of(&record)?)
 }
 
-/// The request of a finished job, to be run again.
-///
-/// # Errors
-/// There is no such job, or it waits or runs.
-pub fn request_of_job(store: &Store, id: i64) -> Result<ExportRequest> {
-    sweep(store)?;
-    let record = store.catalog().job(id)?;
-    let record = record.ok_or_else(|| catalog::Error::not_found(Kind::Job, id))?;
-    if !record.status.is_final() {
-        let problem = format!(
-            "job {id} is {}; only a finished one is run again",
-            record.status
-        );
-        return Err(catalog::Error::Conflict(problem).into());
-    }
-    record.request.read().map_err(|e| damaged(id, &e))
-}
-
 /// Which exports are kept, of those of one request, whatever its times; with neither number none is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {

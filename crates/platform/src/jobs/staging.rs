@@ -190,7 +190,15 @@ pub fn sweep(store: &Store) -> Result<()> {
     for entry in fs::read_dir(&staging).map_err(StoreError::io(&staging))? {
         let name = entry.map_err(StoreError::io(&staging))?.file_name();
         let name = name.to_string_lossy();
-        let Ok(id) = name.strip_suffix(".lock").unwrap_or(&name).parse() else {
+        let held = name.strip_suffix(".lock");
+        if let Some(plan) = held.and_then(|held| held.strip_prefix("plan-")) {
+            let path = layout.plan_lock(plan);
+            let lock = FileLock::try_acquire(&path).map_err(StoreError::io(&path))?;
+            // Nobody is about that plan.
+            let _ = lock.map(FileLock::remove);
+            continue;
+        }
+        let Ok(id) = held.unwrap_or(&name).parse() else {
             continue;
         };
         if let Some(lock) = try_lock(store, id)? {

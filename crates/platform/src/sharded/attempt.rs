@@ -1,20 +1,18 @@
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use catalog::{BatchFile, new_id};
 use decode::Progress;
 use export::{BatchCounts, ExportRequest, RequestError};
 use serde::{Deserialize, Serialize};
-use store::{StoreError, make_folder, remove_folder};
+use store::StoreError;
 use writer::WriterOptions;
 
+use super::place::{FolderPlace, FoundFile, ShardPlace};
 use super::plan::{PROGRAM, ShardPlan, Versioned, shard_folder};
-use crate::address::check_out;
 use crate::error::{Error, Result};
 use crate::jobs::{LargeProfiles, MOST_REPEATED, stated};
-use crate::manifest::{Manifest, write_whole};
 
 /// What says that an attempt is finished.
 pub(crate) const SHARD_MANIFEST: &str = "shard.json";
@@ -74,31 +72,45 @@ pub fn run_shard(
     (store, out): (Option<&Path>, &Path),
     progress: &Arc<Progress>,
 ) -> Result<ShardManifest> {
+    let place = FolderPlace::checked(out, store.unwrap_or(&plan.store))?;
+    run_shard_in(plan, (number, attempt), store, &place, progress)
+}
+
+/// The same in any place: the shard with this number, by an attempt that is called so.
+///
+/// # Errors
+/// As for [`run_shard`].
+pub fn run_shard_in(
+    plan: &ShardPlan,
+    (number, attempt): (usize, &str),
+    store: Option<&Path>,
+    place: &impl ShardPlace,
+    progress: &Arc<Progress>,
+) -> Result<ShardManifest> {
     let shard = plan.shard(number)?;
     check_name(attempt)?;
-    check_out(out, Some(store.unwrap_or(&plan.store)))?;
-    make_folder(out)?;
-    check_open(plan, out)?;
+    check_open(plan, place)?;
     let export = plan.export(store, progress)?.with_dictionaries();
-    let folder = plan.staging(out).join(shard_folder(number));
-    let own = Attempt(Some(folder.join(format!("{attempt}-{}", new_id()))));
-    let Some(at) = own.0.as_deref() else {
-        unreachable!("it was made with a folder");
+    let name = format!("{}/{attempt}-{}", shard_folder(&plan.id, number), new_id());
+    place.begin(&name)?;
+    let own = Attempt {
+        place,
+        name: Some(&name),
     };
-    make_folder(at)?;
     let metadata = Metadata::new(plan)?;
     let write = || -> Result<Vec<ShardFile>> {
         let mut files = Vec::new();
         for (batch_number, batch) in export.batches().enumerate() {
-            let name = file_name(plan, batch_number);
-            let path = at.join(&name);
+            let file = file_name(batch_number);
+            let inside = format!("{name}/{file}");
+            let path = place.address().join(&inside);
             let options = metadata.options(plan, batch_number)?;
-            let file = File::create_new(&path).map_err(StoreError::io(&path))?;
-            let (file, written, counts) = batch.in_shard(shard).write_to(file, &path, &options)?;
-            file.sync_all().map_err(StoreError::io(&path))?;
+            let sink = place.create(&inside).map_err(StoreError::io(&path))?;
+            let (sink, written, counts) = batch.in_shard(shard).write_to(sink, &path, &options)?;
+            place.close(sink).map_err(StoreError::io(&path))?;
             progress.add_bytes(written.length);
             files.push(ShardFile {
-                name,
+                name: file,
                 rows: written.rows,
                 bytes: written.length,
                 digest: BatchFile::digest_text(written.digest),
@@ -120,55 +132,63 @@ pub fn run_shard(
         };
         let text = serde_json::to_vec(&manifest).map_err(|e| Error::Panic(e.to_string()))?;
         progress.check()?;
-        write_whole(at, SHARD_MANIFEST, &text)?;
+        place.put(&name, SHARD_MANIFEST, &text)?;
         Ok(manifest)
     };
     let made = finish();
-    if made.is_err() && !at.exists() {
+    if made.is_err() && place.is_lost(&name) {
         return Err(ended(plan));
     }
     let made = made?;
     // One that comes behind the commit would be left there for good.
-    if let Err(error) = check_open(plan, out) {
-        drop(own);
-        let _ = fs::remove_dir(&folder);
-        let _ = fs::remove_dir(plan.staging(out));
+    if let Err(error) = check_open(plan, place) {
+        own.keep();
+        place.remove_late(&name);
         return Err(error);
     }
     own.keep();
     Ok(made)
 }
 
-/// The folder of an attempt, which goes where it does not come to its end.
-struct Attempt(Option<PathBuf>);
+/// What an attempt puts, which goes where it does not come to its end.
+struct Attempt<'a, P: ShardPlace> {
+    place: &'a P,
+    name: Option<&'a str>,
+}
 
-impl Attempt {
+impl<P: ShardPlace> Attempt<'_, P> {
     fn keep(mut self) {
-        self.0 = None;
+        self.name = None;
     }
 }
 
-impl Drop for Attempt {
+impl<P: ShardPlace> Drop for Attempt<'_, P> {
     fn drop(&mut self) {
-        if let Some(folder) = &self.0 {
+        if let Some(name) = self.name {
             // What can't be removed now has no manifest, and goes with the plan.
-            let _ = remove_folder(folder);
+            let _ = self.place.remove(name);
         }
     }
 }
 
-/// What the file of a batch is called, in the folder of an attempt.
-fn file_name(plan: &ShardPlan, batch: usize) -> String {
-    format!("batch-{batch:05}.{}", plan.writer.format.ending())
+/// What the file of a batch is called, where an attempt put it. No pattern that takes Parquet files, text or tables by their
+/// names takes it, whether it looks into hidden folders or not.
+fn file_name(batch: usize) -> String {
+    format!("batch-{batch:05}.shard")
 }
 
 /// Refuses a plan whose export is there already.
-fn check_open(plan: &ShardPlan, out: &Path) -> Result<()> {
-    let manifest = Manifest::read(out)?;
-    match manifest.is_some_and(|manifest| manifest.has_plan(&plan.id)) {
+fn check_open(plan: &ShardPlan, place: &impl ShardPlace) -> Result<()> {
+    match has_plan(place, &plan.id)? {
         true => Err(ended(plan)),
         false => Ok(()),
     }
+}
+
+/// Whether a manifest says that the export of a plan is there.
+pub(super) fn has_plan(place: &impl ShardPlace, plan: &str) -> Result<bool> {
+    let manifest = place.manifest()?;
+    Ok(manifest.is_some_and(|manifest| manifest.of_plan(plan).is_some()))
 }
 
 fn ended(plan: &ShardPlan) -> Error {
@@ -242,21 +262,21 @@ fn text(value: &impl Serialize) -> Result<String> {
 }
 
 impl ShardManifest {
-    /// The manifest of an attempt; `None` where it is not finished.
+    /// The manifest of an attempt, of whose folder these are the files; `None` where it is not finished.
     ///
     /// # Errors
     /// It is none, of another program, or of another plan or shard than it lies with; its files are not as it says.
-    pub(crate) fn read(attempt: &Path, plan: &ShardPlan, number: usize) -> Result<Option<Self>> {
-        let path = attempt.join(SHARD_MANIFEST);
-        let text = match fs::read(&path) {
-            // Nor is a file that somebody put beside the attempts.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                return Ok(None);
-            }
-            text => text.map_err(StoreError::io(&path))?,
-        };
+    pub(super) fn read(
+        (place, attempt): (&impl ShardPlace, &str),
+        files: &BTreeMap<String, FoundFile>,
+        (plan, number): (&ShardPlan, usize),
+    ) -> Result<Option<Self>> {
+        let inside = format!("{attempt}/{SHARD_MANIFEST}");
+        let path = place.address().join(&inside);
+        if !files.contains_key(&inside) {
+            return Ok(None);
+        }
+        let text = place.get(&inside)?;
         let refused = |problem: String| {
             Error::out(
                 &path,
@@ -289,14 +309,15 @@ impl ShardManifest {
         }
         for (batch, file) in manifest.batches.iter().enumerate() {
             // Any other name could be a file of somebody's, somewhere else.
-            let name = file_name(plan, batch);
+            let name = file_name(batch);
             if file.name != name {
                 return Err(refused(format!(
                     "found file {:?} of batch {batch}, which is called {name}",
                     file.name
                 )));
             }
-            file.check(&attempt.join(name))?;
+            let name = format!("{attempt}/{name}");
+            file.check(&place.address().join(&name), files.get(&name).copied())?;
         }
         Ok(Some(manifest))
     }
@@ -304,17 +325,15 @@ impl ShardManifest {
 
 impl ShardFile {
     /// Refuses a file that is not as this says.
-    pub(crate) fn check(&self, path: &Path) -> Result<()> {
-        let found = fs::symlink_metadata(path).map_err(StoreError::io(path))?;
-        let problem = match found.is_file() {
-            true if found.len() == self.bytes => return Ok(()),
-            true => format!(
-                "it has {} bytes, and its manifest says {}",
-                found.len(),
+    pub(crate) fn check(&self, path: &Path, found: Option<FoundFile>) -> Result<()> {
+        let problem = match found {
+            Some(FoundFile::Plain(length)) if length == self.bytes => return Ok(()),
+            Some(FoundFile::Plain(length)) => format!(
+                "it has {length} bytes, and its manifest says {}",
                 self.bytes
             ),
-            // A link would show whatever it points to.
-            false => "no file, where an attempt wrote one".to_owned(),
+            Some(FoundFile::Other) => "no file, where an attempt wrote one".to_owned(),
+            None => "it is not there, where an attempt wrote it".to_owned(),
         };
         Err(Error::out(
             path,

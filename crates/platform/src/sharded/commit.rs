@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -6,9 +7,10 @@ use decode::Progress;
 use store::{Store, StoreError, remove_folder};
 use xdm::Dataset;
 
-use super::finished::{finished_attempts, names_in};
+use super::attempt::has_plan;
+use super::finished::FinishedShards;
+use super::place::{FolderPlace, ShardPlace};
 use super::plan::{ShardPlan, staging_of};
-use crate::address::check_out;
 use crate::error::{Error, Result};
 use crate::jobs::{BatchNames, FinishedJob, Job, RunOptions, run_shards, sweep};
 use crate::manifest::{IfExists, Manifest};
@@ -27,22 +29,22 @@ pub fn commit_plan(
     (out, if_exists): (&Path, IfExists),
     progress: &Arc<Progress>,
 ) -> Result<Option<FinishedJob>> {
-    check_scope(store, plan)?;
-    check_out(out, Some(store.layout().root()))?;
+    plan.check_scope(store)?;
+    let place = FolderPlace::checked(out, store.layout().root())?;
     if !is_there(out)? {
         // What has no shards makes no folder.
         pinned(store, plan)?;
-        finished_attempts(plan, out)?;
+        FinishedShards::find(plan, &place)?;
     }
     // Held until nothing of the plan is left: what another commit of it is about must not be taken for what a dead one left.
     let lock = FolderLock::take(out, Some(store.layout().root()))?;
-    if is_committed(out, &plan.id)? {
-        complete(store, plan, lock, (out, if_exists))?;
+    if has_plan(&place, &plan.id)? {
+        complete(store, plan, lock, (&place, if_exists))?;
         return Ok(None);
     }
     let pin = pinned(store, plan)?;
     undo(store, &plan.id, &pin, Some(&lock))?;
-    let shards = finished_attempts(plan, out)?;
+    let shards = FinishedShards::find(plan, &place)?;
     let mut output = lock.open(if_exists)?;
     let options = RunOptions {
         out: Some(out.to_owned()),
@@ -54,7 +56,7 @@ pub fn commit_plan(
     };
     let finished = run_shards(store, (plan, &shards), &options, progress)?;
     output.tell(&finished, Some(store))?;
-    end(store, plan, out)?;
+    end(store, plan, &place)?;
     Ok(Some(finished))
 }
 
@@ -64,7 +66,7 @@ pub fn commit_plan(
 /// # Errors
 /// It was, or is being, committed; there is nothing of it in that folder; files can't be deleted, the catalog can't be written.
 pub fn abort_plan(store: &Store, plan: &ShardPlan, out: Option<&Path>) -> Result<bool> {
-    check_scope(store, plan)?;
+    plan.check_scope(store)?;
     abort_pinned(store, &plan.id, out)
 }
 
@@ -73,52 +75,74 @@ pub fn abort_plan(store: &Store, plan: &ShardPlan, out: Option<&Path>) -> Result
 /// # Errors
 /// As for [`abort_plan`]; an ID that is none.
 pub fn abort_pinned(store: &Store, id: &str, out: Option<&Path>) -> Result<bool> {
+    check_id(id)?;
+    let Some(out) = out else {
+        return let_go(store, id, None);
+    };
     let root = store.layout().root();
-    if !Dataset::is_id(id) {
-        let problem = format!("found {id:?}; a plan's ID has 24 hex digits");
-        return Err(export::RequestError::new("plan-id", problem).into());
-    }
+    let place = FolderPlace::checked(out, root)?;
     let mut lock = None;
-    let mut staging = None;
-    if let Some(out) = out {
-        check_out(out, Some(root))?;
-        if is_there(out)? {
-            lock = Some(FolderLock::take(out, Some(root))?);
-        }
-        if is_committed(out, id)? {
-            return Err(committed(id, out));
-        }
-        staging = Some(staging_of(out, id)).filter(|staging| staging.is_dir());
+    if is_there(out)? {
+        lock = Some(FolderLock::take(out, Some(root))?);
     }
-    let pin = store.catalog().plan_pin(id)?;
-    if let Some(pin) = &pin {
-        if let Some(out) = out
-            && staging.is_none()
-        {
-            let problem = format!(
-                "{} has nothing of plan {id}: give the folder that its shards were made in, or none where none was made",
-                out.display()
-            );
-            return Err(catalog::Error::Conflict(problem).into());
+    if has_plan(&place, id)? {
+        return Err(committed(id, out));
+    }
+    let staging = staging_of(id);
+    let has_staging = !place.is_lost(&staging);
+    if !has_staging {
+        has_nothing(store, id, out)?;
+    }
+    let was_pinned = let_go(store, id, lock.as_ref())?;
+    place.remove(&staging)?;
+    Ok(was_pinned || has_staging)
+}
+
+/// Refuses what is no plan's ID.
+pub(super) fn check_id(id: &str) -> Result<()> {
+    match Dataset::is_id(id) {
+        true => Ok(()),
+        false => {
+            let problem = format!("found {id:?}; a plan's ID has 24 hex digits");
+            Err(export::RequestError::new("plan-id", problem).into())
         }
-        undo(store, id, pin, lock.as_ref())?;
-        if !store.catalog().unpin_plan_of(id, pin.job)? {
+    }
+}
+
+/// Refuses a place that has nothing of a plan which the store keeps: its shards may be in another one.
+pub(super) fn has_nothing(store: &Store, id: &str, out: &Path) -> Result<()> {
+    if store.catalog().plan_pin(id)?.is_none() {
+        return Ok(());
+    }
+    let problem = format!(
+        "{} has nothing of plan {id}: give the place that its shards were made in, or none where none was made",
+        out.display()
+    );
+    Err(catalog::Error::Conflict(problem).into())
+}
+
+/// Takes back what a commit of a plan began, and lets go of what the plan reads; says whether it read something.
+pub(super) fn let_go(store: &Store, id: &str, held: Option<&FolderLock>) -> Result<bool> {
+    let Some(pin) = store.catalog().plan_pin(id)? else {
+        return Ok(false);
+    };
+    undo(store, id, &pin, held)?;
+    match store.catalog().unpin_plan_of(id, pin.job)? {
+        true => Ok(true),
+        false => {
             let problem = format!("plan {id} was ended, or its commit was begun, meanwhile");
-            return Err(catalog::Error::Conflict(problem).into());
+            Err(catalog::Error::Conflict(problem).into())
         }
     }
-    if let Some(staging) = &staging {
-        remove_folder(staging)?;
-    }
-    Ok(pin.is_some() || staging.is_some())
 }
 
 /// Lets go of the store's runs, and clears what attempts left. Those of another user's may stay: the export is there.
-fn end(store: &Store, plan: &ShardPlan, out: &Path) -> Result<()> {
+pub(super) fn end(store: &Store, plan: &ShardPlan, place: &impl ShardPlace) -> Result<()> {
     store.catalog().unpin_plan(&plan.id)?;
-    let staging = plan.staging(out);
-    if let Err(error) = remove_folder(&staging) {
-        tracing::warn!(folder = %staging.display(), %error, "what attempts at shards left can't be removed");
+    let staging = staging_of(&plan.id);
+    if let Err(error) = place.remove(&staging) {
+        let folder = place.address().join(staging);
+        tracing::warn!(folder = %folder.display(), %error, "what attempts at shards left can't be removed");
     }
     Ok(())
 }
@@ -129,11 +153,12 @@ fn complete(
     store: &Store,
     plan: &ShardPlan,
     lock: FolderLock,
-    (out, if_exists): (&Path, IfExists),
+    (place, if_exists): (&FolderPlace, IfExists),
 ) -> Result<()> {
     sweep(store)?;
+    let out = place.address();
     if Manifest::is_said(out) {
-        return end(store, plan, out);
+        return end(store, plan, place);
     }
     let named = Manifest::read(out)?.unwrap_or_else(Manifest::empty);
     // A commit that replaces leaves its own export alone in the manifest: where there are more, it came to its end, and what
@@ -152,11 +177,16 @@ fn complete(
     // Whatever else is there its manifest has to name.
     let mut output = lock.open(IfExists::Append)?;
     output.say()?;
-    end(store, plan, out)
+    end(store, plan, place)
 }
 
 /// Takes back what a commit made that was broken off behind its job and before its manifest.
-fn undo(store: &Store, plan: &str, pin: &PlanPin, held: Option<&FolderLock>) -> Result<()> {
+pub(super) fn undo(
+    store: &Store,
+    plan: &str,
+    pin: &PlanPin,
+    held: Option<&FolderLock>,
+) -> Result<()> {
     let Some(job) = pin.job else {
         return Ok(());
     };
@@ -197,7 +227,7 @@ fn take_back(store: &Store, plan: &str, job: i64, held: Option<&FolderLock>) -> 
         if !held.is_some_and(|held| held.is_of(goal)) {
             lock = Some(FolderLock::take(goal, Some(store.layout().root()))?);
         }
-        if is_committed(goal, plan)? {
+        if has_plan(&FolderPlace::new(goal), plan)? {
             return Err(committed(plan, goal));
         }
     }
@@ -213,8 +243,14 @@ fn is_there(folder: &Path) -> Result<bool> {
     Ok(folder.try_exists().map_err(StoreError::io(folder))?)
 }
 
-fn is_committed(out: &Path, plan: &str) -> Result<bool> {
-    Ok(Manifest::read(out)?.is_some_and(|manifest| manifest.has_plan(plan)))
+/// The names in a folder.
+fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(StoreError::io(folder))? {
+        let name = entry.map_err(StoreError::io(folder))?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
 }
 
 fn committed(plan: &str, out: &Path) -> Error {
@@ -225,21 +261,9 @@ fn committed(plan: &str, out: &Path) -> Error {
     catalog::Error::Conflict(problem).into()
 }
 
-fn pinned(store: &Store, plan: &ShardPlan) -> Result<PlanPin> {
+pub(super) fn pinned(store: &Store, plan: &ShardPlan) -> Result<PlanPin> {
     let pin = store.catalog().plan_pin(&plan.id)?;
     pin.ok_or_else(|| unknown(store, plan))
-}
-
-fn check_scope(store: &Store, plan: &ShardPlan) -> Result<()> {
-    let scope = store.catalog().scope();
-    if (&scope.org, &scope.sandbox) == (&plan.org, &plan.sandbox) {
-        return Ok(());
-    }
-    let problem = format!(
-        "plan {} is of organisation {:?} and sandbox {:?}, and this is {:?} and {:?}",
-        plan.id, plan.org, plan.sandbox, scope.org, scope.sandbox
-    );
-    Err(catalog::Error::Conflict(problem).into())
 }
 
 fn unknown(store: &Store, plan: &ShardPlan) -> Error {

@@ -1,76 +1,135 @@
 //! Which attempts at the shards of a plan count.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
-use store::StoreError;
+use export::BatchCounts;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::attempt::ShardManifest;
-use super::plan::{ShardPlan, shard_folder};
-use crate::error::Result;
+use super::attempt::{ShardFile, ShardManifest};
+use super::place::{FoundFile, ShardPlace};
+use super::plan::{ShardPlan, shard_folder, staging_of};
+use crate::error::{Error, Result};
 
 /// How many shards that are missing are named.
 const MOST_NAMED: usize = 20;
 
-/// One finished attempt of each shard, the first by name where there are several: they have the same rows. One that is
-/// damaged does not matter where another is whole. With each comes the folder that it is in.
-pub(super) fn finished_attempts(
-    plan: &ShardPlan,
-    out: &Path,
-) -> Result<Vec<(PathBuf, ShardManifest)>> {
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for number in 0..plan.shards.len() {
-        let folder = plan.staging(out).join(shard_folder(number));
-        let (mut first, mut problem) = (None, None);
-        for attempt in names_in(&folder)? {
-            let at = folder.join(attempt);
-            match ShardManifest::read(&at, plan, number) {
-                Ok(Some(manifest)) => {
-                    first = Some((at, manifest));
-                    break;
-                }
+/// One finished attempt of each shard of a plan, in their order.
+pub struct FinishedShards(Vec<(String, ShardManifest)>);
+
+/// What is shown of a batch: its files, one of each shard that has rows.
+pub(crate) struct ShownShards<'a> {
+    pub(crate) counts: BatchCounts,
+    /// Each with the number of its shard, and the path at which its attempt put it, from the place of the export on.
+    pub(crate) files: Vec<(usize, String, &'a ShardFile)>,
+}
+
+/// An attempt that counts, or why none does.
+enum Found {
+    Whole(String, Box<ShardManifest>),
+    Damaged(Error),
+    Missing,
+}
+
+impl FinishedShards {
+    /// The first attempt by name where there are several: they have the same rows. One that is damaged does not matter where
+    /// another is whole.
+    ///
+    /// # Errors
+    /// A shard has none; its only ones are damaged.
+    pub(super) fn find(plan: &ShardPlan, place: &impl ShardPlace) -> Result<Self> {
+        let files = place.files(&staging_of(&plan.id))?;
+        let numbers = 0..plan.shards.len();
+        // Each is a request of its own, where the place is a bucket.
+        let found = numbers
+            .into_par_iter()
+            .map(|number| Found::of((plan, number), place, &files));
+        let found: Vec<Found> = found.collect();
+        let (mut shards, mut missing) = (Vec::new(), Vec::new());
+        for (number, one) in found.into_iter().enumerate() {
+            match one {
+                Found::Whole(attempt, manifest) => shards.push((attempt, *manifest)),
+                Found::Damaged(error) => return Err(error),
+                Found::Missing => missing.push(number.to_string()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Self(shards));
+        }
+        let named = missing.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>();
+        let more = match missing.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let problem = format!(
+            "{} of {} shards of plan {} have no finished attempt in {}: {}{more}; run-shard makes them",
+            missing.len(),
+            plan.shards.len(),
+            plan.id,
+            place.address().display(),
+            named.join(", ")
+        );
+        Err(catalog::Error::Conflict(problem).into())
+    }
+
+    /// The first of them; they say the same of the identity graph.
+    pub(crate) fn first(&self) -> Option<&ShardManifest> {
+        self.0.first().map(|(_, manifest)| manifest)
+    }
+
+    /// What is shown of the batch with this number.
+    pub(crate) fn batch(&self, number: usize) -> Result<ShownShards<'_>> {
+        let mut counts = BatchCounts::default();
+        let mut files = Vec::new();
+        for (shard, (attempt, manifest)) in self.0.iter().enumerate() {
+            let file = manifest.batches.get(number);
+            let file = file.ok_or_else(|| Error::Panic("a shard without a batch".to_owned()))?;
+            counts.add(file.counts.clone());
+            files.push((shard, format!("{attempt}/{}", file.name), file));
+        }
+        // Nobody is in most shards of a small segment; a batch without a file would have no columns.
+        match files.iter().all(|(_, _, file)| file.rows == 0) {
+            true => files.truncate(1),
+            false => files.retain(|(_, _, file)| file.rows > 0),
+        }
+        Ok(ShownShards { counts, files })
+    }
+}
+
+impl Found {
+    fn of(
+        (plan, number): (&ShardPlan, usize),
+        place: &impl ShardPlace,
+        files: &BTreeMap<String, FoundFile>,
+    ) -> Self {
+        let folder = shard_folder(&plan.id, number);
+        let below = format!("{folder}/");
+        let own = files.range(below.clone()..);
+        let own = own.take_while(|(name, _)| name.starts_with(&below));
+        let mut attempts = BTreeSet::new();
+        let mut closed = files.get_key_value(&folder);
+        for (name, file) in own {
+            match name.rsplit_once('/') {
+                Some((attempt, _)) if attempt != folder => drop(attempts.insert(attempt)),
+                // Nor is a file an attempt that somebody put beside them.
+                _ if *file == FoundFile::Other => closed = closed.or(Some((name, file))),
+                _ => {}
+            }
+        }
+        let mut problem = None;
+        for attempt in attempts {
+            match ShardManifest::read((place, attempt), files, (plan, number)) {
+                Ok(Some(manifest)) => return Self::Whole(attempt.to_owned(), Box::new(manifest)),
                 Ok(None) => {}
                 Err(error) => problem = problem.or(Some(error)),
             }
         }
-        match (first, problem) {
-            (Some(whole), _) => found.push(whole),
-            (None, Some(problem)) => return Err(problem),
-            (None, None) => missing.push(number.to_string()),
-        }
+        let closed = closed.map(|(name, _)| {
+            let path = place.address().join(name);
+            Error::out(
+                &path,
+                "it can't be looked into, and may have a finished attempt",
+            )
+        });
+        problem.or(closed).map_or(Self::Missing, Self::Damaged)
     }
-    match missing.len() {
-        0 => Ok(found),
-        n => {
-            let named = missing.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>();
-            let more = match n.saturating_sub(MOST_NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let problem = format!(
-                "{n} of {} shards of plan {} have no finished attempt in {}: {}{more}; run-shard makes them",
-                plan.shards.len(),
-                plan.id,
-                out.display(),
-                named.join(", ")
-            );
-            Err(catalog::Error::Conflict(problem).into())
-        }
-    }
-}
-
-/// The names in a folder, in order; none where there is no folder.
-pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io(folder))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(StoreError::io(folder))?.file_name();
-        names.push(name.to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
 }

@@ -228,6 +228,22 @@ impl ShardPlan {
         }
     }
 
+    /// Refuses a store that has another organisation and sandbox at hand than those that the plan is of.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn check_scope(&self, store: &Store) -> Result<()> {
+        let scope = store.catalog().scope();
+        if (&scope.org, &scope.sandbox) == (&self.org, &self.sandbox) {
+            return Ok(());
+        }
+        let problem = format!(
+            "plan {} is of organisation {:?} and sandbox {:?}, and this is {:?} and {:?}",
+            self.id, self.org, self.sandbox, scope.org, scope.sandbox
+        );
+        Err(catalog::Error::Conflict(problem).into())
+    }
+
     /// How many batches there are: one, or one for each segment.
     ///
     /// # Errors
@@ -328,22 +344,24 @@ impl ShardPlan {
         Ok(BatchFile::digest_text(xdm::digest128(&rest.to_json()?)))
     }
 
-    /// The hidden folder, in the folder of the export, that attempts at its shards write in. Exports to that folder leave
-    /// it alone, as they would not what begins as their own.
-    pub(crate) fn staging(&self, out: &Path) -> PathBuf {
-        staging_of(out, &self.id)
-    }
-
-    /// That folder, where it is there: behind a commit it is what could not be removed.
+    /// What attempts left in the folder of the export, where something is there: behind a commit it is what could not be
+    /// removed.
     #[must_use]
     pub fn left_in(&self, out: &Path) -> Option<PathBuf> {
-        Some(self.staging(out)).filter(|staging| staging.exists())
+        Some(out.join(self.left_below())).filter(|staging| staging.exists())
+    }
+
+    /// Below which name attempts put what they make, from the place of the export on.
+    #[must_use]
+    pub fn left_below(&self) -> String {
+        staging_of(&self.id)
     }
 }
 
-/// The hidden folder of the plan with this ID.
-pub(crate) fn staging_of(out: &Path, id: &str) -> PathBuf {
-    out.join(format!(".plan-{id}"))
+/// The hidden folder, in the place of the export, that attempts at the shards of the plan with this ID write in. Exports to
+/// that place leave it alone, as they would not what begins as their own.
+pub(crate) fn staging_of(id: &str) -> String {
+    format!(".plan-{id}")
 }
 
 /// Whether a word is the name of something in a folder, and no way out of it.
@@ -351,7 +369,7 @@ fn is_one_name(word: &str) -> bool {
     is_inside(word) && Path::new(word).components().count() == 1
 }
 
-/// What the folder of a shard's attempts is called.
-pub(crate) fn shard_folder(number: usize) -> String {
-    format!("shard-{number:05}")
+/// Where attempts at a shard of that plan are, from the place of the export on.
+pub(crate) fn shard_folder(id: &str, number: usize) -> String {
+    format!("{}/shard-{number:05}", staging_of(id))
 }

@@ -49,6 +49,7 @@ from ._progress import Progress
 from ._shards import ShardPlan
 from ._store import Store
 from ._unknown import UnknownSegmentWarning
+from ._upkeep import Verified
 
 __all__ = [
     "BadInput",
@@ -71,6 +72,7 @@ __all__ = [
     "StorageError",
     "Store",
     "UnknownSegmentWarning",
+    "Verified",
     "Written",
     "export_batches",
 ]

@@ -12,9 +12,13 @@ class ProfileExportError(Exception):
     ----------
     code : str
         The stable code of docs/errors.md, such as ``"PE-0001"``.
+    job : dict or None
+        The job that it is about, where there is one: one that failed, or that succeeded and of which no manifest could be
+        written.
     """
 
     code: str
+    job: dict[str, Any] | None = None
 
     def __init__(self, message: str, code: str = "PE-0000") -> None:
         super().__init__(message)

@@ -10,7 +10,7 @@ from ._errors import BadRequest, NotFound
 from ._profile_export import Export as _Export
 from ._profile_export import RecordBatch, Schema
 from ._progress import ProgressArgument, watching
-from ._request import refused
+from ._request import identity_of, refused
 from ._unknown import warn_of_unknown
 
 if TYPE_CHECKING:
@@ -269,6 +269,52 @@ class Export(ExportBatch):
         )
         return self._write(path, form, if_exists, progress)
 
+    def to_bucket(
+        self,
+        address: str,
+        *,
+        if_exists: str = "fail",
+        format: str = "parquet",
+        compression: str | None = None,
+        compatible: bool = False,
+        progress: ProgressArgument = None,
+    ) -> dict[str, Any]:
+        """Writes its batches below an address of an object store, all of them or none: nothing lies on a disk of this machine.
+
+        It is no job. What is there is what `Store.run` makes in a folder, a file a batch: ``batchId=…/segmentId=…`` and
+        below that ``part-00000.parquet``; ``_manifest.json`` comes last, and ``_SUCCESS`` behind it. Keys and endpoints are
+        those of the clouds' own tools: ``AWS_…``, ``GOOGLE_…`` and ``AZURE_…`` in the environment, AWS's files with profiles,
+        the machine's role.
+
+        Parameters
+        ----------
+        address : str
+            Such as ``"s3://exports/holiday"``; ``gs://``, ``az://`` and ``abfss://``, too.
+        if_exists : {"fail", "replace", "append"}
+            What becomes of exports that are there already.
+        format, compression, compatible
+            How files are written, as for `Store.run`.
+        progress : callable or bool, optional
+            A function that is called with a `Progress`, or True for a bar of tqdm.
+
+        Returns
+        -------
+        dict
+            ``address``, and ``batches`` as the manifest has them: ``id``, ``profiles``, ``events``, ``files`` …
+
+        Raises
+        ------
+        BadRequest
+            No such address; what is there already.
+        Conflict
+            Another export went there meanwhile.
+        StorageError
+            The object store takes no more, or can't be reached.
+        """
+        form = batch_form(format, compression, compatible)
+        with watching(progress) as watcher:
+            return self._export.write_to_bucket(address, if_exists, form, watcher)
+
     def plan(self, *, progress: ProgressArgument = None) -> dict[str, Any]:
         """What it would give: all rows are made, and none is kept.
 
@@ -307,11 +353,7 @@ class Export(ExportBatch):
         NotFound
             No record has it as its primary identity.
         """
-        namespace, colon, id = identity.partition(":")
-        if not (namespace and colon and id):
-            problem = f"found {identity!r}; expected a namespace and an id, such as Email:ann@example.com"
-            raise refused("identity", problem)
-        found = self._export.explain((namespace, id), None)
+        found = self._export.explain(identity_of(identity), None)
         if found is None:
             raise NotFound(
                 f"no record has {identity} as its primary identity; the case of an id counts, that of a namespace does "
@@ -357,6 +399,13 @@ def file_form(
         "null": null,
         "headers": list((headers or {}).items()),
     }
+
+
+def batch_form(format: str, compression: str | None, compatible: bool) -> dict[str, Any]:
+    """How the files of batches are written: Parquet by zstd, where nothing else is said."""
+    if compression is None and format == "parquet" and not compatible:
+        compression = "zstd"
+    return file_form(format, compression, compatible=compatible)
 
 
 def _packing_of(path: PathLike) -> str | None:

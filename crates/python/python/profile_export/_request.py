@@ -165,3 +165,11 @@ def text(request: Mapping[str, Any] | str | None, arguments: Mapping[str, Any]) 
         return json.dumps(request)
     except (TypeError, ValueError) as error:
         raise refused(".", f"the request is no JSON: {error}") from None
+
+
+def identity_of(text: str) -> tuple[str, str]:
+    """The namespace and the id of an identity such as ``"Email:ann@example.com"``."""
+    namespace, colon, id = text.partition(":")
+    if not (namespace and colon and id):
+        raise refused("identity", f"found {text!r}; expected a namespace and an id, such as Email:ann@example.com")
+    return namespace, id

@@ -64,6 +64,13 @@ class ShardPlan:
         """Its text, in which the program takes it, too."""
         return self._plan.to_json()
 
+    def keep(self, out: PathLike) -> None:
+        """Puts its text beside what its shards will write below ``out``, a folder or an address: ``.plan-…/plan.json``.
+
+        Whoever goes on where this process is gone finds it there; it goes when the plan is committed or aborted.
+        """
+        self._plan.keep(os.fspath(out))
+
     def save(self, path: PathLike) -> None:
         """Writes its text into a file, whole or not at all."""
         self._plan.write(os.fspath(path))
@@ -116,14 +123,14 @@ class ShardPlan:
         threads: int | None = None,
         progress: ProgressArgument = None,
     ) -> dict[str, Any]:
-        """Makes a shard, in a hidden folder below ``out``: any number of times and anywhere, also at once.
+        """Makes a shard, under hidden names below ``out``: any number of times and anywhere, also at once.
 
         Parameters
         ----------
         shard : int
             Which, counted from 0.
-        out : path-like
-            The folder of the export, which all machines see.
+        out : path-like or str
+            The folder of the export, which all machines see, or the address of an object store (``"s3://…"``).
         attempt : str
             What this attempt is called.
         store : path-like, optional

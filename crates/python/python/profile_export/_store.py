@@ -8,21 +8,25 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Union, overload
 
+from ._definitions import Definitions
 from ._errors import NotFound
-from ._export import Export, file_form
+from ._export import Export, batch_form
+from ._jobs import Jobs
 from ._load import LoadReport, limits, read_rejects
 from ._profile_export import Store as _Store
+from ._profile_export import is_bucket
+from ._profiles import Profiles
 from ._progress import ProgressArgument, Watcher, watching
 from ._request import Moment, Texts, refused, start, text
 from ._shards import ShardPlan, counted
-
 from ._unknown import warn_of_unknown
+from ._upkeep import Upkeep
 
 if TYPE_CHECKING:
     PathLike = Union[str, os.PathLike[str]]
 
 
-class Store:
+class Store(Jobs, Definitions, Profiles, Upkeep):
     """A folder that keeps what was loaded, sorted and indexed, so that an export touches only what it needs.
 
     Parameters
@@ -353,7 +357,7 @@ class Store:
                 if is_given:
                     raise refused(name, "it is of a plan in shards: without shards nothing is written or kept")
             return self._to_look(request, max_identities, audience).plan(progress=progress)
-        form = _form_of_batches(format, compression, compatible)
+        form = batch_form(format, compression, compatible)
         with watching(progress) as watcher:
             plan = self._store.plan_shards(text(request, audience), counted("shards", shards), form, max_identities, keep_for, watcher)
         warn_of_unknown(plan.unknown_segments)
@@ -362,7 +366,8 @@ class Store:
     def commit(
         self, plan: ShardPlan, out: PathLike, *, if_exists: str = "fail", progress: ProgressArgument = None
     ) -> dict[str, Any]:
-        """Shows the export of a plan whose shards are all made in ``out``, at once and as a job.
+        """Shows the export of a plan whose shards are all made in ``out``: at once and as a job, or below an address, where it
+        is no job and its manifest comes last.
 
         Of each shard one attempt that came to its end counts. It may be done again where it broke off.
 
@@ -370,8 +375,8 @@ class Store:
         ----------
         plan : ShardPlan
             What `plan` made.
-        out : path-like
-            The folder that the shards were made in.
+        out : path-like or str
+            The folder that the shards were made in, or the address of an object store (``"s3://…"``).
         if_exists : {"fail", "replace", "append"}
             What becomes of exports that are there already.
         progress : callable or bool, optional
@@ -381,7 +386,7 @@ class Store:
         -------
         dict
             The job object, also where the plan was committed to that folder before; an empty one where the store has
-            forgotten the job since.
+            forgotten the job since. Of an address, ``address`` and ``batches``, as `Export.to_bucket` tells them.
 
         Raises
         ------
@@ -390,16 +395,6 @@ class Store:
         """
         with watching(progress) as watcher:
             return self._store.commit(plan._plan, os.fspath(out), if_exists, watcher) or {}
-
-    def abort(self, plan: ShardPlan, out: PathLike | None = None) -> bool:
-        """Gives a plan up: what its shards wrote below ``out`` goes, and the store need not keep what it reads.
-
-        Returns
-        -------
-        bool
-            Whether there was something to give up.
-        """
-        return self._store.abort(plan._plan, None if out is None else os.fspath(out))
 
     def preview(
         self,
@@ -445,7 +440,8 @@ class Store:
             The body of the platform's ``POST /export/jobs``. Where it names no dataset, batches go to the one called
             "Profile exports".
         out : path-like, optional
-            A folder for the batches, with a manifest; without it they are in the store: `batch_files`.
+            A folder for the batches, with a manifest; without it they are in the store: `batch_files`. An export below the
+            address of an object store is no job: `Export.to_bucket`.
         if_exists : {"fail", "replace", "append"}
             What becomes of exports that are in ``out`` already.
         format : {"parquet", "ndjson", "csv"}
@@ -474,8 +470,12 @@ class Store:
             The request can't be done as asked.
         JobFailed
             The job failed; ``job`` has its errors.
+        StorageError
+            The job succeeded, where the exception has a ``job``, but the manifest of ``out`` can't be written.
         """
-        form = _form_of_batches(format, compression, compatible)
+        if out is not None and is_bucket(os.fspath(out)):
+            raise refused("out", f"found {out!r}; an export there is no job: export(…).to_bucket({os.fspath(out)!r})")
+        form = batch_form(format, compression, compatible)
         folder = None if out is None else os.fspath(out)
         with watching(progress) as watcher:
             job = self._store.run(
@@ -483,103 +483,3 @@ class Store:
             )
         warn_of_unknown(job["metrics"].get("unknownSegments", []))
         return job
-
-    def evaluate(self, *segments: str, now: Moment = None, progress: ProgressArgument = None) -> dict[str, Any]:
-        """Evaluates segment definitions and writes who is in them into the store, all of it or nothing.
-
-        Parameters
-        ----------
-        *segments : str
-            IDs or names; all definitions with an expression where none is given.
-        now : str, datetime or date, optional
-            The moment that expressions call now; this one where it is missing.
-        progress : callable or bool, optional
-            A function that is called with a `Progress`, or True for a bar of tqdm.
-
-        Returns
-        -------
-        dict
-            The segment job: ``metrics`` has who is in, entered and left, by segment.
-        """
-        with watching(progress) as watcher:
-            return self._store.evaluate(list(segments), start("now", now), watcher)
-
-    def estimate(
-        self,
-        expression: str,
-        *,
-        merge_policy: str | None = None,
-        now: Moment = None,
-        progress: ProgressArgument = None,
-    ) -> dict[str, Any]:
-        """Counts whom an expression of PQL takes, with nothing written.
-
-        Parameters
-        ----------
-        expression : str
-            Such as ``'personalEmail.address and homeAddress.city = "Oslo"'``.
-        merge_policy : str, optional
-            The ID or name of a merge policy; the default where it is missing.
-        now : str, datetime or date, optional
-            The moment that expressions call now; this one where it is missing.
-        progress : callable or bool, optional
-            A function that is called with a `Progress`, or True for a bar of tqdm.
-
-        Returns
-        -------
-        dict
-            ``members`` of ``profiles`` in all, ``optedOut``, ``mergePolicyId``, ``now``.
-        """
-        with watching(progress) as watcher:
-            return self._store.estimate(expression, merge_policy, start("now", now), watcher)
-
-    def segments(self) -> list[dict[str, Any]]:
-        """The segment definitions."""
-        return self._store.segments()
-
-    def put_segment(self, definition: Mapping[str, Any]) -> dict[str, Any]:
-        """Keeps a segment definition, in the place of the one with its ``id``; its expression is checked.
-
-        Parameters
-        ----------
-        definition : dict
-            As the platform has it: ``id``, ``name``, ``expression`` (``{"type": "PQL", "format": "pql/text", "value": …}``),
-            ``mergePolicyId``.
-
-        Returns
-        -------
-        dict
-            The definition as it is kept, with an ID.
-        """
-        return self._store.put_segment(json.dumps(definition))
-
-    def merge_policies(self) -> list[dict[str, Any]]:
-        """The merge policies, those that every store has among them."""
-        return self._store.merge_policies()
-
-    def datasets(self) -> list[dict[str, Any]]:
-        """The datasets, as ``dataset.json`` has them."""
-        return self._store.datasets()
-
-    def jobs(self, *, limit: int | None = None, status: str | None = None) -> list[dict[str, Any]]:
-        """The export jobs, newest first; at the most so many, only those with a status."""
-        return self._store.jobs(limit, status)
-
-    def job(self, id: int) -> dict[str, Any]:
-        """An export job."""
-        return self._store.job(id)
-
-    def batches(self, *, dataset: str | None = None) -> list[dict[str, Any]]:
-        """The batches, newest first; only those of a dataset, by name or ID."""
-        return self._store.batches(dataset)
-
-    def batch_files(self, id: str) -> list[str]:
-        """Where the files of a batch are."""
-        return [os.fspath(path) for path in self._store.batch_files(id)]
-
-
-def _form_of_batches(format: str, compression: str | None, compatible: bool) -> dict[str, Any]:
-    """How a job's files are written: Parquet by zstd, where nothing else is said."""
-    if compression is None and format == "parquet" and not compatible:
-        compression = "zstd"
-    return file_form(format, compression, compatible=compatible)

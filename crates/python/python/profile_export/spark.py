@@ -1,13 +1,14 @@
 """Exports by the executors of Apache Spark, and as its DataFrames.
 
-The store and the folder of the export are where every executor sees them under the same name, such as on a shared disk;
-this package is installed beside Spark's Python on all of them. PySpark is not a requirement of the package: this module is
+The store and the folder of the export are where every executor sees them under the same name, such as on a shared disk; an
+export may go to the address of an object store instead. This package is installed beside Spark's Python on all of them. PySpark is not a requirement of the package: this module is
 imported by those who have it.
 
 Examples
 --------
 >>> import profile_export.spark                                                       # doctest: +SKIP
 >>> profile_export.spark.export(spark, "/shared/store", out="/shared/exports/all")    # doctest: +SKIP
+>>> profile_export.spark.export(spark, "/shared/store", out="s3://exports/all")       # doctest: +SKIP
 >>> spark.dataSource.register(profile_export.spark.ProfileExport)                     # doctest: +SKIP
 >>> spark.read.format("profile_export").options(store="/shared/store").load()         # doctest: +SKIP
 """
@@ -29,7 +30,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from ._errors import ProfileExportError
 from ._load import LoadReport
-from ._profile_export import check_folder
+from ._profile_export import check_folder, is_bucket
 from ._progress import ProgressArgument
 from ._request import refused
 from ._shards import ShardPlan
@@ -45,8 +46,6 @@ __all__ = ["ProfileExport", "export", "ingest"]
 
 #: How many shards there are for each core: one that takes long keeps the others from waiting.
 SHARDS_PER_CORE = 3
-#: What the plan is called in the hidden folder that attempts write in.
-PLAN = "plan.json"
 #: How long the store keeps what a DataFrame reads, in hours, where nobody says it.
 HOURS = 24.0
 #: What a task tells of a shard.
@@ -71,9 +70,9 @@ def export(
     progress: ProgressArgument = None,
     **audience: Any,
 ) -> dict[str, Any]:
-    """Exports from a store to a folder, its shards made by Spark's executors and shown at once by the driver.
+    """Exports from a store to a folder or a bucket, its shards made by Spark's executors and shown at once by the driver.
 
-    The rows are those of `Store.run` with ``out``. A task that fails is tried again by Spark, and one that is slow may be
+    The rows are those of `Store.run` with ``out``, or of `Export.to_bucket`. A task that fails is tried again by Spark, and one that is slow may be
     run twice (``spark.speculation``): of each shard one attempt counts. Where the export fails, nothing of it is left; where
     the driver dies, ``.plan-…/plan.json`` below ``out`` is the plan that ``profile-export commit`` or ``abort`` takes.
 
@@ -85,8 +84,9 @@ def export(
         The store, which the driver writes and all executors read.
     request : dict or str, optional
         The body of the platform's ``POST /export/jobs``.
-    out : path-like
-        The folder of the export, which all executors write.
+    out : path-like or str
+        The folder of the export, which all executors write, or the address of an object store (``"s3://…"``), for which
+        driver and executors have keys each by themselves: in the environment, or as the machine's role.
     shards : int, optional
         How many tasks there are; three for each of Spark's cores where it is missing.
     if_exists, format, compression, compatible, max_identities
@@ -103,7 +103,7 @@ def export(
     Returns
     -------
     dict
-        The job object, as of `Store.run`.
+        The job object, as of `Store.run`; of an address ``address`` and ``batches``, as of `Export.to_bucket`.
 
     Raises
     ------
@@ -123,17 +123,19 @@ def export(
         progress=progress,
         **audience,
     )
-    folder = os.path.abspath(out)
-    staging = os.path.join(folder, f".plan-{plan.id}")
+    place = os.fspath(out)
+    if not is_bucket(place):
+        place = os.path.abspath(place)
+    was_begun = False
     try:
-        os.makedirs(staging, exist_ok=True)
-        plan.save(os.path.join(staging, PLAN))
-        _run(spark, plan, folder, threads or int(spark.conf.get("spark.task.cpus", "1") or 1))
-        return opened.commit(plan, folder, if_exists=if_exists, progress=progress)
+        plan.keep(place)
+        was_begun = True
+        _run(spark, plan, place, threads or int(spark.conf.get("spark.task.cpus", "1") or 1))
+        return opened.commit(plan, place, if_exists=if_exists, progress=progress)
     except BaseException:
         # The first error is the one to tell; what stays ends when the plan expires.
         with suppress(ProfileExportError):
-            opened.abort(plan, folder if os.path.isdir(staging) else None)
+            opened.abort(plan, place if was_begun else None)
         raise
 
 

@@ -1,13 +1,12 @@
 //! The job that shows what others have written: the shards of a plan.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::{BatchFile, JobRecord, JobStatus};
 use decode::Progress;
-use export::BatchCounts;
 use store::{Store, StoreError};
 use writer::{FileInfo, StagedBatch};
 
@@ -19,10 +18,7 @@ use crate::jobs::create::create_planned;
 use crate::jobs::object::Job;
 use crate::jobs::since::JobChanges;
 use crate::jobs::staging::{JobStaging, sweep};
-use crate::sharded::{ShardFile, ShardManifest, ShardPlan};
-
-/// The finished attempts at the shards of a plan, in their order, with the folders that they are in.
-type Shards = [(PathBuf, ShardManifest)];
+use crate::sharded::{FinishedShards, FoundFile, ShardFile, ShardPlan};
 
 /// Runs the job that makes batches of a plan's shards. The store's catalog notes it as the plan's.
 ///
@@ -30,7 +26,7 @@ type Shards = [(PathBuf, ShardManifest)];
 /// As for [`run_request`](super::run_request).
 pub(crate) fn run_shards(
     store: &Store,
-    (plan, shards): (&ShardPlan, &Shards),
+    (plan, shards): (&ShardPlan, &FinishedShards),
     options: &RunOptions,
     progress: &Arc<Progress>,
 ) -> Result<FinishedJob> {
@@ -59,7 +55,12 @@ pub(crate) fn run_shards(
 
 impl RunningJob<'_> {
     /// Makes batches of the shards' files, and publishes them.
-    fn gather(&mut self, record: &JobRecord, plan: &ShardPlan, shards: &Shards) -> Result<()> {
+    fn gather(
+        &mut self,
+        record: &JobRecord,
+        plan: &ShardPlan,
+        shards: &FinishedShards,
+    ) -> Result<()> {
         let start = Instant::now();
         self.exported = Some(Exported {
             request: plan.request.clone(),
@@ -78,7 +79,7 @@ impl RunningJob<'_> {
             .clone_from(&plan.unknown_segments);
         self.job.metrics.large_profiles = shards
             .first()
-            .and_then(|(_, shard)| shard.large_profiles.clone());
+            .and_then(|shard| shard.large_profiles.clone());
         let mut staged = Vec::new();
         for (number, (id, place)) in self.job.batch_ids().into_iter().zip(places).enumerate() {
             staged.push(self.gather_batch((number, id), (&out, &place), shards)?);
@@ -91,34 +92,20 @@ impl RunningJob<'_> {
         &self,
         (number, id): (usize, String),
         (out, place): (&Path, &BatchPlace),
-        shards: &Shards,
+        shards: &FinishedShards,
     ) -> Result<StagedJobBatch> {
         let staging = self.staging.batches().join(&id);
         let Some(folder) = &place.folder else {
             unreachable!("the batches of a plan have folders");
         };
-        let mut counts = BatchCounts::default();
-        let mut parts = Vec::new();
-        for (attempt, manifest) in shards {
-            let file = manifest.batches.get(number);
-            let file = file.ok_or_else(|| Error::Panic("a shard without a batch".to_owned()))?;
-            counts.add(file.counts.clone());
-            parts.push((attempt.join(&file.name), file));
-        }
-        // Nobody is in most shards of a small segment; a batch without a file would have no columns.
-        let is_empty = parts.iter().all(|(_, file)| file.rows == 0);
-        let mut shown = parts.into_iter().enumerate();
-        let shown: Vec<_> = match is_empty {
-            true => shown.next().into_iter().collect(),
-            false => shown.filter(|(_, (_, file))| file.rows > 0).collect(),
-        };
+        let shown = shards.batch(number)?;
         let mut files = Vec::new();
-        for (shard, (from, file)) in shown {
+        for (shard, from, file) in shown.files {
             let name = place.files.of(shard);
             let path = staging.join(&name);
             let parent = path.parent().unwrap_or(&staging);
             fs::create_dir_all(parent).map_err(StoreError::io(parent))?;
-            files.push(link(&from, file, &path, name)?);
+            files.push(link(&out.join(from), file, &path, name)?);
             self.syncs.path(parent);
         }
         self.syncs.path(&staging);
@@ -126,7 +113,7 @@ impl RunningJob<'_> {
             id,
             has_own_folder: true,
             staged: StagedBatch::of_files(staging, out.join(folder), files),
-            counts,
+            counts: shown.counts,
             changes: JobChanges::default(),
         })
     }
@@ -137,7 +124,7 @@ impl RunningJob<'_> {
 fn link(from: &Path, file: &ShardFile, path: &Path, name: String) -> Result<FileInfo> {
     let problem = |problem: String| Error::out(from, problem);
     // Again: it is the moment that counts.
-    file.check(from)?;
+    file.check(from, FoundFile::at(from)?)?;
     let digest = BatchFile::digest_of_text(&file.digest);
     let digest = digest.ok_or_else(|| problem(format!("its digest is {:?}", file.digest)))?;
     if fs::hard_link(from, path).is_err() {
