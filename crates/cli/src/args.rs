@@ -629,6 +629,15 @@ pub struct ServeArgs {
     /// Answer SQL, too, at this address and port: PostgreSQL's protocol, for a program that has SQL
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
     pub sql: Option<SocketAddr>,
+    /// SQL within TLS alone: the certificate in PEM form, with those that lead to its authority behind it
+    #[arg(long, value_name = "FILE", requires_all = ["sql", "sql_tls_key"])]
+    pub sql_tls_cert: Option<PathBuf>,
+    /// The key of --sql-tls-cert, in PEM form and without a password
+    #[arg(long, value_name = "FILE", requires = "sql_tls_cert")]
+    pub sql_tls_key: Option<PathBuf>,
+    /// Listen beyond this machine without TLS, too: tokens and data cross the network in the clear
+    #[arg(long)]
+    pub allow_clear_text: bool,
     /// SQL alone: no HTTP, and nothing that waits is worked off
     #[arg(long, requires = "sql", conflicts_with = "listen")]
     pub no_http: bool,

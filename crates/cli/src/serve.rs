@@ -33,6 +33,7 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
             Duration::from_secs(serve.query_timeout),
         )?)),
         token_file: serve.token_file.clone(),
+        allow_clear_text: serve.allow_clear_text,
         schemas: serve.schemas.clone(),
         workers: serve.workers,
         max_waiting_jobs: serve.max_waiting_jobs,
@@ -78,8 +79,7 @@ async fn serve_all(
     let is_open = gate.is_open();
     let front = match (serve.sql, for_sql) {
         (Some(address), Some(on)) => {
-            let front = Front::bind(gate.clone(), address, arguments.threads, on);
-            let front = front.await?;
+            let front = Front::bind(gate.clone(), address, serve, arguments.threads, on).await?;
             // Nobody else says so.
             let _ = postgres.set(front.address());
             Some(front)
@@ -142,7 +142,7 @@ fn failure(error: ServerError) -> Failure {
     match error {
         ServerError::Store(error) => error.into(),
         ServerError::Platform(error) => error.into(),
-        ServerError::Tokens(_) | ServerError::Open(_) => Failure::usage(error.to_string()),
+        ServerError::Tokens(_) | ServerError::Exposed(_) => Failure::usage(error.to_string()),
         other => Failure::failed(other.to_string()),
     }
 }

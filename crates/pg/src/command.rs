@@ -22,8 +22,11 @@ pub(crate) enum Command {
     Begin(Modes),
     Commit,
     Rollback,
-    /// To a savepoint: the transaction stays open.
-    RollbackTo,
+    /// A point of the transaction, by its name.
+    Savepoint(String),
+    Release(String),
+    /// To one of them: the transaction stays open.
+    RollbackTo(String),
     /// How the transaction that is open goes on.
     SetTransaction(Modes),
     /// How transactions begin that say nothing else.
@@ -80,9 +83,12 @@ impl Command {
                 return Err(Refusal::unsupported("AND CHAIN"));
             }
             ["commit", ..] | ["end", ..] => Self::Commit,
-            ["savepoint", ..] => Self::Nothing("SAVEPOINT"),
-            ["release", ..] => Self::Nothing("RELEASE"),
-            ["rollback", rest @ ..] if rest.contains(&"to") => Self::RollbackTo,
+            ["savepoint", ..] => Self::Savepoint(savepoint(piece, 1)?),
+            ["release", ..] => Self::Release(savepoint(piece, 1)?),
+            ["rollback", "work" | "transaction", "to", ..] => {
+                Self::RollbackTo(savepoint(piece, 3)?)
+            }
+            ["rollback", "to", ..] => Self::RollbackTo(savepoint(piece, 2)?),
             ["rollback", ..] | ["abort", ..] => Self::Rollback,
             ["set", rest @ ..] => set(piece, rest)?,
             ["reset", "all"] => Self::Reset(None),
@@ -184,6 +190,21 @@ fn name(piece: &Piece, behind: usize) -> Result<String, Refusal> {
     match rest.is_empty() {
         true => Err(Refusal::new(SYNTAX, "a name was expected")),
         false => Ok(rest),
+    }
+}
+
+/// The name of a savepoint behind so many words; the word SAVEPOINT may stand in front of it.
+fn savepoint(piece: &Piece, behind: usize) -> Result<String, Refusal> {
+    let tokens: Vec<Token> = tokens(piece).into_iter().map(|(token, _)| token).collect();
+    let name = match tokens.get(behind..) {
+        Some([word, name]) if word.is("savepoint") => name,
+        Some([name]) => name,
+        _ => &Token::Sign(' '),
+    };
+    match name {
+        Token::Word(name) => Ok(name.to_lowercase()),
+        Token::Name(name) => Ok(name.clone()),
+        _ => Err(Refusal::new(SYNTAX, "the name of a savepoint was expected")),
     }
 }
 
@@ -359,14 +380,35 @@ mod tests {
             Ok(Command::Commit)
         ));
         assert!(matches!(command("END"), Ok(Command::Commit)));
-        for statement in ["ROLLBACK TO a", "ROLLBACK TRANSACTION TO SAVEPOINT a"] {
-            assert!(
-                matches!(command(statement), Ok(Command::RollbackTo)),
-                "{statement}"
-            );
-        }
         let refusal = command("PREPARE TRANSACTION 'x'").expect_err("two phases");
         assert_eq!(refusal.code, "0A000");
+    }
+
+    #[test]
+    fn savepoints_in_all_their_spellings() {
+        for (statement, wanted) in [
+            ("SAVEPOINT a", "a"),
+            ("savepoint \"A b\"", "A b"),
+            ("RELEASE A", "a"),
+            ("RELEASE SAVEPOINT \"_pg3_1\"", "_pg3_1"),
+            ("RELEASE savepoint", "savepoint"),
+            ("ROLLBACK TO a", "a"),
+            ("ROLLBACK TO SAVEPOINT a", "a"),
+            ("ROLLBACK WORK TO \"to\"", "to"),
+            ("ROLLBACK TRANSACTION TO SAVEPOINT a", "a"),
+        ] {
+            let name = match command(statement) {
+                Ok(
+                    Command::Savepoint(name) | Command::Release(name) | Command::RollbackTo(name),
+                ) => name,
+                other => panic!("{statement}: {other:?}"),
+            };
+            assert_eq!(name, wanted, "{statement}");
+        }
+        for statement in ["SAVEPOINT", "SAVEPOINT a b", "SAVEPOINT 'a'", "ROLLBACK TO"] {
+            let refusal = command(statement).expect_err(statement);
+            assert_eq!(refusal.code, SYNTAX, "{statement}");
+        }
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::client::{Client, Next};
 use crate::front::{OneOfOrg, Shared};
 use crate::interrupt::stopping;
+use crate::opening::{Incoming, Opened, Outgoing};
 use crate::refusal::{IDLE, PROTOCOL, Problem, Refusal, TOO_MANY};
 use crate::sign_in::sign_in;
 use crate::wire::{LONGEST, Malformed, Message, Out, body, head};
@@ -25,13 +26,15 @@ const AHEAD_BYTES: usize = LONGEST + (64 << 10);
 /// After how long without a byte a client is asked whether it is still there, and again a few times: one whose machine
 /// is gone would have its place for a day.
 const SILENT: Duration = Duration::from_secs(60);
+/// How long a client may take to hear why its connection ends, and that it does.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What goes to a client.
 pub(crate) struct Wire {
     pub(crate) out: Out,
     /// How much of it went.
     sent: usize,
-    to: OwnedWriteHalf,
+    to: Outgoing,
     /// How long a client may read nothing.
     stall: Duration,
 }
@@ -45,21 +48,25 @@ impl Wire {
     pub(crate) async fn flush(&mut self) -> Result<(), Problem> {
         while self.sent < self.out.0.len() {
             let write = self.to.write(&self.out.0[self.sent..]);
-            match tokio::time::timeout(self.stall, write).await {
-                Ok(Ok(0)) => return Err(Problem::Gone),
-                Ok(written) => self.sent += written?,
-                Err(_) => {
-                    tracing::info!(
-                        "a client read nothing for {:?}; its connection is ended",
-                        self.stall
-                    );
-                    return Err(Problem::Gone);
-                }
+            let written = timeout(self.stall, write).await;
+            match written.map_err(|_| self.stalled())?? {
+                0 => return Err(Problem::Gone),
+                written => self.sent += written,
             }
         }
         self.sent = 0;
         self.out.0.clear();
-        Ok(())
+        // What TLS has taken is not yet on its way.
+        let flushed = timeout(self.stall, self.to.flush()).await;
+        Ok(flushed.map_err(|_| self.stalled())??)
+    }
+
+    fn stalled(&self) -> Problem {
+        tracing::info!(
+            "a client read nothing for {:?}; its connection is ended",
+            self.stall
+        );
+        Problem::Gone
     }
 }
 
@@ -72,7 +79,21 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&alive) {
         tracing::debug!(%error, "a client that is gone without a word will be noticed late");
     }
-    let (reader, to) = stream.into_split();
+    let mut stop = shared.stop.clone();
+    let until = Instant::now() + shared.options.sign_in;
+    let opening = timeout_at(until, Opened::of(shared.options.tls.as_ref(), stream));
+    let opened = tokio::select! {
+        opened = opening => opened,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let opened = match opened {
+        Ok(Ok(Some(opened))) => opened,
+        // Who only looks whether a port is open, or says nothing.
+        Ok(Ok(None)) | Err(_) => return,
+        Ok(Err(error)) => return tracing::debug!(%error, "a connection broke off as it began"),
+    };
+    let has_tls = opened.has_tls();
+    let (reader, to, hello) = opened.split();
     let mut reader = BufReader::new(reader);
     let mut wire = Wire {
         out: Out::default(),
@@ -80,17 +101,17 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         to,
         stall: shared.options.stall,
     };
-    let mut stop = shared.stop.clone();
-    let signing_in = tokio::time::timeout(
-        shared.options.sign_in,
-        sign_in(&shared, &mut reader, &mut wire),
+    let signing_in = timeout_at(
+        until,
+        sign_in(&shared, hello, has_tls, &mut reader, &mut wire),
     );
     let signed_in = tokio::select! {
         signed_in = signing_in => signed_in.unwrap_or(Err(Problem::Gone)),
         _ = stop.wait_for(|stop| *stop) => Err(stopping()),
     };
     let ended = match signed_in {
-        Ok(None) => return,
+        // Who wanted a statement to end waits until it is told that this was heard.
+        Ok(None) => Ok(()),
         Err(problem) => Err(problem),
         Ok(Some(guest)) => match places(&shared, &guest.scope.org) {
             Err(problem) => Err(problem),
@@ -111,9 +132,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     if let Err(Problem::Fatal(refusal) | Problem::Refused(refusal)) = ended {
         wire.out.refusal("FATAL", &refusal);
         // Who does not read its last words does not get them.
-        let _ = tokio::time::timeout(Duration::from_secs(5), wire.flush()).await;
+        let _ = timeout(LAST_WORDS, wire.flush()).await;
     }
-    let _ = wire.to.shutdown().await;
+    let _ = timeout(LAST_WORDS, wire.to.shutdown()).await;
 }
 
 /// A session's place among all, and among those of its organisation.
@@ -138,7 +159,7 @@ type Read = Result<(Message, OwnedSemaphorePermit), Malformed>;
 
 /// Reads ahead. When there is nothing more to be read, the client has gone away.
 async fn read(
-    mut reader: BufReader<OwnedReadHalf>,
+    mut reader: BufReader<Incoming>,
     messages: mpsc::Sender<Read>,
     gone: watch::Sender<bool>,
 ) {
@@ -156,7 +177,7 @@ async fn read(
 
 /// The next message, as soon as there is room for it.
 async fn ahead(
-    reader: &mut BufReader<OwnedReadHalf>,
+    reader: &mut BufReader<Incoming>,
     room: &Arc<Semaphore>,
 ) -> io::Result<Option<Read>> {
     let head = match head(reader).await? {
@@ -182,7 +203,7 @@ async fn answer(
     client.welcome().await?;
     loop {
         let message = tokio::select! {
-            message = tokio::time::timeout(client.patience(), messages.recv()) => match message {
+            message = timeout(client.patience(), messages.recv()) => match message {
                 Ok(Some(message)) => message,
                 Ok(None) => return Ok(()),
                 Err(_) => {

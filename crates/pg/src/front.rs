@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use server::{Gate, accepted};
+use server::{Door, Exposed, Gate, accepted};
 use sql::Memory;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -16,12 +16,17 @@ use tokio::task::JoinSet;
 
 use crate::connection;
 use crate::interrupt::Cancels;
+use crate::tls::{Tls, TlsError};
 
 /// How a front listens, and what it allows.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where to listen; port 0 takes any that is free.
     pub listen: SocketAddr,
+    /// What sessions are within; without, they are in the clear.
+    pub tls: Option<Tls>,
+    /// Whether other machines may come in all the same.
+    pub allow_clear_text: bool,
     /// How many sessions there are at a time; more are told so (53300).
     pub max_sessions: usize,
     /// How long a client may take to say who it is.
@@ -43,6 +48,8 @@ impl Options {
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            tls: None,
+            allow_clear_text: false,
             max_sessions: 100,
             sign_in: Duration::from_secs(30),
             idle: Duration::from_secs(24 * 60 * 60),
@@ -65,12 +72,12 @@ pub enum FrontError {
         /// The operating system's reason.
         reason: io::Error,
     },
-    /// Anybody could reach it and nobody would have to sign in.
-    #[error(
-        "{0} can be reached from other machines: give a token file (profile-export tokens create), or \
-         listen on 127.0.0.1"
-    )]
-    Open(SocketAddr),
+    /// Other machines reach it, and it is not kept well enough for that.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// The certificate or its key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// There is no place for temporary files.
     #[error("memory for statements: {0}")]
     Memory(#[from] sql::dialect::Error),
@@ -149,19 +156,16 @@ impl Front {
     /// # Errors
     /// The address can't be had, or is one that others reach while everybody may come in.
     pub async fn bind(gate: Gate, options: Options, work: Handle) -> Result<Self, FrontError> {
-        if gate.is_open() && !options.listen.ip().is_loopback() {
-            return Err(FrontError::Open(options.listen));
-        }
         let address = options.listen;
+        let door = Door {
+            is_open: gate.is_open(),
+            has_tls: options.tls.is_some(),
+            allow_clear_text: options.allow_clear_text,
+        };
+        door.check(address)?;
         let failed = |reason| FrontError::Listen { address, reason };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(
-                %address,
-                "other machines reach this address without TLS: tokens and data cross the network in the clear"
-            );
-        }
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
             memory: Memory::new(options.memory)?,

@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! It is no gateway, and speaks no TLS: put one in front where other machines are to reach it.
+//! With a certificate ([`Tls`]) sessions are within TLS. Without, none but this machine's are let in unless somebody says so.
 
 mod catalog;
 mod client;
@@ -26,14 +26,17 @@ mod copy;
 mod copy_form;
 mod front;
 mod interrupt;
+mod opening;
 mod refusal;
 mod rows;
 mod settings;
 mod sign_in;
 mod split;
+mod tls;
 mod tokens;
 mod value;
 mod wire;
 mod work;
 
 pub use front::{Front, FrontError, Options};
+pub use tls::{Tls, TlsError};

@@ -8,9 +8,11 @@ use tokio::io::AsyncRead;
 
 use crate::connection::Wire;
 use crate::front::Shared;
-use crate::refusal::{BAD_PASSWORD, NO_DATABASE, NOT_FOR_YOU, PROTOCOL, Problem, Refusal};
+use crate::refusal::{
+    BAD_PASSWORD, NO_DATABASE, NOT_FOR_YOU, NOT_SUPPORTED, PROTOCOL, Problem, Refusal,
+};
 use crate::settings::Settings;
-use crate::wire::{Hello, Message, hello, password};
+use crate::wire::{Hello, Message, password};
 
 /// Somebody who signed in, and with what.
 pub(crate) struct Guest {
@@ -18,6 +20,8 @@ pub(crate) struct Guest {
     /// What was said as the password: it is looked at again for each statement.
     token: String,
     pub(crate) database: String,
+    /// Whether objects are columns of their own.
+    pub(crate) flatten: bool,
     pub(crate) settings: Settings,
 }
 
@@ -40,9 +44,6 @@ impl Guest {
     }
 }
 
-/// Which questions may come before a session: for TLS, for Kerberos, and once more.
-const MOST_QUESTIONS: usize = 4;
-
 /// Reads who somebody is, up to where they may come in; `None` where that was all that they wanted.
 ///
 /// # Errors
@@ -50,37 +51,36 @@ const MOST_QUESTIONS: usize = 4;
 /// They may not come in, or speak something else.
 pub(crate) async fn sign_in(
     shared: &Arc<Shared>,
+    hello: Result<Hello, Refusal>,
+    has_tls: bool,
     reader: &mut (impl AsyncRead + Unpin),
     wire: &mut Wire,
 ) -> Result<Option<Guest>, Problem> {
-    for _ in 0..MOST_QUESTIONS {
-        let Some(hello) = hello(reader).await? else {
-            return Ok(None);
-        };
-        match hello.map_err(|malformed| fatal(PROTOCOL, malformed.to_string()))? {
-            Hello::Tls | Hello::Gss => {
-                // Neither is had here.
-                wire.out.0.push(b'N');
-                wire.flush().await?;
-            }
-            Hello::Cancel { process, key } => {
-                shared.cancels.cancel(process, key);
-                return Ok(None);
-            }
-            Hello::Version(major) => {
-                return Err(fatal(
-                    "0A000",
-                    format!("version {major} of the protocol is not spoken here: 3 is"),
-                ));
-            }
-            Hello::Session { minor, parameters } => {
-                return session(shared, reader, wire, minor, parameters)
-                    .await
-                    .map(Some);
-            }
+    match hello.map_err(Problem::Fatal)? {
+        // As in PostgreSQL it may come in the clear: clients of older versions send it so whatever their session is.
+        Hello::Cancel { process, key } => {
+            shared.cancels.cancel(process, key);
+            Ok(None)
         }
+        Hello::Version(major) => Err(fatal(
+            NOT_SUPPORTED,
+            format!("version {major} of the protocol is not spoken here: 3 is"),
+        )),
+        // Before a password is asked for, which would cross the network in the clear.
+        Hello::Session { .. } if shared.options.tls.is_some() && !has_tls => {
+            let refusal = Refusal::new(
+                NOT_FOR_YOU,
+                "sessions are within TLS here, and this one is not",
+            );
+            Err(Problem::Fatal(
+                refusal.with_hint("sslmode=require, or a mode above"),
+            ))
+        }
+        Hello::Session { minor, parameters } => session(shared, reader, wire, minor, parameters)
+            .await
+            .map(Some),
+        Hello::Tls | Hello::Gss => Err(fatal(PROTOCOL, "a session was expected".to_owned())),
     }
-    Err(fatal(PROTOCOL, "a session was expected by now".to_owned()))
 }
 
 async fn session(
@@ -157,7 +157,7 @@ fn guest(parameters: &[(String, String)]) -> Result<Guest, Problem> {
         )
     })?;
     let database = database.unwrap_or_else(|| org.clone());
-    let sandbox = sandbox(&database)?;
+    let (sandbox, flatten) = sandbox(&database)?;
     for (what, name) in [("user", &org), ("database", &sandbox)] {
         let is_name =
             !name.trim().is_empty() && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -171,23 +171,33 @@ fn guest(parameters: &[(String, String)]) -> Result<Guest, Problem> {
         scope: Scope { org, sandbox },
         token: String::new(),
         database,
+        flatten,
         settings,
     })
 }
 
-/// The sandbox of `SANDBOX:all`.
-fn sandbox(database: &str) -> Result<String, Problem> {
-    let right = "it is SANDBOX:all, such as prod:all";
+/// The sandbox of `SANDBOX:all`, and whether `?FLATTEN` stands behind it.
+fn sandbox(database: &str) -> Result<(String, bool), Problem> {
+    let right = "it is SANDBOX:all, such as prod:all, or SANDBOX:all?FLATTEN";
     let refuse =
         |code, message: String| Err(Problem::Fatal(Refusal::new(code, message).with_hint(right)));
-    match database.split_once(':') {
-        Some((sandbox, "all")) if !sandbox.is_empty() => Ok(sandbox.to_owned()),
-        Some((_, rest)) if rest.contains('?') => refuse(
-            "0A000",
-            format!("database {database:?}: options behind ? are not supported"),
-        ),
+    let (name, option) = match database.split_once('?') {
+        None => (database, None),
+        Some((name, option)) => (name, Some(option)),
+    };
+    match name.split_once(':') {
+        Some((sandbox, "all")) if !sandbox.is_empty() => match option {
+            None => Ok((sandbox.to_owned(), false)),
+            Some(option) if option.eq_ignore_ascii_case("FLATTEN") => {
+                Ok((sandbox.to_owned(), true))
+            }
+            Some(option) => refuse(
+                NOT_SUPPORTED,
+                format!("database {database:?}: the option {option:?} is not supported"),
+            ),
+        },
         Some((sandbox, _)) if !sandbox.is_empty() => refuse(
-            "0A000",
+            NOT_SUPPORTED,
             format!("database {database:?}: parts of a sandbox are not supported"),
         ),
         _ => refuse(NO_DATABASE, format!("there is no database {database:?}")),
@@ -214,7 +224,10 @@ fn options(text: &str) -> Result<Vec<(String, String)>, Problem> {
 
 fn told(settings: &mut Settings, name: &str, value: &str) -> Result<(), Problem> {
     // Whoever comes in with a time zone of their own has not asked for a notice.
-    settings.set(name, value).map(drop).map_err(Problem::Fatal)
+    let changed = settings.set(name, value);
+    changed
+        .map(drop)
+        .map_err(|error| Problem::Fatal(error.into()))
 }
 
 fn fatal(code: &'static str, message: String) -> Problem {
@@ -257,7 +270,9 @@ mod tests {
         for (database, code) in [
             ("prod", NO_DATABASE),
             (":all", NO_DATABASE),
-            ("prod:all?FLATTEN", "0A000"),
+            ("prod:all?FLAT", NOT_SUPPORTED),
+            ("prod:5e4ec4a8b5b8e318a8a5a9d8?FLATTEN", NOT_SUPPORTED),
+            (":all?FLATTEN", NO_DATABASE),
             ("prod:5e4ec4a8b5b8e318a8a5a9d8", "0A000"),
             ("pröd:all", NOT_FOR_YOU),
         ] {
@@ -270,6 +285,13 @@ mod tests {
             of(&[("database", "prod:all")]).err().map(|r| r.code),
             Some(NOT_FOR_YOU)
         );
+        for (database, flatten) in [("prod:all", false), ("prod:all?FLATTEN", true)] {
+            let guest = of(&[("user", "me"), ("database", database)]).expect(database);
+            assert_eq!(
+                (guest.scope.sandbox.as_str(), guest.flatten),
+                ("prod", flatten)
+            );
+        }
         let refusal = of(&[("user", "me"), ("database", "prod:all"), ("no_such", "1")]);
         assert_eq!(refusal.err().map(|refusal| refusal.code), Some("42704"));
     }

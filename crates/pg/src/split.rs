@@ -3,7 +3,7 @@
 use crate::refusal::{Refusal, SYNTAX, TOO_COMPLEX};
 
 /// How many words and signs a text may have: each takes far more memory than its characters.
-const MOST_TOKENS: usize = 100_000;
+pub(crate) const MOST_TOKENS: usize = 100_000;
 
 /// A statement's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Piece {
     pub(crate) start: Option<usize>,
     /// The highest number of a parameter in it (`$2`); 0 without any.
     pub(crate) parameters: usize,
+    /// The numbers of those that are lists, as they stand behind ANY or ALL.
+    pub(crate) lists: Vec<usize>,
     /// Its words that are neither quoted nor texts, in lower case.
     pub(crate) words: Vec<String>,
     /// Those of them that have a bracket behind them.
@@ -59,6 +61,14 @@ pub(crate) fn split(text: &str) -> Result<Vec<Piece>, Refusal> {
     Ok(pieces)
 }
 
+/// How much of `ANY ($1` was passed.
+#[derive(PartialEq, Eq)]
+enum Quantifier {
+    None,
+    Word,
+    Open,
+}
+
 struct Scan {
     characters: Vec<char>,
     at: usize,
@@ -75,6 +85,8 @@ impl Scan {
     fn piece(&mut self) -> Result<Option<Piece>, Refusal> {
         let start = self.at;
         let mut parameters = 0;
+        let mut lists = Vec::new();
+        let mut quantifier = Quantifier::None;
         let (mut words, mut calls) = (Vec::new(), Vec::new());
         // Whether there is something else than blanks and comments.
         let mut is_something = false;
@@ -93,12 +105,26 @@ impl Scan {
                             format!("the text has more than {MOST_TOKENS} words and signs");
                         return Err(Refusal::new(TOO_COMPLEX, message));
                     }
+                    let before = std::mem::replace(&mut quantifier, Quantifier::None);
                     match one {
                         '\'' => self.quoted('\'', true)?,
                         '"' | '`' => self.quoted(one, false)?,
-                        '$' => parameters = parameters.max(self.dollar()?),
+                        '$' => {
+                            let number = self.dollar()?;
+                            if before == Quantifier::Open && number > 0 {
+                                lists.push(number);
+                            }
+                            parameters = parameters.max(number);
+                        }
+                        '(' if before == Quantifier::Word => {
+                            quantifier = Quantifier::Open;
+                            self.at += 1;
+                        }
                         one if starts_a_word(one) => {
                             let word = self.word();
+                            if matches!(word.as_str(), "any" | "some" | "all") {
+                                quantifier = Quantifier::Word;
+                            }
                             // The text behind it is one of the dialect's, whose texts have all such escapes.
                             match self.peek(0) {
                                 Some('\'') if word == "e" => self.characters[self.at - 1] = ' ',
@@ -126,6 +152,7 @@ impl Scan {
             text,
             start: Some(start + blank),
             parameters,
+            lists,
             words,
             calls,
         }))
@@ -294,8 +321,16 @@ mod tests {
         let piece = split("SELECT $2, '$9', $1 -- $7")
             .expect("pieces")
             .remove(0);
-        assert_eq!(piece.parameters, 2);
+        assert_eq!((piece.parameters, piece.lists.len()), (2, 0));
         assert!(piece.begins(&["select"]) && !piece.begins(&["select", "x"]));
+    }
+
+    #[test]
+    fn parameters_behind_any_and_all_are_lists() {
+        let text =
+            "SELECT $1 WHERE a = ANY($2) AND b <> all ( /* these */ $3 ) AND any > $4 AND any($5)";
+        let piece = split(text).expect("pieces").remove(0);
+        assert_eq!((piece.parameters, piece.lists), (5, vec![2, 3, 5]));
     }
 
     #[test]

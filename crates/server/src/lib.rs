@@ -34,6 +34,7 @@ mod descriptors;
 mod elsewhere;
 mod entities;
 mod entity_body;
+mod exposure;
 mod gate;
 mod host;
 mod identity_schemas;
@@ -94,6 +95,7 @@ mod uploads;
 mod work;
 mod workers;
 
+pub use exposure::{Door, Exposed};
 pub use gate::{Admitted, Denied, Gate, LONGEST_NAME};
 pub use listen::accepted;
 pub use server::{Server, ServerError};

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use headers::HeaderMapExt;
 use headers::authorization::{Authorization, Bearer};
+use headers::{HeaderMapExt, Host};
 use profile_export::queries::{
     QueryBody, QueryState, SqlQuery, cancel_query, create_query, queries, query, soft_delete_query,
 };
@@ -222,11 +222,17 @@ pub(crate) async fn connection_parameters(
     let bearer = headers.typed_get::<Authorization<Bearer>>();
     let token = bearer.as_ref().map_or("", Authorization::token);
     let scope = caller.scope();
+    // All addresses of a machine are none that clients know: theirs is the one at which they are answered.
+    let asked = headers.typed_get::<Host>();
+    let host = match asked.filter(|_| front.ip().is_unspecified()) {
+        Some(host) => host.hostname().trim_matches(['[', ']']).to_owned(),
+        None => front.ip().to_string(),
+    };
     Ok(Json(json!({
         "username": scope.org,
         "dbName": format!("{}:all", scope.sandbox),
-        "host": front.ip().to_string(),
-        "websocketHost": front.ip().to_string(),
+        "host": host,
+        "websocketHost": host,
         "port": front.port(),
         "token": token,
         "compressedToken": token,

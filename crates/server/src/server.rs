@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::elsewhere::Inhabited;
+use crate::exposure::{Door, Exposed};
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::nowhere::KnownPaths;
@@ -55,12 +56,9 @@ pub enum ServerError {
         /// The operating system's reason.
         reason: std::io::Error,
     },
-    /// Anybody could reach it and nobody would have to sign in.
-    #[error(
-        "{0} can be reached from other machines: give a token file (profile-export tokens create), or \
-         listen on 127.0.0.1"
-    )]
-    Open(SocketAddr),
+    /// Other machines reach the address, and it is not kept well enough for that.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// The description of the API can't be written down.
     #[error("the description of the API: {0}; this is a mistake of the program")]
     Description(serde_json::Error),
@@ -88,9 +86,12 @@ impl Server {
     /// # Errors
     /// Whatever keeps a server from starting.
     pub async fn bind(settings: Settings) -> Result<Self, ServerError> {
-        if settings.token_file.is_none() && !settings.listen.ip().is_loopback() {
-            return Err(ServerError::Open(settings.listen));
-        }
+        let door = Door {
+            is_open: settings.token_file.is_none(),
+            has_tls: false,
+            allow_clear_text: settings.allow_clear_text,
+        };
+        door.check(settings.listen)?;
         let tokens = settings
             .token_file
             .as_deref()
@@ -110,13 +111,6 @@ impl Server {
         let failed = |reason| ServerError::Listen { address, reason };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(
-                %address,
-                "other machines reach this address by plain HTTP: tokens and data cross the network in the \
-                 clear; listen on 127.0.0.1 behind a proxy that speaks TLS (docs/tls.md)"
-            );
-        }
         if settings.sql.is_some() {
             let ran = store.catalog().queries_in(QueryState::InProgress.word());
             for (scope, id) in ran.map_err(StoreError::from)? {

@@ -3,12 +3,14 @@
 //! A [`Session`] runs statements over the tables of a store, see [`StoreTables`]; the [`dialect`] by itself plans them over
 //! any [`Tables`].
 
+mod accelerated;
 mod answers;
 mod columns;
 mod cooperative;
 mod cursors;
 pub mod dialect;
 mod exact;
+mod flatten;
 mod history;
 mod json;
 mod memory;
@@ -30,6 +32,7 @@ pub use json::json_texts;
 pub use memory::{Held, Memory};
 pub use planned::{Planned, Relation};
 pub use session::{Options, Outcome, Session};
+pub use settings::{Changed, Settings, VERSION};
 pub use store_tables::{PROFILES, StoreTables, TableInfo};
 pub use tables::{Snapshot, Snapshots, Tables};
 pub use write::{NewDataset, Written};

@@ -35,6 +35,8 @@ pub struct Options {
     pub memory: usize,
     /// Whether statements that change the store are refused (42501). What is the session's own may change.
     pub read_only: bool,
+    /// Whether tables have no objects: each of their fields is a column then, called by its path.
+    pub flatten: bool,
 }
 
 impl Default for Options {
@@ -43,6 +45,7 @@ impl Default for Options {
             partitions: None,
             memory: 1 << 30,
             read_only: false,
+            flatten: false,
         }
     }
 }
@@ -65,6 +68,7 @@ pub struct Session {
     store: Arc<Store>,
     context: SessionContext,
     read_only: bool,
+    flatten: bool,
     own: Mutex<Own>,
     writing: Writing,
 }
@@ -103,6 +107,7 @@ impl Session {
             store,
             context: memory.context(config),
             read_only: options.read_only,
+            flatten: options.flatten,
             own: Mutex::default(),
             writing: Writing::default(),
         }
@@ -243,7 +248,7 @@ impl Session {
             }
             Statement::Show(name) => self.show(name),
             Statement::Set { name, value } => {
-                self.own().settings.set(name, value.as_deref())?;
+                self.own().settings.set_silently(name, value.as_deref())?;
                 Ok(Outcome::Done("SET"))
             }
             Statement::Declare { cursor, query } => {
@@ -343,6 +348,7 @@ impl Session {
             own: own.tables.clone(),
             views: own.views.clone(),
             state: Arc::new(self.context.state()),
+            flatten: self.flatten,
         })
     }
 

@@ -11,6 +11,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::dialect::{self, Error, Query};
+use crate::flatten::flattened;
 use crate::store_tables::{StoreTables, no_snapshots};
 use crate::tables::{Snapshots, Tables};
 
@@ -21,6 +22,8 @@ pub(crate) struct SessionTables {
     pub(crate) own: BTreeMap<String, Arc<dyn TableProvider>>,
     pub(crate) views: Vec<(String, Query)>,
     pub(crate) state: Arc<SessionState>,
+    /// Whether objects are columns of their own.
+    pub(crate) flatten: bool,
 }
 
 impl fmt::Debug for SessionTables {
@@ -66,10 +69,14 @@ impl Tables for SessionTables {
             Some(own) => Some(Arc::clone(own)),
             None => self.view(name)?,
         };
-        match own {
-            None => self.store.table(name, snapshots),
-            Some(own) if *snapshots == Snapshots::All => Ok(Some(own)),
-            Some(_) => Err(no_snapshots(name)),
+        let found = match own {
+            None => self.store.table(name, snapshots)?,
+            Some(own) if *snapshots == Snapshots::All => Some(own),
+            Some(_) => return Err(no_snapshots(name)),
+        };
+        match found {
+            Some(table) if self.flatten => flattened(table, &self.state).map(Some),
+            found => Ok(found),
         }
     }
 

@@ -29,6 +29,7 @@ pub const PROFILES: &str = "profile_snapshot_export";
 /// | that of a dataset (`adobe/pqs/table`) | its records; of one that exports write into, the rows of all its batches, each a snapshot |
 /// | `profile_snapshot_export`, `profile_snapshot_export_POLICY` | merged profiles, by the default merge policy and by each |
 /// | `system_jobs`, `system_batches`, `system_segments`, `system_merge_policies`, `system_datasets` | what the catalog knows |
+/// | `adwh_dim_merge_policies`, `adwh_dim_namespaces` | what clients read of the platform's accelerated store |
 pub struct StoreTables {
     store: Arc<Store>,
     known: BTreeMap<String, Source>,

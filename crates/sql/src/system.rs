@@ -10,6 +10,7 @@ use profile_export::jobs::{Job, JobPage, list_jobs};
 use profile_export::platform::{SegmentsToCount, merge_policies, segments};
 use profile_export::store::{Batch, BatchProperty, BatchQuery, Store};
 
+use crate::accelerated;
 use crate::columns::{boolean, moment, number, table, text};
 use crate::store_tables::{external, table_names};
 
@@ -21,15 +22,20 @@ pub(crate) enum SystemTable {
     Jobs,
     MergePolicies,
     Segments,
+    /// Two of the platform's accelerated store.
+    AcceleratedPolicies,
+    AcceleratedNamespaces,
 }
 
 impl SystemTable {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Batches,
         Self::Datasets,
         Self::Jobs,
         Self::MergePolicies,
         Self::Segments,
+        Self::AcceleratedPolicies,
+        Self::AcceleratedNamespaces,
     ];
 
     /// Its name, unless a dataset has it.
@@ -40,6 +46,8 @@ impl SystemTable {
             Self::Jobs => "system_jobs",
             Self::MergePolicies => "system_merge_policies",
             Self::Segments => "system_segments",
+            Self::AcceleratedPolicies => "adwh_dim_merge_policies",
+            Self::AcceleratedNamespaces => "adwh_dim_namespaces",
         }
     }
 
@@ -50,6 +58,8 @@ impl SystemTable {
             Self::Jobs => "export jobs",
             Self::MergePolicies => "merge policies",
             Self::Segments => "segments that records name, with their members by status",
+            Self::AcceleratedPolicies => "merge policies, as in qsaccel.profile_agg",
+            Self::AcceleratedNamespaces => "namespaces of identities, as in qsaccel.profile_agg",
         }
     }
 
@@ -61,6 +71,8 @@ impl SystemTable {
             Self::Jobs => jobs(store)?,
             Self::MergePolicies => policies(store)?,
             Self::Segments => of_segments(store)?,
+            Self::AcceleratedPolicies => accelerated::policies(store)?,
+            Self::AcceleratedNamespaces => accelerated::namespaces(store)?,
         };
         let schema = rows.schema();
         Ok(Arc::new(MemTable::try_new(schema, vec![vec![rows]])?))

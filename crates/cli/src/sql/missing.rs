@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use server::Gate;
 use tokio::runtime::Handle;
 
-use crate::args::{Arguments, SqlArgs};
+use crate::args::{Arguments, ServeArgs, SqlArgs};
 use crate::failure::Failure;
 
 pub fn run(_: &Arguments, _: &SqlArgs) -> Result<(), Failure> {
@@ -19,6 +19,7 @@ impl Front {
     pub async fn bind(
         _: Gate,
         _: SocketAddr,
+        _: &ServeArgs,
         _: Option<usize>,
         _: &Handle,
     ) -> Result<Self, Failure> {

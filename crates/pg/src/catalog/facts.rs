@@ -24,7 +24,7 @@ pub(crate) struct About {
     /// The number that clients are told to be a process's.
     pub(crate) process: i32,
     /// Settings and their values.
-    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// Everything that catalog queries are answered from.

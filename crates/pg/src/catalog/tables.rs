@@ -2,12 +2,12 @@
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use sql::VERSION;
 
 use super::empty::{EMPTY, EMPTY_INFORMATION};
 use super::facts::{Facts, INFORMATION_SCHEMA, Kind, OWNER, PG_CATALOG, PUBLIC};
 use super::rows::{attributes, classes, information_columns, named, roles, type_rows};
 use super::sheet::{Cell, Row, sheet};
-use crate::settings::VERSION;
 
 /// The number of the database that a session is in.
 pub(super) const DATABASE: u32 = 16_000;
@@ -97,7 +97,7 @@ const FILLED: &[(&str, &str, Make)] = &[
             let all = facts.about.settings.iter();
             all.map(|(name, value)| {
                 vec![
-                    ("name", (*name).into()),
+                    ("name", name.as_str().into()),
                     ("setting", value.as_str().into()),
                     ("context", "user".into()),
                     ("sourceline", Cell::Null),

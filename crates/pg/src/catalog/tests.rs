@@ -52,7 +52,7 @@ async fn rows_of(
         org: "me@Org".to_owned(),
         database: "prod:all".to_owned(),
         process: 7,
-        settings: vec![("DateStyle", "ISO, MDY".to_owned())],
+        settings: vec![("DateStyle".to_owned(), "ISO, MDY".to_owned())],
     };
     let memory = sql::Memory::new(memory)?;
     let planned = Asked::of(&piece)?
@@ -134,6 +134,14 @@ async fn what_postgresql_says_in_its_own_words() {
             &["ISO, MDY|about people"],
         ),
         ("SELECT current_schemas(true)", &["[pg_catalog, public]"]),
+        // As pgjdbc looks for a type by its name.
+        (
+            "SELECT typinput='pg_catalog.array_in'::regproc as is_array, typname FROM pg_catalog.pg_type LEFT JOIN \
+             (select ns.oid as nspoid, ns.nspname, r.r from pg_namespace as ns join (select s.r, \
+             (current_schemas(false))[s.r] as nspname from generate_series(1, array_upper(current_schemas(false), 1)) as s(r)) \
+             as r using (nspname)) as sp ON sp.nspoid = typnamespace WHERE typname IN ('int8', '_int8') ORDER BY sp.r, typname",
+            &["true|_int8", "false|int8"],
+        ),
     ] {
         assert_eq!(answer(text).await, wanted, "{text}");
     }

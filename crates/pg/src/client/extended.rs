@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::Expr;
-use sql::Held;
 use sql::dialect::{Code, Statement};
 
 use super::Client;
+use super::kept::Kept;
 use super::run::{Ready, Started};
 use super::simple::tag;
 use crate::command::Command;
@@ -17,12 +17,14 @@ use crate::refusal::{
 };
 use crate::rows::Rows;
 use crate::split::{Piece, split};
-use crate::value::{columns, expression, unbound};
+use crate::value::{TEXTS, columns, expression, items, unbound};
 use crate::wire::{Bind, Column, Message, Target};
 use crate::work::at_work;
 
 /// How many statements and portals a session may keep.
 const MOST_KEPT: usize = 1000;
+/// How much an item of a list that is a value is greater than its bytes, as an expression of its own.
+const ITEM: usize = 32;
 /// What a parameter is told to be whose type nobody said.
 const TEXT: u32 = 25;
 
@@ -33,26 +35,6 @@ pub(super) struct Stored {
     /// The types of its parameters.
     types: Vec<u32>,
     _kept: Kept,
-}
-
-/// Memory of a session for something that it keeps.
-struct Kept(Arc<Held>, usize);
-
-/// How much greater a statement is than its text, and a plan than its values, with what they are made of.
-const TIMES: usize = 16;
-
-impl Kept {
-    fn new(of: &Arc<Held>, bytes: usize) -> Result<Self, Problem> {
-        let bytes = bytes.saturating_mul(TIMES);
-        of.grow(bytes)?;
-        Ok(Self(Arc::clone(of), bytes))
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.0.shrink(self.1);
-    }
 }
 
 /// A statement with values for its parameters.
@@ -106,6 +88,13 @@ impl Client<'_> {
             return Err(Refusal::new("42P02", "there is no such parameter").into());
         }
         types.resize(parameters.max(types.len()), 0);
+        for number in command.iter().flat_map(|(_, piece)| &piece.lists) {
+            if let Some(oid) = types.get_mut(number - 1)
+                && *oid == 0
+            {
+                *oid = TEXTS;
+            }
+        }
         for oid in &mut types {
             unbound(*oid)?;
             if *oid == 0 {
@@ -203,8 +192,9 @@ impl Client<'_> {
             .command
             .as_ref()
             .map_or(0, |(_, piece)| piece.text.len());
-        let kept = Kept::new(&self.kept, bytes + text)?;
         let values = values(&bind, &stored.types)?;
+        let items: usize = values.iter().map(items).sum();
+        let kept = Kept::new(&self.kept, bytes + text + items * ITEM)?;
         let (state, schema): (State, Option<SchemaRef>) = match &stored.command {
             None => (State::Empty, None),
             Some((command, piece)) => {

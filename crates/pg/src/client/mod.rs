@@ -1,6 +1,7 @@
 //! A session: its statements one after the other, over both protocols.
 
 mod extended;
+mod kept;
 mod run;
 mod simple;
 mod transactions;
@@ -17,10 +18,10 @@ use crate::connection::Wire;
 use crate::front::Shared;
 use crate::interrupt::{Cancellable, Watch};
 use crate::refusal::{PROTOCOL, Problem, Refusal};
-use crate::settings::Settings;
 use crate::sign_in::Guest;
 use crate::wire::{Message, Transaction};
 use extended::{Portal, Stored};
+use transactions::Open;
 
 /// Whether a session goes on.
 pub(crate) enum Next {
@@ -39,11 +40,8 @@ pub(crate) struct Client<'w> {
     wire: &'w mut Wire,
     own: Cancellable,
     gone: watch::Receiver<bool>,
-    transaction: Transaction,
-    /// What the settings go back to when the transaction ends, where some are for it alone.
-    before: Option<Settings>,
-    /// Whether something was written since the transaction began: it stays.
-    wrote: bool,
+    /// The transaction, where one is open.
+    open: Option<Open>,
     /// Behind an error everything is passed over up to the next `Sync`.
     passing_over: bool,
     statements: HashMap<String, Arc<Stored>>,
@@ -73,9 +71,7 @@ impl<'w> Client<'w> {
             wire,
             own,
             gone,
-            transaction: Transaction::None,
-            before: None,
-            wrote: false,
+            open: None,
             passing_over: false,
             statements: HashMap::new(),
             portals: HashMap::new(),
@@ -92,7 +88,7 @@ impl<'w> Client<'w> {
         }
         out.parameter("session_authorization", &self.guest.scope.org);
         out.key(self.own.process, self.own.key);
-        out.ready(self.transaction);
+        out.ready(Transaction::None);
         self.wire.flush().await
     }
 
@@ -149,10 +145,10 @@ impl<'w> Client<'w> {
 
     /// The client may go on. What it did not name lasts as long as a transaction.
     fn ready(&mut self) {
-        if self.transaction == Transaction::None {
+        if self.open.is_none() {
             self.portals.clear();
         }
-        self.wire.out.ready(self.transaction);
+        self.wire.out.ready(self.transaction());
     }
 
     /// Sends what waits. It can't be cancelled: a message that is sent by halves is none.
@@ -183,6 +179,7 @@ fn session(shared: &Shared, guest: &Guest) -> Result<Arc<Session>, Problem> {
     let options = sql::Options {
         partitions: shared.options.partitions,
         read_only: admitted.rights != Rights::Write,
+        flatten: guest.flatten,
         ..sql::Options::default()
     };
     let session = Session::sharing(admitted.store, &options, &shared.memory);

@@ -17,9 +17,9 @@ use crate::copy_form::Form;
 use crate::interrupt::Watch;
 use crate::refusal::{MAY_NOT, NO_STATEMENT, Problem, READ_ONLY, Refusal};
 use crate::rows::Rows;
+use crate::settings::Settings;
 use crate::split::Piece;
 use crate::value::Nested;
-use crate::wire::Transaction;
 use crate::work::{at_work, made_there};
 
 /// A command whose columns can be told, and that has not run.
@@ -91,7 +91,7 @@ impl Client<'_> {
                 self.guest.settings.get(name)?;
                 Some(texts(&[name]))
             }
-            Ready::Command(Command::ShowAll) => Some(texts(&["name", "setting"])),
+            Ready::Command(Command::ShowAll) => Some(texts(&SHOW_ALL)),
             Ready::Command(_) => None,
         })
     }
@@ -138,7 +138,7 @@ impl Client<'_> {
     /// What the catalog is about, as it is now.
     fn about(&self) -> About {
         let settings = self.guest.settings.all();
-        let settings = settings.map(|(name, value)| (name, value.to_owned()));
+        let settings = settings.map(|[name, value, _]| (name.to_owned(), value.to_owned()));
         About {
             org: self.guest.scope.org.clone(),
             database: self.guest.database.clone(),
@@ -170,20 +170,14 @@ impl Client<'_> {
             Command::Begin(_)
             | Command::Commit
             | Command::Rollback
-            | Command::RollbackTo
+            | Command::Savepoint(_)
+            | Command::Release(_)
+            | Command::RollbackTo(_)
             | Command::SetTransaction(_)
             | Command::SetTransactions(_)
             | Command::Set(..)
-            | Command::SetLocal(..) => self.transaction(command, watch).await?,
-            Command::Reset(name) => {
-                if let Some(before) = &mut self.before {
-                    before.reset(name.as_deref())?;
-                }
-                for (name, value) in self.guest.settings.reset(name.as_deref())? {
-                    self.wire.out.parameter(name, &value);
-                }
-                "RESET"
-            }
+            | Command::SetLocal(..)
+            | Command::Reset(_) => self.transact(command, watch).await?,
             Command::Show(name) => {
                 let value = self.guest.settings.get(&name)?.to_owned();
                 return Ok(Started::Rows(Rows::of(
@@ -192,24 +186,26 @@ impl Client<'_> {
                 )));
             }
             Command::ShowAll => {
-                let all = || self.guest.settings.all();
-                let names = all().map(|(name, _)| name.to_owned()).collect();
-                let values = all().map(|(_, value)| value.to_owned()).collect();
-                let rows = table(&["name", "setting"], [names, values])?;
+                let column = |at: usize| {
+                    let all = self.guest.settings.all();
+                    all.map(|one| one[at].to_owned()).collect()
+                };
+                let rows = table(&SHOW_ALL, [column(0), column(1), column(2)])?;
                 return Ok(Started::Rows(Rows::of(rows, &self.shared.work)));
             }
             Command::Deallocate(name) => {
                 self.deallocate(name, watch).await?;
                 "DEALLOCATE"
             }
+            Command::DiscardAll if self.open.is_some() => {
+                let message = "DISCARD ALL is not for transactions, and one is open";
+                return Err(Refusal::new("25001", message).into());
+            }
             Command::DiscardAll => {
                 self.statements.clear();
                 self.portals.clear();
-                self.before = None;
                 self.session = session(&self.shared, &self.guest)?;
-                for (name, value) in self.guest.settings.reset(None)? {
-                    self.wire.out.parameter(name, &value);
-                }
+                self.replace(Settings::default());
                 "DISCARD ALL"
             }
             Command::Nothing(word) => word,
@@ -262,8 +258,7 @@ impl Client<'_> {
         if !may_write && (writes || (drops && !self.session.is_read_only())) {
             return Err(Refusal::new(MAY_NOT, "this token may only read").into());
         }
-        let in_transaction = self.transaction == Transaction::Open;
-        if (writes || drops) && self.guest.settings.is_read_only(in_transaction) {
+        if (writes || drops) && self.guest.settings.is_read_only(self.open.is_some()) {
             let message = "the transaction is one that only reads";
             return Err(Refusal::new(READ_ONLY, message).into());
         }
@@ -271,7 +266,9 @@ impl Client<'_> {
             true => self.own_writing(statement.clone(), watch).await?,
             false => self.own_statement(statement.clone(), watch).await?,
         };
-        self.wrote |= writes || drops;
+        if writes || drops {
+            self.wrote();
+        }
         Ok(match outcome {
             Outcome::Rows(stream) => Started::Rows(self.sent(stream)),
             Outcome::Done(word) => Started::Done(Cow::Borrowed(word)),
@@ -327,6 +324,9 @@ fn writes(statement: &Statement) -> bool {
         | Statement::Close(_) => false,
     }
 }
+
+/// The columns of SHOW ALL.
+const SHOW_ALL: [&str; 3] = ["name", "setting", "description"];
 
 fn texts(names: &[&str]) -> SchemaRef {
     let field = |name: &&str| Field::new(*name, DataType::Utf8, true);

@@ -1,16 +1,58 @@
-//! Transactions, and what is set for one of them or for the session.
+//! Transactions, savepoints, and what is set for one of them or for the session.
+//!
+//! Each statement that writes is a transaction of its own, and stays. What settings are is taken back as in PostgreSQL.
 
 use sql::dialect::Statement;
 
 use super::Client;
+use super::kept::Kept;
 use crate::command::Command;
 use crate::interrupt::Watch;
-use crate::refusal::{NOT_SUPPORTED, Problem, Refusal};
+use crate::refusal::{NO_SAVEPOINT, NO_TRANSACTION, NOT_SUPPORTED, Problem, Refusal};
+use crate::settings::{Settings, is_told};
 use crate::wire::{Notice, Transaction};
 
+/// A transaction that is open.
+pub(super) struct Open {
+    /// The settings as they were when it began: a rollback goes back to them.
+    began: Settings,
+    /// What they go back to when it ends, where some are for it alone.
+    behind: Option<Settings>,
+    savepoints: Vec<Savepoint>,
+    /// How many of its statements have written.
+    written: usize,
+}
+
+/// A point of a transaction that its client may go back to.
+struct Savepoint {
+    name: String,
+    settings: Settings,
+    behind: Option<Settings>,
+    written: usize,
+    _kept: Kept,
+}
+
+/// About how many bytes a savepoint's settings have.
+const SETTINGS: usize = 256;
+
 impl Client<'_> {
+    /// Whether one is open, as clients are told.
+    pub(super) fn transaction(&self) -> Transaction {
+        match &self.open {
+            None => Transaction::None,
+            Some(_) => Transaction::Open,
+        }
+    }
+
+    /// Notes that a statement wrote.
+    pub(super) fn wrote(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.written += 1;
+        }
+    }
+
     /// Begins, ends or changes one; the word that it is done by.
-    pub(super) async fn transaction(
+    pub(super) async fn transact(
         &mut self,
         command: Command,
         watch: &mut Watch,
@@ -18,21 +60,24 @@ impl Client<'_> {
         Ok(match command {
             Command::Begin(modes) => {
                 self.own_statement(Statement::Begin, watch).await?;
-                match self.transaction {
-                    Transaction::None => {
-                        self.transaction = Transaction::Open;
-                        self.wrote = false;
-                        self.guest.settings.begin(modes.read_only);
-                    }
-                    Transaction::Open => self.warn("25001", "there is a transaction already"),
+                if self.open.is_some() {
+                    self.warn("25001", "there is a transaction already");
+                    return Ok("BEGIN");
                 }
+                self.open = Some(Open {
+                    began: self.guest.settings.clone(),
+                    behind: None,
+                    savepoints: Vec::new(),
+                    written: 0,
+                });
+                self.guest.settings.begin(modes.read_only)?;
                 "BEGIN"
             }
             Command::SetTransaction(modes) => {
-                match (self.transaction, modes.read_only) {
-                    (Transaction::None, _) => self.no_transaction("SET TRANSACTION"),
-                    (Transaction::Open, None) => {}
-                    (Transaction::Open, read_only) => self.guest.settings.begin(read_only),
+                match (self.open.is_some(), modes.read_only) {
+                    (false, _) => self.no_transaction("SET TRANSACTION"),
+                    (true, None) => {}
+                    (true, read_only) => self.guest.settings.begin(read_only)?,
                 }
                 "SET"
             }
@@ -45,44 +90,88 @@ impl Client<'_> {
             }
             Command::Commit => {
                 self.own_statement(Statement::Commit, watch).await?;
-                self.ended();
-                self.wrote = false;
+                if let Some(open) = self.open.take() {
+                    let settings = open.behind.unwrap_or_else(|| self.guest.settings.clone());
+                    self.go_back(settings)?;
+                }
                 "COMMIT"
             }
             Command::Rollback => {
                 // An error says what stays of what was written; the transaction is over all the same.
                 let ended = self.own_statement(Statement::Rollback, watch).await;
-                self.ended();
-                self.wrote = false;
+                if let Some(open) = self.open.take() {
+                    self.go_back(open.began)?;
+                }
                 ended?;
                 "ROLLBACK"
             }
-            Command::RollbackTo if self.wrote => {
-                let message = "what was written since BEGIN stays: each statement is a transaction of its own";
-                return Err(Refusal::new(NOT_SUPPORTED, message).into());
+            Command::Savepoint(name) => {
+                let settings = self.guest.settings.clone();
+                let kept = Kept::new(&self.kept, name.len() + SETTINGS)?;
+                let open = self.open_for("SAVEPOINT")?;
+                open.savepoints.push(Savepoint {
+                    name,
+                    settings,
+                    behind: open.behind.clone(),
+                    written: open.written,
+                    _kept: kept,
+                });
+                "SAVEPOINT"
             }
-            Command::RollbackTo => "ROLLBACK",
+            Command::Release(name) => {
+                let open = self.open_for("RELEASE SAVEPOINT")?;
+                let at = open.savepoint(&name)?;
+                open.savepoints.truncate(at);
+                "RELEASE"
+            }
+            Command::RollbackTo(name) => {
+                let open = self.open_for("ROLLBACK TO SAVEPOINT")?;
+                let at = open.savepoint(&name)?;
+                let point = &open.savepoints[at];
+                if point.written < open.written {
+                    let message = format!(
+                        "what was written since SAVEPOINT {name} stays: each statement is a transaction of its own"
+                    );
+                    return Err(Refusal::new(NOT_SUPPORTED, message).into());
+                }
+                let settings = point.settings.clone();
+                open.behind = point.behind.clone();
+                open.savepoints.truncate(at + 1);
+                self.replace(settings);
+                "ROLLBACK"
+            }
             Command::Set(name, value) => {
-                if let Some(before) = &mut self.before {
-                    before.set(&name, &value)?;
+                if let Some(behind) = self.open.as_mut().and_then(|open| open.behind.as_mut()) {
+                    behind.set(&name, &value)?;
                 }
                 self.set(&name, &value)?;
                 "SET"
             }
             Command::SetLocal(name, value) => {
-                match self.transaction {
-                    Transaction::None => {
+                let before = self.guest.settings.clone();
+                match &mut self.open {
+                    None => {
                         // It is looked at all the same.
-                        self.guest.settings.clone().set(&name, &value)?;
+                        before.clone().set(&name, &value)?;
                         self.no_transaction("SET LOCAL");
                     }
-                    Transaction::Open => {
-                        let before = self.guest.settings.clone();
+                    Some(_) => {
                         self.set(&name, &value)?;
-                        self.before.get_or_insert(before);
+                        if let Some(open) = &mut self.open {
+                            open.behind.get_or_insert(before);
+                        }
                     }
                 }
                 "SET"
+            }
+            Command::Reset(name) => {
+                if let Some(behind) = self.open.as_mut().and_then(|open| open.behind.as_mut()) {
+                    behind.reset(name.as_deref())?;
+                }
+                let mut settings = self.guest.settings.clone();
+                settings.reset(name.as_deref())?;
+                self.replace(settings);
+                "RESET"
             }
             other => {
                 let what = format!("{other:?} of a transaction");
@@ -91,43 +180,67 @@ impl Client<'_> {
         })
     }
 
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+    fn open_for(&mut self, what: &str) -> Result<&mut Open, Refusal> {
+        self.open.as_mut().ok_or_else(|| {
+            Refusal::new(
+                NO_TRANSACTION,
+                format!("{what} is for transactions, and none is open"),
+            )
+        })
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Problem> {
         let changed = self.guest.settings.set(name, value)?;
-        if let Some(notice) = &changed.notice {
-            self.wire.out.notice(notice);
+        if let Some(message) = changed.notice {
+            self.wire.out.notice(&Notice {
+                severity: "NOTICE",
+                code: "00000",
+                message,
+            });
         }
-        if let Some((name, value)) = &changed.told {
-            self.wire.out.parameter(name, value);
+        if is_told(changed.name) {
+            self.wire.out.parameter(changed.name, &changed.value);
         }
         Ok(())
     }
 
     /// A transaction is over, and what was set for it alone.
-    pub(super) fn ended(&mut self) {
-        self.transaction = Transaction::None;
-        if let Some(before) = self.before.take() {
-            let local = std::mem::replace(&mut self.guest.settings, before);
-            for ((name, value), (_, was)) in self.guest.settings.told().zip(local.told()) {
-                if value != was {
-                    self.wire.out.parameter(name, value);
-                }
-            }
-        }
-        self.guest.settings.end();
+    fn go_back(&mut self, mut settings: Settings) -> Result<(), Problem> {
+        settings.reset(Some("transaction_read_only"))?;
+        self.replace(settings);
+        Ok(())
     }
 
-    pub(super) fn no_transaction(&mut self, what: &str) {
+    /// Settings are others; the client is told of those that it should know.
+    pub(super) fn replace(&mut self, settings: Settings) {
+        let were = std::mem::replace(&mut self.guest.settings, settings);
+        for ((name, value), (_, was)) in self.guest.settings.told().zip(were.told()) {
+            if value != was {
+                self.wire.out.parameter(name, value);
+            }
+        }
+    }
+
+    fn no_transaction(&mut self, what: &str) {
         self.warn(
-            "25P01",
+            NO_TRANSACTION,
             &format!("{what} is for transactions, and none is open"),
         );
     }
 
-    pub(super) fn warn(&mut self, code: &'static str, message: &str) {
+    fn warn(&mut self, code: &'static str, message: &str) {
         self.wire.out.notice(&Notice {
             severity: "WARNING",
             code,
             message: message.to_owned(),
         });
+    }
+}
+
+impl Open {
+    /// Where the youngest savepoint of a name is.
+    fn savepoint(&self, name: &str) -> Result<usize, Refusal> {
+        let found = self.savepoints.iter().rposition(|one| one.name == name);
+        found.ok_or_else(|| Refusal::new(NO_SAVEPOINT, format!("there is no savepoint {name:?}")))
     }
 }

@@ -2,6 +2,7 @@
 
 mod binary;
 mod cells;
+mod list;
 mod moment;
 mod nested;
 mod parameter;
@@ -9,6 +10,7 @@ mod text;
 mod types;
 
 pub(crate) use cells::Cells;
+pub(crate) use list::{TEXTS, items};
 pub(crate) use parameter::{expression, unbound};
 pub(crate) use types::{Pg, columns, modifier};
 

@@ -140,6 +140,24 @@ def psql(server):
     return run
 
 
+@pytest.fixture(scope="session")
+def jdbc():
+    """What tools do over pgjdbc, at an address and with properties; skipped where there is none."""
+    if not shutil.which("javac"):
+        pytest.skip("no Java's compiler here; on Debian: apt-get install default-jdk-headless")
+    jar = Path("/usr/share/java/postgresql.jar")
+    if not jar.exists():
+        pytest.skip("no pgjdbc here; on Debian: apt-get install libpostgresql-jdbc-java")
+    source = Path(__file__).with_name("Jdbc.java")
+
+    def run(address, **properties):
+        pairs = [f"{name}={value}" for name, value in properties.items()]
+        done = subprocess.run(["java", "-cp", jar, source, address, *pairs], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
+
+
 @pytest.fixture
 def guarded_port(store, tmp_path):
     """Of a server that asks for tokens."""

@@ -1,8 +1,5 @@
 """What clients ask of a catalog, each as it does it."""
-import shutil
 import struct
-import subprocess
-from pathlib import Path
 
 import pandas
 import pytest
@@ -140,13 +137,6 @@ def test_a_portal_gives_so_many_rows_at_a_time(server):
     raw.socket.close()
 
 
-def test_jdbc(server):
+def test_jdbc(server, jdbc):
     """pgjdbc, which is DBeaver's driver."""
-    if not shutil.which("javac"):
-        pytest.skip("no Java's compiler here; on Debian: apt-get install default-jdk-headless")
-    jar = Path("/usr/share/java/postgresql.jar")
-    if not jar.exists():
-        pytest.skip("no pgjdbc here; on Debian: apt-get install libpostgresql-jdbc-java")
-    source = Path(__file__).with_name("Jdbc.java")
-    done = subprocess.run(["java", "-cp", jar, source, str(server.port)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    jdbc(f"127.0.0.1:{server.port}")

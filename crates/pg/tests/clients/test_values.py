@@ -50,6 +50,60 @@ def test_parameters(three, binary):
     assert cursor.fetchall() == [(None,)]
 
 
+LISTS = [[True, False], [1, -2], [100_000, None], [2**40], [0.5, None], ["a b", "it's", 'x"\\', "NULL", None, ""],
+         [datetime.date(2024, 2, 29)], [datetime.datetime(2024, 2, 29, 12, 34, 56, 789000)], [decimal.Decimal("2.5")]]
+
+
+@pytest.mark.parametrize("marker", ["%t", "%b"])
+@pytest.mark.parametrize("items", LISTS, ids=str)
+def test_lists_are_parameters(three, marker, items):
+    if isinstance(items[0], str) and marker == "%t":
+        pytest.skip("psycopg sends texts without a type, and lists of them")
+    # As rows, which have the types of the items.
+    rows = three.execute(f"SELECT explode({marker}) AS v", (items,)).fetchall()
+    assert [value for value, in rows] == items
+    for item in [item for item in items if item is not None]:
+        assert three.execute(f"SELECT {marker} = ANY({marker}) AS v", (item, items)).fetchall() == [(True,)]
+
+
+@pytest.mark.parametrize("marker", ["%s", "%t", "%b"])
+def test_any_and_all_of_a_list(three, marker):
+    def among(items, condition):
+        rows = three.execute(f"SELECT n FROM (SELECT explode(array(1, 2, 3, NULL)) AS n) WHERE {condition} ORDER BY n", (items,))
+        return [n for n, in rows.fetchall()]
+    assert among([1, 3, 5], f"n = ANY({marker})") == [1, 3]
+    assert among([1, 3, 5], f"n <> ALL({marker})") == [2]
+    assert among([1, None], f"n = ANY ({marker})") == [1]
+    assert among([1, None], f"NOT n = ANY ({marker})") == []
+    # Nothing is in an empty list, which psycopg sends without a type.
+    assert among([], f"n = ANY({marker})") == []
+    assert among([], f"n <> ALL({marker})") == [None, 1, 2, 3]
+
+
+def test_people_are_found_by_a_list(three):
+    mails = three.execute("SELECT personalEmail.address FROM profile_snapshot_export "
+                          "WHERE personalEmail.address IS NOT NULL LIMIT 2").fetchall()
+    mails = [mail for mail, in mails] + ["nobody@example.com"]
+    for condition in ["personalEmail.address = ANY(%s)", "array_contains(%b, personalEmail.address)"]:
+        found = three.execute(f"SELECT personalEmail.address FROM profile_snapshot_export WHERE {condition}", (mails,))
+        assert sorted(mail for mail, in found.fetchall()) == sorted(mails[:2])
+
+
+def test_lists_of_psycopg2_are_written_down(cursor):
+    for items, wanted in [([1, 3], [1, 3]), ([], [])]:
+        cursor.execute("SELECT n FROM (SELECT explode(array(1, 2, 3)) AS n) WHERE n = ANY(%s) ORDER BY n", (items,))
+        assert [n for n, in cursor.fetchall()] == wanted
+    cursor.execute("SELECT n FROM (SELECT explode(array('a', 'b')) AS n) WHERE n <> ALL(%s)", (["a", "c"],))
+    assert cursor.fetchall() == [("b",)]
+
+
+def test_lists_of_lists_and_what_is_no_list_are_refused(three):
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="Lists of lists"):
+        three.execute("SELECT 1 = ANY(%s)", ([[1, 2], [3, 4]],))
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        three.execute("SELECT 'a' = ANY(%s)", ("a",))
+
+
 def test_a_parameter_finds_a_person(three):
     mail = three.execute("SELECT personalEmail.address FROM profile_snapshot_export "
                          "WHERE personalEmail.address IS NOT NULL LIMIT 1").fetchone()[0]

@@ -1,6 +1,6 @@
 //! Who may come in, and what they see.
 
-use profile_export_server::{NewToken, Rights, Server, ServerError, Settings, Tokens};
+use profile_export_server::{Exposed, NewToken, Rights, Server, ServerError, Settings, Tokens};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -121,7 +121,10 @@ async fn nothing_is_open_to_other_machines_without_tokens() {
     let folder = TempDir::new().unwrap();
     let settings = Settings::new(folder.path(), ([0, 0, 0, 0], 0).into());
     let refused = Server::bind(settings).await.err().unwrap();
-    assert!(matches!(refused, ServerError::Open(_)), "{refused}");
+    assert!(
+        matches!(refused, ServerError::Exposed(Exposed::Open(_))),
+        "{refused}"
+    );
 }
 
 #[test]

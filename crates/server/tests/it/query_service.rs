@@ -486,7 +486,7 @@ fn whoever_may_only_read_runs_nothing() {
     let server = Serving::on(&store, |settings| {
         settings.sql = Some(Arc::new(Words));
         settings.token_file = Some(tokens.clone());
-        let front = ([127, 0, 0, 1], 5433).into();
+        let front = ([0, 0, 0, 0], 5433).into();
         settings.postgres.set(front).expect("it was not set");
     });
     let bearer = format!("Bearer {token}");
@@ -513,6 +513,11 @@ fn whoever_may_only_read_runs_nothing() {
         (&json!(5433), &json!("prod:all"), &json!("acme"))
     );
     assert_eq!(where_to["token"], *token);
+    // All addresses are none to connect to: the one that was asked at is.
+    assert_eq!(
+        (&where_to["host"], &where_to["websocketHost"]),
+        (&json!("127.0.0.1"), &json!("127.0.0.1"))
+    );
     let body = json!({"sql": "rows 1"}).to_string();
     for path in [QUERIES, TEMPLATES, SCHEDULES] {
         assert_eq!(

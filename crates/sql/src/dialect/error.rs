@@ -24,6 +24,8 @@ pub enum Code {
     UndefinedCursor,
     /// 42704: of a setting, or of a schema that a table is to be made on.
     UndefinedObject,
+    /// 3F000
+    UndefinedSchema,
     /// 22023: of a setting, or of an option.
     InvalidValue,
     /// 55P02: of a setting that nobody changes.
@@ -38,6 +40,8 @@ pub enum Code {
     UndefinedFunction,
     /// 42804
     DatatypeMismatch,
+    /// 22P02: of a list that is written in a text.
+    InvalidText,
     /// 22000: a row that the dataset can't take.
     BadRow,
     /// 42809: such as rows for a view.
@@ -70,6 +74,7 @@ impl Code {
             Self::DuplicateCursor => "42P03",
             Self::UndefinedCursor => "34000",
             Self::UndefinedObject => "42704",
+            Self::UndefinedSchema => "3F000",
             Self::InvalidValue => "22023",
             Self::CantChange => "55P02",
             Self::UndefinedColumn => "42703",
@@ -77,6 +82,7 @@ impl Code {
             Self::DuplicateColumn => "42701",
             Self::UndefinedFunction => "42883",
             Self::DatatypeMismatch => "42804",
+            Self::InvalidText => "22P02",
             Self::BadRow => "22000",
             Self::WrongObject => "42809",
             Self::NotAllowed => "42501",

@@ -7,6 +7,7 @@
 mod error;
 mod functions;
 mod limits;
+mod list_text;
 mod operators;
 mod parse;
 mod provider;
@@ -26,6 +27,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 pub use error::{Code, Error, Position};
 pub use functions::{double_text, float_text};
 pub use limits::QueryLimits;
+pub use list_text::list_items;
 pub use size::{NESTING, check_size};
 pub use statement::{Parameter, Query, Statement, put_parameters};
 

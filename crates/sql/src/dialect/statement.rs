@@ -502,7 +502,8 @@ fn all_or(name: &ast::Ident) -> Option<String> {
     (name != "all").then_some(name)
 }
 
-/// A table's name in lower case: there is one schema, PostgreSQL's `public`, which may stand in front of it.
+/// A table's name in lower case: there is one schema, PostgreSQL's `public`, which may stand in front of it, as the platform's
+/// accelerated store may in front of its own.
 pub(super) fn name(name: &ObjectName) -> Result<String, Error> {
     Ok(name_as_written(name)?.to_lowercase())
 }
@@ -512,6 +513,13 @@ fn name_as_written(name: &ObjectName) -> Result<String, Error> {
     match parts.as_deref() {
         Some([ident]) => Ok(ident.value.clone()),
         Some([schema, ident]) if schema.value.eq_ignore_ascii_case("public") => {
+            Ok(ident.value.clone())
+        }
+        Some([database, schema, ident])
+            if database.value.eq_ignore_ascii_case("qsaccel")
+                && schema.value.eq_ignore_ascii_case("profile_agg")
+                && ident.value.to_lowercase().starts_with("adwh_") =>
+        {
             Ok(ident.value.clone())
         }
         _ => Err(Error::new(

@@ -239,3 +239,29 @@ SELECT to_timestamp('10:11:12', 'HH:mm:ss')
 -- blanks of ASCII are cut off, no others
 SELECT cast('\t 1\n' AS int), cast(' 1' AS int), cast(' 2018-10-25\n' AS date)
 > 1 | null | 2018-10-25
+
+-- ANY and ALL of a list that is written down are IN and NOT IN (not as Spark)
+SELECT k FROM (SELECT explode(array(1, 2, 3, null)) AS k) WHERE k = ANY(ARRAY[1, 3]) OR k <> ALL('{1,3,NULL}') OR k = SOME((array(2)))
+> 1
+> 3
+> 2
+
+-- nothing is in an empty list, and not even a null; a null list is unknown (not as Spark)
+SELECT 1 = ANY(ARRAY[]), null = ANY('{}'), null <> ALL(array()), 1 = ANY(array(2, null)), NOT 1 = ANY(array(2, null)), 1 = ANY(cast(null AS string))
+! 42804 spark_size
+
+-- … of lists that are values (not as Spark)
+SELECT id, 'b' = ANY(tags), 'b' <> ALL(tags), null = ANY(array()), null = ANY(tags), 'x' = ANY(filter(tags, x -> false)), 'a' <> ALL(filter(tags, x -> false)) FROM t ORDER BY id
+> ?
+
+-- other operators before ANY and ALL
+SELECT 1 < ANY(array(2))
+! 0A000 ANY
+
+-- what is no list
+SELECT 1 = ANY('1,2')
+! 22P02 1,2
+
+-- lists of lists
+SELECT 1 = ANY('{{1}}')
+! 0A000 Lists of lists

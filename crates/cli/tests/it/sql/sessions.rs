@@ -21,11 +21,11 @@ fn settings_are_kept_and_shown_and_others_are_refused_by_name() {
     );
     let all = stdout(&sql(&store, "SHOW ALL", &[]));
     assert!(all.starts_with("name\tsetting\tdescription\n"), "{all}");
-    assert!(all.contains("\ntimezone\tUTC\t"), "{all}");
+    assert!(all.contains("\nTimeZone\tUTC\t"), "{all}");
     for (statement, code, names) in [
         ("SET work_mem = '1GB'", "42704", "work_mem"),
         ("SHOW work_mem", "42704", "work_mem"),
-        ("SET timezone = 'Europe/Zurich'", "22023", "timezone"),
+        ("SET timezone = 'Europe/Zurich'", "22023", "TimeZone"),
         ("SET server_version = '9'", "55P02", "server_version"),
     ] {
         let said = refused(&store, statement, code);

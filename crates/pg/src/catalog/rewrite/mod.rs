@@ -12,6 +12,7 @@
 //! | `(SELECT x FROM t …)`, `EXISTS (…)` of a table that is always empty | `NULL`, `false` |
 //! | a query over a table that is always empty | `SELECT NULL … WHERE false`, with the names of its columns |
 //! | `x = ANY('{a,b}')` | `x IN ('a', 'b')` |
+//! | `generate_series(1, array_upper(current_schemas(…), 1))` | `(VALUES (1) …)` |
 //! | `x = ANY (SELECT …)`, `x <> ALL (SELECT …)` | `x IN (SELECT …)`, `x NOT IN (SELECT …)` |
 //! | `current_schema` | `current_schema()` |
 //! | `typinput <> 0` | `typinput <> '-'`: functions are told by their names |
@@ -19,6 +20,7 @@
 
 mod build;
 mod nothing;
+mod series;
 mod subqueries;
 mod texts;
 
@@ -36,6 +38,7 @@ use crate::refusal::Refusal;
 use build::{call, cast, number, text};
 pub(super) use nothing::{Aggregates, nothing};
 use nothing::{is_nothing, named};
+use series::of_schemas;
 use subqueries::{gathered, quantified, single};
 pub(super) use texts::escaped;
 use texts::{listed, with_backslashes};
@@ -67,6 +70,7 @@ impl VisitorMut for Rewriter<'_> {
             } => bare(name),
             _ => {}
         }
+        of_schemas(factor);
         ControlFlow::Continue(())
     }
 
@@ -191,15 +195,15 @@ impl Rewriter<'_> {
             }
             _ => return Ok(cast(expr, ty)),
         };
-        let text = match &expr {
+        let written = match &expr {
             Expr::Value(value) => match &value.value {
                 Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
                 _ => None,
             },
             _ => None,
         };
-        let is_number = text.is_some_and(|text| text.parse::<u32>().is_ok());
-        Ok(match (name.as_str(), text.filter(|_| !is_number)) {
+        let is_number = written.is_some_and(|text| text.parse::<u32>().is_ok());
+        Ok(match (name.as_str(), written.filter(|_| !is_number)) {
             ("regclass", Some(text)) => match self.catalogued(text).or_else(|| self.0.oid_of(text))
             {
                 Some(oid) => number(oid),
@@ -214,6 +218,7 @@ impl Rewriter<'_> {
             },
             ("regclass", None) => call("regclass_text", vec![expr]),
             ("regtype", None) => call("regtype_text", vec![expr]),
+            ("regproc", Some(name)) => text(name.trim_start_matches("pg_catalog.")),
             (
                 "regproc" | "regprocedure" | "name" | "char" | "bpchar" | "text" | "varchar"
                 | "cstring",

@@ -1,6 +1,7 @@
 //! Texts of PostgreSQL's: their escapes, patterns and lists.
 
 use datafusion::sql::sqlparser::ast::{Expr, Value};
+use sql::dialect::list_items;
 
 use super::build::text;
 
@@ -69,7 +70,7 @@ pub(super) fn with_backslashes(pattern: &mut Expr, escape: char) {
     }
 }
 
-/// The items of `'{a,b}'`, where they are plain.
+/// The items of `'{a,b}'`.
 pub(super) fn listed(array: &Expr) -> Option<Vec<Expr>> {
     let value = match array {
         Expr::Value(value) => &value.value,
@@ -79,16 +80,11 @@ pub(super) fn listed(array: &Expr) -> Option<Vec<Expr>> {
     let (Value::SingleQuotedString(written) | Value::EscapedStringLiteral(written)) = value else {
         return None;
     };
-    let items = written.strip_prefix('{')?.strip_suffix('}')?;
-    let item = |item: &str| {
-        let item = item.trim();
-        let quoted = item
-            .strip_prefix('"')
-            .and_then(|item| item.strip_suffix('"'));
-        let item = quoted.unwrap_or(item);
-        (!item.is_empty() && !item.contains(['{', '\\', '"'])).then(|| text(item))
+    let items = list_items(written).ok()?;
+    let item = |item: Option<String>| {
+        item.map_or_else(|| Expr::Value(Value::Null.into()), |item| text(&item))
     };
-    items.split(',').map(item).collect()
+    Some(items.into_iter().map(item).collect())
 }
 
 #[cfg(test)]

@@ -155,6 +155,17 @@ impl Rewriter<'_> {
                 list: self.all(list, place)?,
                 negated,
             },
+            Expr::AnyOp {
+                left,
+                compare_op: BinaryOperator::Eq,
+                right,
+                ..
+            } if !matches!(*right, Expr::Subquery(_)) => self.any(*left, *right, false, place)?,
+            Expr::AllOp {
+                left,
+                compare_op: BinaryOperator::NotEq,
+                right,
+            } if !matches!(*right, Expr::Subquery(_)) => self.any(*left, *right, true, place)?,
             Expr::InSubquery { .. } => {
                 return Err(Error::unsupported(
                     "IN (SELECT …) but as a condition of WHERE, with AND between it and others",

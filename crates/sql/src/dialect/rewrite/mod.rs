@@ -6,6 +6,7 @@
 //! SELECT are looked up; what depends on the types of expressions is left to functions that DataFusion asks for
 //! their type (`functions`), and to `operators`.
 
+mod any;
 mod build;
 mod calls;
 mod expr;
