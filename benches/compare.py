@@ -3,7 +3,7 @@
 side in one run.
 
     benches/compare.py [--people 100000 ...] [--threads 2] [--rounds 5 ...] [--nights 30] [--folder target/compare]
-                       [--plot FILE]
+                       [--plot FILE] [--sql]
 
 The programs take turns, each when all that was written before it is on the disk; the tables have medians.
 Our times are those of the whole process; those of the peers leave out their start. Spark is left out where
@@ -13,6 +13,7 @@ show how time and memory grow; a million takes 20 GB of disk.
 
 works.py says what is measured, peer_*.py how each peer does it; program.py runs ours, answers.py holds the answers
 against each other. cold.py measures without the page cache, nights.py a store that grows, segments.py the evaluation of segments.
+With --sql there are the works of queries.py alone, by a program that has SQL.
 """
 import argparse
 import importlib
@@ -30,6 +31,7 @@ import answers
 import cold
 import nights
 import peer_duckdb
+import queries
 import segments
 from program import ROOT, Place, bytes_in, fresh, ours, workload
 from works import NAMES
@@ -132,6 +134,19 @@ def measure(people, threads, rounds, base, how_many_nights):
     from_disk = cold.measure(place)
     night_by_night = nights.measure(place, people, how_many_nights)
     return Measured(times, memory, sizes, places, graph, from_disk, night_by_night, segments.measure(place))
+
+
+def queried(people, threads, rounds, base):
+    """SQL alone."""
+    source = base / f"source-{people}"
+    if not source.exists():
+        workload(source, people)
+    place = Place(fresh(base / "work"), source, threads, rounds)
+    ndjson = peer_duckdb.from_json(source)
+    place.loaded(place.store)
+    peer_duckdb.executed(peer_duckdb.to_parquet(ndjson, fresh(place.parquet)), threads)
+    peer_duckdb.executed(peer_duckdb.to_database(ndjson, place.database), threads)
+    return queries.measure(place, people)
 
 
 def joined(place):
@@ -241,7 +256,16 @@ def main():
                         "with more than 100,000 people")
     parser.add_argument("--folder", type=Path, default=ROOT / "target/compare")
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--sql", action="store_true")
     arguments = parser.parse_args()
+    if arguments.sql:
+        for i, people in enumerate(arguments.people):
+            rounds = arguments.rounds[min(i, len(arguments.rounds) - 1)]
+            measured = queried(people, arguments.threads, rounds, arguments.folder.resolve())
+            print(f"\n{people:,} people, {arguments.threads} threads, medians of {rounds} rounds, DuckDB {peer_duckdb.version}; "
+                  "in brackets: how many times our time")
+            queries.table(measured)
+        return
     # It counts its threads when it is imported.
     os.environ["POLARS_MAX_THREADS"] = str(arguments.threads)
     global PEERS

@@ -9,18 +9,26 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use profile_export::export::{DatasetRows, Snapshot};
+use profile_export::export::{BlockCache, DatasetRows, FoundRecords, Snapshot, TimeRange};
+use profile_export::xdm::Timestamp;
 
 use crate::error::external;
 use crate::exec::{Parts, PartsExec};
+use crate::identities::{fewer, identities_of};
+use crate::look_ups::{Identities, blocks};
+use crate::times::time_of;
+
+/// Records that are looked up, at the most: more are read as all are.
+const FEW: usize = 10_000;
 
 /// The records of one dataset as they came in: its events, or those of its fragments that no later one replaced.
 #[derive(Clone)]
 pub struct DatasetTable {
     name: String,
     rows: DatasetRows,
+    blocks: Arc<BlockCache>,
 }
 
 impl DatasetTable {
@@ -33,7 +41,17 @@ impl DatasetTable {
         Ok(Self {
             name: dataset.to_owned(),
             rows,
+            blocks: blocks(),
         })
+    }
+
+    /// The same, which shares with others the room for what look-ups keep.
+    #[must_use]
+    pub fn sharing(self, blocks: &Arc<BlockCache>) -> Self {
+        Self {
+            blocks: Arc::clone(blocks),
+            ..self
+        }
     }
 }
 
@@ -55,22 +73,67 @@ impl TableProvider for DatasetTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let schema = self.schema();
+        let is_known =
+            |filter: &Expr| identities_of(filter).is_some() || time_of(filter, &schema).is_some();
+        let told = filters.iter().map(|filter| match is_known(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        });
+        Ok(told.collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let all = || (0..self.rows.schema().fields().len()).collect();
         let columns: Vec<usize> = projection.cloned().unwrap_or_else(all);
         let schema = Arc::new(self.rows.schema().project(&columns)?);
+        let identities = filters.iter().map(identities_of).fold(None, fewer);
+        if let Some(identities) = identities.map(Identities) {
+            let found = self.rows.naming(&identities.0).map_err(external)?;
+            if found.len() <= FEW {
+                let found = Found {
+                    table: self.clone(),
+                    columns,
+                    identities,
+                    found,
+                };
+                return Ok(PartsExec::plan(Arc::new(found), schema, limit));
+            }
+        }
+        let own = self.schema();
+        let times = filters.iter().filter_map(|filter| time_of(filter, &own));
         let parts = DatasetParts {
             ranges: split(self.rows.parts(), state.config().target_partitions()),
             table: self.clone(),
             columns,
+            times: times.collect(),
         };
         Ok(PartsExec::plan(Arc::new(parts), schema, limit))
+    }
+}
+
+impl DatasetTable {
+    /// What is asked of it.
+    fn told(&self, f: &mut fmt::Formatter<'_>, columns: &[usize]) -> fmt::Result {
+        let schema = self.rows.schema();
+        let names = columns.iter().map(|i| schema.field(*i).name().as_str());
+        let names: Vec<&str> = names.collect();
+        write!(
+            f,
+            "DatasetTable: dataset={}, columns=[{}]",
+            self.name,
+            names.join(", ")
+        )
     }
 }
 
@@ -85,24 +148,24 @@ pub(crate) fn split(count: usize, most: usize) -> Vec<Range<usize>> {
 struct DatasetParts {
     table: DatasetTable,
     columns: Vec<usize>,
+    times: Vec<TimeRange>,
     ranges: Vec<Range<usize>>,
 }
 
 impl fmt::Display for DatasetParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.told(f, &self.columns)?;
         let schema = self.table.rows.schema();
-        let names = self
-            .columns
-            .iter()
-            .map(|i| schema.field(*i).name().as_str());
-        let names: Vec<&str> = names.collect();
-        write!(
-            f,
-            "DatasetTable: dataset={}, columns=[{}], partitions={}",
-            self.table.name,
-            names.join(", "),
-            self.ranges.len()
-        )
+        for time in &self.times {
+            let name = schema.field(time.column).name();
+            let end = |micros: i64, open: i64| match micros == open {
+                true => String::new(),
+                false => Timestamp::from_micros(micros).to_string(),
+            };
+            let (first, last) = (end(time.first, i64::MIN), end(time.last, i64::MAX));
+            write!(f, ", {name}=[{first}..{last}]")?;
+        }
+        write!(f, ", partitions={}", self.ranges.len())
     }
 }
 
@@ -114,9 +177,42 @@ impl Parts for DatasetParts {
     fn rows(&self, number: usize) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
         let parts = self.ranges[number].clone();
         Box::new(parts.map(|part| {
-            let rows = self.table.rows.part(part, &self.columns);
+            let rows = self.table.rows.part(part, &self.columns, &self.times);
             rows.map_err(external)
         }))
+    }
+}
+
+/// Records that were looked up.
+#[derive(Debug)]
+struct Found {
+    table: DatasetTable,
+    columns: Vec<usize>,
+    identities: Identities,
+    found: FoundRecords,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.told(f, &self.columns)?;
+        write!(
+            f,
+            ", identities={}, records={}",
+            self.identities,
+            self.found.len()
+        )
+    }
+}
+
+impl Parts for Found {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn rows(&self, _: usize) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
+        let DatasetTable { rows, blocks, .. } = &self.table;
+        let found = rows.records_at(&self.found, &self.columns, blocks);
+        Box::new(found.map(|rows| rows.map_err(external)))
     }
 }
 

@@ -10,16 +10,23 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use profile_export::export::{Export, Plan, Shard, Snapshot, UnionSchemas};
+use profile_export::export::{
+    BlockCache, Export, Plan, ProfileReader, Shard, Snapshot, UnionSchemas,
+};
 use profile_export::request::{
     AdditionalFields, EventList, ExportRequest, FilterRequest, MergePolicy, SegmentRequest,
 };
 use profile_export::segment::EVENTS;
-use profile_export::xdm::quote_part;
+use profile_export::xdm::{PersonKey, quote_part};
 
 use crate::error::external;
 use crate::exec::{Parts, PartsExec};
+use crate::identities::{fewer, identities_of};
+use crate::look_ups::{Identities, ProfileLookUps};
 use crate::pushed::segments_of;
+
+/// Profiles that are looked up, at the most: more are read as everybody is.
+const FEW: usize = 1000;
 
 /// The merged profiles of a snapshot by a merge policy: the rows of an export of everybody, with all events of each
 /// profile in `timeSeriesEvents`, which are read only where a statement asks for them.
@@ -28,6 +35,7 @@ pub struct ProfileTable {
     snapshot: Snapshot,
     policy: MergePolicy,
     schema: SchemaRef,
+    look_ups: Arc<ProfileLookUps>,
 }
 
 impl ProfileTable {
@@ -42,7 +50,17 @@ impl ProfileTable {
             schema: plan.map_err(external)?.schema(),
             snapshot: snapshot.clone(),
             policy,
+            look_ups: Arc::default(),
         })
+    }
+
+    /// The same, which shares with others the room for what look-ups keep.
+    #[must_use]
+    pub fn sharing(self, blocks: &Arc<BlockCache>) -> Self {
+        Self {
+            look_ups: Arc::new(ProfileLookUps::new(blocks)),
+            ..self
+        }
     }
 
     fn plan(&self, columns: &[usize], segments: Vec<SegmentRequest>) -> Result<Plan> {
@@ -104,10 +122,12 @@ impl TableProvider for ProfileTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        // An export of these segments has all the rows of the filter, and maybe others.
-        let told = filters.iter().map(|filter| match segments_of(filter) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
+        // An export of these segments, or a look-up of these identities, has all the rows of the filter, and maybe others.
+        let is_known =
+            |filter: &Expr| identities_of(filter).is_some() || segments_of(filter).is_some();
+        let told = filters.iter().map(|filter| match is_known(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
         });
         Ok(told.collect())
     }
@@ -122,6 +142,23 @@ impl TableProvider for ProfileTable {
         let all = || (0..self.schema.fields().len()).collect();
         let columns: Vec<usize> = projection.cloned().unwrap_or_else(all);
         // One of several that must all hold has the rows of all of them.
+        let identities = filters.iter().map(identities_of).fold(None, fewer);
+        if let Some(identities) = identities.map(Identities) {
+            let plan = || self.plan(&columns, Vec::new());
+            let reader = (self.look_ups).reader(&self.snapshot, &columns, plan)?;
+            let persons = reader.persons_naming(&identities.0).map_err(external)?;
+            if persons.len() <= FEW {
+                let schema = Arc::new(self.schema.project(&columns)?);
+                let found = FoundProfiles {
+                    reader,
+                    persons,
+                    schema: schema.clone(),
+                    policy: self.policy.id.clone(),
+                    identities,
+                };
+                return Ok(PartsExec::plan(Arc::new(found), schema, limit));
+            }
+        }
         let segments = filters.iter().find_map(segments_of).unwrap_or_default();
         let plan = self.plan(&columns, segments.clone())?;
         let shards = plan.shards(state.config().target_partitions().max(1));
@@ -189,6 +226,49 @@ impl Parts for ProfileParts {
             let rows = rows.map_err(external)?;
             as_asked(&rows, &self.schema)
         }))
+    }
+}
+
+/// Profiles that were looked up.
+struct FoundProfiles {
+    reader: ProfileReader,
+    persons: Vec<PersonKey>,
+    schema: SchemaRef,
+    policy: String,
+    identities: Identities,
+}
+
+impl fmt::Debug for FoundProfiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for FoundProfiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.schema.fields().iter();
+        let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
+        write!(
+            f,
+            "ProfileTable: policy={}, columns=[{}], identities={}, persons={}",
+            self.policy,
+            names.join(", "),
+            self.identities,
+            self.persons.len()
+        )
+    }
+}
+
+impl Parts for FoundProfiles {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn rows(&self, _: usize) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
+        match self.reader.rows_of(&self.persons) {
+            Ok(rows) => Box::new(rows.into_iter().map(|rows| as_asked(&rows, &self.schema))),
+            Err(error) => Box::new(std::iter::once(Err(external(error)))),
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn path_of(expression: &Expr) -> Option<Vec<String>> {
     }
 }
 
-fn text(expression: &Expr) -> Option<String> {
+pub(crate) fn text(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Literal(
             ScalarValue::Utf8(Some(text))

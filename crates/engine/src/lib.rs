@@ -85,11 +85,12 @@ pub mod request {
 /// Exports as streams of record batches: plans, shards, rows, and Parquet into any sink.
 pub mod export {
     pub use ::export::{
-        BatchCounts, BatchMemberships, Chunks, Composition, Condition, DatasetBatches, DatasetRows,
-        Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin, FoundProfile,
-        FragmentPart, GraphReport, INGESTED_AT, LargeComponent, LostValue, MembershipSeen, Plan,
-        RecordWithoutPart, Result, Shard, UnionSchemas, UnknownSegment, Unstitched, export_rows,
-        json_values, leaves, snapshot_of,
+        BatchCounts, BatchMemberships, BlockCache, Chunks, Composition, Condition, DatasetBatches,
+        DatasetRows, Error, EventPart, EventPlan, Explanation, Export, ExportBatch, FieldOrigin,
+        FoundProfile, FoundRecords, FragmentPart, GraphReport, INGESTED_AT, LargeComponent,
+        LostValue, MembershipSeen, Plan, ProfileReader, RecordWithoutPart, Result, Shard,
+        TimeRange, UnionSchemas, UnknownSegment, Unstitched, export_rows, json_values, leaves,
+        snapshot_of,
     };
     pub use decode::{Phase, Progress, ProgressSnapshot};
     pub use filter::{EventFilter, MembershipFilter, ProfileFilter, SegmentFilter};

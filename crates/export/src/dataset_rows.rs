@@ -1,18 +1,19 @@
 //! The records of one dataset as they lie in a store, unmerged.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array,
+    ArrayRef, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray, new_null_array,
 };
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use gather::{Column, RowRef};
 use merge::MergePolicy;
-use run::{Run, Snapshot};
-use xdm::{Class, FieldType, Fields, SEGMENT_MEMBERSHIP};
+use run::{BlockCache, Run, Snapshot};
+use xdm::{Class, FieldType, Fields, Identity, PersonKey, SEGMENT_MEMBERSHIP};
 
 use crate::chunks::unpack;
+use crate::columns::BatchRef;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::request::{ExportRequest, RequestError};
@@ -106,70 +107,208 @@ impl DatasetRows {
             .sum()
     }
 
-    /// The columns with these numbers of a part's rows, in the order of their persons' keys.
+    /// The columns with these numbers of a part's rows, in the order of their persons' keys: of those alone whose times are
+    /// within all of `times`, which are looked at before anything else is read.
     ///
     /// # Errors
     /// A damaged run.
     ///
     /// # Panics
     /// There is no such part or column.
-    pub fn part(&self, number: usize, columns: &[usize]) -> Result<RecordBatch> {
+    pub fn part(
+        &self,
+        number: usize,
+        columns: &[usize],
+        times: &[TimeRange],
+    ) -> Result<RecordBatch> {
         let at = self.parts[number];
-        let run = &self.sources.all[at.0 as usize].run;
-        let first = Run::first_row(at.1);
-        let rows = Run::first_row(at.1 + 1).min(run.rows() as u32) - first;
+        let run = self.run_of(at);
+        let rows = Run::first_row(at.1 + 1).min(run.rows() as u32) - Run::first_row(at.1);
+        let mut rows: Vec<u32> = (0..rows).collect();
+        for time in times {
+            self.retain(at, &mut rows, time)?;
+        }
+        let rows = self.live(at, rows)?;
+        self.read(at, &rows, columns, None)
+    }
+
+    /// Keeps those of a batch's rows whose times are within a range.
+    fn retain(&self, at: BatchRef, rows: &mut Vec<u32>, time: &TimeRange) -> Result<()> {
+        let Some((name, ty)) = self.fields.iter().nth(time.column) else {
+            let times = self.sources.batch_ingest_times(at)?;
+            rows.retain(|row| time.has(times[*row as usize]));
+            return Ok(());
+        };
+        let ty = ty.data_type();
+        let column = Column::new(&ty, &[self.run_of(at).batch_field(at.1, name, &ty)?])?;
+        rows.retain(|row| {
+            let micros = column.micros(RowRef::new(0, *row));
+            micros.is_some_and(|micros| time.has(micros))
+        });
+        Ok(())
+    }
+
+    /// Where the records are in whose identity map one of these identities stands, or whose own it is, whatever the case of its
+    /// namespace and whether the id tells somebody from others or not. There may be others among them.
+    ///
+    /// # Errors
+    /// A damaged run.
+    pub fn naming(&self, identities: &[Identity]) -> Result<FoundRecords> {
+        let mut found = Vec::new();
+        for (source, number) in self.sources.all.iter().zip(0..) {
+            let mut rows = Vec::new();
+            for identity in identities {
+                let key = PersonKey::of(&identity.namespace, &identity.id);
+                rows.extend(source.run.rows_naming(key)?);
+            }
+            rows.sort_unstable();
+            rows.dedup();
+            for of_batch in rows.chunk_by(|a, b| Run::locate(*a).0 == Run::locate(*b).0) {
+                if let Some((batch, _)) = of_batch.first().map(|row| Run::locate(*row)) {
+                    let rows = of_batch.iter().map(|row| Run::locate(*row).1);
+                    found.push(((number, batch), rows.collect()));
+                }
+            }
+        }
+        self.sources.check_whole()?;
+        Ok(FoundRecords(found))
+    }
+
+    /// The columns with these numbers of records that were found, a batch at a time: those rows are read alone. Blocks are
+    /// unpacked unless they are kept, and are kept then.
+    pub fn records_at<'a>(
+        &'a self,
+        found: &'a FoundRecords,
+        columns: &'a [usize],
+        kept: &'a BlockCache,
+    ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
+        found.0.iter().map(move |(at, rows)| {
+            let rows = self.live(*at, rows.clone())?;
+            self.read(*at, &rows, columns, Some(kept))
+        })
+    }
+
+    fn run_of(&self, at: BatchRef) -> &Run {
+        &self.sources.all[at.0 as usize].run
+    }
+
+    /// The columns with these numbers of rows of a batch; of these alone where blocks are kept.
+    fn read(
+        &self,
+        at: BatchRef,
+        rows: &[u32],
+        columns: &[usize],
+        kept: Option<&BlockCache>,
+    ) -> Result<RecordBatch> {
         let schema = Arc::new(self.schema.project(columns)?);
+        if rows.is_empty() {
+            return Ok(RecordBatch::new_empty(schema));
+        }
+        let window = match (kept, rows) {
+            (Some(kept), [first, .., last] | [first @ last]) => Some((*first..*last + 1, kept)),
+            _ => None,
+        };
+        let first = window.as_ref().map_or(0, |(window, _)| window.start);
+        let places: Vec<RowRef> = (rows.iter().map(|row| RowRef::new(0, row - first))).collect();
         let arrays = columns
             .iter()
             .map(|column| match self.fields.iter().nth(*column) {
-                Some((name, ty)) => self.field(at, name, ty, rows),
-                None => {
-                    let times = self.sources.batch_ingest_times(at)?;
-                    let times = TimestampMicrosecondArray::new((*times).clone(), None);
-                    Ok(Arc::new(times.with_timezone("UTC")) as ArrayRef)
-                }
+                Some((name, ty)) => self.field(at, name, ty, &places, window.clone()),
+                None => self.ingest_times(at, &places, window.clone()),
             });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows as usize));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let types = std::iter::zip(schema.fields(), &arrays)
             .map(|(field, array)| Field::clone(field).with_data_type(array.data_type().clone()));
         let as_they_lie = Arc::new(Schema::new(types.collect::<Vec<_>>()));
         let batch = RecordBatch::try_new_with_options(as_they_lie, arrays, &options)?;
-        let batch = match self.live(at, first..first + rows)? {
-            None => batch,
-            Some(live) => filter_record_batch(&batch, &live)?,
-        };
         self.sources.check_whole()?;
         unpack(&batch, &schema)
     }
 
-    fn field(&self, at: (u32, u32), name: &str, ty: &FieldType, rows: u32) -> Result<ArrayRef> {
-        let run = &self.sources.all[at.0 as usize].run;
-        let ty = ty.data_type();
-        match run.batch_field(at.1, name, &ty)? {
-            None => Ok(new_null_array(&ty, rows as usize)),
-            Some(array) => {
-                let column = Column::new(&ty, &[Some(array)])?;
-                let rows: Vec<RowRef> = (0..rows).map(|row| RowRef::new(0, row)).collect();
-                Ok(column.interleave(&rows)?)
-            }
+    fn field(
+        &self,
+        at: BatchRef,
+        name: &str,
+        ty: &FieldType,
+        rows: &[RowRef],
+        window: Option<(Range<u32>, &BlockCache)>,
+    ) -> Result<ArrayRef> {
+        let (run, ty) = (self.run_of(at), ty.data_type());
+        let array = match window {
+            None => run.batch_field(at.1, name, &ty)?,
+            Some((window, kept)) => run.field_of_rows(at.1, window, name, &ty, kept)?,
+        };
+        match array {
+            None => Ok(new_null_array(&ty, rows.len())),
+            Some(array) => Ok(Column::new(&ty, &[Some(array)])?.interleave(rows)?),
         }
     }
 
-    /// Which records no later one replaced; `None` where that holds for all.
-    fn live(
+    fn ingest_times(
         &self,
-        (source, _): (u32, u32),
-        rows: std::ops::Range<u32>,
-    ) -> Result<Option<BooleanArray>> {
-        let class = self.sources.all[source as usize].run.class;
-        if class == Class::Event || self.sources.all.len() == 1 {
-            return Ok(None);
+        at: BatchRef,
+        rows: &[RowRef],
+        window: Option<(Range<u32>, &BlockCache)>,
+    ) -> Result<ArrayRef> {
+        let times = match window {
+            None => (*self.sources.batch_ingest_times(at)?).clone(),
+            Some((window, kept)) => self.run_of(at).times_of_rows(at.1, window, kept)?.ingested,
+        };
+        let times: TimestampMicrosecondArray =
+            rows.iter().map(|at| Some(times[at.row as usize])).collect();
+        Ok(Arc::new(times.with_timezone("UTC")))
+    }
+
+    /// Those of a batch's rows whose records no later one replaced.
+    fn live(&self, at: BatchRef, mut rows: Vec<u32>) -> Result<Vec<u32>> {
+        if self.run_of(at).class == Class::Event || self.sources.all.len() == 1 {
+            return Ok(rows);
         }
         let mut times = Times::new(&self.sources);
-        let live = rows.map(|row| self.sources.is_live(source as usize, row, &mut times));
-        let live = live.collect::<Result<Vec<bool>>>()?;
-        Ok(Some(live.into()))
+        let mut live = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let row = Run::first_row(at.1) + row;
+            live.push(self.sources.is_live(at.0 as usize, row, &mut times)?);
+        }
+        let mut live = live.into_iter();
+        rows.retain(|_| live.next() == Some(true));
+        Ok(rows)
+    }
+}
+
+/// From when to when, both included, a record's time is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeRange {
+    /// The number of a column of times, such as `timestamp` or [`INGESTED_AT`].
+    pub column: usize,
+    /// In microseconds since 1970.
+    pub first: i64,
+    /// The same.
+    pub last: i64,
+}
+
+impl TimeRange {
+    fn has(&self, micros: i64) -> bool {
+        (self.first..=self.last).contains(&micros)
+    }
+}
+
+/// Records of a dataset that were looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundRecords(Vec<(BatchRef, Vec<u32>)>);
+
+impl FoundRecords {
+    /// How many there are, replaced ones among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|(_, rows)| rows.len()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

@@ -68,6 +68,10 @@ impl ProfileReader {
         self.0.pipeline()
     }
 
+    pub(crate) fn export(&self) -> &Export {
+        &self.0
+    }
+
     /// The profile of an identity, whatever the case of its namespace: of a primary identity, and with an identity graph of
     /// any that records link. `None` where there is none, or where the graph leaves it out.
     ///

@@ -18,13 +18,13 @@ use xdm::{Class, Fields, IDENTITY_MAP, PersonKey, SEGMENT_MEMBERSHIP};
 use crate::error::{Error, Result};
 use crate::ipc::IpcFile;
 use crate::keys::{SortedIds, keys_of};
-use crate::links::LinkIndex;
 use crate::map::MappedFile;
 use crate::members::Members;
 use crate::pack::{BlockCache, PackFile};
 use crate::pages::FileChecksum;
 use crate::persons::{Persons, text_of};
 use crate::records::Records;
+use crate::row_index::RowIndex;
 use crate::system::run_type;
 use crate::write::RunTables;
 use crate::{BATCH_ROWS, FIRST_BATCH_ROWS, RunFiles, system};
@@ -42,7 +42,8 @@ pub struct Run {
     rows: usize,
     members: Option<Members>,
     event_ids: EventIds,
-    links: LinkIndex,
+    links: RowIndex,
+    named: RowIndex,
     /// Where it is, and what the catalog says of its files; `None` in memory.
     place: Option<(PathBuf, RunFiles)>,
 }
@@ -182,7 +183,8 @@ impl Run {
             rows,
             members,
             event_ids,
-            links: LinkIndex::default(),
+            links: RowIndex::default(),
+            named: RowIndex::default(),
             place: None,
         })
     }
@@ -541,8 +543,13 @@ impl Run {
     }
 
     /// The place of the index of links, which is made when it is asked for.
-    pub(crate) fn link_index(&self) -> &LinkIndex {
+    pub(crate) fn link_index(&self) -> &RowIndex {
         &self.links
+    }
+
+    /// The same of the index of identity maps.
+    pub(crate) fn name_index(&self) -> &RowIndex {
+        &self.named
     }
 
     /// Who is in those segments that `is_wanted` says of, by namespace (in lower case) and ID; `None` for a run of

@@ -1,7 +1,8 @@
-//! The memory of sessions: what their statements take, and what is kept from one to the next, such as temporary tables
-//! and statements that clients prepare.
+//! The memory of sessions: what their statements take, and what is kept from one to the next, such as temporary tables,
+//! statements that clients prepare, and open runs.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array as _, ArrayData, RecordBatch};
@@ -17,10 +18,23 @@ use tokio::task::JoinSet;
 
 use crate::cooperative::Cooperate;
 use crate::dialect::{Code, Error};
+use crate::exploded::Exploded;
+use crate::kept::Kept;
 
-/// Memory and room for temporary files that sessions share.
-#[derive(Clone, Debug)]
-pub struct Memory(Arc<RuntimeEnv>);
+/// Memory and room for temporary files that sessions share, and what one reads of a store as long as that stays as it is.
+#[derive(Clone)]
+pub struct Memory {
+    runtime: Arc<RuntimeEnv>,
+    kept: Arc<Kept>,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("runtime", &self.runtime)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Memory {
     /// So many bytes, for sorts, joins and groups; what does not fit goes to temporary files.
@@ -32,14 +46,23 @@ impl Memory {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .build_arc()?;
-        Ok(Self(runtime))
+        Ok(Self {
+            runtime,
+            kept: Arc::default(),
+        })
+    }
+
+    /// What is kept of stores.
+    pub(crate) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
     }
 
     /// A context whose statements take of this memory, and can be ended whatever they are at.
     #[must_use]
     pub fn context(&self, config: SessionConfig) -> SessionContext {
-        let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.0));
+        let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
         let state = SessionStateBuilder::new_from_existing(context.state())
+            .with_optimizer_rule(Arc::new(Exploded))
             .with_physical_optimizer_rule(Arc::new(Cooperate))
             .build();
         SessionContext::new_with_state(state)
@@ -50,7 +73,7 @@ impl Memory {
     /// # Errors
     /// 53400: there is not so much of it.
     pub fn hold(&self, name: &str, bytes: usize) -> Result<Held, Error> {
-        Held::new(name, &self.0.memory_pool, bytes)
+        Held::new(name, &self.runtime.memory_pool, bytes)
     }
 }
 

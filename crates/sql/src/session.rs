@@ -14,6 +14,7 @@ use profile_export::store::Store;
 use crate::answers::{self, of_rows, plan_lines};
 use crate::cursors::Cursors;
 use crate::dialect::{self, Code, Error, Query, Statement};
+use crate::kept::Kept;
 use crate::memory::{Held, Memory};
 use crate::session_tables::SessionTables;
 use crate::settings::Settings;
@@ -66,6 +67,7 @@ pub enum Outcome {
 /// reads the store as it is when it begins.
 pub struct Session {
     store: Arc<Store>,
+    kept: Arc<Kept>,
     context: SessionContext,
     read_only: bool,
     flatten: bool,
@@ -105,6 +107,7 @@ impl Session {
         }
         Self {
             store,
+            kept: Arc::clone(memory.kept()),
             context: memory.context(config),
             read_only: options.read_only,
             flatten: options.flatten,
@@ -340,11 +343,16 @@ impl Session {
         Ok(self.frame(plan).execute_stream().await?)
     }
 
+    fn store_tables(&self) -> Result<StoreTables, Error> {
+        let (store, kept) = (Arc::clone(&self.store), Arc::clone(&self.kept));
+        Ok(StoreTables::keeping(store, kept)?)
+    }
+
     /// The tables as the store is now, with the session's own before them.
     pub(crate) fn tables_now(&self) -> Result<SessionTables, Error> {
         let own = self.own();
         Ok(SessionTables {
-            store: Arc::new(StoreTables::new(Arc::clone(&self.store))?),
+            store: Arc::new(self.store_tables()?),
             own: own.tables.clone(),
             views: own.views.clone(),
             state: Arc::new(self.context.state()),
@@ -464,7 +472,7 @@ impl Session {
 
     /// The tables and views that statements can name, by name.
     pub(crate) fn all_tables(&self) -> Result<Vec<TableInfo>, Error> {
-        let mut all = StoreTables::new(Arc::clone(&self.store))?.list();
+        let mut all = self.store_tables()?.list();
         let own = self.own();
         let told = |name: &String, description: &str| TableInfo {
             name: name.clone(),

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arrow::datatypes::Fields;
 use datafusion::catalog::TableProvider;
 use datafusion::error::{DataFusionError, Result};
-use profile_export::export::Snapshot as StoreSnapshot;
 use profile_export::platform::{TableNames, ad_hoc_columns, merge_policies};
 use profile_export::request::MergePolicy;
 use profile_export::store::{Batch, BatchFilter, BatchProperty, BatchQuery, Store};
 use profile_export::xdm::Dataset;
-use profile_export_datafusion::{BatchTable, DatasetTable, ProfileTable};
+use profile_export_datafusion::BatchTable;
 
 use crate::dialect::{Code, Error};
 use crate::history::history;
+use crate::kept::{Kept, State};
 use crate::system::SystemTable;
 use crate::tables::{Snapshot, Snapshots, Tables};
 
@@ -33,7 +33,9 @@ pub const PROFILES: &str = "profile_snapshot_export";
 pub struct StoreTables {
     store: Arc<Store>,
     known: BTreeMap<String, Source>,
-    snapshot: OnceLock<StoreSnapshot>,
+    datasets: Vec<Dataset>,
+    kept: Arc<Kept>,
+    state: OnceLock<Arc<State>>,
     batches: Mutex<BTreeMap<String, Arc<Vec<Batch>>>>,
 }
 
@@ -96,6 +98,11 @@ impl StoreTables {
     /// # Errors
     /// The catalog can't be read.
     pub fn new(store: Arc<Store>) -> Result<Self> {
+        Self::keeping(store, Arc::default())
+    }
+
+    /// The same, by what is kept of stores.
+    pub(crate) fn keeping(store: Arc<Store>, kept: Arc<Kept>) -> Result<Self> {
         let catalog = store.catalog();
         let datasets = catalog.datasets().map_err(external)?;
         let mut known = BTreeMap::new();
@@ -119,7 +126,9 @@ impl StoreTables {
         Ok(Self {
             store,
             known,
-            snapshot: OnceLock::new(),
+            datasets,
+            kept,
+            state: OnceLock::new(),
             batches: Mutex::default(),
         })
     }
@@ -167,12 +176,12 @@ impl StoreTables {
     }
 
     /// One state of the store for all tables of a session's statement.
-    fn snapshot(&self) -> Result<&StoreSnapshot> {
-        if let Some(snapshot) = self.snapshot.get() {
-            return Ok(snapshot);
+    fn state(&self) -> Result<&State> {
+        if let Some(state) = self.state.get() {
+            return Ok(state);
         }
-        let snapshot = self.store.snapshot(None).map_err(external)?;
-        Ok(self.snapshot.get_or_init(|| snapshot))
+        let state = self.kept.now(&self.store, &self.datasets)?;
+        Ok(self.state.get_or_init(|| state))
     }
 
     /// The batches that exports or statements wrote into a dataset, in the order in which they became visible: the same for all of a
@@ -200,7 +209,8 @@ impl StoreTables {
 
     fn batch_table(&self, dataset: &str, snapshots: &Snapshots) -> Result<BatchTable> {
         if self
-            .snapshot()?
+            .state()?
+            .snapshot
             .runs
             .iter()
             .any(|run| run.dataset == dataset)
@@ -301,11 +311,8 @@ impl Tables for StoreTables {
             return Err(no_snapshots(name));
         }
         Ok(Some(match source {
-            Source::Profiles(policy) => Arc::new(ProfileTable::new(
-                self.snapshot()?,
-                MergePolicy::clone(policy),
-            )?),
-            Source::Records(dataset) => Arc::new(DatasetTable::new(self.snapshot()?, dataset)?),
+            Source::Profiles(policy) => self.state()?.profiles(policy)?,
+            Source::Records(dataset) => self.state()?.records(dataset)?,
             Source::Batches(dataset) => Arc::new(self.batch_table(dataset, snapshots)?),
             Source::System(table) => table.provider(&self.store)?,
         }))

@@ -69,15 +69,15 @@ fn rows(scratch: &Scratch, dataset: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut most = 0;
     for part in 0..of_dataset.parts() {
-        let whole = of_dataset.part(part, &columns).unwrap();
+        let whole = of_dataset.part(part, &columns, &[]).unwrap();
         assert_eq!(whole.schema(), of_dataset.schema());
         // Whatever columns are asked for, the rows are the same.
         assert_eq!(
-            of_dataset.part(part, &[]).unwrap().num_rows(),
+            of_dataset.part(part, &[], &[]).unwrap().num_rows(),
             whole.num_rows()
         );
         let last = columns.len() - 1;
-        let few = of_dataset.part(part, &[last, 0]).unwrap();
+        let few = of_dataset.part(part, &[last, 0], &[]).unwrap();
         assert_eq!(
             [few.column(0), few.column(1)],
             [whole.column(last), whole.column(0)]

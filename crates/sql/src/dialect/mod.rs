@@ -19,10 +19,11 @@ mod statement;
 mod tokens;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use datafusion::common::Column;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder};
 
 pub use error::{Code, Error, Position};
 pub use functions::{double_text, float_text};
@@ -62,6 +63,11 @@ pub fn plan(
         let (plan, outputs) = Rewriter::new(tables, state).plan((*query.0).clone())?;
         named(operators::membership(plan)?, &outputs)
     })
+}
+
+/// The function of `exists(list, x -> …)`.
+pub(crate) fn exists() -> Option<Arc<HigherOrderUDF>> {
+    functions::higher_order("spark_exists")
 }
 
 /// Does what walks down trees: a plan's making, which looks not everywhere after the stack.

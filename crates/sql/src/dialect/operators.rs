@@ -72,6 +72,9 @@ impl ExprPlanner for Operators {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator as Op;
         let RawBinaryExpr { op, left, right } = raw;
+        if op == BinaryOperator::StringConcat {
+            return Ok(PlannerResult::Planned(concatenated(left, right)?));
+        }
         let types = (left.get_type(schema)?, right.get_type(schema)?);
         let families = (family(&types.0), family(&types.1));
         let function = match op {
@@ -82,7 +85,6 @@ impl ExprPlanner for Operators {
             Op::And | Op::Or => {
                 return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
             }
-            Op::StringConcat => "spark_concat",
             Op::Divide => "spark_divide",
             Op::MyIntegerDivide => "spark_div",
             Op::Modulo => "spark_modulo",
@@ -113,6 +115,17 @@ impl ExprPlanner for Operators {
             other => return Err(Error::unsupported(format!("The operator {other}")).into()),
         };
         Ok(PlannerResult::Planned(call(function, vec![left, right])?))
+    }
+}
+
+/// `a || b || c` as one call: each of a chain within each other asks all those in it for their types, ever again.
+fn concatenated(left: Expr, right: Expr) -> Result<Expr> {
+    match left {
+        Expr::ScalarFunction(mut call) if call.name() == "spark_concat" => {
+            call.args.push(right);
+            Ok(Expr::ScalarFunction(call))
+        }
+        left => call("spark_concat", vec![left, right]),
     }
 }
 

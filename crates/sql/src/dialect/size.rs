@@ -1,8 +1,10 @@
-//! How long and how deep a text may be, before anything is made of it.
+//! How long and how deep a text may be, before anything is made of it, and how large its plan.
 //!
 //! A chain of operators is parsed in a loop and is a tree as deep as it is long, which is walked down, copied and freed
 //! on the stack.
 
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -17,6 +19,8 @@ const OPERATORS: usize = 500;
 const COMPARISONS: usize = 100;
 /// How many tokens a text may have.
 const TOKENS: usize = 100_000;
+/// How many steps a plan may have. Those of a common table expression or of a view are as many again wherever it is named.
+const STEPS: usize = 5_000;
 
 /// Refuses the tokens of a text that is too long, or whose tree would be too deep.
 ///
@@ -49,6 +53,32 @@ pub fn check_size(tokens: &[TokenWithSpan]) -> Result<(), Error> {
             Code::TooComplex,
             format!(
                 "the text has {operators} operators, more than {OPERATORS} (IN takes long lists)"
+            ),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a plan of too many steps.
+///
+/// # Errors
+///
+/// 54001.
+pub(super) fn check_plan(plan: &LogicalPlan) -> Result<(), Error> {
+    let mut steps = 0;
+    plan.apply_with_subqueries(|_| {
+        steps += 1;
+        Ok(match steps > STEPS {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    })?;
+    match steps > STEPS {
+        true => Err(Error::new(
+            Code::TooComplex,
+            format!(
+                "the plan has more than {STEPS} steps: a query of WITH, or a view, has its own wherever it is named \
+                 (CREATE TEMP TABLE keeps its rows)"
             ),
         )),
         false => Ok(()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array as _, ArrayRef, AsArray as _, BooleanArray, Datum, Int64Array, ListArray, MapArray,
-    Scalar, StructArray, UInt64Array,
+    Scalar, StructArray, UInt64Array, new_empty_array,
 };
 use datafusion::arrow::compute::kernels::cmp;
 use datafusion::arrow::compute::{is_null, nullif, take};
@@ -122,6 +122,10 @@ fn position(fields: &Fields, name: &str) -> Result<usize> {
 }
 
 fn get(called: &Called<'_>) -> Result<ArrayRef> {
+    if called.rows == 0 {
+        // The name of a field is that of no row then.
+        return Ok(new_empty_array(called.data_type));
+    }
     let (base, key) = (called.arg(0)?, called.arg(1)?);
     match base.data_type() {
         DataType::Struct(_) => field(base.as_struct(), &name(key)?),
@@ -168,7 +172,6 @@ fn element_at(called: &Called<'_>) -> Result<ArrayRef> {
 /// The name that is asked for: it is the same in all rows.
 fn name(key: &ArrayRef) -> Result<String> {
     match key.as_string_opt::<i32>() {
-        Some(names) if names.is_empty() => Ok(String::new()),
         Some(names) => Ok(names.value(0).to_owned()),
         None => exec_err!("a field's name is a text"),
     }
@@ -176,11 +179,6 @@ fn name(key: &ArrayRef) -> Result<String> {
 
 /// A field of structs: null where the struct is.
 fn field(structs: &StructArray, name: &str) -> Result<ArrayRef> {
-    if structs.is_empty() {
-        // The name is that of no row then.
-        let at = position(structs.fields(), name).unwrap_or(0);
-        return Ok(Arc::clone(structs.column(at)));
-    }
     let column = structs.column(position(structs.fields(), name)?);
     if structs.null_count() == 0 {
         return Ok(Arc::clone(column));

@@ -30,6 +30,7 @@ use super::error::{Code, Error};
 use super::provider::Provider;
 use super::scope::{Column, Relation, Scope, quoted, same};
 use super::set_operations;
+use super::size::check_plan;
 use crate::Tables;
 
 /// A column that a query gives.
@@ -68,8 +69,9 @@ impl<'a> Rewriter<'a> {
     pub(super) fn plan(&mut self, query: ast::Query) -> Result<(LogicalPlan, Vec<Output>), Error> {
         let (query, outputs) = self.query(query, None)?;
         // What looks at these rows must know their types.
-        let plan = set_operations::unified(self.provider.plan(query)?)?;
-        Ok((plan, outputs))
+        let plan = self.provider.plan(query)?;
+        check_plan(&plan)?;
+        Ok((set_operations::unified(plan)?, outputs))
     }
 
     /// A query as a relation: planned, and known to the provider.
