@@ -56,5 +56,7 @@ mod _profile_export {
     #[pymodule_export]
     use crate::store::Store;
     #[pymodule_export]
-    use crate::upkeep::{abort, check_plan, compact, forget, plans, stats, verify};
+    use crate::upkeep::{
+        abort, check_plan, compact, forget, plans, stats, verify, verify_manifest,
+    };
 }

@@ -1,6 +1,9 @@
 //! Looking after a store.
 
+use std::path::PathBuf;
+
 use profile_export::jobs::{Keep, forget_jobs, jobs_to_forget, sweep};
+use profile_export::platform::Manifest;
 use profile_export::sharded::abort_pinned;
 use profile_export::store::Verified;
 use profile_export::xdm::Timestamp;
@@ -12,6 +15,7 @@ use crate::objects::told;
 use crate::place::Place;
 use crate::shards::ShardPlan;
 use crate::store::{Store, Watcher};
+use crate::work::Workers;
 
 /// Figures of the runs, with what a compaction would take away.
 #[pyfunction]
@@ -55,6 +59,26 @@ pub(crate) fn verify<'py>(
     Ok((problems, moved))
 }
 
+/// Compares a folder of exports with its manifest: what is wrong; `None` where it has none.
+#[pyfunction]
+pub(crate) fn verify_manifest<'py>(
+    py: Python<'py>,
+    folder: PathBuf,
+    watcher: Watcher<'py>,
+) -> Result<Option<Vec<String>>> {
+    let workers = Workers::new(None)?;
+    let manifest = workers.run(py, (None, 0), |_| Manifest::read(&folder))?;
+    let Some(manifest) = manifest else {
+        return Ok(None);
+    };
+    let files = manifest.batches().flat_map(|batch| &batch.files);
+    let length = files.map(|file| file.bytes).sum();
+    let problems = workers.run(py, (watcher.as_ref(), length), |progress| {
+        manifest.verify(&folder, progress)
+    })?;
+    Ok(Some(problems))
+}
+
 /// The plans that nobody has ended.
 #[pyfunction]
 pub(crate) fn plans<'py>(py: Python<'py>, store: &Store) -> Result<Bound<'py, PyAny>> {
@@ -78,12 +102,7 @@ pub(crate) fn check_plan(py: Python<'_>, store: &Store, plan: &ShardPlan) -> Res
 
 /// Gives the plan with this ID up; says whether there was something to give up.
 #[pyfunction]
-pub(crate) fn abort(
-    py: Python<'_>,
-    store: &Store,
-    id: &str,
-    out: Option<std::path::PathBuf>,
-) -> Result<bool> {
+pub(crate) fn abort(py: Python<'_>, store: &Store, id: &str, out: Option<PathBuf>) -> Result<bool> {
     let place = out.as_deref().map(Place::of);
     store.look(py, |store| match place {
         Some(Place::Bucket(address)) => bucket::abort_pinned(store, id, address),

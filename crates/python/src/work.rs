@@ -168,7 +168,7 @@ impl Workers {
 /// How far the work is, as Python is told.
 fn at(snapshot: ProgressSnapshot, total: u64) -> (String, Option<f64>, u64, u64) {
     let done = match (snapshot.phase, total) {
-        (Phase::Load, 1..) => Some(snapshot.bytes as f64 / total as f64),
+        (Phase::Load | Phase::Verify, 1..) => Some(snapshot.bytes as f64 / total as f64),
         (Phase::Export | Phase::Merge, _) => Some(f64::from(snapshot.millionths) / 1e6),
         _ => None,
     };

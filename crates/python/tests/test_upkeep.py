@@ -45,6 +45,19 @@ def test_every_byte_is_looked_at_and_damage_is_told(twice, tmp_path):
     assert found.problems == [] and len(found.moved) == 1
 
 
+def test_a_folder_is_held_to_its_manifest(twice, tmp_path):
+    out = tmp_path / "out"
+    twice.run(out=out, fields="email")
+    seen = []
+    assert pe.verify_manifest(out, progress=seen.append) == [] and seen[-1].bytes > 0
+    (out / "theirs.parquet").write_bytes(b"more")
+    (out / "_SUCCESS").unlink()
+    problems = pe.verify_manifest(out)
+    assert len(problems) == 2 and "theirs.parquet" in problems[0] and "_SUCCESS" in problems[1]
+    with pytest.raises(pe.NotFound, match="no _manifest.json"):
+        pe.verify_manifest(tmp_path)
+
+
 def test_what_a_progress_function_raises_stops_a_verification(twice):
     # It may be done before somebody looks; what is raised then is raised all the same.
     def enough(at):

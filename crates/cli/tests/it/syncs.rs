@@ -164,10 +164,10 @@ fn a_shard_is_on_the_disk_before_its_manifest_and_a_commit_before_it_is_visible(
     let is_manifest = |call: &Call| (call.to.as_ref()).is_some_and(|to| to.ends_with("shard.json"));
     let told = calls.iter().position(is_manifest).expect("a manifest");
     let mut missing = not_on_the_disk(&calls, "out", told);
-    missing.retain(|path| path.extension().is_some_and(|ending| ending == "parquet"));
+    missing.retain(|path| path.extension().is_some_and(|ending| ending == "shard"));
     assert_eq!(missing, NOTHING);
     let is_file =
-        |call: &Call| call.class == Class::Write && call.path.ends_with("batch-00000.parquet");
+        |call: &Call| call.class == Class::Write && call.path.ends_with("batch-00000.shard");
     assert!(calls.iter().any(is_file));
     // The names, too, when it is told as done.
     assert_eq!(not_on_the_disk(&calls, "out", calls.len()), NOTHING);

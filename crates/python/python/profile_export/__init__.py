@@ -49,7 +49,7 @@ from ._progress import Progress
 from ._shards import ShardPlan
 from ._store import Store
 from ._unknown import UnknownSegmentWarning
-from ._upkeep import Verified
+from ._upkeep import Verified, verify_manifest
 
 __all__ = [
     "BadInput",
@@ -75,4 +75,5 @@ __all__ = [
     "Verified",
     "Written",
     "export_batches",
+    "verify_manifest",
 ]

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from . import _profile_export as _rust
+from ._errors import NotFound
 from ._progress import ProgressArgument, watching
 from ._request import refused
 from ._shards import ShardPlan, counted
@@ -138,3 +139,31 @@ class Upkeep:
         if keep == (0, 0):
             raise refused("keep_last", "found 0, and keep_daily is 0: nothing would be kept")
         return _rust.forget(self._store, keep, dry_run)
+
+
+def verify_manifest(folder: PathLike, *, progress: ProgressArgument = None) -> list[str]:
+    """Compares a folder of exports with its ``_manifest.json``, every byte. No store is needed: a copy of a bucket will do.
+
+    Parameters
+    ----------
+    folder : path-like
+        What `Store.run` wrote into ``out``, or `Export.to_bucket` below an address.
+    progress : callable or bool, optional
+        A function that is called with a `Progress`, or True for a bar of tqdm.
+
+    Returns
+    -------
+    list of str
+        What is wrong, one by one; empty where all is there as it was written.
+
+    Raises
+    ------
+    NotFound
+        It has no manifest.
+    """
+    folder = os.fspath(folder)
+    with watching(progress) as watcher:
+        problems = _rust.verify_manifest(folder, watcher)
+    if problems is None:
+        raise NotFound(f"{folder}: no _manifest.json; run(out=…) writes one", "PE-0003")
+    return problems

@@ -72,7 +72,8 @@ def shown(bucket):
     return [key for key in bucket.keys("x/") if "/.plan-" not in key or key.endswith(".parquet")]
 
 
-@pytest.mark.parametrize("options", [SEGMENTS, ("--events",), ("--segment", "nobody-knows-it")])
+@pytest.mark.parametrize("options", [SEGMENTS, ("--events",), ("--segment", "nobody-knows-it"),
+                                     ("--segment", "a/b=c %é+&", "--segment", "holiday-shoppers", "--segment-per-batch")])
 def test_what_shards_commit_is_what_an_export_at_once_writes(bucket, store, tmp_path, options):
     plan = Plan(bucket, store, tmp_path, *options)
     plan.shards()
