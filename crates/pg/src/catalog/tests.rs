@@ -105,6 +105,12 @@ async fn what_postgresql_says_in_its_own_words() {
             "SELECT 'int4'::regtype::oid, '_text'::pg_catalog.regtype::oid",
             &["23|1009"],
         ),
+        // As PyGreSQL looks for a type by its number.
+        (
+            "SELECT typname, oid::pg_catalog.regtype FROM pg_catalog.pg_type \
+             WHERE oid OPERATOR(pg_catalog.=) '1114'::pg_catalog.regtype",
+            &["timestamp|timestamp without time zone"],
+        ),
         (
             "SELECT relname FROM pg_class WHERE relkind = ANY('{v,m}')",
             &["seen"],

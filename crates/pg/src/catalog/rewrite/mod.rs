@@ -220,8 +220,12 @@ impl Rewriter<'_> {
             },
             _ => None,
         };
-        let is_number = written.is_some_and(|text| text.parse::<u32>().is_ok());
-        Ok(match (name.as_str(), written.filter(|_| !is_number)) {
+        if let ("regclass" | "regtype", Some(Ok(oid))) =
+            (name.as_str(), written.map(|text| text.parse()))
+        {
+            return Ok(number(oid));
+        }
+        Ok(match (name.as_str(), written) {
             ("regclass", Some(text)) => match self.catalogued(text).or_else(|| self.0.oid_of(text))
             {
                 Some(oid) => number(oid),
