@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, ListBuilder, StringArray, StringBuilder, UInt32Array,
+    new_null_array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type};
@@ -100,8 +101,13 @@ fn described(call: &Call<'_>) -> Result<ArrayRef> {
     }))
 }
 
-/// Name, how many arguments it takes, whether its result is text, boolean, number of a thing or a list of texts, and
-/// what it does.
+/// A size or a count that nobody tells.
+fn unknown(call: &Call<'_>) -> Result<ArrayRef> {
+    Ok(new_null_array(&DataType::Int64, call.rows))
+}
+
+/// Name, how many arguments it takes, whether its result is text, boolean, number of a thing, number or a list of texts,
+/// and what it does.
 const ALL: &[(&str, RangeInclusive<usize>, char, Body)] = &[
     ("col_description", 2..=2, 't', nothing),
     ("current_catalog", 0..=0, 't', database),
@@ -213,15 +219,20 @@ const ALL: &[(&str, RangeInclusive<usize>, char, Body)] = &[
     ("pg_my_temp_schema", 0..=0, 'o', |call| {
         oids(call.same(Some(0)))
     }),
+    ("pg_indexes_size", 1..=1, 'l', unknown),
     ("pg_relation_is_publishable", 1..=1, 'b', |call| {
         booleans(call.same(false))
     }),
+    ("pg_relation_size", 1..=2, 'l', unknown),
+    ("pg_stat_get_numscans", 1..=1, 'l', unknown),
     ("pg_table_is_visible", 1..=1, 'b', |call| {
         call.visible(|facts, oid| facts.relation(oid).is_some())
     }),
+    ("pg_table_size", 1..=1, 'l', unknown),
     ("pg_tablespace_location", 1..=1, 't', |call| {
         texts(call.same(Some(String::new())))
     }),
+    ("pg_total_relation_size", 1..=1, 'l', unknown),
     ("pg_type_is_visible", 1..=1, 'b', |call| {
         call.visible(|facts, oid| facts.spelled(oid, None).is_some())
     }),
@@ -304,6 +315,7 @@ pub(super) fn all(facts: &Arc<Facts>) -> Vec<ScalarUDF> {
                 't' => DataType::Utf8,
                 'b' => DataType::Boolean,
                 'o' => DataType::UInt32,
+                'l' => DataType::Int64,
                 _ => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
             },
             body: *body,

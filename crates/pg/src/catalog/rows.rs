@@ -1,5 +1,9 @@
 //! The rows of tables that are long to tell.
 
+use std::collections::BTreeSet;
+
+use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
+
 use super::facts::{Column, Facts, Kind, Known, OWNER, PG_CATALOG, PUBLIC};
 use super::sheet::{Cell, Row};
 use super::types;
@@ -201,4 +205,22 @@ pub(super) fn information_columns(facts: &Facts) -> Vec<Row> {
         columns.map(move |(number, column)| row(known, number, column))
     });
     all.collect()
+}
+
+/// The words that are no names without quotes.
+pub(super) fn keywords(_: &Facts) -> Vec<Row> {
+    let both = RESERVED_FOR_COLUMN_ALIAS
+        .iter()
+        .chain(RESERVED_FOR_TABLE_ALIAS);
+    let words: BTreeSet<String> = both
+        .map(|word| format!("{word:?}").to_lowercase())
+        .collect();
+    let row = |word: String| {
+        vec![
+            ("word", word.as_str().into()),
+            ("catcode", "R".into()),
+            ("catdesc", "reserved".into()),
+        ]
+    };
+    words.into_iter().map(row).collect()
 }

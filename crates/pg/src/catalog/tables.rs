@@ -6,7 +6,7 @@ use sql::VERSION;
 
 use super::empty::{EMPTY, EMPTY_INFORMATION};
 use super::facts::{Facts, INFORMATION_SCHEMA, Kind, OWNER, PG_CATALOG, PUBLIC};
-use super::rows::{attributes, classes, information_columns, named, roles, type_rows};
+use super::rows::{attributes, classes, information_columns, keywords, named, roles, type_rows};
 use super::sheet::{Cell, Row, sheet};
 
 /// The number of the database that a session is in.
@@ -80,6 +80,7 @@ const FILLED: &[(&str, &str, Make)] = &[
             .to_vec()
         },
     ),
+    ("pg_get_keywords", "word:t catcode:t catdesc:t", keywords),
     (
         "pg_roles",
         "oid:o rolname:t rolsuper:b rolinherit:b rolcreaterole:b rolcreatedb:b rolcanlogin:b rolreplication:b rolconnlimit:i rolpassword:t rolvaliduntil:t rolbypassrls:b rolconfig:a",
@@ -239,6 +240,21 @@ pub(super) fn names(schema: &str) -> Vec<&'static str> {
     let (empty, filled) = of(schema);
     let empty = empty.iter().map(|(name, _)| *name);
     empty.chain(filled.iter().map(|(name, ..)| *name)).collect()
+}
+
+/// The names of a table's columns.
+pub(super) fn columns(schema: &str, name: &str) -> Option<Vec<&'static str>> {
+    let (empty, filled) = of(schema);
+    let empty = empty.iter().map(|(own, columns)| (*own, *columns));
+    let mut all = empty.chain(filled.iter().map(|(own, columns, _)| (*own, *columns)));
+    let (_, columns) = all.find(|(own, _)| *own == name)?;
+    let columns = columns.split_whitespace();
+    Some(
+        columns
+            .filter_map(|column| column.split_once(':'))
+            .map(|(name, _)| name)
+            .collect(),
+    )
 }
 
 /// A table; `None` where there is none.

@@ -105,6 +105,12 @@ async fn what_postgresql_says_in_its_own_words() {
             "SELECT 'int4'::regtype::oid, '_text'::pg_catalog.regtype::oid",
             &["23|1009"],
         ),
+        // As PyGreSQL looks for a type by its number.
+        (
+            "SELECT typname, oid::pg_catalog.regtype FROM pg_catalog.pg_type \
+             WHERE oid OPERATOR(pg_catalog.=) '1114'::pg_catalog.regtype",
+            &["timestamp|timestamp without time zone"],
+        ),
         (
             "SELECT relname FROM pg_class WHERE relkind = ANY('{v,m}')",
             &["seen"],
@@ -134,6 +140,18 @@ async fn what_postgresql_says_in_its_own_words() {
             &["ISO, MDY|about people"],
         ),
         ("SELECT current_schemas(true)", &["[pg_catalog, public]"]),
+        // As DBeaver asks: a column, and all of them once more.
+        (
+            "SELECT db.oid,db.*,d.description FROM pg_catalog.pg_database db LEFT OUTER JOIN pg_description d ON d.objoid = db.oid \
+             WHERE db.datname = 'nothing'",
+            &[],
+        ),
+        // As pgjdbc asks for the words that are not everybody's.
+        (
+            "select count(*) > 20, min(word) from pg_catalog.pg_get_keywords() where word <> ALL ('{a,all,and}'::text[]) \
+             and word in ('and', 'having', 'where')",
+            &["false|having"],
+        ),
         // As pgjdbc looks for a type by its name.
         (
             "SELECT typinput='pg_catalog.array_in'::regproc as is_array, typname FROM pg_catalog.pg_type LEFT JOIN \

@@ -11,7 +11,8 @@
 //! | `(SELECT x …)` | `only_one((SELECT array_agg(x) …))`: more than one is an error when it is there |
 //! | `(SELECT x FROM t …)`, `EXISTS (…)` of a table that is always empty | `NULL`, `false` |
 //! | a query over a table that is always empty | `SELECT NULL … WHERE false`, with the names of its columns |
-//! | `x = ANY('{a,b}')` | `x IN ('a', 'b')` |
+//! | `x = ANY('{a,b}')`, `x <> ALL('{a,b}')` | `x IN ('a', 'b')`, `x NOT IN ('a', 'b')` |
+//! | `pg_get_keywords()` | `pg_get_keywords` |
 //! | `generate_series(1, array_upper(current_schemas(…), 1))` | `(VALUES (1) …)` |
 //! | `x = ANY (SELECT …)`, `x <> ALL (SELECT …)` | `x IN (SELECT …)`, `x NOT IN (SELECT …)` |
 //! | `current_schema` | `current_schema()` |
@@ -19,27 +20,28 @@
 //! | `x LIKE 'a/_' ESCAPE '/'` | `x LIKE 'a\_'` |
 
 mod build;
+mod columns;
 mod nothing;
-mod series;
 mod subqueries;
+mod table_functions;
 mod texts;
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut as _, VisitorMut,
+    BinaryOperator, CastKind, DataType, Expr, FunctionArguments, ObjectName, ObjectNamePart,
+    Statement, TableFactor, Value, VisitMut as _, VisitorMut,
 };
 
 use super::facts::Facts;
 use super::functions::{is_known, type_of};
 use crate::refusal::Refusal;
 use build::{call, cast, number, text};
+pub(super) use columns::distinct;
+use nothing::is_nothing;
 pub(super) use nothing::{Aggregates, nothing};
-use nothing::{is_nothing, named};
-use series::of_schemas;
 use subqueries::{gathered, quantified, single};
+use table_functions::called;
 pub(super) use texts::escaped;
 use texts::{listed, with_backslashes};
 
@@ -70,7 +72,7 @@ impl VisitorMut for Rewriter<'_> {
             } => bare(name),
             _ => {}
         }
-        of_schemas(factor);
+        called(factor);
         ControlFlow::Continue(())
     }
 
@@ -154,6 +156,22 @@ impl Rewriter<'_> {
                     is_some,
                 },
             },
+            Expr::AllOp {
+                left,
+                compare_op: BinaryOperator::NotEq,
+                right,
+            } => match listed(&right) {
+                Some(list) => Expr::InList {
+                    expr: left,
+                    list,
+                    negated: true,
+                },
+                None => Expr::AllOp {
+                    left,
+                    compare_op: BinaryOperator::NotEq,
+                    right,
+                },
+            },
             Expr::Exists { subquery, negated } if is_nothing(&subquery) => {
                 Expr::Value(Value::Boolean(negated).into())
             }
@@ -202,8 +220,12 @@ impl Rewriter<'_> {
             },
             _ => None,
         };
-        let is_number = written.is_some_and(|text| text.parse::<u32>().is_ok());
-        Ok(match (name.as_str(), written.filter(|_| !is_number)) {
+        if let ("regclass" | "regtype", Some(Ok(oid))) =
+            (name.as_str(), written.map(|text| text.parse()))
+        {
+            return Ok(number(oid));
+        }
+        Ok(match (name.as_str(), written) {
             ("regclass", Some(text)) => match self.catalogued(text).or_else(|| self.0.oid_of(text))
             {
                 Some(oid) => number(oid),
@@ -316,34 +338,4 @@ fn is_null(expr: &Expr) -> bool {
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_null(inner),
         _ => false,
     }
-}
-
-/// Columns of one name have two to DataFusion; the names that they had are what PostgreSQL calls them.
-pub(super) fn distinct(statement: &mut Statement) -> Option<Vec<String>> {
-    let Statement::Query(query) = statement else {
-        return None;
-    };
-    let SetExpr::Select(select) = &mut *query.body else {
-        return None;
-    };
-    let name = |item: &SelectItem| match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-        SelectItem::UnnamedExpr(expr) => Some(named(expr)),
-        _ => None,
-    };
-    let names: Vec<String> = select.projection.iter().map(name).collect::<Option<_>>()?;
-    let all: HashSet<&String> = names.iter().collect();
-    if all.len() == names.len() {
-        return None;
-    }
-    for (number, item) in select.projection.iter_mut().enumerate() {
-        if names[..number].contains(&names[number])
-            && let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-        {
-            let expr = std::mem::replace(expr, Expr::Value(Value::Null.into()));
-            let alias = Ident::with_quote('"', format!("{} {}", names[number], number + 1));
-            *item = SelectItem::ExprWithAlias { expr, alias };
-        }
-    }
-    Some(names)
 }

@@ -1,20 +1,28 @@
-//! The one series that clients ask for, the places of the search path: others would make rows without end.
+//! The functions that clients call for rows. Of series there is the one of the search path's places alone: others would make
+//! rows without end.
 
 use datafusion::sql::sqlparser::ast::{TableFactor, TableFunctionArgs};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-/// `generate_series(1, array_upper(current_schemas(…), 1))` as its rows.
-pub(super) fn of_schemas(factor: &mut TableFactor) {
+/// `pg_get_keywords()` as a table, `generate_series(1, array_upper(current_schemas(…), 1))` as its rows.
+pub(super) fn called(factor: &mut TableFactor) {
     let TableFactor::Table {
         name,
-        args: Some(TableFunctionArgs { args, .. }),
+        args: called,
         alias,
         ..
     } = factor
     else {
         return;
     };
+    let Some(TableFunctionArgs { args, .. }) = called else {
+        return;
+    };
+    if args.is_empty() && name.to_string().eq_ignore_ascii_case("pg_get_keywords") {
+        *called = None;
+        return;
+    }
     if !name.to_string().eq_ignore_ascii_case("generate_series") {
         return;
     }
