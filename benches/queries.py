@@ -140,7 +140,7 @@ class Peer:
             start = time.perf_counter()
             for statement in self.source.first:
                 connection.execute(statement)
-            frame = connection.execute(self.q5()).to_arrow_table().to_pandas()
+            frame = connection.sql(self.q5()).to_arrow_table().to_pandas()
             return time.perf_counter() - start, frame
 
 

@@ -119,14 +119,16 @@ fn load(store: &Store, folder: &Path, records: &[(usize, Vec<Value>)]) {
         .expect("loaded");
 }
 
+/// What each load has of a dataset: a good record.
+fn first(dataset: usize) -> (usize, Vec<Value>) {
+    let known = (vec![(0, 0, true), (2, 2, false)], 2, 0);
+    (dataset, vec![record(dataset, &known, dataset)])
+}
+
 /// A store that has at least one good record of each dataset, and then these.
 fn store_of(steps: &[Step], folder: &Path) -> Arc<Store> {
     let store = Store::open(folder.join("store"), Scope::default()).expect("a store");
     let source = folder.join("source");
-    let first = |dataset| {
-        let known = (vec![(0, 0, true), (2, 2, false)], 2, 0);
-        (dataset, vec![record(dataset, &known, dataset)])
-    };
     load(&store, &source, &[first(0), first(1), first(2)]);
     let mut number = DATASETS.len();
     for step in steps {
@@ -323,7 +325,7 @@ async fn check(steps: &[Step], number: usize) {
 fn statements_have_the_rows_that_they_have_of_a_copy_of_the_table() {
     let deep = std::env::var_os("PROFILE_EXPORT_DEEP_TESTS").is_some();
     let config = ProptestConfig {
-        cases: if deep { 300 } else { 6 },
+        cases: if deep { 300 } else { 4 },
         max_shrink_iters: 20,
         ..ProptestConfig::default()
     };
@@ -335,4 +337,20 @@ fn statements_have_the_rows_that_they_have_of_a_copy_of_the_table() {
         Ok(())
     });
     checked.expect("the same rows");
+}
+
+#[test]
+fn a_session_finds_what_was_loaded_since() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_of(&[], folder.path());
+    let session = Session::new(Arc::clone(&store), &Options::default()).expect("a session");
+    let runtime = Runtime::new().expect("a runtime");
+    let find = "SELECT n FROM profile_snapshot_export WHERE identityMap.Email[0].id = 'c'";
+    let found = || runtime.block_on(rows(&session, find));
+    assert!(found().is_empty());
+    let new = record(0, &(vec![(3, 8, true)], 0, 0), 99);
+    let all = [first(0), first(1), first(2), (0, vec![new])];
+    load(&store, &folder.path().join("source"), &all);
+    assert_eq!(found(), ["99"]);
+    assert_eq!(found(), ["99"]);
 }

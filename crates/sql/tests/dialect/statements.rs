@@ -276,3 +276,41 @@ fn deep_and_long_texts_are_refused() {
     );
     assert_eq!(rows(&chain, QueryLimits::default()), Ok(1));
 }
+
+#[test]
+fn queries_of_with_that_name_each_other_twice_are_refused_before_they_grow_out_of_bounds() {
+    let doubled = |steps: usize| {
+        let queries = (1..=steps).map(|step| {
+            let before = step - 1;
+            format!("q{step} AS (SELECT a.x FROM q{before} a CROSS JOIN q{before} b)")
+        });
+        let queries: Vec<String> = queries.collect();
+        format!(
+            "WITH q0 AS (SELECT 1 AS x), {} SELECT x FROM q{steps}",
+            queries.join(", ")
+        )
+    };
+    assert_eq!(rows(&doubled(4), QueryLimits::default()).ok(), Some(1));
+    let refused = rows(&doubled(40), QueryLimits::default());
+    assert_eq!(refused.map_err(|error| error.code), Err(Code::TooComplex));
+}
+
+#[test]
+fn a_chain_of_texts_is_one_call() {
+    let chain = format!("SELECT length('a'{}) AS n", " || 'b'".repeat(499));
+    let context = datafusion::prelude::SessionContext::new();
+    let query = query(&chain).expect("a query");
+    let plan = dialect::plan(&query, crate::tables::tables(), &context.state()).expect("a plan");
+    assert_eq!(
+        plan.display_indent()
+            .to_string()
+            .matches("spark_concat")
+            .count(),
+        1
+    );
+    let answer = crate::golden::run(&chain).expect("rows");
+    assert_eq!(answer.rows, ["500"]);
+    let mixed = crate::golden::run("SELECT 1 || 'a' || null AS x, 'a' || ('b' || 2) || true AS y")
+        .expect("rows");
+    assert_eq!(mixed.rows, ["null | ab2true"]);
+}
