@@ -16,12 +16,23 @@ use crate::store_tables::external;
 
 /// Of how many sandboxes something is kept.
 const MOST: usize = 8;
-/// How many bytes of unpacked blocks are kept of each.
-const BLOCKS: usize = 64 << 20;
+/// How many bytes of unpacked blocks are kept of all.
+const BLOCKS: usize = 128 << 20;
 
 /// The states in which sandboxes were read last, the one that was used last in front.
-#[derive(Default)]
-pub(crate) struct Kept(Mutex<VecDeque<(Place, Arc<State>)>>);
+pub(crate) struct Kept {
+    states: Mutex<VecDeque<(Place, Arc<State>)>>,
+    blocks: Arc<BlockCache>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            states: Mutex::default(),
+            blocks: Arc::new(BlockCache::new(BLOCKS)),
+        }
+    }
+}
 
 /// Where a sandbox is.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,15 +67,17 @@ impl Kept {
         let generation = store.catalog().generation().map_err(external)?;
         let state = match earlier {
             Some(earlier) if earlier.is_of(generation, datasets) => earlier,
-            // What was read of what it was like before is nobody's any more: it may be deleted.
             earlier => {
                 let known = earlier.as_deref().map(|state| &state.snapshot);
-                Arc::new(State {
+                let state = State {
                     snapshot: store.snapshot_after(known).map_err(external)?,
                     datasets: datasets.to_vec(),
                     tables: Mutex::default(),
-                    blocks: Arc::new(BlockCache::new(BLOCKS)),
-                })
+                    blocks: Arc::clone(&self.blocks),
+                };
+                // What was read of what it was like before is nobody's any more: it may be deleted.
+                self.blocks.clear();
+                Arc::new(state)
             }
         };
         let mut states = self.states();
@@ -81,7 +94,7 @@ impl Kept {
     }
 
     fn states(&self) -> MutexGuard<'_, VecDeque<(Place, Arc<State>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
