@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import time
 
+import duckdb
 import profile_export as pe
 import pyarrow
 import pyarrow.parquet
@@ -44,6 +45,9 @@ def test_other_processes_make_shards_and_one_shows_them(filled, tmp_path):
         process.join(60)
         assert process.exitcode == 0
     assert [name for name in os.listdir(out) if not name.startswith(".")] == []
+    # Nor do those find anything that look into hidden folders.
+    pattern = f"{out}/**/*.parquet"
+    assert duckdb.sql(f"SELECT * FROM glob('{pattern}')").fetchall() == []
     job = filled.commit(plan, out)
     assert job["metrics"]["totalExportedProfileCounter"] == 300
     assert program("verify-manifest", out)

@@ -9,14 +9,15 @@ import time
 import urllib.request
 from pathlib import Path
 
-import boto3
 import pyspark
 import pytest
-from moto.server import ThreadedMotoServer
 
 import profile_export as pe
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "crates" / "python" / "tests"))
+from s3_bucket import serving  # noqa: E402
+
 FIXTURES = ROOT / "fixtures" / "retailer"
 SPARK = Path(pyspark.__file__).parent
 CORES = 2
@@ -146,36 +147,12 @@ def send(pid, number=signal.SIGKILL):
         pass
 
 
-class Bucket:
-    """A bucket of an S3 server on loopback, which the environment leads to: that of the driver, and of all executors."""
-
-    def __init__(self, endpoint):
-        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
-        # Nothing of the machine's own.
-        files = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
-        os.environ.update({**keys, **files, "AWS_ENDPOINT_URL": endpoint})
-        self.s3 = boto3.client("s3", endpoint_url=endpoint)
-        self.s3.create_bucket(Bucket="exports")
-
-    def keys(self):
-        return sorted(item["Key"] for item in self.s3.list_objects_v2(Bucket="exports").get("Contents", []))
-
-    def copy(self, prefix, folder):
-        """What is below a prefix, as a folder."""
-        for key in self.keys():
-            if key.startswith(prefix):
-                path = folder / key.removeprefix(prefix)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(self.s3.get_object(Bucket="exports", Key=key)["Body"].read())
-        return folder
-
-
 @pytest.fixture(scope="session")
 def bucket():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    yield Bucket("http://{}:{}".format(*server.get_host_and_port()))
-    server.stop()
+    """A bucket that the environment leads to: that of the driver, and of all executors."""
+    with serving() as bucket:
+        os.environ.update(bucket.environment)
+        yield bucket
 
 
 @pytest.fixture(scope="session")
