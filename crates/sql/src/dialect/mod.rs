@@ -64,13 +64,6 @@ pub fn plan(
     })
 }
 
-/// A field of an object, as `object.field` is planned.
-pub(crate) fn field_of(object: Expr, field: Expr) -> Result<Expr, Error> {
-    let get = functions::scalar("spark_get");
-    let get = get.ok_or_else(|| Error::new(Code::System, "there is no function spark_get"))?;
-    Ok(get.call(vec![object, field]))
-}
-
 /// Does what walks down trees: a plan's making, which looks not everywhere after the stack.
 pub fn on_a_long_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::grow(STACK, work)
@@ -94,4 +87,11 @@ fn named(plan: LogicalPlan, outputs: &[Output]) -> Result<LogicalPlan, Error> {
     Ok(LogicalPlanBuilder::from(plan)
         .project(projection.collect::<Vec<_>>())?
         .build()?)
+}
+
+/// A field of an object, as `object.field` is planned.
+pub(crate) fn field_of(object: Expr, field: Expr) -> Result<Expr, Error> {
+    let get = functions::scalar("spark_get");
+    let get = get.ok_or_else(|| Error::new(Code::System, "there is no function spark_get"))?;
+    Ok(get.call(vec![object, field]))
 }
