@@ -75,7 +75,7 @@ impl Tables for SessionTables {
             Some(_) => return Err(no_snapshots(name)),
         };
         match found {
-            Some(table) if self.flatten => flattened(table, &self.state).map(Some),
+            Some(table) if self.flatten => flattened(table).map(Some),
             found => Ok(found),
         }
     }

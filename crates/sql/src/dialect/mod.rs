@@ -94,3 +94,10 @@ fn named(plan: LogicalPlan, outputs: &[Output]) -> Result<LogicalPlan, Error> {
         .project(projection.collect::<Vec<_>>())?
         .build()?)
 }
+
+/// A field of an object, as `object.field` is planned.
+pub(crate) fn field_of(object: Expr, field: Expr) -> Result<Expr, Error> {
+    let get = functions::scalar("spark_get");
+    let get = get.ok_or_else(|| Error::new(Code::System, "there is no function spark_get"))?;
+    Ok(get.call(vec![object, field]))
+}

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::error::{Code, Error};
-use super::super::functions;
+use super::super::field_of;
 use super::super::scope::{Column, Relation, Scope};
 use super::expr::Place;
 use super::{Rewriter, build};
@@ -173,8 +173,6 @@ impl Rewriter<'_> {
                 return Err(some.iter().fold(error, |error, name| error.at(name.span)));
             }
         };
-        let step = functions::scalar("spark_get")
-            .ok_or_else(|| Error::new(Code::System, "there is no function spark_get"))?;
         let mut projection: Vec<PlanExpr> = plan
             .schema()
             .columns()
@@ -185,10 +183,8 @@ impl Rewriter<'_> {
         let mut columns = Vec::with_capacity(names.len());
         for (field, name) in fields.iter().zip(names) {
             let internal = self.provider.unique(&name);
-            let value = step.call(vec![
-                PlanExpr::Column(column.clone()),
-                lit(field.name().as_str()),
-            ]);
+            let object = PlanExpr::Column(column.clone());
+            let value = field_of(object, lit(field.name().as_str()))?;
             projection.push(value.alias(&internal));
             columns.push(Column {
                 name,
