@@ -9,6 +9,7 @@ use crate::copy_form::Form;
 use crate::refusal::{Refusal, SYNTAX};
 use crate::split::Piece;
 use crate::tokens::{Token, tokens};
+use crate::transaction::{Modes, modes, savepoint};
 
 /// A statement that is known.
 #[derive(Clone, Debug)]
@@ -45,13 +46,6 @@ pub(crate) enum Command {
     DiscardAll,
     /// Nothing depends on it here; the word that it is done by.
     Nothing(&'static str),
-}
-
-/// How a transaction is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Modes {
-    /// Where something is said of it.
-    pub(crate) read_only: Option<bool>,
 }
 
 impl Command {
@@ -193,61 +187,8 @@ fn name(piece: &Piece, behind: usize) -> Result<String, Refusal> {
     }
 }
 
-/// The name of a savepoint behind so many words; the word SAVEPOINT may stand in front of it.
-fn savepoint(piece: &Piece, behind: usize) -> Result<String, Refusal> {
-    let tokens: Vec<Token> = tokens(piece).into_iter().map(|(token, _)| token).collect();
-    let name = match tokens.get(behind..) {
-        Some([word, name]) if word.is("savepoint") => name,
-        Some([name]) => name,
-        _ => &Token::Sign(' '),
-    };
-    match name {
-        Token::Word(name) => Ok(name.to_lowercase()),
-        Token::Name(name) => Ok(name.clone()),
-        _ => Err(Refusal::new(SYNTAX, "the name of a savepoint was expected")),
-    }
-}
-
 fn all_or(name: String) -> Option<String> {
     (!name.eq_ignore_ascii_case("all")).then_some(name)
-}
-
-/// What a transaction says of itself, where there is a choice: each statement sees one state of the store, and there
-/// is no other isolation.
-fn modes(words: &[&str]) -> Result<Modes, Refusal> {
-    let mut modes = Modes::default();
-    let mut rest = words;
-    loop {
-        rest = match rest {
-            [] => return Ok(modes),
-            [
-                "isolation",
-                "level",
-                "read",
-                "committed" | "uncommitted",
-                rest @ ..,
-            ] => rest,
-            ["isolation", "level", ..] => {
-                let what = "A transaction of another isolation level than READ COMMITTED";
-                return Err(Refusal::unsupported(what));
-            }
-            ["read", "only", rest @ ..] => {
-                modes.read_only = Some(true);
-                rest
-            }
-            ["read", "write", rest @ ..] => {
-                modes.read_only = Some(false);
-                rest
-            }
-            // It is about transactions that are serializable.
-            ["not", "deferrable", rest @ ..] | ["deferrable", rest @ ..] => rest,
-            ["snapshot", ..] => return Err(Refusal::unsupported("Snapshots of transactions")),
-            [other, ..] => {
-                let message = format!("a transaction has no mode {other:?}");
-                return Err(Refusal::new(SYNTAX, message));
-            }
-        }
-    }
 }
 
 fn set(piece: &Piece, words: &[&str]) -> Result<Command, Refusal> {
@@ -382,33 +323,6 @@ mod tests {
         assert!(matches!(command("END"), Ok(Command::Commit)));
         let refusal = command("PREPARE TRANSACTION 'x'").expect_err("two phases");
         assert_eq!(refusal.code, "0A000");
-    }
-
-    #[test]
-    fn savepoints_in_all_their_spellings() {
-        for (statement, wanted) in [
-            ("SAVEPOINT a", "a"),
-            ("savepoint \"A b\"", "A b"),
-            ("RELEASE A", "a"),
-            ("RELEASE SAVEPOINT \"_pg3_1\"", "_pg3_1"),
-            ("RELEASE savepoint", "savepoint"),
-            ("ROLLBACK TO a", "a"),
-            ("ROLLBACK TO SAVEPOINT a", "a"),
-            ("ROLLBACK WORK TO \"to\"", "to"),
-            ("ROLLBACK TRANSACTION TO SAVEPOINT a", "a"),
-        ] {
-            let name = match command(statement) {
-                Ok(
-                    Command::Savepoint(name) | Command::Release(name) | Command::RollbackTo(name),
-                ) => name,
-                other => panic!("{statement}: {other:?}"),
-            };
-            assert_eq!(name, wanted, "{statement}");
-        }
-        for statement in ["SAVEPOINT", "SAVEPOINT a b", "SAVEPOINT 'a'", "ROLLBACK TO"] {
-            let refusal = command(statement).expect_err(statement);
-            assert_eq!(refusal.code, SYNTAX, "{statement}");
-        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod sign_in;
 mod split;
 mod tls;
 mod tokens;
+mod transaction;
 mod value;
 mod wire;
 mod work;
