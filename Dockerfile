@@ -1,7 +1,6 @@
 # The server and the command line in a container: docker build -t profile-export .
-# A store is mounted at /data; the server listens on port 8080 and, since others than the container reach it, wants a
-# token file, and to be told that it is in the clear: docker run -v STORE:/data -p 127.0.0.1:8080:8080 profile-export serve
-# --listen 0.0.0.0:8080 --allow-clear-text --token-file /data/tokens (docs/tls.md)
+# A store is mounted at /data; the server listens on port 8080 and, since others than this machine reach it, wants a
+# token file: docker run -v STORE:/data -p 8080:8080 profile-export serve --listen 0.0.0.0:8080 --token-file /data/tokens
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .

@@ -635,9 +635,9 @@ pub struct ServeArgs {
     /// The key of --sql-tls-cert, in PEM form and without a password
     #[arg(long, value_name = "FILE", requires = "sql_tls_cert")]
     pub sql_tls_key: Option<PathBuf>,
-    /// Listen beyond this machine without TLS, too: tokens and data cross the network in the clear
-    #[arg(long)]
-    pub allow_clear_text: bool,
+    /// SQL beyond this machine without TLS, too: tokens and data cross the network in the clear
+    #[arg(long, requires = "sql")]
+    pub sql_allow_clear_text: bool,
     /// SQL alone: no HTTP, and nothing that waits is worked off
     #[arg(long, requires = "sql", conflicts_with = "listen")]
     pub no_http: bool,

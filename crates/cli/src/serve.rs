@@ -33,7 +33,6 @@ pub fn run(arguments: &Arguments, serve: &ServeArgs) -> Result<(), Failure> {
             Duration::from_secs(serve.query_timeout),
         )?)),
         token_file: serve.token_file.clone(),
-        allow_clear_text: serve.allow_clear_text,
         schemas: serve.schemas.clone(),
         workers: serve.workers,
         max_waiting_jobs: serve.max_waiting_jobs,

@@ -14,8 +14,7 @@ pub enum Exposed {
     /// Tokens and data would cross the network for everybody to read.
     #[error(
         "{0} can be reached from other machines, and tokens and data would cross the network in the clear: listen \
-         on 127.0.0.1 behind a proxy that speaks TLS (docs/tls.md), or say --allow-clear-text; SQL speaks TLS itself \
-         with --sql-tls-cert and --sql-tls-key"
+         on 127.0.0.1, speak TLS with --sql-tls-cert and --sql-tls-key, or say --sql-allow-clear-text"
     )]
     Clear(SocketAddr),
 }

@@ -16,8 +16,6 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The file of those who may come in; without one, everybody on this machine may.
     pub token_file: Option<PathBuf>,
-    /// Whether other machines may come in without TLS, which HTTP here has none of.
-    pub allow_clear_text: bool,
     /// A folder of XDM documents that declared schemas may refer to.
     pub schemas: Option<PathBuf>,
     /// What runs the queries of the query service; without it that is not there.
@@ -57,7 +55,6 @@ impl Settings {
             store: store.into(),
             listen,
             token_file: None,
-            allow_clear_text: false,
             schemas: None,
             sql: None,
             postgres: Arc::default(),

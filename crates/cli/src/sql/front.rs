@@ -24,7 +24,7 @@ impl Front {
         let tls = files.map(|(certificate, key)| Tls::open(certificate, key));
         let options = Options {
             tls: tls.transpose().map_err(|error| failure(error.into()))?,
-            allow_clear_text: serve.allow_clear_text,
+            allow_clear_text: serve.sql_allow_clear_text,
             partitions: threads,
             ..Options::new(address)
         };

@@ -221,10 +221,10 @@ def test_other_machines_come_in_within_tls_or_as_somebody_wished(store, private,
     assert "token file" in serve(store, *everywhere).stderr
     with_tokens = *everywhere, "--token-file", authority / "tokens.json"
     refused = serve(store, *with_tokens)
-    assert refused.returncode == 2 and "--allow-clear-text" in refused.stderr and "--sql-tls-cert" in refused.stderr
+    assert refused.returncode == 2 and "--sql-allow-clear-text" in refused.stderr and "--sql-tls-cert" in refused.stderr
     assert "in the clear" not in server.log_path.read_text()
     tls = "--sql-tls-cert", authority / "server.pem", "--sql-tls-key", authority / "server.key"
-    for more, is_warned in [(tls, False), (("--allow-clear-text",), True)]:
+    for more, is_warned in [(tls, False), (("--sql-allow-clear-text",), True)]:
         process = subprocess.Popen([PROGRAM, "serve", "--store", store, "--no-http", *map(str, with_tokens + more)],
                                    env={**os.environ, **SCOPE}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout.readline().startswith("postgresql://0.0.0.0:")
