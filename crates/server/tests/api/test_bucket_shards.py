@@ -1,12 +1,14 @@
 """Exports in shards into buckets: whatever becomes of attempts and commits, readers see all of an export or none."""
 import json
 import signal
+import subprocess
 import threading
+import time
 
 import pandas
 import pytest
 
-from conftest import program, until
+from conftest import ROOT, program, until
 from s3_server import LOST, Gate, bucket, s3  # noqa: F401
 
 SEGMENTS = ("--segment", "holiday-shoppers", "--segment", "Segment 1 of UPS", "--segment-per-batch",
@@ -121,6 +123,17 @@ def test_an_attempt_whose_upload_fails_leaves_nothing(s3, bucket, plan, which):
     failed = plan.run("run-shard", "--shard", 0)
     assert failed.returncode == 1 and which in failed.stderr, failed.stderr
     assert bucket.keys() == []
+
+
+def test_an_attempt_whose_upload_fails_half_way_leaves_no_parts(s3, bucket, tmp_path):
+    store, path, failed = tmp_path / "store", tmp_path / "plan.json", []
+    subprocess.run([ROOT / "target/debug/workload", tmp_path / "people", "15000"], check=True, capture_output=True)
+    program("ingest", "--quiet", "--store", store, "--from", tmp_path / "people")
+    program("plan", "--store", store, "--format", "ndjson", "--events", "--shards", 1, "-o", path, "--quiet")
+    s3.fails = lambda method, path: method == "PUT" and "partNumber=2" in path and not failed.append(path)
+    done = bucket.run("run-shard", "--plan", path, "--out", OUT, "--shard", 0)
+    assert done.returncode == 1 and failed, done.stderr
+    assert bucket.keys() == []
     assert not bucket.s3.list_multipart_uploads(Bucket="exports").get("Uploads")
 
 
@@ -188,6 +201,15 @@ def test_a_manifest_that_comes_behind_its_killed_commit_keeps_its_objects(s3, bu
     second.communicate()
     done = plan.run("commit")
     assert done.returncode == 0 and "already" in done.stdout, done.stderr
+    plan.is_whole(tmp_path)
+
+
+def test_a_copy_may_take_longer_than_other_requests(s3, bucket, plan, tmp_path):
+    plan.shards()
+    bucket.environment["AWS_TIMEOUT"] = "5s"
+    s3.fails = lambda method, path: method == "PUT" and ".parquet" in path and time.sleep(6)
+    done = plan.run("commit")
+    assert done.returncode == 0, done.stderr
     plan.is_whole(tmp_path)
 
 
