@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
-use object_store::{BackoffConfig, Error, ObjectStore, ObjectStoreScheme, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientConfigKey, Error, ObjectStore, ObjectStoreScheme, RetryConfig,
+};
 use url::Url;
 
 use crate::profile;
 
 /// After this long a request that meets a store which does not answer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same of a copy: it is answered when the store has copied all of an object.
+const COPY_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// The store that an address is in, and what the keys below the address begin with. Credentials and endpoints come
 /// from where the SDKs of these clouds have them: variables of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), AWS's
@@ -22,6 +26,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// In words, without the address.
 pub fn connect(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), String> {
+    connect_with(address, PATIENCE, None)
+}
+
+/// The same store, for copies within it.
+///
+/// # Errors
+/// In words, without the address.
+pub fn connect_for_copies(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
+    let timeout = format!("{}s", COPY_PATIENCE.as_secs());
+    Ok(connect_with(address, COPY_PATIENCE, Some(timeout))?.0)
+}
+
+/// `timeout` is that of a request, if it is another one than the settings'.
+fn connect_with(
+    address: &str,
+    patience: Duration,
+    timeout: Option<String>,
+) -> Result<(Arc<dyn ObjectStore>, Path), String> {
     let url = Url::parse(address).map_err(|error| error.to_string())?;
     let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| error.to_string())?;
     let variables = |prefix: &'static str| {
@@ -32,13 +54,17 @@ pub fn connect(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), String> {
     // TLS of object_store is rustls's, whose cryptography the program chooses. Another one that was chosen serves too.
     let _ = rustls::crypto::ring::default_provider().install_default();
     macro_rules! build {
-        ($builder:ty, $settings:expr) => {{
-            let mut builder = <$builder>::new().with_url(address).with_retry(retry());
+        ($builder:ty, $key:ty, $settings:expr) => {{
+            let builder = <$builder>::new().with_url(address);
+            let mut builder = builder.with_retry(retry(patience));
             for (name, value) in $settings {
                 // Variables of the same beginning that are not about this are no concern of ours.
                 if let Ok(key) = name.to_ascii_lowercase().parse() {
                     builder = builder.with_config(key, value);
                 }
+            }
+            if let Some(timeout) = timeout {
+                builder = builder.with_config(<$key>::Client(ClientConfigKey::Timeout), timeout);
             }
             Arc::new(builder.build().map_err(said)?)
         }};
@@ -46,12 +72,18 @@ pub fn connect(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), String> {
     let store: Arc<dyn ObjectStore> = match scheme {
         ObjectStoreScheme::AmazonS3 => {
             let settings = profile::settings(variables("AWS_").collect())?;
-            build!(AmazonS3Builder, settings)
+            build!(AmazonS3Builder, AmazonS3ConfigKey, settings)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
-            build!(GoogleCloudStorageBuilder, variables("GOOGLE_"))
+            build!(
+                GoogleCloudStorageBuilder,
+                GoogleConfigKey,
+                variables("GOOGLE_")
+            )
         }
-        ObjectStoreScheme::MicrosoftAzure => build!(MicrosoftAzureBuilder, variables("AZURE_")),
+        ObjectStoreScheme::MicrosoftAzure => {
+            build!(MicrosoftAzureBuilder, AzureConfigKey, variables("AZURE_"))
+        }
         other => {
             return Err(format!(
                 "{other:?} is no object store; s3://, gs://, az:// and abfss:// are"
@@ -61,11 +93,11 @@ pub fn connect(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), String> {
     Ok((store, prefix))
 }
 
-fn retry() -> RetryConfig {
+fn retry(patience: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig::default(),
         max_retries: 5,
-        retry_timeout: PATIENCE,
+        retry_timeout: patience,
     }
 }
 

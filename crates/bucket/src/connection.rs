@@ -16,7 +16,7 @@ use platform::{Error, Result};
 use tokio::runtime::Runtime;
 use writer::WriteError;
 
-use crate::address::{connect, said};
+use crate::address::{connect, connect_for_copies, said};
 use crate::upload::Upload;
 
 /// How many objects are copied at once.
@@ -119,6 +119,10 @@ impl Connection {
         copies: &[(String, String)],
         mut go_on: impl FnMut() -> Result<()>,
     ) -> Result<()> {
+        let store = connect_for_copies(&self.address).map_err(|problem| Error::Out {
+            path: PathBuf::from(&self.address),
+            problem,
+        })?;
         let mut copies = copies.iter();
         let mut failed = None;
         self.runtime.block_on(async {
@@ -129,7 +133,7 @@ impl Connection {
                     && let Some((from, to)) = copies.next()
                 {
                     match go_on() {
-                        Ok(()) => under_way.push(self.copy_one(from, to)),
+                        Ok(()) => under_way.push(self.copy_one(&*store, from, to)),
                         Err(error) => failed = Some(error),
                     }
                 }
@@ -143,9 +147,9 @@ impl Connection {
         failed.map_or(Ok(()), Err)
     }
 
-    async fn copy_one(&self, from: &str, to: &str) -> Result<()> {
+    async fn copy_one(&self, store: &dyn ObjectStore, from: &str, to: &str) -> Result<()> {
         let (source, target) = (self.key(from)?, self.key(to)?);
-        let copied = self.store.copy(&source, &target).await;
+        let copied = store.copy(&source, &target).await;
         copied.map_err(|error| self.failed(from, error))
     }
 

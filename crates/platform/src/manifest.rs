@@ -281,6 +281,26 @@ impl Manifest {
         exports.find(|export| export.plan_id.as_deref() == Some(plan))
     }
 
+    /// What is to stay of it where the export of a plan replaces all others, and broke off behind its manifest; `None` where
+    /// others came behind that had come to its end.
+    ///
+    /// # Errors
+    /// In words: others came behind it, and what it replaces is named still.
+    pub fn alone(&self, plan: &str) -> Result<Option<Self>, String> {
+        let is_own = |export: &ManifestExport| export.plan_id.as_deref() == Some(plan);
+        match self.exports.iter().position(is_own) {
+            Some(at) if at + 1 == self.exports.len() => Ok(Some(Self {
+                version: self.version,
+                exports: self.exports[at..].to_vec(),
+            })),
+            Some(0) | None => Ok(None),
+            Some(_) => Err(format!(
+                "its manifest names exports before and behind that of plan {plan}, so they can't be told from what that \
+                 replaces; --if-exists append keeps them all"
+            )),
+        }
+    }
+
     /// The batches of all exports.
     pub fn batches(&self) -> impl Iterator<Item = &ManifestBatch> {
         self.exports.iter().flat_map(|export| &export.batches)

@@ -107,10 +107,27 @@ impl OutputFolder {
         files.map(str::to_owned).collect()
     }
 
-    /// Says that all that the manifest names is there.
-    pub(crate) fn say(&mut self) -> Result<()> {
-        self.was_whole = false;
-        Manifest::say(&self.folder)
+    /// Does what comes behind the manifest, where the export of a plan broke off there: all else is replaced, if anything is.
+    pub(crate) fn complete(
+        lock: FolderLock,
+        if_exists: IfExists,
+        (plan, store): (&str, &Store),
+    ) -> Result<()> {
+        let folder = lock.folder.clone();
+        let mut output = lock.open(match if_exists {
+            IfExists::Replace => IfExists::Replace,
+            IfExists::Append | IfExists::Fail => IfExists::Append,
+        })?;
+        if output.replaces {
+            let own = output.before.alone(plan);
+            if let Some(own) = own.map_err(|problem| Error::out(&folder, problem))? {
+                output.give_way(&own, Some(store))?;
+            }
+            // Whatever else is there its manifest has to name.
+            look(&folder, IfExists::Append)?;
+        }
+        output.was_whole = false;
+        Manifest::say(&folder)
     }
 
     /// Says in the manifest what a job has written there, and takes away what that replaces; in the catalog of its
@@ -131,45 +148,60 @@ impl OutputFolder {
         };
         (manifest.exports).push(ManifestExport::of(finished, store.is_some())?);
         self.was_whole = false;
-        let replaced = self.replaceable();
-        let mut replaced: Vec<&str> = replaced.iter().map(String::as_str).collect();
-        if !replaced.is_empty() {
+        if !self.replaceable().is_empty() {
             // Nothing but the manifest says that they are no stranger's: it names them until they are gone.
             let mut both = self.before.clone();
             both.exports.extend(manifest.exports.iter().cloned());
             both.write(folder)?;
+        }
+        self.give_way(&manifest, store)?;
+        Manifest::say(folder)?;
+        Ok(manifest.has_one_form())
+    }
+
+    /// Writes a manifest, and takes away what that does not name, where it is replaced.
+    fn give_way(&self, manifest: &Manifest, store: Option<&Store>) -> Result<()> {
+        let folder = &self.folder;
+        let replaced = self.replaceable();
+        let mut replaced: Vec<&str> = replaced.iter().map(String::as_str).collect();
+        if !replaced.is_empty() {
             let files = manifest.batches().flat_map(|batch| &batch.files);
             let kept: BTreeSet<&str> = files.map(|file| &*file.path).collect();
             replaced.retain(|path| !kept.contains(path) && is_inside(path));
             remove_files(folder, replaced.into_iter())?;
             if let Some(store) = store {
-                forget_overwritten(store, folder, &manifest)?;
+                forget_overwritten(store, folder, manifest)?;
             }
         }
         manifest.write(folder)?;
         if self.replaces {
             let real = fs::canonicalize(folder).map_err(StoreError::io(folder))?;
-            for batch in self.before.batches() {
+            let named = |id: &str| manifest.batches().any(|batch| batch.id == id);
+            let there = names_in(folder)?;
+            let before = self.before.batches().map(|batch| &*batch.id);
+            let ids: BTreeSet<&str> = before
+                .chain(there.iter().filter_map(|name| batch_of(name)))
+                .filter(|id| !named(id))
+                .collect();
+            for id in ids {
                 // A manifest may be a copy: the catalog's batch is this one only where it lies here.
                 let Some(store) = store else { continue };
-                let Some(known) = store.catalog().batch(&batch.id)? else {
+                let Some(known) = store.catalog().batch(id)? else {
                     continue;
                 };
-                let own = BatchNames::Partitions.folder_of(&batch.id);
+                let own = BatchNames::Partitions.folder_of(id);
                 if known.folder.is_some() && known.folder == own.map(|own| real.join(own)) {
-                    store.delete_batch(&batch.id)?;
+                    store.delete_batch(id)?;
                 } else if known.among.as_deref() == Some(&*real) {
                     // Its files are gone.
-                    store.catalog().delete_batch(&batch.id)?;
+                    store.catalog().delete_batch(id)?;
                 }
             }
-            let named = |id: &str| manifest.batches().any(|batch| batch.id == id);
             sweep_folder(folder, |name| {
                 Ok(batch_of(name).is_some_and(|id| !named(id)))
             })?;
         }
-        Manifest::say(folder)?;
-        Ok(manifest.has_one_form())
+        Ok(())
     }
 }
 
@@ -193,15 +225,21 @@ fn forget_overwritten(store: &Store, folder: &Path, manifest: &Manifest) -> Resu
 
 /// The manifest of what is in a folder, where that may be there.
 fn look(folder: &Path, if_exists: IfExists) -> Result<Manifest> {
+    let names = names_in(folder)?;
+    Manifest::read(folder)?
+        .unwrap_or_else(Manifest::empty)
+        .admit(&names, if_exists)
+        .map_err(|problem| Error::out(folder, problem))
+}
+
+/// The names in a folder.
+fn names_in(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(StoreError::io(folder))? {
         let name = entry.map_err(StoreError::io(folder))?.file_name();
         names.push(name.to_string_lossy().into_owned());
     }
-    Manifest::read(folder)?
-        .unwrap_or_else(Manifest::empty)
-        .admit(&names, if_exists)
-        .map_err(|problem| Error::out(folder, problem))
+    Ok(names)
 }
 
 /// Deletes a batch with its files. Where it is in a folder with a manifest, nothing says any more that all is there.

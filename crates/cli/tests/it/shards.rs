@@ -704,7 +704,7 @@ fn what_comes_beside_a_commit_that_is_about_its_manifest_is_refused() {
             _ => place.command(name, more).output().unwrap(),
         };
         let first = first.go_on();
-        refused(&second, 5, "another export");
+        refused(&second, 5, "another process commits");
         stdout(&first);
         place.is_whole();
         assert_eq!(place.batches("out"), twin.batches("out"), "{command:?}");
@@ -713,15 +713,55 @@ fn what_comes_beside_a_commit_that_is_about_its_manifest_is_refused() {
 }
 
 #[test]
+fn a_commit_that_dies_among_what_it_replaces_is_completed() {
+    let [place, twin] = twins();
+    for place in [&place, &twin] {
+        let out = place.path("out");
+        stdout(&run(&[
+            "export",
+            "--store",
+            &place.store,
+            "--out",
+            text(&out),
+            "--segment",
+            "gold",
+            "--name-template",
+            "spread/{batch.id}.{ext}",
+        ]));
+    }
+    let replace: (&str, &[&str]) = ("commit", &["--if-exists", "replace"]);
+    let mut dying = place.stopped(replace, (Class::Unlink, "spread/"), &twin);
+    dying.0.kill().unwrap();
+    dying.0.wait().unwrap();
+    assert_eq!(
+        place.manifest("out")["exports"].as_array().unwrap().len(),
+        2
+    );
+    let again = stdout(&place.commit("plan.json", replace.1));
+    assert!(again.contains("already"), "{again}");
+    assert_eq!(
+        place.manifest("out")["exports"].as_array().unwrap().len(),
+        1
+    );
+    assert!(!place.path("out/spread").exists());
+    place.is_whole();
+    assert_eq!(place.catalog_batches(), 1);
+}
+
+#[test]
 fn two_commits_that_append_show_a_plan_once() {
     let [place, twin] = twins();
     let append: (&str, &[&str]) = ("commit", &["--if-exists", "append"]);
     let lock = (Class::Open, ".profile-export-lock");
     let first = place.stopped(append, lock, &twin);
-    let [_, twin] = twins();
-    let second = place.stopped(append, (Class::Unlink, ".plan-"), &twin);
-    refused(&first.go_on(), 5, "another export");
-    stdout(&second.go_on());
+    refused(
+        &place.commit("plan.json", append.1),
+        5,
+        "another process commits",
+    );
+    stdout(&first.go_on());
+    let again = stdout(&place.commit("plan.json", append.1));
+    assert!(again.contains("already"), "{again}");
     place.is_whole();
     assert_eq!(
         place.manifest("out")["exports"].as_array().unwrap().len(),

@@ -136,10 +136,12 @@ pub fn run_shard_in(
         Ok(manifest)
     };
     let made = finish();
-    if made.is_err() && place.is_lost(&name) {
+    let is_lost = place.is_lost(&name);
+    if let Ok(true) = is_lost {
         return Err(ended(plan));
     }
     let made = made?;
+    is_lost?;
     // One that comes behind the commit would be left there for good.
     if let Err(error) = check_open(plan, place) {
         own.keep();

@@ -1,20 +1,20 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::{JobStatus, PlanPin};
 use decode::Progress;
-use store::{Store, StoreError, remove_folder};
+use store::{Store, StoreError};
 use xdm::Dataset;
 
 use super::attempt::has_plan;
 use super::finished::FinishedShards;
 use super::place::{FolderPlace, ShardPlace};
 use super::plan::{ShardPlan, staging_of};
+use super::without_job::PlanLock;
 use crate::error::{Error, Result};
 use crate::jobs::{BatchNames, FinishedJob, Job, RunOptions, run_shards, sweep};
 use crate::manifest::{IfExists, Manifest};
-use crate::output::FolderLock;
+use crate::output::{FolderLock, OutputFolder};
 
 /// Shows the export of a plan whose shards are all made, as a job: of each shard the files of one finished attempt, then the
 /// manifest, then nothing more is kept for the plan. Returns the job; `None` where the plan was committed before, to this
@@ -30,6 +30,7 @@ pub fn commit_plan(
     progress: &Arc<Progress>,
 ) -> Result<Option<FinishedJob>> {
     plan.check_scope(store)?;
+    let _lock = PlanLock::take(store, &plan.id)?;
     let place = FolderPlace::checked(out, store.layout().root())?;
     if !is_there(out)? {
         // What has no shards makes no folder.
@@ -76,6 +77,7 @@ pub fn abort_plan(store: &Store, plan: &ShardPlan, out: Option<&Path>) -> Result
 /// As for [`abort_plan`]; an ID that is none.
 pub fn abort_pinned(store: &Store, id: &str, out: Option<&Path>) -> Result<bool> {
     check_id(id)?;
+    let _lock = PlanLock::take(store, id)?;
     let Some(out) = out else {
         return let_go(store, id, None);
     };
@@ -89,7 +91,7 @@ pub fn abort_pinned(store: &Store, id: &str, out: Option<&Path>) -> Result<bool>
         return Err(committed(id, out));
     }
     let staging = staging_of(id);
-    let has_staging = !place.is_lost(&staging);
+    let has_staging = !place.is_lost(&staging)?;
     if !has_staging {
         has_nothing(store, id, out)?;
     }
@@ -160,23 +162,7 @@ fn complete(
     if Manifest::is_said(out) {
         return end(store, plan, place);
     }
-    let named = Manifest::read(out)?.unwrap_or_else(Manifest::empty);
-    // A commit that replaces leaves its own export alone in the manifest: where there are more, it came to its end, and what
-    // is not named is of others.
-    if if_exists == IfExists::Replace && named.exports.len() == 1 {
-        for name in names_in(out)? {
-            let id = Manifest::batch_of(&name)
-                .filter(|id| named.batches().all(|batch| batch.id != **id));
-            match id {
-                Some(id) if store.catalog().batch(id)?.is_some() => store.delete_batch(id)?,
-                Some(_) => remove_folder(&out.join(&name))?,
-                None => {}
-            }
-        }
-    }
-    // Whatever else is there its manifest has to name.
-    let mut output = lock.open(IfExists::Append)?;
-    output.say()?;
+    OutputFolder::complete(lock, if_exists, (&plan.id, store))?;
     end(store, plan, place)
 }
 
@@ -241,16 +227,6 @@ fn take_back(store: &Store, plan: &str, job: i64, held: Option<&FolderLock>) -> 
 
 fn is_there(folder: &Path) -> Result<bool> {
     Ok(folder.try_exists().map_err(StoreError::io(folder))?)
-}
-
-/// The names in a folder.
-fn names_in(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(StoreError::io(folder))? {
-        let name = entry.map_err(StoreError::io(folder))?.file_name();
-        names.push(name.to_string_lossy().into_owned());
-    }
-    Ok(names)
 }
 
 fn committed(plan: &str, out: &Path) -> Error {

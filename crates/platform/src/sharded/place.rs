@@ -32,8 +32,11 @@ pub trait ShardPlace: Sync {
     /// The place takes nothing.
     fn begin(&self, below: &str) -> Result<()>;
 
-    /// Whether that room was taken away meanwhile, where a place can tell.
-    fn is_lost(&self, below: &str) -> bool;
+    /// Whether that room was taken away meanwhile.
+    ///
+    /// # Errors
+    /// The place can't be looked at.
+    fn is_lost(&self, below: &str) -> Result<bool>;
 
     /// Begins a file.
     ///
@@ -160,8 +163,9 @@ impl ShardPlace for FolderPlace {
         Ok(make_folder(&self.path(below))?)
     }
 
-    fn is_lost(&self, below: &str) -> bool {
-        !self.path(below).exists()
+    fn is_lost(&self, below: &str) -> Result<bool> {
+        let path = self.path(below);
+        Ok(!path.try_exists().map_err(StoreError::io(&path))?)
     }
 
     fn create(&self, name: &str) -> io::Result<File> {

@@ -180,10 +180,10 @@ fn plans_digits(plan: &str) -> String {
 }
 
 /// That nobody else commits or aborts a plan: what one is about to show the other would take away.
-struct PlanLock(Option<FileLock>);
+pub(super) struct PlanLock(Option<FileLock>);
 
 impl PlanLock {
-    fn take(store: &Store, plan: &str) -> Result<Self> {
+    pub(super) fn take(store: &Store, plan: &str) -> Result<Self> {
         let path = store.layout().plan_lock(plan);
         // Who sweeps holds it for a moment.
         let lock = FileLock::acquire_while(&path, |waited| waited < PATIENCE);

@@ -16,13 +16,18 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGIO
         "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
 
 
+# What `fails` says of a request that is done, and answered as if it had failed.
+LOST = "lost"
+
+
 class Door(http.server.BaseHTTPRequestHandler):
-    """Passes requests on to the S3 server, but for those that are to fail."""
+    """Passes requests on to the S3 server, but for those that are to fail, or whose answers are to be lost."""
     protocol_version = "HTTP/1.1"
 
     def pass_on(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        if self.server.fails(self.command, self.path):
+        fails = self.server.fails(self.command, self.path)
+        if fails and fails != LOST:
             status, headers, text = 403, {}, b"<Error><Code>AccessDenied</Code></Error>"
         else:
             behind = http.client.HTTPConnection(*self.server.behind, timeout=60)
@@ -30,6 +35,8 @@ class Door(http.server.BaseHTTPRequestHandler):
             answer = behind.getresponse()
             status, headers, text = answer.status, dict(answer.getheaders()), answer.read()
             behind.close()
+        if fails == LOST:
+            status, headers, text = 500, {}, b"<Error><Code>InternalError</Code></Error>"
         self.send_response(status)
         for name, value in headers.items():
             if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
@@ -104,16 +111,21 @@ def bucket(s3):
 
 
 class Gate:
-    """Holds the first request of this kind at the door, and lets all of them fail behind that unless they are let through."""
+    """Holds the requests of this kind at the door, and lets all of them fail behind that unless they are let through.
+    `behind`: those that come behind one of that kind. `alone`: the first alone is held."""
 
-    def __init__(self, door, method, part):
-        self.wanted, self.holds = (method, part), True
+    def __init__(self, door, method, part, behind=None, alone=False):
+        self.wanted, self.holds, self.behind, self.alone = (method, part), True, behind, alone
         self.came, self.opened = threading.Event(), threading.Event()
         self.fails = True
         door.fails = self
 
     def __call__(self, method, path):
-        if not self.holds or method != self.wanted[0] or self.wanted[1] not in path:
+        if self.behind:
+            if method == self.behind[0] and self.behind[1] in path:
+                self.behind = None
+            return False
+        if not self.holds or self.alone and self.came.is_set() or method != self.wanted[0] or self.wanted[1] not in path:
             return False
         self.came.set()
         assert self.opened.wait(60)

@@ -1,12 +1,15 @@
 """Exports in shards into buckets: whatever becomes of attempts and commits, readers see all of an export or none."""
 import json
 import signal
+import subprocess
+import threading
+import time
 
 import pandas
 import pytest
 
-from conftest import program
-from s3_server import Gate, bucket, s3  # noqa: F401
+from conftest import ROOT, program, until
+from s3_server import LOST, Gate, bucket, s3  # noqa: F401
 
 SEGMENTS = ("--segment", "holiday-shoppers", "--segment", "Segment 1 of UPS", "--segment-per-batch",
             "--merge-policy", "latest")
@@ -100,7 +103,7 @@ def test_an_attempt_that_dies_and_one_that_comes_twice_never_show(s3, bucket, pl
     dying.wait()
     gate.open(fails=True)
     [dead] = plan.attempts()
-    assert "/0-dying-" in dead and [key.rsplit("/", 1)[1] for key in bucket.keys(dead)] == ["batch-00000.shard"]
+    assert "/0-dying-" in dead and [key.rsplit("/", 1)[1] for key in bucket.keys(dead)] == ["batch-00000.shard", "begun"]
     plan.shards(0, 2)
     missing = plan.run("commit")
     assert missing.returncode == 5 and "1 of 3 shards" in missing.stderr, missing.stderr
@@ -120,6 +123,17 @@ def test_an_attempt_whose_upload_fails_leaves_nothing(s3, bucket, plan, which):
     failed = plan.run("run-shard", "--shard", 0)
     assert failed.returncode == 1 and which in failed.stderr, failed.stderr
     assert bucket.keys() == []
+
+
+def test_an_attempt_whose_upload_fails_half_way_leaves_no_parts(s3, bucket, tmp_path):
+    store, path, failed = tmp_path / "store", tmp_path / "plan.json", []
+    subprocess.run([ROOT / "target/debug/workload", tmp_path / "people", "15000"], check=True, capture_output=True)
+    program("ingest", "--quiet", "--store", store, "--from", tmp_path / "people")
+    program("plan", "--store", store, "--format", "ndjson", "--events", "--shards", 1, "-o", path, "--quiet")
+    s3.fails = lambda method, path: method == "PUT" and "partNumber=2" in path and not failed.append(path)
+    done = bucket.run("run-shard", "--plan", path, "--out", OUT, "--shard", 0)
+    assert done.returncode == 1 and failed, done.stderr
+    assert bucket.keys() == []
     assert not bucket.s3.list_multipart_uploads(Bucket="exports").get("Uploads")
 
 
@@ -133,6 +147,69 @@ def test_an_attempt_that_ends_behind_the_commit_leaves_nothing(s3, bucket, plan,
     gate.open(fails=False)
     _, said = late.communicate()
     assert late.returncode == 5 and "too late" in said, said
+    plan.is_whole(tmp_path)
+
+
+def test_an_attempt_that_ends_behind_an_abort_leaves_nothing(s3, bucket, plan):
+    gate = Gate(s3, "PUT", "shard.json")
+    late = bucket.start(*plan.words("run-shard", "--shard", 1))
+    assert gate.came.wait(60)
+    done = plan.run("abort")
+    assert done.returncode == 0, done.stderr
+    gate.open(fails=False)
+    _, said = late.communicate()
+    assert late.returncode == 5 and "too late" in said, said
+    assert bucket.keys() == []
+
+
+@pytest.mark.parametrize("if_exists", ["fail", "append", "replace"])
+def test_a_manifest_whose_answer_is_lost_is_there(s3, bucket, plan, tmp_path, if_exists):
+    if if_exists != "fail":
+        assert bucket.export("--store", plan.store, "--segment", "gold", "--out", OUT).returncode == 0
+    plan.shards()
+    seen = iter([LOST])
+    s3.fails = lambda method, path: method == "PUT" and "_manifest.json" in path and next(seen, False)
+    done = plan.run("commit", "--if-exists", if_exists)
+    assert done.returncode == 0 and next(seen, None) is None, done.stderr
+    program("verify-manifest", bucket.copy("x/", tmp_path / "looked"))
+    if if_exists != "append":
+        plan.is_whole(tmp_path)
+
+
+def test_a_manifest_that_comes_behind_its_killed_commit_keeps_its_objects(s3, bucket, plan, tmp_path):
+    plan.shards()
+    came, opened = [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
+    turns = iter(range(2))
+
+    def fails(method, path):
+        if method == "PUT" and "_manifest.json" in path:
+            turn = next(turns, None)
+            if turn is not None:
+                came[turn].set()
+                assert opened[turn].wait(60)
+        return False
+    s3.fails = fails
+    dying = bucket.start(*plan.words("commit"))
+    assert came[0].wait(60)
+    dying.send_signal(signal.SIGKILL)
+    dying.wait()
+    second = bucket.start(*plan.words("commit"))
+    assert came[1].wait(60)
+    opened[0].set()
+    until(lambda: "x/_manifest.json" in bucket.keys())
+    opened[1].set()
+    second.communicate()
+    done = plan.run("commit")
+    assert done.returncode == 0 and "already" in done.stdout, done.stderr
+    plan.is_whole(tmp_path)
+
+
+def test_a_copy_may_take_longer_than_other_requests(s3, bucket, plan, tmp_path):
+    plan.shards()
+    bucket.environment["AWS_TIMEOUT"] = "5s"
+    s3.fails = lambda method, path: method == "PUT" and ".parquet" in path and time.sleep(6)
+    done = plan.run("commit")
+    assert done.returncode == 0, done.stderr
     plan.is_whole(tmp_path)
 
 
@@ -157,8 +234,8 @@ def test_a_commit_that_dies_is_done_by_the_next(s3, bucket, plan, tmp_path):
     dying = bucket.start(*plan.words("commit"))
     assert gate.came.wait(60)
     # Nobody else is about the plan meanwhile.
-    for command in ("commit", "abort"):
-        beside = plan.run(command)
+    for words in (plan.words("commit"), plan.words("abort"), ("abort", "--plan", plan.path)):
+        beside = bucket.run(*words)
         assert beside.returncode == 5 and "another process" in beside.stderr, beside.stderr
     dying.send_signal(signal.SIGKILL)
     dying.wait()
@@ -187,6 +264,61 @@ def test_a_commit_that_died_behind_its_manifest_is_completed_with_what_it_replac
     done = plan.run("commit", "--if-exists", "replace")
     assert done.returncode == 0 and "already" in done.stdout, done.stderr
     plan.is_whole(tmp_path)
+
+
+@pytest.mark.parametrize("dies", [("POST", "delete"), ("PUT", "_manifest.json")])
+def test_a_commit_that_died_among_what_it_replaces_is_completed(s3, bucket, plan, tmp_path, dies):
+    spread = bucket.export("--store", plan.store, "--segment", "gold", "--out", OUT, "--name-template", "gold/{batch.id}.{ext}")
+    assert spread.returncode == 0, spread.stderr
+    plan.shards()
+    gate = Gate(s3, *dies, behind=("PUT", "_manifest.json"))
+    dying = bucket.start(*plan.words("commit", "--if-exists", "replace"))
+    assert gate.came.wait(60)
+    dying.send_signal(signal.SIGKILL)
+    dying.wait()
+    gate.open(fails=True)
+    assert len(json.loads(bucket.text("x/_manifest.json"))["exports"]) == 2
+    done = plan.run("commit", "--if-exists", "replace")
+    assert done.returncode == 0 and "already" in done.stdout, done.stderr
+    plan.is_whole(tmp_path)
+
+
+def test_a_commit_that_another_export_replaces_meanwhile_says_so(s3, bucket, plan, tmp_path):
+    spread = bucket.export("--store", plan.store, "--segment", "gold", "--out", OUT, "--name-template", "gold/{batch.id}.{ext}")
+    assert spread.returncode == 0, spread.stderr
+    plan.shards()
+    gate = Gate(s3, "PUT", "_manifest.json", behind=("PUT", "_manifest.json"), alone=True)
+    first = bucket.start(*plan.words("commit", "--if-exists", "replace"))
+    assert gate.came.wait(60)
+    other = bucket.export("--store", plan.store, "--segment", "gold", "--out", OUT, "--if-exists", "replace")
+    assert other.returncode == 0, other.stderr
+    gate.open(fails=False)
+    _, said = first.communicate()
+    assert first.returncode == 5 and "another export" in said, said
+    copied = bucket.copy("x/", tmp_path / "copied")
+    program("verify-manifest", copied)
+    [export] = json.loads((copied / "_manifest.json").read_text())["exports"]
+    assert "planId" not in export and (copied / "_SUCCESS").exists()
+
+
+def test_what_a_commit_that_died_would_have_joined_is_whole_again_behind_it(s3, bucket, plan):
+    assert bucket.export("--store", plan.store, "--segment", "gold", "--out", OUT).returncode == 0
+    before = bucket.keys()
+    plan.shards()
+    words = plan.words("commit", "--if-exists", "append")
+    for again in (("commit", "--if-exists", "append"), ("abort",)):
+        gate = Gate(s3, "PUT", "_manifest.json")
+        dying = bucket.start(*words)
+        assert gate.came.wait(60)
+        dying.send_signal(signal.SIGKILL)
+        dying.wait()
+        gate.open(fails=True)
+        assert "x/_SUCCESS" not in bucket.keys()
+        s3.fails = lambda method, path: method == "PUT" and "_manifest.json" in path
+        done = plan.run(*again)
+        assert done.returncode == (0 if again == ("abort",) else 1), done.stderr
+        assert shown(bucket) == before
+    assert bucket.keys() == before
 
 
 def test_a_plan_that_is_given_up_leaves_nothing_also_behind_a_commit_that_died(s3, bucket, plan):
