@@ -9,7 +9,7 @@ use crate::copy_form::Form;
 use crate::refusal::{Refusal, SYNTAX};
 use crate::split::Piece;
 use crate::tokens::{Token, tokens};
-use crate::transaction::{Modes, modes, savepoint};
+use crate::transaction::{Modes, ends, modes, savepoint};
 
 /// A statement that is known.
 #[derive(Clone, Debug)]
@@ -76,14 +76,20 @@ impl Command {
             ["commit" | "end" | "rollback" | "abort", .., "and", "chain"] => {
                 return Err(Refusal::unsupported("AND CHAIN"));
             }
-            ["commit", ..] | ["end", ..] => Self::Commit,
+            ["commit" | "end", rest @ ..] => {
+                ends(piece, rest)?;
+                Self::Commit
+            }
             ["savepoint", ..] => Self::Savepoint(savepoint(piece, 1)?),
             ["release", ..] => Self::Release(savepoint(piece, 1)?),
             ["rollback", "work" | "transaction", "to", ..] => {
                 Self::RollbackTo(savepoint(piece, 3)?)
             }
             ["rollback", "to", ..] => Self::RollbackTo(savepoint(piece, 2)?),
-            ["rollback", ..] | ["abort", ..] => Self::Rollback,
+            ["rollback" | "abort", rest @ ..] => {
+                ends(piece, rest)?;
+                Self::Rollback
+            }
             ["set", rest @ ..] => set(piece, rest)?,
             ["reset", "all"] => Self::Reset(None),
             ["reset", ..] => Self::Reset(Some(name(piece, 1)?)),

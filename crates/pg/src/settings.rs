@@ -65,7 +65,12 @@ impl Settings {
         self.0.set(name, value)
     }
 
-    /// Sets one back, or all; which were others.
+    /// A session begins with what they are now.
+    pub(crate) fn sign_in(&mut self) {
+        self.0.begin();
+    }
+
+    /// Sets one back to that, or all; which were others.
     ///
     /// # Errors
     ///

@@ -149,6 +149,7 @@ fn guest(parameters: &[(String, String)]) -> Result<Guest, Problem> {
             name => told(&mut settings, name, value)?,
         }
     }
+    settings.sign_in();
     let user = user.filter(|user| !user.is_empty());
     let org = user.ok_or_else(|| {
         fatal(

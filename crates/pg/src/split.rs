@@ -1,5 +1,7 @@
 //! A text as statements, before anybody knows what they are.
 
+use std::collections::BTreeMap;
+
 use crate::refusal::{Refusal, SYNTAX, TOO_COMPLEX};
 
 /// How many words and signs a text may have: each takes far more memory than its characters.
@@ -14,6 +16,8 @@ pub(crate) struct Piece {
     pub(crate) start: Option<usize>,
     /// The highest number of a parameter in it (`$2`); 0 without any.
     pub(crate) parameters: usize,
+    /// How often each of them stands in it, by its number.
+    pub(crate) places: BTreeMap<usize, usize>,
     /// The numbers of those that are lists, as they stand behind ANY or ALL.
     pub(crate) lists: Vec<usize>,
     /// Its words that are neither quoted nor texts, in lower case.
@@ -61,10 +65,12 @@ pub(crate) fn split(text: &str) -> Result<Vec<Piece>, Refusal> {
     Ok(pieces)
 }
 
-/// How much of `ANY ($1` was passed.
+/// How much of `= ANY ($1` was passed.
 #[derive(PartialEq, Eq)]
 enum Quantifier {
     None,
+    /// A sign of comparison. Without one, `any` and `some` are aggregates, and `ALL` stands behind SELECT.
+    Sign,
     Word,
     Open,
 }
@@ -85,6 +91,7 @@ impl Scan {
     fn piece(&mut self) -> Result<Option<Piece>, Refusal> {
         let start = self.at;
         let mut parameters = 0;
+        let mut places = BTreeMap::new();
         let mut lists = Vec::new();
         let mut quantifier = Quantifier::None;
         let (mut words, mut calls) = (Vec::new(), Vec::new());
@@ -111,6 +118,9 @@ impl Scan {
                         '"' | '`' => self.quoted(one, false)?,
                         '$' => {
                             let number = self.dollar()?;
+                            if number > 0 {
+                                *places.entry(number).or_default() += 1;
+                            }
                             if before == Quantifier::Open && number > 0 {
                                 lists.push(number);
                             }
@@ -120,9 +130,15 @@ impl Scan {
                             quantifier = Quantifier::Open;
                             self.at += 1;
                         }
+                        '=' | '<' | '>' => {
+                            quantifier = Quantifier::Sign;
+                            self.at += 1;
+                        }
                         one if starts_a_word(one) => {
                             let word = self.word();
-                            if matches!(word.as_str(), "any" | "some" | "all") {
+                            if before == Quantifier::Sign
+                                && matches!(word.as_str(), "any" | "some" | "all")
+                            {
                                 quantifier = Quantifier::Word;
                             }
                             // The text behind it is one of the dialect's, whose texts have all such escapes.
@@ -152,6 +168,7 @@ impl Scan {
             text,
             start: Some(start + blank),
             parameters,
+            places,
             lists,
             words,
             calls,
@@ -327,10 +344,13 @@ mod tests {
 
     #[test]
     fn parameters_behind_any_and_all_are_lists() {
-        let text =
-            "SELECT $1 WHERE a = ANY($2) AND b <> all ( /* these */ $3 ) AND any > $4 AND any($5)";
+        let text = "SELECT ALL ($1) WHERE a = ANY($2) AND b <> all ( /* these */ $3 ) AND any > $4 HAVING any($5) OR some($1)";
         let piece = split(text).expect("pieces").remove(0);
-        assert_eq!((piece.parameters, piece.lists), (5, vec![2, 3, 5]));
+        assert_eq!((piece.parameters, piece.lists), (5, vec![2, 3]));
+        assert_eq!(
+            piece.places.into_iter().collect::<Vec<_>>(),
+            [(1, 2), (2, 1), (3, 1), (4, 1), (5, 1)]
+        );
     }
 
     #[test]

@@ -49,6 +49,24 @@ pub(crate) fn modes(words: &[&str]) -> Result<Modes, Refusal> {
     }
 }
 
+/// Looks at what stands behind the word that ends one: nothing that would mean less than all of it.
+pub(crate) fn ends(piece: &Piece, words: &[&str]) -> Result<(), Refusal> {
+    let rest = match words {
+        ["work" | "transaction", rest @ ..] => rest,
+        rest => rest,
+    };
+    // Names within quotes and signs are no words.
+    let only_words = tokens(piece).len() == words.len() + 1;
+    match rest {
+        [] | ["and", "no", "chain"] if only_words => Ok(()),
+        _ => Err(Refusal::new(
+            SYNTAX,
+            "a transaction ends by COMMIT or ROLLBACK, with WORK or TRANSACTION behind it at the most; ROLLBACK TO goes back to \
+             a savepoint",
+        )),
+    }
+}
+
 /// The name of a savepoint behind so many words; the word SAVEPOINT may stand in front of it.
 pub(crate) fn savepoint(piece: &Piece, behind: usize) -> Result<String, Refusal> {
     let tokens: Vec<Token> = tokens(piece).into_iter().map(|(token, _)| token).collect();
@@ -96,6 +114,33 @@ mod tests {
             assert_eq!(name, wanted, "{statement}");
         }
         for statement in ["SAVEPOINT", "SAVEPOINT a b", "SAVEPOINT 'a'", "ROLLBACK TO"] {
+            let refusal = command(statement).expect_err(statement);
+            assert_eq!(refusal.code, SYNTAX, "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_ends_by_these_words_and_no_others() {
+        for statement in [
+            "COMMIT",
+            "end work",
+            "ABORT TRANSACTION",
+            "ROLLBACK WORK AND NO CHAIN",
+        ] {
+            let ended = command(statement);
+            assert!(
+                matches!(ended, Ok(Command::Commit | Command::Rollback)),
+                "{statement}: {ended:?}"
+            );
+        }
+        for statement in [
+            "ABORT TO SAVEPOINT a",
+            "ABORT WORK TO a",
+            "ROLLBACK a",
+            "ROLLBACK \"a\"",
+            "COMMIT 1",
+            "END WORK TRANSACTION",
+        ] {
             let refusal = command(statement).expect_err(statement);
             assert_eq!(refusal.code, SYNTAX, "{statement}");
         }

@@ -270,12 +270,10 @@ impl Session {
         }
     }
 
-    /// What a setting is, such as `auto_to_json`; in words `on` and `off` where it is a flag.
-    ///
-    /// # Errors
-    /// There is none of that name.
-    pub fn setting(&self, name: &str) -> Result<String, Error> {
-        self.own().settings.get(name).map(str::to_owned)
+    /// How many statements wrote into the store since BEGIN; none is taken back.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.own().transaction.count()
     }
 
     fn show(&self, name: &str) -> Result<Outcome, Error> {

@@ -30,6 +30,11 @@ impl Transaction {
         }
     }
 
+    /// How many have.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(crate) fn commit(&mut self) {
         *self = Self::default();
     }

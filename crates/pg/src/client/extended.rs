@@ -17,7 +17,7 @@ use crate::refusal::{
 };
 use crate::rows::Rows;
 use crate::split::{Piece, split};
-use crate::value::{TEXTS, columns, expression, items, unbound};
+use crate::value::{TEXTS, columns, expression, most_items, unbound};
 use crate::wire::{Bind, Column, Message, Target};
 use crate::work::at_work;
 
@@ -186,36 +186,40 @@ impl Client<'_> {
                 return Err(too_many("portals"));
             }
         }
-        let bytes: usize = bind.values.iter().flatten().map(Vec::len).sum();
-        // The plan has the statement's parts once more.
-        let text = stored
-            .command
-            .as_ref()
-            .map_or(0, |(_, piece)| piece.text.len());
-        let values = values(&bind, &stored.types)?;
-        let items: usize = values.iter().map(items).sum();
-        let kept = Kept::new(&self.kept, bytes + text + items * ITEM)?;
-        let (state, schema): (State, Option<SchemaRef>) = match &stored.command {
-            None => (State::Empty, None),
-            Some((command, piece)) => {
-                let bound = command.with_parameters(&values, piece)?;
-                let mut watch = self.watch();
+        let portal = bind.portal.clone();
+        let results = bind.results.clone();
+        let made = {
+            let (stored, of) = (Arc::clone(&stored), Arc::clone(&self.kept));
+            async move {
+                // It is held as long as they are made, too, whoever waits for them.
+                let kept = Kept::new(&of, weight(&bind, &stored)?)?;
+                let values = values(&bind, &stored.types)?;
+                let bound = stored.command.as_ref();
+                let bound = bound.map(|(command, piece)| command.with_parameters(&values, piece));
+                Ok((bound.transpose()?, kept))
+            }
+        };
+        let mut watch = self.watch();
+        let (bound, kept) = watch.during(at_work(&self.shared.work, made)).await?;
+        let (state, schema): (State, Option<SchemaRef>) = match (&stored.command, bound) {
+            (Some((_, piece)), Some(bound)) => {
                 let ready = self.prepare(&bound, piece, &mut watch).await?;
                 let schema = self.columns(&ready)?;
                 (State::Ready(ready), schema)
             }
+            _ => (State::Empty, None),
         };
         let columns = match schema {
             None => Vec::new(),
-            Some(schema) => columns(&schema, &bind.results)?,
+            Some(schema) => columns(&schema, &results)?,
         };
-        let portal = Portal {
+        let made = Portal {
             stored,
             columns,
             state,
             _kept: kept,
         };
-        self.portals.insert(bind.portal, portal);
+        self.portals.insert(portal, made);
         self.wire.out.bound();
         Ok(())
     }
@@ -290,7 +294,15 @@ fn command(text: &str) -> Result<Option<(Command, Piece)>, Refusal> {
 }
 
 fn values(bind: &Bind, types: &[u32]) -> Result<Vec<Expr>, Refusal> {
-    let given = bind.values.len();
+    let all = bind.values.iter().zip(types).enumerate();
+    let all = all.map(|(at, (value, oid))| expression(*oid, is_binary(bind, at), value.as_deref()));
+    all.collect()
+}
+
+/// About how many bytes of text a statement with these values would have: the statement once more, which the plan is made
+/// of, and each value in each of its places.
+fn weight(bind: &Bind, stored: &Stored) -> Result<usize, Refusal> {
+    let (given, types) = (bind.values.len(), &stored.types);
     if given != types.len() {
         let message = format!("{given} values for {} parameters", types.len());
         return Err(Refusal::new(PROTOCOL, message));
@@ -299,14 +311,26 @@ fn values(bind: &Bind, types: &[u32]) -> Result<Vec<Expr>, Refusal> {
         let message = format!("{} formats for {given} parameters", bind.formats.len());
         return Err(Refusal::new(PROTOCOL, message));
     }
-    let is_binary = |at: usize| match bind.formats.as_slice() {
+    let piece = stored.command.as_ref().map(|(_, piece)| piece);
+    let values = bind.values.iter().zip(types).enumerate();
+    let values = values.filter_map(|(at, (value, oid))| Some((at, *oid, value.as_deref()?)));
+    Ok(values.fold(
+        piece.map_or(0, |piece| piece.text.len()),
+        |sum, (at, oid, bytes)| {
+            let items = most_items(oid, is_binary(bind, at), bytes);
+            let places = piece.and_then(|piece| piece.places.get(&(at + 1)).copied());
+            let times = places.unwrap_or(1);
+            sum.saturating_add((bytes.len() + items * ITEM).saturating_mul(times))
+        },
+    ))
+}
+
+fn is_binary(bind: &Bind, at: usize) -> bool {
+    match bind.formats.as_slice() {
         [] => false,
         [all] => *all,
         each => each[at],
-    };
-    let all = bind.values.iter().zip(types).enumerate();
-    let all = all.map(|(at, (value, oid))| expression(*oid, is_binary(at), value.as_deref()));
-    all.collect()
+    }
 }
 
 fn no_portal(name: &str) -> Refusal {

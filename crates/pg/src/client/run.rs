@@ -17,7 +17,6 @@ use crate::copy_form::Form;
 use crate::interrupt::Watch;
 use crate::refusal::{MAY_NOT, NO_STATEMENT, Problem, READ_ONLY, Refusal};
 use crate::rows::Rows;
-use crate::settings::Settings;
 use crate::split::Piece;
 use crate::value::Nested;
 use crate::work::{at_work, made_there};
@@ -205,7 +204,9 @@ impl Client<'_> {
                 self.statements.clear();
                 self.portals.clear();
                 self.session = session(&self.shared, &self.guest)?;
-                self.replace(Settings::default());
+                let mut settings = self.guest.settings.clone();
+                settings.reset(None)?;
+                self.replace(settings);
                 "DISCARD ALL"
             }
             Command::Nothing(word) => word,
@@ -266,9 +267,6 @@ impl Client<'_> {
             true => self.own_writing(statement.clone(), watch).await?,
             false => self.own_statement(statement.clone(), watch).await?,
         };
-        if writes || drops {
-            self.wrote();
-        }
         Ok(match outcome {
             Outcome::Rows(stream) => Started::Rows(self.sent(stream)),
             Outcome::Done(word) => Started::Done(Cow::Borrowed(word)),

@@ -19,8 +19,6 @@ pub(super) struct Open {
     /// What they go back to when it ends, where some are for it alone.
     behind: Option<Settings>,
     savepoints: Vec<Savepoint>,
-    /// How many of its statements have written.
-    written: usize,
 }
 
 /// A point of a transaction that its client may go back to.
@@ -28,12 +26,14 @@ struct Savepoint {
     name: String,
     settings: Settings,
     behind: Option<Settings>,
+    /// How many of the transaction's statements had written.
     written: usize,
     _kept: Kept,
 }
 
-/// About how many bytes a savepoint's settings have.
-const SETTINGS: usize = 256;
+/// A sixteenth (`Kept`) of the bytes that a savepoint's settings have at the most: two texts of a kilobyte, and words, as
+/// they are and as the session began, of the transaction and behind it.
+const SETTINGS: usize = 1024;
 
 impl Client<'_> {
     /// Whether one is open, as clients are told.
@@ -41,13 +41,6 @@ impl Client<'_> {
         match &self.open {
             None => Transaction::None,
             Some(_) => Transaction::Open,
-        }
-    }
-
-    /// Notes that a statement wrote.
-    pub(super) fn wrote(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.written += 1;
         }
     }
 
@@ -68,7 +61,6 @@ impl Client<'_> {
                     began: self.guest.settings.clone(),
                     behind: None,
                     savepoints: Vec::new(),
-                    written: 0,
                 });
                 self.guest.settings.begin(modes.read_only)?;
                 "BEGIN"
@@ -84,7 +76,7 @@ impl Client<'_> {
             Command::SetTransactions(modes) => {
                 if let Some(read_only) = modes.read_only {
                     let value = if read_only { "on" } else { "off" };
-                    self.set("default_transaction_read_only", value)?;
+                    self.set_for_good("default_transaction_read_only", value)?;
                 }
                 "SET"
             }
@@ -108,12 +100,13 @@ impl Client<'_> {
             Command::Savepoint(name) => {
                 let settings = self.guest.settings.clone();
                 let kept = Kept::new(&self.kept, name.len() + SETTINGS)?;
+                let written = self.session.written();
                 let open = self.open_for("SAVEPOINT")?;
                 open.savepoints.push(Savepoint {
                     name,
                     settings,
                     behind: open.behind.clone(),
-                    written: open.written,
+                    written,
                     _kept: kept,
                 });
                 "SAVEPOINT"
@@ -125,10 +118,11 @@ impl Client<'_> {
                 "RELEASE"
             }
             Command::RollbackTo(name) => {
+                let written = self.session.written();
                 let open = self.open_for("ROLLBACK TO SAVEPOINT")?;
                 let at = open.savepoint(&name)?;
                 let point = &open.savepoints[at];
-                if point.written < open.written {
+                if point.written < written {
                     let message = format!(
                         "what was written since SAVEPOINT {name} stays: each statement is a transaction of its own"
                     );
@@ -141,10 +135,13 @@ impl Client<'_> {
                 "ROLLBACK"
             }
             Command::Set(name, value) => {
-                if let Some(behind) = self.open.as_mut().and_then(|open| open.behind.as_mut()) {
-                    behind.set(&name, &value)?;
+                if self.open.is_none() && is_transactions(&name) {
+                    // It is looked at all the same.
+                    self.guest.settings.clone().set(&name, &value)?;
+                    self.no_transaction("SET of a transaction's setting");
+                } else {
+                    self.set_for_good(&name, &value)?;
                 }
-                self.set(&name, &value)?;
                 "SET"
             }
             Command::SetLocal(name, value) => {
@@ -187,6 +184,14 @@ impl Client<'_> {
                 format!("{what} is for transactions, and none is open"),
             )
         })
+    }
+
+    /// Sets one for the session, behind what is set for the transaction alone, too.
+    fn set_for_good(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        if let Some(behind) = self.open.as_mut().and_then(|open| open.behind.as_mut()) {
+            behind.set(name, value)?;
+        }
+        self.set(name, value)
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Problem> {
@@ -235,6 +240,12 @@ impl Client<'_> {
             message: message.to_owned(),
         });
     }
+}
+
+/// Whether a setting is one of a transaction that is open.
+fn is_transactions(name: &str) -> bool {
+    let name = name.get(.."transaction_".len());
+    name.is_some_and(|name| name.eq_ignore_ascii_case("transaction_"))
 }
 
 impl Open {

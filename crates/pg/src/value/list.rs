@@ -68,11 +68,18 @@ pub(super) fn unbound(item: u32) -> Result<Expr, Refusal> {
     Ok(array(vec![parameter::unbound(item)?]))
 }
 
-/// How many items a value of a parameter has.
-pub(crate) fn items(value: &Expr) -> usize {
-    match value {
-        Expr::Array(array) => array.elem.len(),
-        _ => 0,
+/// How many items a value of a parameter has at the most, before any is made; 0 where it is no list.
+pub(crate) fn most_items(oid: u32, binary: bool, bytes: &[u8]) -> usize {
+    if item_type(oid).is_none() {
+        return 0;
+    }
+    match binary {
+        true => {
+            let told = bytes.get(12..16).and_then(|four| four.try_into().ok());
+            let told = told.map_or(0, u32::from_be_bytes);
+            usize::try_from(told).map_or(bytes.len() / 4, |told| told.min(bytes.len() / 4))
+        }
+        false => 1 + bytes.iter().filter(|byte| **byte == b',').count(),
     }
 }
 
@@ -207,6 +214,19 @@ mod tests {
         assert_eq!(null.to_string(), "CASE WHEN false THEN ARRAY[1] END");
         let unbound = parameter::unbound(TEXTS).expect("a list");
         assert_eq!(unbound.to_string(), "ARRAY[CAST(NULL AS STRING)]");
+    }
+
+    #[test]
+    fn items_are_counted_before_any_is_made() {
+        for (value, items) in [("{1,NULL,-7}", 3), ("{}", 1), (r#"{"a,b"}"#, 2)] {
+            assert_eq!(most_items(TEXTS, false, value.as_bytes()), items, "{value}");
+        }
+        assert_eq!(most_items(25, false, b"a,b"), 0);
+        let head = [1_i32, 0, 20, 2, 1, -1, -1].map(i32::to_be_bytes).concat();
+        assert_eq!(most_items(1016, true, &head), 2);
+        let claims = [1_i32, 0, 20, i32::MAX, 1].map(i32::to_be_bytes).concat();
+        assert_eq!(most_items(1016, true, &claims), 5);
+        assert_eq!(most_items(1016, true, &[0; 12]), 0);
     }
 
     #[test]

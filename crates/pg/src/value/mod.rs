@@ -10,7 +10,7 @@ mod text;
 mod types;
 
 pub(crate) use cells::Cells;
-pub(crate) use list::{TEXTS, items};
+pub(crate) use list::{TEXTS, most_items};
 pub(crate) use parameter::{expression, unbound};
 pub(crate) use types::{Pg, columns, modifier};
 

@@ -61,6 +61,12 @@ def test_what_a_session_keeps_has_an_end(raw):
     raw.socket.close()
 
 
+def test_a_list_takes_memory_in_each_of_its_places(server):
+    with psycopg.connect(host="127.0.0.1", port=server.port, user=ORG, dbname="prod:all") as connection:
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            connection.execute("SELECT " + ", ".join(["size(%(list)s)"] * 40), {"list": [1] * 100_000})
+
+
 def test_only_a_sync_ends_passing_over(raw):
     raw.send(b"P", b"\0SELECT FROM WHERE\0\0\0")
     raw.send(b"Q", b"CREATE TEMP TABLE behind AS SELECT 1 AS one\0")

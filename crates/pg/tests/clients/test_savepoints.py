@@ -60,6 +60,14 @@ def test_what_was_written_since_a_savepoint_stays_and_is_told(connection):
     connection.commit()
 
 
+def test_only_what_is_written_into_the_store_stays_and_is_told(connection):
+    connection.execute("SAVEPOINT a")
+    connection.execute("DROP TABLE IF EXISTS nothing")
+    connection.execute("CREATE TEMP TABLE own AS SELECT 1 AS one")
+    connection.execute("DROP TABLE own")
+    connection.execute("ROLLBACK TO a")
+
+
 def test_a_savepoint_has_its_name_until_it_is_released(connection):
     connection.execute("SAVEPOINT a")
     connection.execute('SAVEPOINT "A"')
@@ -94,3 +102,42 @@ def test_a_rollback_takes_settings_back(connection):
     connection.autocommit = True
     connection.execute("DISCARD ALL")
     assert told("application_name") == ""
+
+
+def test_what_is_set_for_the_session_outlives_what_is_set_for_a_transaction(connection):
+    connection.execute("SET LOCAL statement_timeout = '5s'")
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    connection.commit()
+    assert shown(connection, "statement_timeout") == "0"
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("CREATE TABLE never_kept AS SELECT 1 AS one")
+
+
+def test_a_transaction_that_only_reads_stays_so_when_all_settings_are_reset(connection):
+    connection.execute("SET TRANSACTION READ ONLY")
+    connection.execute("SET auto_to_json = on")
+    connection.execute("RESET ALL")
+    assert shown(connection, "transaction_read_only") == "on" and shown(connection, "auto_to_json") == "off"
+    connection.commit()
+    connection.autocommit = True
+    notices = []
+    connection.add_notice_handler(lambda notice: notices.append(notice.sqlstate))
+    connection.execute("SET transaction_read_only = on")
+    assert notices == ["25P01"] and shown(connection, "transaction_read_only") == "off"
+
+
+def test_settings_go_back_to_what_a_client_came_in_with(server):
+    options = "-c default_transaction_read_only=on -c statement_timeout=5s"
+    with psycopg.connect(host="127.0.0.1", port=server.port, user=ORG, dbname="prod:all", options=options,
+                         autocommit=True) as connection:
+        for statement in ["RESET statement_timeout", "RESET ALL", "DISCARD ALL"]:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute(statement)
+            assert shown(connection, "statement_timeout") == "5000"
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("CREATE TABLE never_kept AS SELECT 1 AS one")
+
+
+def test_a_setting_is_no_long_text(connection):
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="application_name"):
+        connection.execute(f"SET application_name = '{'x' * 1025}'")

@@ -242,6 +242,40 @@ fn case(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     ))))
 }
 
+/// A value and the list it is looked for in; behind ANY and ALL texts are values of the other's type.
+fn sought(value: Expr, list: Vec<Expr>, schema: &DFSchema) -> Result<(Expr, Vec<Expr>)> {
+    let value = match value {
+        Expr::ScalarFunction(mut call) if call.name() == "spark_sought" => call.args.remove(0),
+        other => return Ok((other, list)),
+    };
+    let own = value.get_type(schema)?;
+    let mut types = Vec::with_capacity(list.len());
+    for one in &list {
+        types.push(one.get_type(schema)?);
+    }
+    let mut known = types.iter().filter(|one| family(one) != Family::Null);
+    Ok(match family(&own) {
+        Family::Null => (value, list),
+        Family::Text => match known.next() {
+            Some(first) if known.all(|one| family(one) == family(first)) => {
+                match family(first) == Family::Text {
+                    true => (value, list),
+                    false => (as_type(value, first)?, list),
+                }
+            }
+            _ => (value, list),
+        },
+        _ => {
+            let list = list.into_iter().zip(&types);
+            let list = list.map(|(one, is)| match family(is) == Family::Text {
+                true => as_type(one, &own),
+                false => Ok(one),
+            });
+            (value, list.collect::<Result<_>>()?)
+        }
+    })
+}
+
 fn in_list(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
         Expr::InList(InList {
@@ -249,7 +283,8 @@ fn in_list(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             list,
             negated,
         }) => {
-            let types = std::iter::once(expr.as_ref())
+            let (expr, list) = sought(*expr, list, schema)?;
+            let types = std::iter::once(&expr)
                 .chain(&list)
                 .map(|one| Ok(family(&one.get_type(schema)?)))
                 .collect::<Result<Vec<_>>>()?;
@@ -266,8 +301,8 @@ fn in_list(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                     )
             });
             if alike && known.first() != Some(&Family::Map) {
-                return Ok(Transformed::no(Expr::InList(InList {
-                    expr,
+                return Ok(Transformed::yes(Expr::InList(InList {
+                    expr: Box::new(expr),
                     list,
                     negated,
                 })));
@@ -290,7 +325,7 @@ fn in_list(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 .into_iter()
                 .map(|one| cast(one, common))
                 .collect::<Result<_>>()?;
-            let expr = Box::new(cast(*expr, common)?);
+            let expr = Box::new(cast(expr, common)?);
             Ok(Transformed::yes(Expr::InList(InList {
                 expr,
                 list,

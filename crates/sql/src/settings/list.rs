@@ -59,7 +59,7 @@ pub(super) const ALL: &[Setting] = &[
         "auto_to_json",
         "off",
         Flag,
-        "Whether lists, maps and structs are sent as JSON",
+        "Whether lists, maps and structs are sent to PostgreSQL's clients as JSON; elsewhere they always are",
     ),
     setting(
         "bytea_output",

@@ -9,11 +9,14 @@ use list::ALL;
 pub use list::VERSION;
 
 /// The settings of a session: those that clients of the platform ask for or send. Another value than one that is meant here
-/// is refused, so that none is kept without effect.
+/// is refused. Some are kept that change nothing, where every value of theirs would be kept to the same way: what each of them
+/// says it is about tells so (`SHOW ALL`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Those that are no longer what they were at the beginning.
+    /// Those that are not what they usually are.
     changed: BTreeMap<&'static str, String>,
+    /// Those of them that a session began with: they go back to these.
+    began: BTreeMap<&'static str, String>,
     keeper: Keeper,
 }
 
@@ -96,8 +99,8 @@ impl Settings {
     #[must_use]
     pub fn of_front() -> Self {
         Self {
-            changed: BTreeMap::new(),
             keeper: Keeper::Front,
+            ..Self::default()
         }
     }
 
@@ -141,22 +144,33 @@ impl Settings {
         })
     }
 
-    /// Sets one back to its usual value, or all; which were others.
+    /// A session begins with what they are now.
+    pub fn begin(&mut self) {
+        self.began.clone_from(&self.changed);
+    }
+
+    /// Sets one back to what the session began with, or all that are no transaction's; which were others.
     ///
     /// # Errors
     /// There is none of that name.
     pub fn reset(&mut self, name: Option<&str>) -> Result<Vec<&'static str>, Error> {
-        Ok(match name {
-            Some(name) => {
-                let name = known(name)?.name;
-                self.changed
-                    .remove(name)
-                    .map(|_| name)
-                    .into_iter()
+        let mut names = match name {
+            Some(name) => vec![known(name)?.name],
+            None => {
+                let all = ALL.iter().map(|setting| setting.name);
+                all.filter(|name| !name.starts_with("transaction_"))
                     .collect()
             }
-            None => std::mem::take(&mut self.changed).into_keys().collect(),
-        })
+        };
+        names.retain(|&name| {
+            let first = self.began.get(name);
+            let was = match first {
+                Some(first) => self.changed.insert(name, first.clone()),
+                None => self.changed.remove(name),
+            };
+            was.as_ref() != first
+        });
+        Ok(names)
     }
 
     /// Changes a setting for a session that tells its user nothing but errors; to its usual value where none is given.
@@ -177,6 +191,9 @@ impl Settings {
     }
 }
 
+/// How long the text of a setting may be: savepoints keep settings as they were.
+const MOST_BYTES: usize = 1024;
+
 impl Setting {
     fn refused(&self, found: &str, allowed: &str) -> Error {
         let name = self.name;
@@ -187,6 +204,14 @@ impl Setting {
     fn read(&self, text: &str) -> Result<String, Error> {
         let refuse = |allowed: &str| Err(self.refused(text, allowed));
         let is = |word: &str| text.trim().eq_ignore_ascii_case(word);
+        if text.len() > MOST_BYTES {
+            let message = format!(
+                "{}: found a text of {} bytes; {MOST_BYTES} are the most",
+                self.name,
+                text.len()
+            );
+            return Err(Error::new(Code::InvalidValue, message));
+        }
         match self.takes {
             Takes::Text => Ok(text.to_owned()),
             Takes::Flag if ["on", "true", "t", "yes", "1"].into_iter().any(is) => {
@@ -315,6 +340,48 @@ mod tests {
         for (name, value) in [("statement_timeout", "0"), ("client_encoding", "UTF-8")] {
             let mut settings = Settings::default();
             assert_eq!(settings.set_silently(name, Some(value)), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_setting_is_a_long_text() {
+        let mut settings = Settings::default();
+        let name = "x".repeat(MOST_BYTES);
+        assert!(settings.set("application_name", &name).is_ok());
+        for (setting, value) in [
+            ("application_name", name + "x"),
+            ("search_path", "public,".repeat(MOST_BYTES)),
+        ] {
+            let error = settings.set(setting, &value).expect_err(setting);
+            assert_eq!(error.code, Code::InvalidValue, "{error}");
+            assert!(error.message.len() < MOST_BYTES && error.message.contains(setting));
+        }
+    }
+
+    #[test]
+    fn a_transactions_settings_stay_when_all_are_reset() {
+        let mut settings = Settings::of_front();
+        for name in ["transaction_read_only", "default_transaction_read_only"] {
+            settings.set(name, "on").expect("a flag");
+        }
+        assert_eq!(
+            settings.reset(None),
+            Ok(vec!["default_transaction_read_only"])
+        );
+        assert_eq!(settings.get("transaction_read_only"), Ok("on"));
+    }
+
+    #[test]
+    fn settings_go_back_to_what_a_session_began_with() {
+        let mut settings = Settings::of_front();
+        settings.set("statement_timeout", "5s").expect("a time");
+        settings.begin();
+        let first = settings.clone();
+        for name in [Some("statement_timeout"), None] {
+            settings.set("statement_timeout", "0").expect("a time");
+            assert_eq!(settings.reset(name), Ok(vec!["statement_timeout"]));
+            assert_eq!(settings, first);
+            assert_eq!(settings.reset(name), Ok(Vec::new()));
         }
     }
 

@@ -252,13 +252,25 @@ SELECT 1 = ANY(ARRAY[]), null = ANY('{}'), null <> ALL(array()), 1 = ANY(array(2
 
 -- a text that is no constant is no list
 SELECT 1 = ANY(cast(n AS string)) FROM t
-! 42804 it takes a list
+! 42804 any(string, bigint): it takes a list
 
 -- … of lists that are values; a null list is unknown (not as Spark)
 SELECT id, 'b' = ANY(tags), 'b' <> ALL(tags), null = ANY(array()), null = ANY(tags), 'x' = ANY(filter(tags, x -> false)), 'a' <> ALL(filter(tags, x -> false)) FROM t ORDER BY id
 > null | null | null | false | null | null | null
 > a | false | true | false | null | false | true
 > b | false | true | false | false | false | true
+
+-- texts behind ANY and ALL are values of what they are compared with, as by = (not as Spark)
+SELECT 10.0 = ANY('{10,20}'), 10.0 <> ALL('{10,20}'), 10.0 = '10', true = ANY('{t,x}'), false <> ALL(ARRAY['f']), '10' = ANY(array(10.0, null)), cast('10' AS string) IN (10.0), date'2024-02-29' = ANY('{2024-02-29}'), timestamp'2024-02-29 00:00:00' = ANY('{2024-02-29T00:00:00Z}'), timestamp'2024-02-29 00:00:00' <> ALL('{2024-02-29,2024-03-01}'), 1 = ANY('{x}')
+> true | false | true | true | false | true | false | true | true | false | null
+
+-- … of lists that are values, too
+SELECT 10.0 = ANY(filter(array('10', '20'), x -> true)), 10.0 <> ALL(filter(array('10', '20'), x -> true)), true = ANY(filter(array('t'), x -> true)), '10' = ANY(filter(array(10.0), x -> true)), timestamp'2024-02-29 00:00:00' = ANY(filter(array('2024-02-29', null), x -> true)), date'2024-02-29' = ANY(filter(array(timestamp'2024-02-29 00:00:00'), x -> true)), 1 = ANY(filter(array('1'), x -> false)), exists(array(10.0), x -> x = ANY('{10,20}'))
+> true | false | true | true | true | true | false | true
+
+-- a text and an object
+SELECT struct(1) = ANY('{1}')
+! 42804 can't be compared
 
 -- other operators before ANY and ALL
 SELECT 1 < ANY(array(2))

@@ -20,6 +20,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     ("spark_text", text_type, cast),
     ("spark_number", number_type, cast),
     ("spark_same", same_type, cast),
+    // A value that is looked for behind ANY or ALL.
+    ("spark_sought", same_type, cast),
 ];
 
 /// A type that can be cast to.

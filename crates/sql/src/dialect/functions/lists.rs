@@ -23,6 +23,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     ("spark_coalesce", coalesce_type, coalesce),
     ("spark_case", case_type, case),
     ("spark_array_contains", contains_type, array_contains),
+    ("spark_any", any_type, any),
     ("spark_array_position", position_type, array_position),
     ("spark_array_distinct", comparable_list_type, array_distinct),
     ("spark_array_join", join_type, array_join),
@@ -139,6 +140,14 @@ fn contains_type(asked: &Asked<'_>) -> Result<DataType> {
     } else {
         asked.refused("a list of what can be compared")
     }
+}
+
+fn any_type(asked: &Asked<'_>) -> Result<DataType> {
+    let types = [plain_type(element_of(asked, 0)?), asked.of(1)?.clone()];
+    if !types.contains(&DataType::Utf8) || !types.iter().all(textual) {
+        return contains_type(asked);
+    }
+    Ok(DataType::Boolean)
 }
 
 fn position_type(asked: &Asked<'_>) -> Result<DataType> {
@@ -277,25 +286,39 @@ fn rows_of(values: &ArrayRef, order: SortOptions) -> Result<Rows> {
     Ok(converter.convert_columns(&[Arc::clone(values)])?)
 }
 
-/// Elements and wanted values as one type that compares, and of each row the elements' places.
-fn search(called: &Called<'_>) -> Result<(ArrayRef, ArrayRef)> {
+/// What a text is compared as with a value of another type.
+#[derive(Clone, Copy, PartialEq)]
+enum Mixed {
+    /// Both are texts.
+    Texts,
+    /// The text is a value of the other's type, as `=` has it.
+    Values,
+}
+
+/// Elements and wanted values as one type that compares.
+fn search(called: &Called<'_>, mixed: Mixed) -> Result<(ArrayRef, ArrayRef)> {
     let lists = called.arg(0)?.as_list::<i32>();
     let values = plain(lists.values())?;
     let wanted = called.arg(1)?;
     let to = match (values.data_type(), wanted.data_type()) {
         (a, b) if a == b || *b == DataType::Null => a.clone(),
+        (DataType::Null, b) => b.clone(),
+        (DataType::Utf8, other) | (other, DataType::Utf8) if mixed == Mixed::Values => {
+            other.clone()
+        }
         (DataType::Utf8, _) | (_, DataType::Utf8) => DataType::Utf8,
         (a, b) if a.is_integer() && b.is_integer() => DataType::Int64,
         (a, b) if a.is_numeric() && b.is_numeric() => DataType::Float64,
-        (DataType::Null, b) => b.clone(),
+        (DataType::Date32, DataType::Timestamp(..))
+        | (DataType::Timestamp(..), DataType::Date32) => timestamp(),
         (a, b) => return exec_err!("{a} and {b} can't be compared"),
     };
     Ok((unified(&values, &to)?, unified(wanted, &to)?))
 }
 
 /// Whether each row's list has its value, and where from 1 on; null where it hasn't and has nulls.
-fn found(called: &Called<'_>) -> Result<Vec<Option<(bool, i64)>>> {
-    let (values, wanted) = search(called)?;
+fn found(called: &Called<'_>, mixed: Mixed) -> Result<Vec<Option<(bool, i64)>>> {
+    let (values, wanted) = search(called, mixed)?;
     let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
     let elements = converter.convert_columns(&[Arc::clone(&values)])?;
     let keys = converter.convert_columns(&[Arc::clone(&wanted)])?;
@@ -320,19 +343,34 @@ fn found(called: &Called<'_>) -> Result<Vec<Option<(bool, i64)>>> {
 }
 
 fn array_contains(called: &Called<'_>) -> Result<ArrayRef> {
-    let values: BooleanArray = found(called)?
-        .into_iter()
-        .map(|found| match found? {
-            (false, -1) => None,
-            (found, _) => Some(found),
-        })
-        .collect();
-    Ok(Arc::new(values))
+    let found = found(called, Mixed::Texts)?;
+    Ok(Arc::new(BooleanArray::from_iter(
+        found.into_iter().map(known),
+    )))
+}
+
+/// Whether it is there, where that is known.
+fn known(found: Option<(bool, i64)>) -> Option<bool> {
+    match found? {
+        (false, -1) => None,
+        (found, _) => Some(found),
+    }
+}
+
+/// `value = ANY (list)`: nothing is in an empty list, not even a null.
+fn any(called: &Called<'_>) -> Result<ArrayRef> {
+    let found = found(called, Mixed::Values)?;
+    let places = places(called.arg(0)?.as_list::<i32>());
+    let values = places.zip(found).map(|(places, found)| match places? {
+        places if places.is_empty() => Some(false),
+        _ => known(found),
+    });
+    Ok(Arc::new(BooleanArray::from_iter(values)))
 }
 
 /// 0 where it isn't.
 fn array_position(called: &Called<'_>) -> Result<ArrayRef> {
-    let values: Int64Array = found(called)?
+    let values: Int64Array = found(called, Mixed::Texts)?
         .into_iter()
         .map(|found| found.map(|(_, at)| at.max(0)))
         .collect();

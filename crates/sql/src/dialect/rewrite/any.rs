@@ -1,6 +1,6 @@
 //! `x = ANY (list)` and `x <> ALL (list)`, as PostgreSQL's clients say `IN` of a list that is one value.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+use datafusion::sql::sqlparser::ast::{Expr, Value};
 
 use super::super::error::Error;
 use super::super::list_text::list_items;
@@ -9,7 +9,7 @@ use super::{Rewriter, build};
 
 impl Rewriter<'_> {
     /// Whether a value is in a list (`negated`: in no place of it). As in PostgreSQL nothing is in an empty list, not even a
-    /// null.
+    /// null; and a text is compared as a value of the other's type, as by `=` and unlike `IN` (`operators`).
     pub(super) fn any(
         &mut self,
         value: Expr,
@@ -22,17 +22,14 @@ impl Rewriter<'_> {
             Ok(items) if items.is_empty() => return Ok(build::boolean(negated)),
             Ok(items) => {
                 return Ok(Expr::InList {
-                    expr: Box::new(value),
+                    expr: Box::new(build::call("spark_sought", vec![value])),
                     list: self.all(items, place)?,
                     negated,
                 });
             }
             Err(list) => {
                 let list = self.expr(list, place)?;
-                let size = build::call("spark_size", vec![list.clone()]);
-                let is_empty = build::binary(size, BinaryOperator::Eq, build::number(0));
-                let is_in = build::call("spark_array_contains", vec![list, value]);
-                build::call("spark_case", vec![is_empty, build::boolean(false), is_in])
+                build::call("spark_any", vec![list, value])
             }
         };
         Ok(match negated {
