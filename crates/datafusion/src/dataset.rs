@@ -17,7 +17,7 @@ use profile_export::xdm::Timestamp;
 use crate::error::external;
 use crate::exec::{Parts, PartsExec};
 use crate::identities::{fewer, identities_of};
-use crate::look_ups::{Identities, blocks};
+use crate::look_ups::{Identities, aside, blocks};
 use crate::times::time_of;
 
 /// Records that are looked up, at the most: more are read as all are.
@@ -99,7 +99,8 @@ impl TableProvider for DatasetTable {
         let schema = Arc::new(self.rows.schema().project(&columns)?);
         let identities = filters.iter().map(identities_of).fold(None, fewer);
         if let Some(identities) = identities.map(Identities) {
-            let found = self.rows.naming(&identities.0).map_err(external)?;
+            let (rows, wanted) = (self.rows.clone(), identities.clone());
+            let found = aside(move || rows.naming(&wanted.0).map_err(external)).await?;
             if found.len() <= FEW {
                 let found = Found {
                     table: self.clone(),

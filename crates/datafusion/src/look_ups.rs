@@ -15,6 +15,13 @@ const BLOCKS: usize = 32 << 20;
 /// For how many sets of columns look-ups are prepared.
 const MOST: usize = 8;
 
+/// Does what may take a while: tables are asked for their plans on threads that others wait for, too.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(external)?
+}
+
 /// Room for the blocks of one table.
 pub(crate) fn blocks() -> Arc<BlockCache> {
     Arc::new(BlockCache::new(BLOCKS))
@@ -67,6 +74,7 @@ impl ProfileLookUps {
 }
 
 /// Identities that a statement fixes, as `EXPLAIN` shows them.
+#[derive(Clone)]
 pub(crate) struct Identities(pub(crate) Vec<Identity>);
 
 /// How many of them are shown.

@@ -22,7 +22,7 @@ use profile_export::xdm::{PersonKey, quote_part};
 use crate::error::external;
 use crate::exec::{Parts, PartsExec};
 use crate::identities::{fewer, identities_of};
-use crate::look_ups::{Identities, ProfileLookUps};
+use crate::look_ups::{Identities, ProfileLookUps, aside};
 use crate::pushed::segments_of;
 
 /// Profiles that are looked up, at the most: more are read as everybody is.
@@ -144,9 +144,14 @@ impl TableProvider for ProfileTable {
         // One of several that must all hold has the rows of all of them.
         let identities = filters.iter().map(identities_of).fold(None, fewer);
         if let Some(identities) = identities.map(Identities) {
-            let plan = || self.plan(&columns, Vec::new());
-            let reader = (self.look_ups).reader(&self.snapshot, &columns, plan)?;
-            let persons = reader.persons_naming(&identities.0).map_err(external)?;
+            let (table, wanted, of) = (self.clone(), identities.clone(), columns.clone());
+            let look_up = move || {
+                let plan = || table.plan(&of, Vec::new());
+                let reader = (table.look_ups).reader(&table.snapshot, &of, plan)?;
+                let persons = reader.persons_naming(&wanted.0).map_err(external)?;
+                Ok((reader, persons))
+            };
+            let (reader, persons) = aside(look_up).await?;
             if persons.len() <= FEW {
                 let schema = Arc::new(self.schema.project(&columns)?);
                 let found = FoundProfiles {

@@ -39,7 +39,8 @@ pub(crate) fn time_of(condition: &Expr, schema: &SchemaRef) -> Option<TimeRange>
     }
 }
 
-/// The number of the column that an expression is, if that has times. Casts to other zones of the same unit leave them as they are.
+/// The number of the column that an expression is, if that has times. A cast to another zone of the same unit leaves them as they
+/// are: none of a column has no zone.
 fn column(expression: &Expr, schema: &SchemaRef) -> Option<usize> {
     let is_time = |ty: &DataType| matches!(ty, DataType::Timestamp(TimeUnit::Microsecond, _));
     match expression {
@@ -47,7 +48,11 @@ fn column(expression: &Expr, schema: &SchemaRef) -> Option<usize> {
             let (number, field) = schema.column_with_name(&column.name)?;
             is_time(field.data_type()).then_some(number)
         }
-        Expr::Cast(cast) if is_time(cast.field.data_type()) => column(&cast.expr, schema),
+        Expr::Cast(cast)
+            if is_time(cast.field.data_type()) && matches!(*cast.expr, Expr::Column(_)) =>
+        {
+            column(&cast.expr, schema)
+        }
         _ => None,
     }
 }

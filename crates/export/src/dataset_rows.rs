@@ -121,6 +121,8 @@ impl DatasetRows {
         columns: &[usize],
         times: &[TimeRange],
     ) -> Result<RecordBatch> {
+        // Who keeps a dataset's rows keeps what few parts need of it.
+        self.sources.begin_chunk();
         let at = self.parts[number];
         let run = self.run_of(at);
         let rows = Run::first_row(at.1 + 1).min(run.rows() as u32) - Run::first_row(at.1);
@@ -183,6 +185,7 @@ impl DatasetRows {
         kept: &'a BlockCache,
     ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
         found.0.iter().map(move |(at, rows)| {
+            self.sources.begin_chunk();
             let rows = self.live(*at, rows.clone())?;
             self.read(*at, &rows, columns, Some(kept))
         })

@@ -100,7 +100,13 @@ impl Kept {
 
 impl State {
     fn is_of(&self, generation: i64, datasets: &[Dataset]) -> bool {
-        self.snapshot.generation == generation && self.datasets == datasets
+        let is_whole = || {
+            self.snapshot
+                .runs
+                .iter()
+                .all(|run| run.check_whole().is_ok())
+        };
+        self.snapshot.generation == generation && self.datasets == datasets && is_whole()
     }
 
     /// The merged profiles by a policy.

@@ -118,14 +118,30 @@ impl ExprPlanner for Operators {
     }
 }
 
-/// `a || b || c` as one call: each of a chain within each other asks all those in it for their types, ever again.
+/// So many calls of a chain are within each other, as they are written: `GROUP BY a || b` finds its part of `a || b || c`.
+const NESTED: usize = 16;
+
+/// `a || b`, and of a long chain `a || b || c` as one call: each within each other asks all those in it for their types, ever
+/// again.
 fn concatenated(left: Expr, right: Expr) -> Result<Expr> {
     match left {
-        Expr::ScalarFunction(mut call) if call.name() == "spark_concat" => {
+        Expr::ScalarFunction(mut call) if nested(&call) >= NESTED => {
             call.args.push(right);
             Ok(Expr::ScalarFunction(call))
         }
         left => call("spark_concat", vec![left, right]),
+    }
+}
+
+/// How many calls of `||` are within each other.
+fn nested(call: &ScalarFunction) -> usize {
+    let within = |call: &ScalarFunction| match call.args.first() {
+        Some(Expr::ScalarFunction(within)) => nested(within),
+        _ => 0,
+    };
+    match call.name() {
+        "spark_concat" => 1 + within(call),
+        _ => 0,
     }
 }
 

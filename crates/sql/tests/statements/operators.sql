@@ -240,6 +240,11 @@ SELECT to_timestamp('10:11:12', 'HH:mm:ss')
 SELECT cast('\t 1\n' AS int), cast(' 1' AS int), cast(' 2018-10-25\n' AS date)
 > 1 | null | 2018-10-25
 
+-- a part of a chain is what rows are grouped by
+SELECT a || 'k' || '!' AS n, count(*) AS c FROM (SELECT explode(array('x', 'y', 'x')) AS a) GROUP BY a || 'k' ORDER BY 1
+> xk! | 2
+> yk! | 1
+
 -- ANY and ALL of a list that is written down are IN and NOT IN (not as Spark)
 SELECT k FROM (SELECT explode(array(1, 2, 3, null)) AS k) WHERE k = ANY(ARRAY[1, 3]) OR k <> ALL('{1,3,NULL}') OR k = SOME((array(2)))
 > 1
