@@ -204,6 +204,16 @@ def test_a_manifest_that_comes_behind_its_killed_commit_keeps_its_objects(s3, bu
     plan.is_whole(tmp_path)
 
 
+def test_manifests_of_shards_are_read_at_once(s3, bucket, plan, tmp_path):
+    plan.shards()
+    bucket.environment["RAYON_NUM_THREADS"] = "1"
+    all_three = threading.Barrier(3)
+    s3.fails = lambda method, path: method == "GET" and "shard.json" in path and all_three.wait(20) < 0
+    done = plan.run("commit")
+    assert done.returncode == 0 and not all_three.broken, done.stderr
+    plan.is_whole(tmp_path)
+
+
 def test_a_copy_may_take_longer_than_other_requests(s3, bucket, plan, tmp_path):
     plan.shards()
     bucket.environment["AWS_TIMEOUT"] = "5s"
