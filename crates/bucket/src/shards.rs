@@ -71,7 +71,7 @@ pub fn commit_plan(
         place.show((plan, &output), batches, progress)
     };
     let complete = || BucketOutput::complete(connection(), if_exists, &plan.id);
-    commit_without_job(store, plan, &place, show, complete)
+    commit_without_job(store, plan, &place, progress, show, complete)
 }
 
 /// Gives the plan with this ID up, whose shards were made below an address. Says whether there was something to give up.

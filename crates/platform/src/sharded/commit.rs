@@ -35,7 +35,7 @@ pub fn commit_plan(
     if !is_there(out)? {
         // What has no shards makes no folder.
         pinned(store, plan)?;
-        FinishedShards::find(plan, &place)?;
+        FinishedShards::find(plan, &place, progress)?;
     }
     // Held until nothing of the plan is left: what another commit of it is about must not be taken for what a dead one left.
     let lock = FolderLock::take(out, Some(store.layout().root()))?;
@@ -45,7 +45,7 @@ pub fn commit_plan(
     }
     let pin = pinned(store, plan)?;
     undo(store, &plan.id, &pin, Some(&lock))?;
-    let shards = FinishedShards::find(plan, &place)?;
+    let shards = FinishedShards::find(plan, &place, progress)?;
     let mut output = lock.open(if_exists)?;
     let options = RunOptions {
         out: Some(out.to_owned()),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use decode::Progress;
 use export::BatchCounts;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -10,6 +11,8 @@ use super::place::{FoundFile, ShardPlace};
 use super::plan::{ShardPlan, shard_folder, staging_of};
 use crate::error::{Error, Result};
 
+/// How many manifests of attempts are read at once.
+const READ_AT_ONCE: usize = 16;
 /// How many shards that are missing are named.
 const MOST_NAMED: usize = 20;
 
@@ -35,15 +38,27 @@ impl FinishedShards {
     /// another is whole.
     ///
     /// # Errors
-    /// A shard has none; its only ones are damaged.
-    pub(super) fn find(plan: &ShardPlan, place: &impl ShardPlace) -> Result<Self> {
+    /// A shard has none; its only ones are damaged; `progress` was cancelled.
+    pub(super) fn find(
+        plan: &ShardPlan,
+        place: &impl ShardPlace,
+        progress: &Progress,
+    ) -> Result<Self> {
         let files = place.files(&staging_of(&plan.id))?;
         let numbers = 0..plan.shards.len();
-        // Each is a request of its own, where the place is a bucket.
-        let found = numbers
-            .into_par_iter()
-            .map(|number| Found::of((plan, number), place, &files));
-        let found: Vec<Found> = found.collect();
+        // Each is a request of its own, where the place is a bucket: they wait, whatever cores there are.
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(READ_AT_ONCE);
+        let threads = threads
+            .build()
+            .map_err(|error| Error::Panic(error.to_string()))?;
+        let found: Result<Vec<Found>> = threads.install(|| {
+            let found = numbers.into_par_iter().map(|number| {
+                progress.check()?;
+                Ok(Found::of((plan, number), place, &files))
+            });
+            found.collect()
+        });
+        let found = found?;
         let (mut shards, mut missing) = (Vec::new(), Vec::new());
         for (number, one) in found.into_iter().enumerate() {
             match one {

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use decode::Progress;
 use export::BatchCounts;
 use store::{FileLock, Store, StoreError};
 
@@ -47,11 +48,12 @@ pub struct GatheredBatch {
 ///
 /// # Errors
 /// Shards without a finished attempt; a plan that is not of this store, or was aborted; another process commits or aborts it;
-/// files that are not as their manifest says; those of `show` and `complete`.
+/// files that are not as their manifest says; `progress` was cancelled; those of `show` and `complete`.
 pub fn commit_without_job<T>(
     store: &Store,
     plan: &ShardPlan,
     place: &impl ShardPlace,
+    progress: &Progress,
     show: impl FnOnce(Vec<GatheredBatch>) -> Result<T>,
     complete: impl FnOnce() -> Result<()>,
 ) -> Result<Committed<T>> {
@@ -65,7 +67,7 @@ pub fn commit_without_job<T>(
     }
     let pin = pinned(store, plan)?;
     undo(store, &plan.id, &pin, None)?;
-    let shards = FinishedShards::find(plan, place)?;
+    let shards = FinishedShards::find(plan, place, progress)?;
     let shown = show(gathered(plan, &shards)?)?;
     end(store, plan, place)?;
     Ok(Committed::Now(shown))

@@ -204,6 +204,16 @@ def test_a_manifest_that_comes_behind_its_killed_commit_keeps_its_objects(s3, bu
     plan.is_whole(tmp_path)
 
 
+def test_manifests_of_shards_are_read_at_once(s3, bucket, plan, tmp_path):
+    plan.shards()
+    bucket.environment["RAYON_NUM_THREADS"] = "1"
+    all_three = threading.Barrier(3)
+    s3.fails = lambda method, path: method == "GET" and "shard.json" in path and all_three.wait(20) < 0
+    done = plan.run("commit")
+    assert done.returncode == 0 and not all_three.broken, done.stderr
+    plan.is_whole(tmp_path)
+
+
 def test_a_copy_may_take_longer_than_other_requests(s3, bucket, plan, tmp_path):
     plan.shards()
     bucket.environment["AWS_TIMEOUT"] = "5s"
@@ -281,6 +291,28 @@ def test_a_commit_that_died_among_what_it_replaces_is_completed(s3, bucket, plan
     done = plan.run("commit", "--if-exists", "replace")
     assert done.returncode == 0 and "already" in done.stdout, done.stderr
     plan.is_whole(tmp_path)
+
+
+def test_a_commit_that_can_not_tell_what_it_was_to_replace_is_refused(s3, bucket, plan):
+    gold = ("--store", plan.store, "--segment", "gold", "--out", OUT)
+    assert bucket.export(*gold, "--name-template", "gold/{batch.id}.{ext}").returncode == 0
+    plan.shards()
+    append = ("export", "--quiet", *gold, "--if-exists", "append")
+    for words, held, behind in [(plan.words("commit", "--if-exists", "replace"), ("POST", "delete"), ("PUT", "_manifest.json")),
+                                (append, ("PUT", "_SUCCESS"), None)]:
+        gate = Gate(s3, *held, behind=behind)
+        dying = bucket.start(*words)
+        assert gate.came.wait(60)
+        dying.send_signal(signal.SIGKILL)
+        dying.wait()
+        gate.open(fails=True)
+    there = shown(bucket)
+    refused = plan.run("commit", "--if-exists", "replace")
+    assert refused.returncode == 2 and "before and behind" in refused.stderr, refused.stderr
+    assert shown(bucket) == there
+    done = plan.run("commit", "--if-exists", "append")
+    assert done.returncode == 0 and "already" in done.stdout, done.stderr
+    assert set(shown(bucket)) == {*there, "x/_SUCCESS"}
 
 
 def test_a_commit_that_another_export_replaces_meanwhile_says_so(s3, bucket, plan, tmp_path):
