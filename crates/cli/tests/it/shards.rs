@@ -730,9 +730,8 @@ fn a_commit_that_dies_among_what_it_replaces_is_completed() {
         ]));
     }
     let replace: (&str, &[&str]) = ("commit", &["--if-exists", "replace"]);
-    let mut dying = place.stopped(replace, (Class::Unlink, "spread/"), &twin);
-    dying.0.kill().unwrap();
-    dying.0.wait().unwrap();
+    let dying = place.stopped(replace, (Class::Unlink, "spread/"), &twin);
+    dying.kill();
     assert_eq!(
         place.manifest("out")["exports"].as_array().unwrap().len(),
         2

@@ -45,4 +45,9 @@ impl Stopped {
         assert!(gone_on.unwrap().success());
         self.0.wait_with_output().unwrap()
     }
+
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
