@@ -274,8 +274,7 @@ impl Goal {
         let _end = writing.begin(Arc::clone(&progress), abort);
         let store = Arc::clone(store);
         let work = move || job.run(&store, Box::new(rows), threads, &progress);
-        let written = tokio::task::spawn_blocking(work).await;
-        let written = written.map_err(|panic| Error::new(Code::System, panic.to_string()))?;
+        let written = aside(work).await?;
         match (written, failure.take()) {
             (Ok(written), _) => Ok(Written {
                 is_new,
@@ -395,13 +394,14 @@ pub(crate) async fn drop_datasets(
     // It takes a moment, and is not stopped.
     let _end = writing.begin(Arc::default(), AbortHandle::new_pair().0);
     let store = Arc::clone(store);
-    let dropped = tokio::task::spawn_blocking(move || {
-        let dropped = store.delete_datasets(&ids);
-        dropped.map_err(|error| refused(error.into()))
-    });
-    dropped
-        .await
-        .map_err(|panic| Error::new(Code::System, panic.to_string()))?
+    let dropped = aside(move || store.delete_datasets(&ids)).await?;
+    dropped.map_err(|error| refused(error.into()))
+}
+
+/// Does what waits for the disk on a thread that nobody else waits for.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panic| Error::new(Code::System, panic.to_string()))
 }
 
 /// Why something could not be written, in SQL's words.

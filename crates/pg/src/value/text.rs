@@ -75,9 +75,7 @@ fn clock(hour: u32, minute: u32, second: u32, micros: u32, out: &mut Vec<u8>) {
 /// Bytes in hexadecimal digits.
 pub(super) fn bytes(value: &[u8], out: &mut Vec<u8>) {
     out.extend(b"\\x");
-    for byte in value {
-        let _ = write!(out, "{byte:02x}");
-    }
+    out.extend(hex::encode(value).bytes());
 }
 
 #[cfg(test)]

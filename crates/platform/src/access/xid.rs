@@ -7,24 +7,13 @@ use xdm::Identity;
 #[must_use]
 pub fn xid_of(identity: &Identity) -> String {
     let namespace = identity.namespace.to_ascii_lowercase();
-    let bytes = namespace.bytes().chain([0]).chain(identity.id.bytes());
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    hex::encode([namespace.as_bytes(), &[0], identity.id.as_bytes()].concat())
 }
 
 /// The identity of an XID; `None` where it is none that [`xid_of`] made.
 #[must_use]
 pub fn identity_of_xid(xid: &str) -> Option<Identity> {
-    let digits = xid.as_bytes();
-    if digits.is_empty() || !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |digit: u8| char::from(digit).to_digit(16);
-    let byte = |pair: &[u8]| {
-        let [high, low] = pair else { return None };
-        u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()
-    };
-    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect::<Option<_>>()?;
-    let text = String::from_utf8(bytes).ok()?;
+    let text = String::from_utf8(hex::decode(xid).ok()?).ok()?;
     let (namespace, id) = text.split_once('\0')?;
     let is_whole = !namespace.is_empty() && !id.is_empty();
     is_whole.then(|| Identity {

@@ -61,15 +61,10 @@ pub fn ad_hoc_columns(dataset: &Dataset) -> Result<Option<SchemaRef>> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let decoded = (0..text.len() / 2).map(|at| {
-        let pair = text.get(2 * at..2 * at + 2)?;
-        u8::from_str_radix(pair, 16).ok()
-    });
     let no_digits =
-        || ArrowError::ParseError("an ad hoc dataset's columns are no digits".to_owned());
-    let bytes: Vec<u8> = decoded
-        .collect::<Option<_>>()
-        .ok_or_else(|| decode::Error::from(no_digits()))?;
+        |_| ArrowError::ParseError("an ad hoc dataset's columns are no digits".to_owned());
+    let bytes = hex::decode(text).map_err(no_digits);
+    let bytes = bytes.map_err(decode::Error::from)?;
     let read = StreamReader::try_new(&*bytes, None).map_err(decode::Error::from)?;
     Ok(Some(read.schema()))
 }
@@ -80,7 +75,7 @@ fn encoded(columns: &Schema) -> Result<String> {
     let mut writer = StreamWriter::try_new(&mut bytes, columns).map_err(decode::Error::from)?;
     writer.finish().map_err(decode::Error::from)?;
     drop(writer);
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 /// Writes rows as a batch of an ad hoc dataset: Parquet files, all of them or none.
