@@ -20,6 +20,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use crate::dataset::split;
 use crate::error::external;
 use crate::exec::{Parts, PartsExec};
+use crate::told::names;
 use crate::united::united_fields;
 
 /// The rows of batches, oldest batch first as they were given.
@@ -136,12 +137,10 @@ impl fmt::Debug for BatchParts {
 
 impl fmt::Display for BatchParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = self.schema.fields().iter();
-        let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
         write!(
             f,
             "BatchTable: columns=[{}], row groups={}, partitions={}",
-            names.join(", "),
+            names(self.schema.fields()),
             self.groups.len(),
             self.ranges.len()
         )

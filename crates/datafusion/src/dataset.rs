@@ -19,6 +19,7 @@ use crate::exec::{Parts, PartsExec};
 use crate::identities::{fewer, identities_of};
 use crate::look_ups::{Identities, aside, blocks};
 use crate::times::time_of;
+use crate::told::{inexact, names};
 
 /// Records that are looked up, at the most: more are read as all are.
 const FEW: usize = 10_000;
@@ -80,11 +81,7 @@ impl TableProvider for DatasetTable {
         let schema = self.schema();
         let is_known =
             |filter: &Expr| identities_of(filter).is_some() || time_of(filter, &schema).is_some();
-        let told = filters.iter().map(|filter| match is_known(filter) {
-            true => TableProviderFilterPushDown::Inexact,
-            false => TableProviderFilterPushDown::Unsupported,
-        });
-        Ok(told.collect())
+        Ok(inexact(filters, is_known))
     }
 
     async fn scan(
@@ -127,13 +124,12 @@ impl DatasetTable {
     /// What is asked of it.
     fn told(&self, f: &mut fmt::Formatter<'_>, columns: &[usize]) -> fmt::Result {
         let schema = self.rows.schema();
-        let names = columns.iter().map(|i| schema.field(*i).name().as_str());
-        let names: Vec<&str> = names.collect();
+        let columns = columns.iter().map(|i| &schema.fields()[*i]);
         write!(
             f,
             "DatasetTable: dataset={}, columns=[{}]",
             self.name,
-            names.join(", ")
+            names(columns)
         )
     }
 }

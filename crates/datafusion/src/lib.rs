@@ -16,6 +16,7 @@ mod look_ups;
 mod profiles;
 mod pushed;
 mod times;
+mod told;
 mod united;
 
 pub use batches::BatchTable;

@@ -24,6 +24,7 @@ use crate::exec::{Parts, PartsExec};
 use crate::identities::{fewer, identities_of};
 use crate::look_ups::{Identities, ProfileLookUps, aside};
 use crate::pushed::segments_of;
+use crate::told::{inexact, names};
 
 /// Profiles that are looked up, at the most: more are read as everybody is.
 const FEW: usize = 1000;
@@ -125,11 +126,7 @@ impl TableProvider for ProfileTable {
         // An export of these segments, or a look-up of these identities, has all the rows of the filter, and maybe others.
         let is_known =
             |filter: &Expr| identities_of(filter).is_some() || segments_of(filter).is_some();
-        let told = filters.iter().map(|filter| match is_known(filter) {
-            true => TableProviderFilterPushDown::Inexact,
-            false => TableProviderFilterPushDown::Unsupported,
-        });
-        Ok(told.collect())
+        Ok(inexact(filters, is_known))
     }
 
     async fn scan(
@@ -195,13 +192,11 @@ impl fmt::Debug for ProfileParts {
 
 impl fmt::Display for ProfileParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = self.schema.fields().iter();
-        let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
         write!(
             f,
             "ProfileTable: policy={}, columns=[{}]",
             self.policy,
-            names.join(", ")
+            names(self.schema.fields())
         )?;
         if !self.segments.is_empty() {
             let segments = self.segments.iter().map(|segment| {
@@ -251,13 +246,11 @@ impl fmt::Debug for FoundProfiles {
 
 impl fmt::Display for FoundProfiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = self.schema.fields().iter();
-        let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
         write!(
             f,
             "ProfileTable: policy={}, columns=[{}], identities={}, persons={}",
             self.policy,
-            names.join(", "),
+            names(self.schema.fields()),
             self.identities,
             self.persons.len()
         )
