@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use catalog::Error as CatalogError;
-use store::{FileLock, Store, StoreError, make_folder, remove_files, sweep_folder};
+use catalog::{Batch, Error as CatalogError};
+use store::{FileLock, Scope, Store, StoreError, make_folder, remove_files, sweep_folder};
 
 use crate::address::check_out;
 use crate::error::{Error, Result};
@@ -15,6 +15,8 @@ use crate::manifest::{IfExists, Manifest, ManifestExport, is_inside};
 /// That nobody else exports into a folder as long as this lives.
 pub(crate) struct FolderLock {
     folder: PathBuf,
+    /// The folder of the store that exports into it, if there is one.
+    store: Option<PathBuf>,
     lock: Option<FileLock>,
 }
 
@@ -31,8 +33,11 @@ impl FolderLock {
             let problem = format!("another export{holder} goes into {}", folder.display());
             return Err(CatalogError::Conflict(problem).into());
         }
-        let folder = folder.to_owned();
-        Ok(Self { folder, lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            store: store.map(Path::to_owned),
+            lock,
+        })
     }
 
     /// Whether it is that of a folder, whichever name that goes by.
@@ -46,13 +51,15 @@ impl FolderLock {
         let folder = self.folder.clone();
         // What a killed export left is nobody's.
         sweep_goal(&folder);
-        let before = look(&folder, if_exists)?;
+        let left = left_behind(&folder, self.store.as_deref(), if_exists)?;
+        let before = look(&folder, &left, if_exists)?;
         let was_whole = Manifest::is_said(&folder);
         // From now on batches come and go.
         Manifest::unsay(&folder)?;
         Ok(OutputFolder {
             folder,
             before,
+            left,
             replaces: if_exists == IfExists::Replace,
             was_whole,
             _lock: self,
@@ -71,6 +78,8 @@ impl Drop for FolderLock {
 pub struct OutputFolder {
     folder: PathBuf,
     before: Manifest,
+    /// What the store has there and the manifest does not name, where it is to be replaced.
+    left: Vec<Batch>,
     replaces: bool,
     /// Whether it was said that all is there, which is to be said again where nothing changes.
     was_whole: bool,
@@ -94,7 +103,10 @@ impl OutputFolder {
     pub fn check(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<()> {
         check_out(folder, store)?;
         match folder.try_exists().map_err(StoreError::io(folder))? {
-            true => look(folder, if_exists).map(drop),
+            true => {
+                let left = left_behind(folder, store, if_exists)?;
+                look(folder, &left, if_exists).map(drop)
+            }
             false => Ok(()),
         }
     }
@@ -103,8 +115,12 @@ impl OutputFolder {
     /// in folders of their batches.
     #[must_use]
     pub fn replaceable(&self) -> BTreeSet<String> {
-        let files = self.before.spread_files().filter(|_| self.replaces);
-        files.map(str::to_owned).collect()
+        let left = self.left.iter().flat_map(|batch| &batch.files);
+        let files = (self.before.spread_files()).chain(left.map(|file| &*file.name));
+        files
+            .filter(|_| self.replaces)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Does what comes behind the manifest, where the export of a plan broke off there: all else is replaced, if anything is.
@@ -124,7 +140,7 @@ impl OutputFolder {
                 output.give_way(&own, Some(store))?;
             }
             // Whatever else is there its manifest has to name.
-            look(&folder, IfExists::Append)?;
+            look(&folder, &[], IfExists::Append)?;
         }
         output.was_whole = false;
         Manifest::say(&folder)
@@ -180,6 +196,7 @@ impl OutputFolder {
             let there = names_in(folder)?;
             let before = self.before.batches().map(|batch| &*batch.id);
             let ids: BTreeSet<&str> = before
+                .chain(self.left.iter().map(|batch| &*batch.id))
                 .chain(there.iter().filter_map(|name| batch_of(name)))
                 .filter(|id| !named(id))
                 .collect();
@@ -223,9 +240,31 @@ fn forget_overwritten(store: &Store, folder: &Path, manifest: &Manifest) -> Resu
     Ok(())
 }
 
-/// The manifest of what is in a folder, where that may be there.
-fn look(folder: &Path, if_exists: IfExists) -> Result<Manifest> {
-    let names = names_in(folder)?;
+/// The batches of a store whose files lie among others in a folder that is to be replaced, and that no manifest there
+/// names: their job was killed behind its last transaction.
+fn left_behind(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Result<Vec<Batch>> {
+    let (Some(store), IfExists::Replace) = (store, if_exists) else {
+        return Ok(Vec::new());
+    };
+    let named = Manifest::read(folder)?.unwrap_or_else(Manifest::empty);
+    let real = fs::canonicalize(folder).map_err(StoreError::io(folder))?;
+    let mut left = Store::open(store, Scope::default())?
+        .catalog()
+        .all_published()?;
+    left.retain(|batch| {
+        batch.among.as_deref() == Some(&*real) && !named.batches().any(|it| it.id == batch.id)
+    });
+    Ok(left)
+}
+
+/// The manifest of what is in a folder, where that may be there. What was `left` there is no stranger's.
+fn look(folder: &Path, left: &[Batch], if_exists: IfExists) -> Result<Manifest> {
+    let mut names = names_in(folder)?;
+    let files = left.iter().flat_map(|batch| &batch.files);
+    let own: BTreeSet<&str> = files
+        .filter_map(|file| file.name.split('/').next())
+        .collect();
+    names.retain(|name| !own.contains(&**name));
     Manifest::read(folder)?
         .unwrap_or_else(Manifest::empty)
         .admit(&names, if_exists)

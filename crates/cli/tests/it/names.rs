@@ -426,3 +426,33 @@ fn files_that_another_store_replaced_are_nobodys_to_delete() {
     assert!(fs::read(place.out.join("all.parquet")).unwrap() == written);
     assert_eq!(place.json(&["batches", "list"]), json!([]));
 }
+
+/// A process that is killed between the job's last transaction and the manifest leaves files that the catalog alone knows.
+#[test]
+fn what_a_killed_export_left_without_a_manifest_gives_way_to_the_next() {
+    let place = place();
+    let template = "{segment.name}/{job.id}-{n}.parquet";
+    stdout(&place.export(template, &SEGMENTS));
+    let left = place.data();
+    for name in ["_manifest.json", "_SUCCESS"] {
+        fs::remove_file(place.out.join(name)).unwrap();
+    }
+    for if_exists in ["fail", "append"] {
+        let again = place.export(template, &[&SEGMENTS[..], &["--if-exists", if_exists]].concat());
+        refused(&again, 1, "no export wrote there");
+    }
+    // A file of nobody's stays in the way, also in a folder of theirs.
+    let replace = [&SEGMENTS[..], &["--if-exists", "replace"]].concat();
+    fs::write(place.out.join("mine.txt"), "mine").unwrap();
+    refused(&place.export(template, &replace), 1, "mine.txt");
+    assert_eq!(place.data().len(), 3);
+    fs::remove_file(place.out.join("mine.txt")).unwrap();
+    stdout(&place.export(template, &[&replace[..], &["--dry-run"]].concat()));
+    stdout(&place.export(template, &replace));
+    let now = place.data();
+    assert_eq!(now.len(), 2);
+    assert!(now.iter().all(|name| !left.contains(name)), "{now:?}");
+    let batches = place.json(&["batches", "list"]);
+    assert_eq!(batches.as_array().unwrap().len(), 2, "{batches}");
+    place.assert_sound();
+}
