@@ -9,7 +9,7 @@ use axum::extract::State;
 use profile_export::arrow::datatypes::{DataType, Field};
 use profile_export::export::{Progress, UnionSchemas};
 use profile_export::platform::{
-    Members, Prepared, SegmentsToCount, estimate, expression_schema, first_members,
+    Members, NamedSegment, Prepared, SegmentsToCount, estimate, expression_schema, first_members,
     policy_of_segment, segments,
 };
 use profile_export::request::ExportRequest;
@@ -28,7 +28,7 @@ use crate::schemas::{Looked, Problems};
 
 /// How long a look may take before it is given up: whoever looks at a page does not wait longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Segments whose members are counted, the first by namespace and ID; the page says that there are more.
+/// Segments that are shown, the largest; the page says that there are more.
 const MOST_SEGMENTS: usize = 300;
 /// People that are shown of those whom an expression takes.
 const FIRST_MEMBERS: usize = 10;
@@ -36,7 +36,8 @@ const FIRST_MEMBERS: usize = 10;
 const MOST_ROWS: u32 = 100;
 
 /// What was counted of the audiences of a scope, and of which state of it: generation and merge policy.
-pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Arc<[Members]>)>;
+pub(crate) type CountedAudiences =
+    BTreeMap<(String, String), ((i64, String, i64), Arc<BTreeMap<NamedSegment, Members>>)>;
 
 /// Work that stops when nobody waits for it any more.
 struct Look(Arc<Progress>);
@@ -292,7 +293,7 @@ pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
 }
 
 fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) -> Answer<Value> {
-    let Some(wanted) = SegmentsToCount::of(store, MOST_SEGMENTS, progress)? else {
+    let Some(wanted) = SegmentsToCount::of(store, progress)? else {
         return Ok(json!({"audiences": [], "leftOut": 0}));
     };
     let Prepared {
@@ -308,7 +309,7 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
     let counts = match held {
         Some((_, counts)) => counts,
         None => {
-            let counts: Arc<[Members]> = wanted.count()?.into();
+            let counts = Arc::new(wanted.count()?);
             app.counted_audiences()
                 .insert(place, (of, Arc::clone(&counts)));
             counts
@@ -319,7 +320,8 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         let own = definitions.iter().find(|segment| segment["id"] == id);
         own.and_then(|segment| segment["name"].as_str())
     };
-    let mut audiences: Vec<(u64, Value)> = (wanted.segments.iter().zip(counts.iter()))
+    let mut audiences: Vec<(u64, Value)> = counts
+        .iter()
         .map(|((namespace, id), members)| {
             let Members {
                 realized,
@@ -332,12 +334,11 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         })
         .collect();
     audiences.sort_by_key(|(members, _)| std::cmp::Reverse(*members));
-    let audiences: Vec<Value> = audiences
-        .into_iter()
-        .map(|(_, audience)| audience)
-        .collect();
+    let left_out = audiences.len().saturating_sub(MOST_SEGMENTS);
+    let audiences = audiences.into_iter().take(MOST_SEGMENTS);
+    let audiences: Vec<Value> = audiences.map(|(_, audience)| audience).collect();
     let policy = json!({"id": policy.id, "version": policy.version});
-    Ok(json!({"audiences": audiences, "leftOut": wanted.left_out, "mergePolicy": policy}))
+    Ok(json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy}))
 }
 
 fn tree(fields: &Fields) -> Vec<Value> {
