@@ -1,6 +1,7 @@
 //! Tables of what the catalog knows.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -10,7 +11,6 @@ use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use profile_export::export::Progress;
 use profile_export::jobs::{Job, JobPage, list_jobs};
 use profile_export::platform::{Members, NamedSegment, SegmentsToCount, merge_policies, segments};
 use profile_export::store::{Batch, BatchProperty, BatchQuery, Store};
@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::accelerated;
 use crate::columns::{boolean, moment, number, table, text};
 use crate::store_tables::{external, table_names};
+use crate::write::aside;
 
 /// A table of what the catalog knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,10 +182,15 @@ fn policies(store: &Store) -> Result<RecordBatch> {
 }
 
 /// Segments with their members, by the default merge policy: from the index of memberships alone.
-#[derive(Debug)]
 struct Counted {
     store: Arc<Store>,
     schema: SchemaRef,
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counted segments")
+    }
 }
 
 #[async_trait]
@@ -204,14 +210,17 @@ impl TableProvider for Counted {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let progress = Arc::new(Progress::default());
-        let wanted = SegmentsToCount::of(&self.store, &progress).map_err(external)?;
-        let counts = match &wanted {
-            None => BTreeMap::new(),
-            Some(wanted) => wanted.count().map_err(external)?,
-        };
-        let definitions = segments(self.store.catalog()).map_err(external)?;
-        let rows = of_segments(&counts, &definitions)?;
+        let store = Arc::clone(&self.store);
+        let rows = aside(move || {
+            let wanted = SegmentsToCount::of(&store, &Arc::default()).map_err(external)?;
+            let counts = match &wanted {
+                None => BTreeMap::new(),
+                Some(wanted) => wanted.count().map_err(external)?,
+            };
+            let definitions = segments(store.catalog()).map_err(external)?;
+            of_segments(&counts, &definitions)
+        })
+        .await??;
         let table = MemTable::try_new(self.schema(), vec![vec![rows]])?;
         table.scan(state, projection, filters, limit).await
     }

@@ -399,7 +399,9 @@ pub(crate) async fn drop_datasets(
 }
 
 /// Does what waits for the disk on a thread that nobody else waits for.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|panic| Error::new(Code::System, panic.to_string()))
 }
