@@ -532,7 +532,8 @@ pub struct SqlArgs {
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Whose profile: a primary identity, such as Email:ann@example.com
+    /// Whose profile, such as Email:ann@example.com: a primary identity, or with a merge policy that has an identity graph
+    /// any that records link
     #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
     pub identity: Identity,
     #[command(flatten)]

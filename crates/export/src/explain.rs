@@ -155,11 +155,11 @@ pub struct EventPart {
 }
 
 impl Export {
-    /// Why the profile of a primary identity is in the export, or is not; `None` where no record has that identity.
-    /// The namespace's case does not count.
+    /// Why the profile of an identity is in the export, or is not: of a primary identity, and with an identity graph of any
+    /// that records link. `None` where there is none. The namespace's case does not count.
     ///
     /// # Errors
-    /// A damaged run.
+    /// A damaged run; the export's progress was cancelled.
     pub fn explain(&self, namespace: &str, id: &str) -> Result<Option<Explanation>> {
         let plan = self.pipeline().plan();
         for (name, is_given) in [
@@ -172,8 +172,12 @@ impl Export {
                 return Err(RequestError::new(name, problem).into());
             }
         }
-        let key = PersonKey::of(namespace, id);
         let sources = self.pipeline().sources();
+        let Some(key) = self.person_of(PersonKey::of(namespace, id), self.progress())? else {
+            // A file that was cut says of nobody that it has them.
+            sources.check_whole()?;
+            return Ok(None);
+        };
         let keys = self.members_of(key);
         let is_left_out =
             (self.graph()).is_some_and(|g| matches!(g.profile(key), Profile::LeftOut));

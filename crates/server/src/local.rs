@@ -192,7 +192,7 @@ pub(crate) async fn preview(
 /// Say why a profile is in an export, or is not
 #[utoipa::path(
     post, path = "/local/explain", tag = "The page", request_body = ExportRequest,
-    params(("identity" = String, Query, description = "A primary identity: NAMESPACE:ID")),
+    params(("identity" = String, Query, description = "NAMESPACE:ID: a primary identity, or with an identity graph any that records link")),
     responses((status = 200, description = "Conditions, fragments, fields, memberships, events", body = Looked), Problems),
 )]
 pub(crate) async fn explain(
@@ -213,7 +213,7 @@ pub(crate) async fn explain(
         let explanation = prepared.export.explain(&namespace, &id)?;
         let explanation = explanation.ok_or_else(|| {
             Problem::not_found(format!(
-                "no record has {identity:?} as its primary identity"
+                "no profile has {identity:?}: without an identity graph only primary identities are known"
             ))
         })?;
         let policy = &prepared.policy;

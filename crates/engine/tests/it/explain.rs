@@ -238,3 +238,22 @@ fn an_explanation_names_the_winner_of_each_field_and_what_decided() {
     check(&scratch.store, &body("exited"), "timestampOrdered-none-mp");
     check(&scratch.store, &body("realized"), "timestampOrdered-pdg-mp");
 }
+
+#[test]
+fn an_identity_that_records_link_is_explained_by_the_identity_graph() {
+    let scratch = Scratch::new();
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    let linked = json!({"identityMap": {"Email": [{"id": "a", "primary": true}], "Phone": [{"id": "1"}]}, "city": "Nice"});
+    scratch.load(CRM, &[linked]).unwrap();
+    let body = request(json!({"fields": "city"}));
+    let by_graph = export_of(&scratch.store, &body, "timestampOrdered-pdg-mp");
+    for (namespace, id) in [("Email", "a"), ("PHONE", "1")] {
+        let one = by_graph.explain(namespace, id).unwrap().expect(namespace);
+        assert_eq!(one.identities, ["Email:a"]);
+        assert!(one.is_exported && one.fields.len() == 1, "{one:?}");
+    }
+    assert!(by_graph.explain("Phone", "2").unwrap().is_none());
+    // Without a graph nobody is linked.
+    let alone = export_of(&scratch.store, &body, "timestampOrdered-none-mp");
+    assert!(alone.explain("Phone", "1").unwrap().is_none());
+}
