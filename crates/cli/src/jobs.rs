@@ -204,11 +204,7 @@ fn watch(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
         print_json(&job)?;
         return match job.status {
             JobStatus::Succeeded => Ok(()),
-            status => {
-                let why = job.errors.first().map(|e| format!(": {}", e.msg));
-                let why = why.unwrap_or_default();
-                Err(Failure::failed(format!("job {id} is {status}{why}")))
-            }
+            _ => Err(Failure::of_job(job)),
         };
     }
 }

@@ -20,6 +20,7 @@ mod members;
 mod memory;
 mod names;
 mod namespaces;
+mod next_step;
 mod output;
 mod policies;
 mod profile_report;
@@ -72,6 +73,7 @@ pub use namespaces::{
     ID_TYPES, IdentityNamespace, NamespaceBody, create_identity_namespace, identity_namespaces,
     namespace_number, replace_identity_namespace,
 };
+pub use next_step::next_step;
 pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,

@@ -4,19 +4,6 @@ import {
   size, tell, time,
 } from "/page/base.js";
 
-// What docs/errors.md says to do.
-const steps = {
-  "PE-0001": "Mend the property, or the folder, that the message names.",
-  "PE-0002": "Mend the file that the message names.",
-  "PE-0003": "As the message says.",
-  "PE-0004": "Mend the record, or load with --on-bad-record skip.",
-  "PE-0005": "profile-export store verify lists all damage; load the data again, or profile-export store restore.",
-  "PE-0006": "Make room, or give rights; then run it again.",
-  "PE-0007": "Make room; keep the store off network shares.",
-  "PE-0008": "Make room, or give rights; then run it again.",
-  "PE-0010": "Run it again.",
-};
-
 export function requestOf(job) {
   return {
     fields: job.fields,
@@ -149,7 +136,7 @@ export async function show([id]) {
   const errors = job.errors.map((error) =>
     element("div", { className: "problem" },
       element("p", { className: "error", textContent: `${error.code}: ${error.msg}` }),
-      element("p", { textContent: steps[error.code] ?? "" })),
+      element("p", { textContent: error.nextStep ?? "" })),
   );
   const unknown = (metrics.unknownSegments ?? []).map((one) =>
     element("p", { className: "problem", textContent:
