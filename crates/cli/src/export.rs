@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<
         },
     };
     let (ended, rejected) = work.job(arguments, &request)?;
-    let finished = tell_end(arguments, ended, started)?;
+    let finished = tell_end(arguments, ended, started, || work.names(arguments))?;
     check_demands(&run.demands, &rows(&finished), rejected)?;
     work.forget_older(arguments)
 }
@@ -164,7 +164,7 @@ fn export_batches(
         }
     }
     let finished = if arguments.is_for_machines() {
-        tell_end(arguments, ended, started)?
+        tell_end(arguments, ended, started, || work.names(arguments))?
     } else {
         let finished = ended?;
         print(&written(&of_job(&finished, request)))?;
