@@ -117,10 +117,7 @@ impl OutputFolder {
     pub fn replaceable(&self) -> BTreeSet<String> {
         let left = self.left.iter().flat_map(|batch| &batch.files);
         let files = (self.before.spread_files()).chain(left.map(|file| &*file.name));
-        files
-            .filter(|_| self.replaces)
-            .map(str::to_owned)
-            .collect()
+        files.filter(|_| self.replaces).map(str::to_owned).collect()
     }
 
     /// Does what comes behind the manifest, where the export of a plan broke off there: all else is replaced, if anything is.

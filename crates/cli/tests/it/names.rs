@@ -438,7 +438,10 @@ fn what_a_killed_export_left_without_a_manifest_gives_way_to_the_next() {
         fs::remove_file(place.out.join(name)).unwrap();
     }
     for if_exists in ["fail", "append"] {
-        let again = place.export(template, &[&SEGMENTS[..], &["--if-exists", if_exists]].concat());
+        let again = place.export(
+            template,
+            &[&SEGMENTS[..], &["--if-exists", if_exists]].concat(),
+        );
         refused(&again, 1, "no export wrote there");
     }
     // A file of nobody's stays in the way, also in a folder of theirs.
