@@ -102,6 +102,7 @@ schemas! {
         .property("fields", string())
         .property("filter", object([]))
         .property("additionalFields", object([]))
+        .property("evaluationInfo", object(["segmentation"]).property("segmentation", boolean()))
         .property("status", one_of(JobStatus::ALL.iter().map(|status| status.word())))
         .property("requestId", string())
         .property("computeGatewayJobId", object([]))

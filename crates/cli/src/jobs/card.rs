@@ -21,6 +21,8 @@ pub fn card(job: &Job, names: &Names) -> Card {
     let dataset = &job.destination.dataset_id;
     let version = job.merge_policy.version;
     let version = version.map_or_else(String::new, |version| format!(" (version {version})"));
+    let evaluates = job.evaluation_info.as_ref();
+    let evaluates = evaluates.is_some_and(|info| info.segmentation);
     let took = metrics.total_time.total_time_in_ms;
     Card::new(format!("job {}: {}", job.id, job.status))
         .line("who", Cell::Text(who(job, names).join(", ")))
@@ -34,6 +36,7 @@ pub fn card(job: &Job, names: &Names) -> Card {
             "merge policy",
             Cell::Text(format!("{}{version}", job.merge_policy.id)),
         )
+        .line("segments", Cell::of(evaluates.then_some("evaluated first")))
         .line("into", Cell::Text(names.dataset(dataset).to_owned()))
         .line("created", Cell::Time(job.creation_time))
         .line("took", Cell::of(took.map(|took| format!("{took} ms"))))

@@ -5,8 +5,8 @@ use std::error::Error as _;
 
 use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
 use export::{
-    AdditionalFields, ExportRequest, FilterRequest, MapKeys, MergePolicyRef, Plan, SchemaRef,
-    SinceJob,
+    AdditionalFields, EvaluationInfo, ExportRequest, FilterRequest, MapKeys, MergePolicyRef, Plan,
+    SchemaRef, SinceJob,
 };
 use serde::{Deserialize, Serialize};
 use xdm::{Timestamp, epoch_millis};
@@ -73,6 +73,9 @@ pub struct Job {
     /// How namespaces are spelled as keys of maps, where the request says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_keys: Option<MapKeys>,
+    /// Whether its segments are evaluated first, where the request says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_info: Option<EvaluationInfo>,
 }
 
 /// Where a job's batches go.
@@ -316,6 +319,7 @@ impl Job {
             row_per_identity: request.row_per_identity.clone(),
             since_job: request.since_job,
             map_keys: request.map_keys,
+            evaluation_info: request.evaluation_info.clone(),
         }
     }
 

@@ -15,6 +15,7 @@ export function requestOf(job) {
     rowPerIdentity: job.rowPerIdentity,
     sinceJob: job.sinceJob,
     mapKeys: job.mapKeys,
+    evaluationInfo: job.evaluationInfo,
     destination: { datasetId: job.destination.datasetId, segmentPerBatch: job.destination.segmentPerBatch },
     schema: job.schema,
   };
@@ -55,6 +56,7 @@ export function asCommand(request) {
     add("--events-until", events.filter?.toIngestTimestamp);
   }
   add("--merge-policy", request.mergePolicy?.id);
+  if (request.evaluationInfo?.segmentation) words.push("--evaluate");
   if (request.destination?.segmentPerBatch) words.push("--segment-per-batch");
   add("--dataset", request.destination?.datasetId);
   words.push("--org", quoted(scope.org), "--sandbox", quoted(scope.sandbox));
@@ -88,6 +90,7 @@ function asked(job, names) {
     pair("Fields", job.fields ?? "all"),
     pair("Events", events ? events.fields || "all fields" : "none"),
     pair("Merge policy", `${job.mergePolicy.id}, version ${job.mergePolicy.version}`),
+    job.evaluationInfo?.segmentation ? pair("Segments", "evaluated first") : "",
     pair("Created", time(job.creationTime)),
   );
 }

@@ -212,6 +212,25 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
     assert not errors(browser)
 
 
+def test_a_job_that_evaluates_its_segments_is_asked_for_again_as_it_was(browser, server):
+    segment = "85ae2c1b-7a0f-4a3e-8d52-3f0c9b6e7d21"
+    job = server.create(server.target(), fields="_id", filter={"segments": [{"segmentId": segment}]},
+                        evaluationInfo={"segmentation": True})
+    assert server.finished(job)["status"] == "SUCCEEDED"
+    open_page(browser, server, f"#/exports/{job}")
+    until(lambda: "evaluated first" in text(browser, "#job-card"))
+    words, curl = browser.execute_script("""return import("/page/job.js").then(async (job) => {
+        const base = await import("/page/base.js");
+        const request = job.requestOf(await base.json(`${base.paths.jobs}/${location.hash.split("/").pop()}`));
+        return [job.asCommand(request), job.asCurl(request)];
+    })""")
+    assert "--evaluate" in shlex.split(words) and '"segmentation":true' in curl
+    browser.find_element(By.CSS_SELECTOR, "[data-key=again]").click()
+    until(lambda: text(browser, "#job-title") not in ("", f"Job {job}"))
+    again = text(browser, "#job-title").removeprefix("Job ")
+    assert server.finished(again)["evaluationInfo"] == {"segmentation": True}
+
+
 def test_audiences_are_counted_and_compared(browser, server):
     for _ in range(2):
         job = server.ask("POST", "/data/core/ups/segment/jobs", json=[{"segmentId": "85ae2c1b-7a0f-4a3e-8d52-3f0c9b6e7d21"}])
