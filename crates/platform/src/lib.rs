@@ -100,6 +100,7 @@ pub use registry::{
     create_descriptor, create_schema, delete_descriptor, delete_schema, descriptor, descriptors,
     replace_descriptor, replace_schema, schemas_of_folder,
 };
+pub use resolve::PolicyChoice;
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,
     ScheduleState, ScheduledJob, change_schedule, create_schedule, delete_schedule, due_schedules,
