@@ -192,11 +192,15 @@ fn events(explanation: &Explanation) -> String {
             event.timestamp.clone().unwrap_or_default(),
             event.ingested.clone(),
             event.dataset.clone(),
+            event.event_type.clone().unwrap_or_default(),
             event.id.clone(),
             event.reason.clone().unwrap_or_default(),
         ]
     });
-    let mut text = rows(["", "HAPPENED", "CAME IN", "DATASET", "ID", ""], rows_of);
+    let mut text = rows(
+        ["", "HAPPENED", "CAME IN", "DATASET", "TYPE", "ID", ""],
+        rows_of,
+    );
     let added = events.iter().filter(|event| event.is_added).count();
     if let Some(more) = events
         .len()

@@ -10,6 +10,7 @@ use xdm::{Class, PersonKey, Timestamp};
 
 use crate::components::Profile;
 use crate::error::Result;
+use crate::event_order::event_types;
 use crate::export::Export;
 use crate::people::{EventRange, PeopleRows};
 use crate::pipeline::rows_of;
@@ -112,7 +113,7 @@ pub struct BatchMemberships {
     pub segments: Vec<String>,
     /// Whether one of the memberships is enough.
     pub takes: bool,
-    /// Those of the segments that are asked for.
+    /// Those of the segments that are asked for; all of the profile, where none are.
     pub memberships: Vec<MembershipSeen>,
 }
 
@@ -130,7 +131,7 @@ pub struct MembershipSeen {
     pub qualified: Option<String>,
     /// The fragment that it is from.
     pub fragment: usize,
-    /// Whether it counts.
+    /// Whether it counts; where no segment is asked for, whether somebody is in the segment by it.
     pub counts: bool,
     /// Why, or why not.
     pub reason: String,
@@ -144,6 +145,8 @@ pub struct EventPart {
     pub dataset: String,
     /// Its `_id`.
     pub id: String,
+    /// What it is, its `eventType`, where records have text there.
+    pub event_type: Option<String>,
     /// When it happened.
     pub timestamp: Option<String>,
     /// When it came in.
@@ -310,10 +313,7 @@ impl Explainer<'_> {
     fn memberships(&self, filter: &MembershipFilter) -> Result<BatchMemberships> {
         let mut seen: Vec<MembershipSeen> = Vec::new();
         let sources = self.export.pipeline().sources();
-        let indexes = match filter.is_open() {
-            true => Vec::new(),
-            false => sources.indexes(filter)?,
-        };
+        let indexes = sources.indexes(filter)?;
         let evaluated = self.rows.evaluated.len();
         for (number, at) in self.all_fragments().enumerate() {
             let Some(Some(index)) = indexes.get(at.source as usize) else {
@@ -337,10 +337,11 @@ impl Explainer<'_> {
                     }
                     _ => {
                         let verdict = filter.verdict(&statuses, posting);
-                        (
-                            verdict == MembershipVerdict::Counts,
-                            reason(verdict, filter, &statuses),
-                        )
+                        let reason = match filter.is_open() {
+                            true => "no segment is asked for".to_owned(),
+                            false => reason(verdict, filter, &statuses),
+                        };
+                        (verdict == MembershipVerdict::Counts, reason)
                     }
                 };
                 seen.push(MembershipSeen {
@@ -464,12 +465,17 @@ impl Explainer<'_> {
         let ranges: Vec<EventRange> = self.rows.events.clone();
         let rows: Vec<RowRef> = ranges.iter().flat_map(rows_of).collect();
         let mut events = BTreeMap::new();
-        for (at, (time, id)) in std::iter::zip(&rows, pipeline.times_and_ids(&rows)?) {
+        let named = std::iter::zip(
+            pipeline.times_and_ids(&rows)?,
+            event_types(pipeline.sources(), &rows)?,
+        );
+        for (at, ((time, id), event_type)) in std::iter::zip(&rows, named) {
             let ingested = self.times.ingested(*at)?;
             let reason = why_not(plan.filter, ingested);
             let event = EventPart {
                 dataset: pipeline.sources().of(*at).dataset.clone(),
                 id: id.clone(),
+                event_type,
                 timestamp: time.map(|time| time.to_string()),
                 ingested: ingested.to_string(),
                 is_added: reason.is_none(),

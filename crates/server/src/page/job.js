@@ -1,6 +1,6 @@
 // One export: what was asked, how far it is, what came out, and what to do next.
 import {
-  ask, audience, button, byId, cell, count, download, duration, element, ended, fail, json, paths, post, scope, segmentNames,
+  ask, audience, button, byId, cell, count, download, duration, element, ended, fail, json, link, paths, post, scope, segmentNames,
   size, tell, time,
 } from "/page/base.js";
 
@@ -154,6 +154,7 @@ export async function show([id]) {
       : button("Cancel", `cancel-${job.id}`, () => ask(`${paths.jobs}/${job.id}`, { method: "DELETE" }).catch(fail)),
     button("Copy as command", "command", () => copy(asCommand(request)).catch(fail)),
     button("Copy as curl", "curl", () => copy(asCurl(request)).catch(fail)),
+    link(`#/person?job=${job.id}`, "Why is somebody in it, or not?"),
   );
   let table = "";
   if (job.status === "SUCCEEDED") {

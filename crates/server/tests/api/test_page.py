@@ -282,7 +282,7 @@ def test_audiences_are_counted_and_compared(browser, server):
 def test_one_person_is_explained(browser, server):
     open_page(browser, server, "#/person?identity=email:person105@example.com")
     until(lambda: "Email:person105@example.com is exported" in text(browser, "#person-card"))
-    for part in ["What decides", "Fragments, best first", "crm-105"]:
+    for part in ["What decides", "Fragments, best first", "crm-105", "Memberships", "Segment 3 of AAM"]:
         assert part in text(browser, "#person-card"), part
     assert browser.find_elements(By.CSS_SELECTOR, "#person-card mark")
     axe(browser)
@@ -290,8 +290,30 @@ def test_one_person_is_explained(browser, server):
     form = browser.find_element(By.ID, "person-form")
     form.find_element(By.NAME, "segment").send_keys("no such segment", Keys.ENTER)
     until(lambda: "is not in no such segment" in text(browser, "#person-card"))
+    # Each event says what it is.
+    go(browser, "#/person?identity=email:person000@example.com")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#person-card .timeline strong"))
+    assert browser.find_element(By.CSS_SELECTOR, "#person-card .timeline strong").text
+    # From a job's card: why somebody is in that export, or not.
+    job = server.create(server.target(), fields="personalEmail", deduplicationKeys=["personalEmail.address"],
+                        filter={"segments": [{"segmentId": "holiday-shoppers", "status": ["exited"]}]})
+    assert server.finished(job)["status"] == "SUCCEEDED"
+    go(browser, f"#/exports/{job}")
+    until(lambda: browser.find_elements(By.LINK_TEXT, "Why is somebody in it, or not?"))[0].click()
+    until(lambda: browser.current_url.endswith(f"#/person?job={job}"))
+    form = browser.find_element(By.ID, "person-form")
+    assert form.find_element(By.NAME, "job").get_property("value") == str(job)
+    form.find_element(By.NAME, "identity").send_keys("email:person105@example.com", Keys.ENTER)
+    until(lambda: f"the export of job {job}" in text(browser, "#person-card"))
+    asked = {"filter": {"segments": [{"segmentId": "holiday-shoppers", "status": ["exited"]}]}}
+    explained = server.ask("POST", "/local/explain?identity=email:person105@example.com", json={**EVERYBODY, **asked})
+    verdict = "in" if explained.json()["explanation"]["isExported"] else "not in"
+    assert f"is {verdict} the export of job {job}" in text(browser, "#person-card")
+    assert "one was exported" in text(browser, "#person-card")
+    axe(browser)
+    picture(browser, "person-of-a-job")
     go(browser, "#/person?identity=Email:nobody@example.com")
-    until(lambda: "no record has" in text(browser, "#person-card"))
+    until(lambda: "no profile has" in text(browser, "#person-card"))
     # The browser logs each answer that is no success.
     assert all("404" in entry["message"] for entry in errors(browser))
 
