@@ -34,8 +34,8 @@ pub struct SegmentsToCount {
     pub prepared: Prepared,
     /// Their namespaces, in lower case, and IDs.
     pub segments: Vec<(String, String)>,
-    /// How many more there are than were to be counted.
-    pub left_out: usize,
+    /// Those beyond as many as were to be counted.
+    pub left_out: Vec<(String, String)>,
 }
 
 impl SegmentsToCount {
@@ -56,8 +56,8 @@ impl SegmentsToCount {
         let (Some((first, _)), false) = (first, known.is_empty()) else {
             return Ok(None);
         };
-        let left_out = known.len().saturating_sub(most);
-        let segments: Vec<(String, String)> = known.into_iter().take(most).collect();
+        let mut segments: Vec<(String, String)> = known.into_iter().collect();
+        let left_out = segments.split_off(most.min(segments.len()));
         let wanted = segments.iter().flat_map(|(namespace, id)| {
             STATUSES.map(|status| SegmentRequest {
                 segment_id: id.clone(),

@@ -72,6 +72,13 @@ def text(browser, selector):
     return browser.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
 
+def text_with(browser, selector, words):
+    """The text of the element that has these words."""
+    return browser.execute_script("""
+        const texts = [...document.querySelectorAll(arguments[0])].map((element) => element.innerText);
+        return texts.find((text) => text.includes(arguments[1])) ?? "";""", selector, words)
+
+
 def picture(browser, name):
     PICTURES.mkdir(parents=True, exist_ok=True)
     assert browser.save_screenshot(str(PICTURES / f"{name}.png"))
@@ -276,6 +283,33 @@ def test_audiences_are_counted_and_compared(browser, server):
     until(lambda: browser.find_elements(By.CSS_SELECTOR, "#expression-people tbody tr"))
     axe(browser)
     picture(browser, "audiences")
+    assert not errors(browser)
+
+
+def test_a_segment_that_is_defined_and_not_evaluated_is_chosen_and_evaluated_first(browser, server):
+    expression = {"type": "PQL", "format": "pql/text", "value": "personalEmail.address"}
+    made = server.ask("POST", "/data/core/ups/segment/definitions",
+                      json={"name": "With an address", "expression": expression, "schema": EVERYBODY["schema"]})
+    assert made.status_code == 200, made.text
+    id = made.json()["id"]
+    open_page(browser, server, "#/audiences")
+    row = until(lambda: text_with(browser, "#audience-rows tr", "With an address"))
+    assert "not evaluated yet" in row
+    go(browser, f"#/new?segment=ups:{id}")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, f"#segment-choice input[value='{id}']:checked"))
+    assert "not evaluated yet" in text_with(browser, "#segment-choice label", "With an address")
+    until(lambda: f"no record names {id}" in text(browser, "#live-batches"))
+    browser.find_element(By.NAME, "evaluate").click()
+    until(lambda: "the export evaluates the segments first" in text(browser, "#live-batches"))
+    axe(browser)
+    browser.find_element(By.ID, "start").click()
+    until(lambda: "SUCCEEDED" in text(browser, "#job-card"))
+    assert "evaluated first" in text(browser, "#job-card") and "With an address" in text(browser, "#job-card")
+    profiles = server.get("/data/core/ups/export/jobs")["records"][0]["metrics"]["totalExportedProfileCounter"]
+    assert profiles > 0
+    go(browser, "#/audiences")
+    until(lambda: "not evaluated yet" not in text_with(browser, "#audience-rows tr", "With an address"))
+    assert f"{profiles:,}" in text_with(browser, "#audience-rows tr", "With an address")
     assert not errors(browser)
 
 
