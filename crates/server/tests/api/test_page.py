@@ -213,9 +213,19 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
     until(lambda: browser.find_elements(By.CSS_SELECTOR, "#runs rect"))
     axe(browser)
     picture(browser, "exports")
+    assert text(browser, "#totals-of") == "Of all 3 exports"
+    before = browser.execute_script("return history.length")
     browser.find_element(By.ID, "find").send_keys("nothing like it")
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, "#job-rows tr"))
-    assert "find=" in browser.current_url
+    assert "find=nothing+like+it" in browser.current_url
+    assert text(browser, "#totals-of") == "Of 0 exports with “nothing like it”, found in all 3"
+    # All that was typed is one step, and the step back is in the field, too.
+    assert browser.execute_script("return history.length") == before + 1
+    browser.back()
+    until(lambda: len(browser.find_elements(By.CSS_SELECTOR, "#job-rows tr")) == 3)
+    assert browser.find_element(By.ID, "find").get_property("value") == ""
+    # Batches are told with the names of their datasets.
+    until(lambda: "Profile exports" in text(browser, "#batch-rows"))
     assert not errors(browser)
 
 
