@@ -519,6 +519,16 @@ fn an_explanation_is_for_people_and_for_machines() {
         &[&policy[..], &["--status", "exited"]].concat(),
     ));
     assert!(exited.contains("is not in the export"), "{exited}");
+    // By an identity that records link, where the policy has an identity graph.
+    let linked = |policy| explain("crmid:C00105", &["--merge-policy", policy]);
+    let told = stdout(&linked("crm-first-pdg"));
+    assert!(told.starts_with("crmid:C00105 belongs to ECID:"), "{told}");
+    assert!(
+        told.contains("one profile with Email:person105@example.com"),
+        "{told}"
+    );
+    let alone = linked("crm-first");
+    assert_eq!(alone.status.code(), Some(3), "{}", stderr(&alone));
     let nobody = explain("Email:nobody@example.com", &[]);
     assert_eq!(nobody.status.code(), Some(3), "{}", stderr(&nobody));
     assert_eq!(explain("nobody", &[]).status.code(), Some(2));

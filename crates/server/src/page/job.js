@@ -1,7 +1,7 @@
 // One export: what was asked, how far it is, what came out, and what to do next.
 import {
   ask, audience, button, byId, cell, count, download, duration, element, ended, fail, json, link, paths, post, scope, segmentNames,
-  size, tell, time,
+  short, size, tell, time,
 } from "/page/base.js";
 
 export function requestOf(job) {
@@ -99,7 +99,7 @@ function results(job, batches, names) {
   const own = job.destination.batches ?? [{ batchId: job.destination.batchId }];
   const rows = own.map((one) => {
     const batch = batches.get(one.batchId);
-    const name = one.segmentId ? (names.get(one.segmentId) ?? one.segmentId) : "all of them";
+    const name = one.segmentId ? (names.get(one.segmentId) ?? one.segmentId) : short(audience(job.filter, names));
     const files = (batch?.files ?? []).map((file, i) => {
       const saved = `${name.replace(/[^\w-]+/g, "-")}-${file.name.split("/").pop()}`;
       return button(`${saved} (${size(file.length)})`, `${one.batchId}-${i}`, () =>

@@ -195,7 +195,7 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
     until(lambda: "SUCCEEDED" in text(browser, "#job-card"))
     profiles = told.split()[0]
     assert f"{profiles} profiles" in text(browser, "#job-card"), (told, text(browser, "#job-card"))
-    until(lambda: ".parquet" in text(browser, "#job-card"))
+    until(lambda: "Segment-3-of-AAM-part-00000.parquet" in text(browser, "#job-card"))
     axe(browser)
     picture(browser, "job")
     # The same as a command gives the same.
