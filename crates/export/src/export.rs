@@ -241,6 +241,19 @@ impl Export {
         self.shared.graph.as_deref()
     }
 
+    /// Everybody in the sources, whatever the filters say.
+    pub(crate) fn everybody(&self) -> People {
+        self.everybody_in(Shard::ALL)
+    }
+
+    fn everybody_in(&self, shard: Shard) -> People {
+        let sources = self.pipeline().sources();
+        match self.graph() {
+            None => People::everybody(sources, shard),
+            Some(graph) => graph.everybody(sources, shard),
+        }
+    }
+
     /// How many batches there are: one, or one for each segment.
     #[must_use]
     pub fn batch_count(&self) -> usize {
@@ -367,8 +380,7 @@ impl ExportBatch {
             (None, None) => None,
         };
         let people = match (matching, &shared.graph) {
-            (None, None) => People::everybody(own.sources(), self.shard),
-            (None, Some(graph)) => graph.everybody(own.sources(), self.shard),
+            (None, _) => self.export.everybody_in(self.shard),
             (Some(keys), None) => People::of_keys(keys, own.sources(), self.shard),
             (Some(keys), Some(graph)) => graph.of_keys(&keys, own.sources(), self.shard),
         };
@@ -398,10 +410,7 @@ impl ExportBatch {
             return Ok(None);
         }
         let sources = shared.pipeline.sources();
-        let everybody = || match &shared.graph {
-            None => People::everybody(sources, Shard::ALL),
-            Some(graph) => graph.everybody(sources, Shard::ALL),
-        };
+        let everybody = || self.export.everybody();
         let progress = &self.export.progress;
         shared.lookups.count(known, everybody, sources, progress)
     }

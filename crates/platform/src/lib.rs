@@ -48,6 +48,7 @@ pub use evaluation::{
     explain_segment, expression_of, expression_schema, first_members, has_expression, overlap,
     policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
+pub use export::{Members, NamedSegment};
 pub use export_file::{Outcome, PlannedBatch, Prepared, whole_file};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};
 pub use folder::SourceFolder;
@@ -66,7 +67,7 @@ pub use jobs::{
 pub use manifest::{
     IfExists, MANIFEST, Manifest, ManifestBatch, ManifestExport, ManifestFile, SUCCESS,
 };
-pub use members::{Members, SegmentsToCount, members_by_segment};
+pub use members::{SegmentsToCount, members_by_segment};
 pub use memory::peak_memory;
 pub use names::{dataset_id, policy_id, segment_id, with_ids, with_target};
 pub use namespaces::{

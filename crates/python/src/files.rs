@@ -1,6 +1,7 @@
 //! How files are written, as Python says it.
 
 use profile_export::export::{Codec, Compression, CsvOptions, Encodings, Format, WriterOptions};
+use profile_export::jobs::NameTemplate;
 use profile_export::request::RequestError;
 use pyo3::prelude::*;
 
@@ -69,6 +70,21 @@ impl FileForm {
             },
             ..defaults
         })
+    }
+}
+
+/// A template of files' names; what it says of their format has to be true.
+pub(crate) fn template_of(text: &str, format: &Format) -> Result<NameTemplate, RequestError> {
+    let ending = format.ending();
+    let template: NameTemplate = text
+        .parse()
+        .map_err(|problem: String| RequestError::new("name_template", problem))?;
+    match text.ends_with(".{ext}") || text.ends_with(&format!(".{ending}")) {
+        true => Ok(template),
+        false => {
+            let allowed = format!(".{{ext}} or .{ending} at its end, as the files are");
+            Err(refused("name_template", text, &allowed))
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::errors::{Failure, Result};
 use crate::export::Export;
-use crate::files::FileForm;
+use crate::files::{FileForm, template_of};
 use crate::ingest::{BadRecords, Load, Target};
 use crate::objects::{to_python, told};
 use crate::place::{self, Place};
@@ -140,6 +140,7 @@ impl Store {
         request: &str,
         out: Option<PathBuf>,
         if_exists: &str,
+        name_template: Option<&str>,
         form: FileForm,
         max_rows_per_file: Option<usize>,
         max_identities: Option<u32>,
@@ -147,12 +148,21 @@ impl Store {
     ) -> Result<Bound<'py, PyAny>> {
         let request = ExportRequest::from_json(request.as_bytes())?;
         let if_exists = if_exists_of(if_exists)?;
+        let writer = form.options()?;
+        let names = match name_template {
+            None => BatchNames::Partitions,
+            Some(_) if out.is_none() => {
+                let problem = "found one, but no out: what is in the store has names of its own";
+                return Err(RequestError::new("name_template", problem).into());
+            }
+            Some(template) => BatchNames::Template(template_of(template, &writer.format)?),
+        };
         let options = RunOptions {
             out,
-            names: BatchNames::Partitions,
+            names,
             max_rows_per_file,
             max_identities,
-            writer: form.options()?,
+            writer,
             ..RunOptions::default()
         };
         let ran = self.workers.run(py, (watcher.as_ref(), 0), |progress| {

@@ -46,6 +46,26 @@ def test_a_job_goes_into_a_folder_with_a_manifest(filled, tmp_path):
     assert len(list(out.rglob("*.parquet"))) == 4
 
 
+def test_files_are_called_by_a_template(filled, tmp_path):
+    out = tmp_path / "out"
+    names = lambda: sorted(str(path.relative_to(out)) for path in out.rglob("*.*") if not path.name.startswith((".", "_")))
+    run = lambda template, **more: filled.run(
+        segments=["holiday-shoppers"], segment_per_batch=True, name_template=template, **more
+    )
+    run("{segment.id}/{job.id}-{n}.{ext}", out=out, max_rows_per_file=15)
+    assert names() == ["holiday-shoppers/1-00000.parquet", "holiday-shoppers/1-00001.parquet"]
+    run("all.csv.gz", out=out, format="csv", compression="gzip", if_exists="replace")
+    assert names() == ["all.csv.gz"]
+    for template, more, why in [
+        ("all.csv", {"out": out}, "parquet"),
+        ("{nobody}.{ext}", {"out": out}, "nobody"),
+        ("{n}.{ext}", {}, "no out"),
+    ]:
+        with pytest.raises(pe.BadRequest, match=why):
+            run(template, **more)
+    assert names() == ["all.csv.gz"]
+
+
 def test_a_job_that_runs_is_cancelled(store):
     store.ingest(pyarrow.table(people(0, 200_000)), dataset="people", primary_identity="email=Email")
     cancelled = []

@@ -10,7 +10,7 @@ use profile_export::arrow::datatypes::{DataType, Field};
 use profile_export::export::{Progress, UnionSchemas};
 use profile_export::jobs::JobStatus;
 use profile_export::platform::{
-    Members, Prepared, SegmentsToCount, estimate, expression_schema, first_members,
+    Members, NamedSegment, Prepared, SegmentsToCount, estimate, expression_schema, first_members,
     policy_of_segment, segment_jobs, segments,
 };
 use profile_export::request::ExportRequest;
@@ -29,7 +29,7 @@ use crate::schemas::{Looked, Problems};
 
 /// How long a look may take before it is given up: whoever looks at a page does not wait longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Segments whose members are counted, the first by namespace and ID; the page says that there are more.
+/// Segments that are shown, the largest; the page says that there are more.
 const MOST_SEGMENTS: usize = 300;
 /// The namespace of evaluated segments.
 const EVALUATED: &str = "ups";
@@ -39,7 +39,8 @@ const FIRST_MEMBERS: usize = 10;
 const MOST_ROWS: u32 = 100;
 
 /// What was counted of the audiences of a scope, and of which state of it: generation and merge policy.
-pub(crate) type CountedAudiences = BTreeMap<(String, String), ((i64, String, i64), Arc<[Members]>)>;
+pub(crate) type CountedAudiences =
+    BTreeMap<(String, String), ((i64, String, i64), Arc<BTreeMap<NamedSegment, Members>>)>;
 
 /// Work that stops when nobody waits for it any more.
 struct Look(Arc<Progress>);
@@ -295,19 +296,18 @@ pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
 }
 
 fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) -> Answer<Value> {
-    let wanted = SegmentsToCount::of(store, MOST_SEGMENTS, progress)?;
+    let wanted = SegmentsToCount::of(store, progress)?;
     let counts = match &wanted {
         Some(wanted) => counted(app, scope, wanted)?,
         None => Arc::default(),
     };
-    let named = wanted.as_ref().map_or(&[][..], |wanted| &wanted.segments);
-    let left_out = wanted.as_ref().map_or(&[][..], |wanted| &wanted.left_out);
     let definitions = segments(store.catalog())?;
     let name = |id: &str| {
         let own = definitions.iter().find(|segment| segment["id"] == id);
         own.and_then(|segment| segment["name"].as_str())
     };
-    let mut audiences: Vec<(u64, Value)> = std::iter::zip(named, counts.iter())
+    let mut audiences: Vec<(u64, Value)> = counts
+        .iter()
         .map(|((namespace, id), members)| {
             let Members {
                 realized,
@@ -320,15 +320,17 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         })
         .collect();
     audiences.sort_by_key(|(members, _)| std::cmp::Reverse(*members));
+    let smaller = audiences.len().saturating_sub(MOST_SEGMENTS);
+    let audiences = audiences.into_iter().take(MOST_SEGMENTS);
+    let mut audiences: Vec<Value> = audiences.map(|(_, audience)| audience).collect();
     // Definitions that no record names: nobody is in them, or nobody has looked yet.
-    let is_named = |id: &str| named.iter().chain(left_out).any(|(_, named)| named == id);
-    let others = definitions
+    let named: BTreeSet<&str> = counts.keys().map(|(_, id)| id.as_str()).collect();
+    let defined = definitions
         .iter()
         .filter_map(|segment| segment["id"].as_str());
-    let mut others: Vec<&str> = others.filter(|id| !is_named(id)).collect();
+    let mut others: Vec<&str> = defined.filter(|id| !named.contains(id)).collect();
     let more = others.split_off(MOST_SEGMENTS.min(others.len()));
     let evaluated = evaluated(store)?;
-    let mut audiences: Vec<Value> = audiences.into_iter().map(|(_, one)| one).collect();
     audiences.extend(others.into_iter().map(|id| {
         json!({"namespace": EVALUATED, "id": id, "name": name(id), "realized": 0, "existing": 0, "exited": 0,
                "isEvaluated": evaluated.contains(id)})
@@ -337,12 +339,16 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         let policy = &wanted.prepared.policy;
         json!({"id": policy.id, "version": policy.version})
     });
-    let left_out = left_out.len() + more.len();
+    let left_out = smaller + more.len();
     Ok(json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy}))
 }
 
 /// The members of the segments that records name, kept until the store changes.
-fn counted(app: &App, scope: &Scope, wanted: &SegmentsToCount) -> Answer<Arc<[Members]>> {
+fn counted(
+    app: &App,
+    scope: &Scope,
+    wanted: &SegmentsToCount,
+) -> Answer<Arc<BTreeMap<NamedSegment, Members>>> {
     let Prepared {
         generation, policy, ..
     } = &wanted.prepared;
@@ -356,7 +362,7 @@ fn counted(app: &App, scope: &Scope, wanted: &SegmentsToCount) -> Answer<Arc<[Me
     if let Some((_, counts)) = held {
         return Ok(counts);
     }
-    let counts: Arc<[Members]> = wanted.count()?.into();
+    let counts = Arc::new(wanted.count()?);
     app.counted_audiences()
         .insert(place, (of, Arc::clone(&counts)));
     Ok(counts)

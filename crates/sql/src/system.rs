@@ -1,14 +1,20 @@
 //! Tables of what the catalog knows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::catalog::{MemTable, TableProvider};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 use profile_export::export::Progress;
 use profile_export::jobs::{Job, JobPage, list_jobs};
-use profile_export::platform::{SegmentsToCount, merge_policies, segments};
+use profile_export::platform::{Members, NamedSegment, SegmentsToCount, merge_policies, segments};
 use profile_export::store::{Batch, BatchProperty, BatchQuery, Store};
+use serde_json::Value;
 
 use crate::accelerated;
 use crate::columns::{boolean, moment, number, table, text};
@@ -64,13 +70,18 @@ impl SystemTable {
     }
 
     /// The table as the store is now.
-    pub(crate) fn provider(self, store: &Store) -> Result<Arc<dyn TableProvider>> {
+    pub(crate) fn provider(self, store: &Arc<Store>) -> Result<Arc<dyn TableProvider>> {
         let rows = match self {
             Self::Batches => batches(store)?,
             Self::Datasets => datasets(store)?,
             Self::Jobs => jobs(store)?,
             Self::MergePolicies => policies(store)?,
-            Self::Segments => of_segments(store)?,
+            // They are counted when somebody asks for rows: clients ask for the columns of all tables.
+            Self::Segments => {
+                let schema = of_segments(&BTreeMap::new(), &[])?.schema();
+                let store = Arc::clone(store);
+                return Ok(Arc::new(Counted { store, schema }));
+            }
             Self::AcceleratedPolicies => accelerated::policies(store)?,
             Self::AcceleratedNamespaces => accelerated::namespaces(store)?,
         };
@@ -169,22 +180,54 @@ fn policies(store: &Store) -> Result<RecordBatch> {
     ])
 }
 
-/// The members of segments, by the default merge policy: from the index of memberships alone.
-fn of_segments(store: &Store) -> Result<RecordBatch> {
-    let progress = Arc::new(Progress::default());
-    let wanted = SegmentsToCount::of(store, usize::MAX, &progress).map_err(external)?;
-    let (names, members) = match &wanted {
-        None => (Vec::new(), Vec::new()),
-        Some(wanted) => (wanted.segments.clone(), wanted.count().map_err(external)?),
-    };
-    let definitions = segments(store.catalog()).map_err(external)?;
+/// Segments with their members, by the default merge policy: from the index of memberships alone.
+#[derive(Debug)]
+struct Counted {
+    store: Arc<Store>,
+    schema: SchemaRef,
+}
+
+#[async_trait]
+impl TableProvider for Counted {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let progress = Arc::new(Progress::default());
+        let wanted = SegmentsToCount::of(&self.store, &progress).map_err(external)?;
+        let counts = match &wanted {
+            None => BTreeMap::new(),
+            Some(wanted) => wanted.count().map_err(external)?,
+        };
+        let definitions = segments(self.store.catalog()).map_err(external)?;
+        let rows = of_segments(&counts, &definitions)?;
+        let table = MemTable::try_new(self.schema(), vec![vec![rows]])?;
+        table.scan(state, projection, filters, limit).await
+    }
+}
+
+fn of_segments(
+    counts: &BTreeMap<NamedSegment, Members>,
+    definitions: &[Value],
+) -> Result<RecordBatch> {
     let name_of = |id: &str| {
         let mut all = definitions.iter();
         let own = all.find(|segment| segment["id"] == *id)?;
         own["name"].as_str().map(str::to_owned)
     };
-    let each = || names.iter();
-    let counts = || members.iter();
+    let each = || counts.keys();
+    let members = || counts.values();
     table([
         text(
             "namespace",
@@ -192,8 +235,8 @@ fn of_segments(store: &Store) -> Result<RecordBatch> {
         ),
         text("id", each().map(|(_, id)| Some(id.clone()))),
         text("name", each().map(|(_, id)| name_of(id))),
-        number("realized", counts().map(|one| Some(one.realized as i64))),
-        number("existing", counts().map(|one| Some(one.existing as i64))),
-        number("exited", counts().map(|one| Some(one.exited as i64))),
+        number("realized", members().map(|one| Some(one.realized as i64))),
+        number("existing", members().map(|one| Some(one.existing as i64))),
+        number("exited", members().map(|one| Some(one.exited as i64))),
     ])
 }

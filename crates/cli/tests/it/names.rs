@@ -442,12 +442,12 @@ fn what_a_killed_export_left_without_a_manifest_gives_way_to_the_next() {
             template,
             &[&SEGMENTS[..], &["--if-exists", if_exists]].concat(),
         );
-        refused(&again, 1, "no export wrote there");
+        refused(&again, 2, "no export wrote there");
     }
     // A file of nobody's stays in the way, also in a folder of theirs.
     let replace = [&SEGMENTS[..], &["--if-exists", "replace"]].concat();
     fs::write(place.out.join("mine.txt"), "mine").unwrap();
-    refused(&place.export(template, &replace), 1, "mine.txt");
+    refused(&place.export(template, &replace), 2, "mine.txt");
     assert_eq!(place.data().len(), 3);
     fs::remove_file(place.out.join("mine.txt")).unwrap();
     stdout(&place.export(template, &[&replace[..], &["--dry-run"]].concat()));

@@ -1,16 +1,17 @@
 //! What profiles are made of, against the reference.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use profile_export::export::{Composition, Export, Plan, Progress, UnionSchemas};
-use profile_export::platform::{UNSTITCHED_DAYS, profile_report};
+use profile_export::platform::{NamedSegment, UNSTITCHED_DAYS, profile_report};
 use profile_export::request::{ExportRequest, MergePolicy};
 use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
 use crate::generate::{Case, EVALUATED, EVENTS, PROFILES, Step, case, runner};
-use crate::reference::{Reference, micros};
-use crate::scratch::{Scratch, request};
+use crate::reference::{Reference, micros, plain_record};
+use crate::scratch::{Scratch, TARGET, request};
 
 /// Within the minute of the generated moments, at its beginning and behind it.
 const SINCE: [&str; 4] = [
@@ -20,16 +21,21 @@ const SINCE: [&str; 4] = [
     "2020-01-01T12:01:00Z",
 ];
 
-fn composition(scratch: &Scratch, policy: &Value, progress: &Arc<Progress>) -> Composition {
+/// An export of identities by a merge policy.
+fn export(scratch: &Scratch, policy: &Value, fields: &str) -> Export {
     let policy: MergePolicy = serde_json::from_value(policy.clone()).unwrap();
     let snapshot = scratch.store.snapshot(None).unwrap();
     let unions = UnionSchemas::from(&snapshot);
     // The segments of a filter have no say in it.
-    let request: ExportRequest = serde_json::from_value(request(json!({"fields": "identityMap",
+    let request: ExportRequest = serde_json::from_value(request(json!({"fields": fields,
         "filter": {"emptyProfiles": true}})))
     .unwrap();
     let plan = Plan::new(&request, policy, &unions).unwrap();
-    let export = Export::new(&snapshot, &plan).unwrap();
+    Export::new(&snapshot, &plan).unwrap()
+}
+
+fn composition(scratch: &Scratch, policy: &Value, progress: &Arc<Progress>) -> Composition {
+    let export = export(scratch, policy, "identityMap");
     let since = SINCE.map(|text| Timestamp::from_micros(micros(text)));
     let export = export.with_progress(Arc::clone(progress));
     export.composition(&since).unwrap()
@@ -82,6 +88,51 @@ fn check(case: &Case) {
         composition(&scratch, &case.policy, &Arc::default()),
         reference.composition(&case.policy, &since)
     );
+    let unions = scratch.store.snapshot(None).unwrap().profile_union;
+    if unions.get("segmentMembership").is_some() {
+        let export = export(&scratch, &case.policy, "segmentMembership");
+        check_members(&export, &reference, case);
+    }
+}
+
+/// The members of segments are those that an export of a batch for each status has.
+fn check_members(export: &Export, reference: &Reference, case: &Case) {
+    let mut named: BTreeSet<NamedSegment> = BTreeSet::new();
+    let loaded = case.steps.iter().filter_map(|step| match step {
+        Step::Load(_, records) => Some(records),
+        Step::Delete(_) | Step::Compact => None,
+    });
+    for record in loaded.flatten().map(plain_record) {
+        for (namespace, segments) in record["segmentMembership"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            let ids = segments.as_object().into_iter().flatten().map(|(id, _)| id);
+            named.extend(ids.map(|id| (namespace.to_ascii_lowercase(), id.clone())));
+        }
+    }
+    let found = export.members().unwrap();
+    let unnamed = found.keys().find(|segment| !named.contains(segment));
+    assert_eq!(unnamed, None);
+    for (number, status) in ["realized", "existing", "exited"].iter().enumerate() {
+        let segments: Vec<Value> = (named.iter())
+            .map(|(namespace, id)| json!({"segmentId": id, "segmentNs": namespace, "status": [status]}))
+            .collect();
+        if segments.is_empty() {
+            continue;
+        }
+        let request = request(
+            json!({"fields": "identityMap", "filter": {"segments": segments},
+            "destination": {"datasetId": TARGET, "segmentPerBatch": true}}),
+        );
+        let expected = reference.export(&request, &case.policy);
+        for (segment, rows) in named.iter().zip(&expected) {
+            let members = found.get(segment).copied().unwrap_or_default();
+            let counts = [members.realized, members.existing, members.exited];
+            assert_eq!(counts[number], rows.len() as u64, "{segment:?} {status}");
+        }
+    }
 }
 
 /// More than are looked at together.

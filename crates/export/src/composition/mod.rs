@@ -12,9 +12,8 @@ use xdm::{Class, FieldType, Fields, IDENTITY_MAP, PersonKey, Timestamp};
 use crate::columns::{FieldSet, Set};
 use crate::error::Result;
 use crate::export::Export;
-use crate::people::{People, PeopleRows, ProfileRows};
+use crate::people::{PeopleRows, ProfileRows};
 use crate::pipeline::rows_of;
-use crate::shard::Shard;
 use crate::sources::Sources;
 use combinations::{Counts, add_combination, sort};
 
@@ -65,10 +64,7 @@ impl Export {
     /// A damaged run; too many combinations; the work was cancelled.
     pub fn composition(&self, since: &[Timestamp]) -> Result<Composition> {
         let sources = self.pipeline().sources();
-        let people = match self.graph() {
-            None => People::everybody(sources, Shard::ALL),
-            Some(graph) => graph.everybody(sources, Shard::ALL),
-        };
+        let people = self.everybody();
         let one = |name: &str, ty| [(name.to_owned(), ty)].into_iter().collect::<Fields>();
         let counting = Counting {
             export: self,

@@ -17,6 +17,9 @@ pub(super) const OWNER: u32 = 10;
 /// The first number that is a table's or a type's of the session.
 const FIRST_OWN: u32 = 16_384;
 
+/// What is said of a table whose columns can't be told.
+const UNTOLD: &str = "its columns are not listed, since a file of it is missing or damaged: profile-export store verify";
+
 /// Whose session it is.
 pub(crate) struct About {
     pub(crate) org: String,
@@ -31,8 +34,6 @@ pub(crate) struct About {
 pub(crate) struct Facts {
     pub(super) about: About,
     pub(super) relations: Vec<Known>,
-    /// A table whose columns can't be told.
-    pub(super) untold: Option<String>,
 }
 
 /// A table, a view, or the columns of an object.
@@ -83,15 +84,18 @@ impl About {
                 &fields,
                 &mut relations,
             );
-            known.description = Some(table.description.clone());
+            // Clients ask for the columns of all tables before they do anything else: one that has lost a file must not
+            // keep them out. Whoever asks for its rows is told why there are none.
+            known.description = Some(match &table.columns {
+                Some(_) => table.description.clone(),
+                None => format!("{}; {UNTOLD}", table.description),
+            });
             known.definition.clone_from(&table.view);
             relations.push(known);
         }
-        let untold = tables.iter().find(|table| table.columns.is_none());
         Facts {
             about: self,
             relations,
-            untold: untold.map(|table| table.name.clone()),
         }
     }
 }

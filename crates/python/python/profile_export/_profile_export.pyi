@@ -149,6 +149,7 @@ class Store:
         request: str,
         out: str | None,
         if_exists: str,
+        name_template: str | None,
         form: dict[str, Any],
         max_rows_per_file: int | None,
         max_identities: int | None,

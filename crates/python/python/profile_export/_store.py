@@ -424,6 +424,7 @@ class Store(Jobs, Definitions, Profiles, Upkeep):
         *,
         out: PathLike | None = None,
         if_exists: str = "fail",
+        name_template: str | None = None,
         format: str = "parquet",
         compression: str | None = None,
         compatible: bool = False,
@@ -444,6 +445,9 @@ class Store(Jobs, Definitions, Profiles, Upkeep):
             address of an object store is no job: `Export.to_bucket`.
         if_exists : {"fail", "replace", "append"}
             What becomes of exports that are in ``out`` already.
+        name_template : str, optional
+            What files are called from ``out`` on, ``{segment.name}/{date}/part-{n}.{ext}``; the page of outputs lists what
+            braces may hold. It ends in ``.{ext}`` or as the format does.
         format : {"parquet", "ndjson", "csv"}
             What files are; those in the store are Parquet.
         compression : str, optional
@@ -479,7 +483,14 @@ class Store(Jobs, Definitions, Profiles, Upkeep):
         folder = None if out is None else os.fspath(out)
         with watching(progress) as watcher:
             job = self._store.run(
-                text(request, audience), folder, if_exists, form, max_rows_per_file, max_identities, watcher
+                text(request, audience),
+                folder,
+                if_exists,
+                name_template,
+                form,
+                max_rows_per_file,
+                max_identities,
+                watcher,
             )
         warn_of_unknown(job["metrics"].get("unknownSegments", []))
         return job

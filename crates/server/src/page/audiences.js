@@ -151,7 +151,7 @@ function draw() {
   fill("audience-rows", audiences.map((one) => row(one, largest)));
   byId("no-audiences").hidden = audiences.length > 0;
   byId("more-audiences").hidden = leftOut === 0;
-  byId("more-audiences").textContent = `${count(leftOut)} more are not counted; profile-export plan tells of them.`;
+  byId("more-audiences").textContent = `${count(leftOut)} smaller ones are not shown; profile-export segments list --counts has all that are defined.`;
 }
 
 export async function show(rest, parameters, isNew) {

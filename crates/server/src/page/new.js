@@ -155,7 +155,7 @@ async function prepare(parameters) {
     return id.length ? { namespace, id: id.join(":") } : { namespace: "", id: word };
   });
   const lines = [...others.map((one) => segmentBox(one, true)), ...audiences.map((one) => segmentBox(one, wanted.includes(key(one))))];
-  if (leftOut) lines.push(element("p", { className: "faint", textContent: `and ${leftOut} more, which are not counted` }));
+  if (leftOut) lines.push(element("p", { className: "faint", textContent: `and ${leftOut} smaller ones` }));
   byId("segment-choice").replaceChildren(...lines);
   byId("field-choice").replaceChildren(...fieldTree(schema.profile, []));
   const { elements } = form();
