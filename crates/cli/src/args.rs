@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use profile_export::jobs::NameTemplate;
 use profile_export::request::SinceJob;
 use profile_export::store::BadRecordLimit;
@@ -63,7 +63,8 @@ pub struct Arguments {
         long,
         global = true,
         env = "PROFILE_EXPORT_ORG",
-        default_value = "default"
+        default_value = "default",
+        add = ArgValueCandidates::new(candidates::orgs)
     )]
     pub org: String,
 
@@ -72,7 +73,8 @@ pub struct Arguments {
         long,
         global = true,
         env = "PROFILE_EXPORT_SANDBOX",
-        default_value = "prod"
+        default_value = "prod",
+        add = ArgValueCandidates::new(candidates::sandboxes)
     )]
     pub sandbox: String,
 }
@@ -227,7 +229,7 @@ pub struct AudienceArgs {
     #[arg(long, value_name = "SEGMENT", add = ArgValueCandidates::new(candidates::segments))]
     pub segment: Vec<String>,
     /// The namespace of the segments [default: any]
-    #[arg(long, value_name = "NAMESPACE", requires = "segment")]
+    #[arg(long, value_name = "NAMESPACE", requires = "segment", add = ArgValueCandidates::new(candidates::segment_namespaces))]
     pub segment_ns: Option<String>,
     /// Which memberships count: realized, existing, exited [default: realized,existing]
     #[arg(
@@ -251,27 +253,27 @@ pub struct AudienceArgs {
     #[arg(long)]
     pub empty_profiles: bool,
     /// The fields, separated by commas [default: all]
-    #[arg(long, value_name = "FIELDS")]
+    #[arg(long, value_name = "FIELDS", add = ArgValueCompleter::new(candidates::fields))]
     pub fields: Option<String>,
     /// Leave out profiles that lack one of these fields, which must be among the exported
-    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', add = ArgValueCompleter::new(candidates::fields))]
     pub require: Vec<String>,
     /// Of profiles with the same values of these fields, keep the one that was qualified last; identityMap.Email is
     /// the first identity of a namespace
-    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', add = ArgValueCompleter::new(candidates::fields))]
     pub dedupe: Vec<String>,
     /// A row for each identity of this namespace, in the column identity
     #[arg(long, value_name = "NAMESPACE")]
     pub row_per_identity: Option<String>,
     /// Who entered, changed or left since an earlier job of the same request, in the columns change and primaryIdentity;
     /// everybody at first
-    #[arg(long, value_name = "ID|last", value_parser = since_job)]
+    #[arg(long, value_name = "ID|last", value_parser = since_job, add = ArgValueCandidates::new(candidates::since_jobs))]
     pub since_job: Option<SinceJob>,
     /// How namespaces are spelled as keys of maps [default: one-spelling]
     #[arg(long, value_enum, value_name = "HOW")]
     pub map_keys: Option<MapKeysArg>,
     /// Their events, with these fields [default: all fields]
-    #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "FIELDS", num_args = 0..=1, default_missing_value = "", add = ArgValueCompleter::new(candidates::event_fields))]
     pub events: Option<String>,
     /// Events that came in later than this
     #[arg(long, value_name = "TIME", requires = "events")]
@@ -532,7 +534,8 @@ pub struct SqlArgs {
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Whose profile: a primary identity, such as Email:ann@example.com
+    /// Whose profile, such as Email:ann@example.com: a primary identity, or with a merge policy that has an identity graph
+    /// any that records link
     #[arg(long, value_name = "NAMESPACE:ID", value_parser = identity)]
     pub identity: Identity,
     #[command(flatten)]
@@ -737,10 +740,10 @@ pub enum ProfilesCommand {
         #[arg(value_name = "NAMESPACE:ID", value_parser = identity)]
         identity: Identity,
         /// Field paths, separated by commas [default: all fields]
-        #[arg(long, value_name = "FIELDS")]
+        #[arg(long, value_name = "FIELDS", add = ArgValueCompleter::new(candidates::fields))]
         fields: Option<String>,
         /// Its events, with these fields [default: all fields]
-        #[arg(long, value_name = "FIELDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+        #[arg(long, value_name = "FIELDS", num_args = 0..=1, require_equals = true, default_missing_value = "", add = ArgValueCompleter::new(candidates::event_fields))]
         events: Option<String>,
         /// Its fragments, too, and which of them each field is from
         #[arg(long)]
@@ -816,6 +819,7 @@ pub enum DocumentsCommand {
     /// Replace one; a merge policy gets a new version
     Update {
         /// Its ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::documents))]
         id: String,
         /// An object
         body: String,
@@ -825,6 +829,7 @@ pub enum DocumentsCommand {
     /// Show one
     Get {
         /// Its ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::documents))]
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -832,6 +837,7 @@ pub enum DocumentsCommand {
     /// Delete one
     Delete {
         /// Its ID or name
+        #[arg(add = ArgValueCandidates::new(candidates::documents))]
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -984,10 +990,10 @@ pub enum JobsCommand {
         #[arg(long, value_name = "N|CURSOR")]
         offset: Option<String>,
         /// NEW, PROCESSING, SUCCEEDED, FAILED or CANCELLED
-        #[arg(long)]
+        #[arg(long, add = ArgValueCandidates::new(candidates::job_statuses))]
         status: Option<String>,
         /// createdTime or updateTime, with :asc or :desc
-        #[arg(long)]
+        #[arg(long, add = ArgValueCandidates::new(candidates::job_orders))]
         sort: Option<String>,
         #[command(flatten)]
         store: StoreArg,
@@ -1054,6 +1060,7 @@ pub enum BatchesCommand {
     /// Show one
     Get {
         /// Its ID
+        #[arg(add = ArgValueCandidates::new(candidates::batches))]
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -1061,6 +1068,7 @@ pub enum BatchesCommand {
     /// List the files of one: path, length, rows and digest
     Files {
         /// Its ID
+        #[arg(add = ArgValueCandidates::new(candidates::batches))]
         id: String,
         #[command(flatten)]
         store: StoreArg,
@@ -1068,6 +1076,7 @@ pub enum BatchesCommand {
     /// Delete one with its files
     Delete {
         /// Its ID
+        #[arg(add = ArgValueCandidates::new(candidates::batches))]
         id: String,
         #[command(flatten)]
         store: StoreArg,

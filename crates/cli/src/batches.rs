@@ -1,14 +1,19 @@
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use profile_export::platform::{dataset_id, delete_batch};
+use profile_export::jobs::get_job;
+use profile_export::platform::{ErrorKind, dataset_id, delete_batch};
 use profile_export::store::{Batch, BatchQuery, Kind, Store};
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, BatchesCommand};
+use crate::card::{Card, print_object};
 use crate::failure::Failure;
+use crate::jobs;
 use crate::listing::{Cell, Table, print_list, wants_table};
 use crate::message::say;
-use crate::output::print_json;
+use crate::names::Names;
+use crate::output::{print_json, short};
 use crate::stores::open;
 
 pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failure> {
@@ -21,11 +26,17 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
                 dataset: dataset.transpose()?,
                 ..BatchQuery::default()
             })?;
-            print_list(arguments, &batches, &batches, || table(&batches))
+            print_list(arguments, &batches, &batches, || {
+                Ok(table(&batches, &Known::of(&store, &batches)?))
+            })
         }
         BatchesCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
-            print_json(&json!({id.as_str(): find(&store, id)?}))
+            let batch = find(&store, id)?;
+            print_object(arguments, &json!({id.as_str(): &batch}), || {
+                let known = Known::of(&store, std::slice::from_ref(&batch))?;
+                Ok(card(&store.batch_folder(&batch), &batch, &known))
+            })
         }
         BatchesCommand::Files { id, store } => {
             let store = open(arguments, &store.store)?;
@@ -33,7 +44,7 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
             let folder = store.batch_folder(&batch);
             if arguments.jsonl || wants_table(arguments) {
                 return print_list(arguments, &batch.files, &batch.files, || {
-                    files(&folder, &batch)
+                    Ok(files(&folder, &batch))
                 });
             }
             let data: Vec<Value> = batch
@@ -56,16 +67,81 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
     }
 }
 
-fn table(batches: &[Batch]) -> Table<8> {
+/// What is known of batches by what stands elsewhere.
+struct Known {
+    names: Names,
+    /// The segments of each batch that a job wrote, by the batch's ID.
+    segments: HashMap<String, String>,
+}
+
+impl Known {
+    fn of(store: &Store, batches: &[Batch]) -> Result<Self, Failure> {
+        let names = Names::of(store)?;
+        let mut segments = HashMap::new();
+        let jobs: BTreeSet<i64> = batches.iter().filter_map(|batch| batch.job_id).collect();
+        for id in jobs {
+            let job = match get_job(store, id) {
+                Ok(job) => job,
+                // It may be deleted meanwhile, and its batches with it.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for batch in job.destination.batches.iter().flatten() {
+                let segment = names.segment(&batch.segment_id).to_owned();
+                segments.insert(batch.batch_id.clone(), segment);
+            }
+            if let Some(batch) = &job.destination.batch_id {
+                let all = jobs::segments(&job, &names).join(", ");
+                segments.insert(batch.clone(), all);
+            }
+        }
+        Ok(Self { names, segments })
+    }
+
+    fn segments(&self, batch: &Batch) -> Cell {
+        let segments = self.segments.get(&batch.id);
+        Cell::of(
+            segments
+                .filter(|text| !text.is_empty())
+                .map(|text| short(text)),
+        )
+    }
+}
+
+fn size(batch: &Batch) -> u64 {
+    batch.files.iter().map(|file| file.length).sum()
+}
+
+fn card(folder: &Path, batch: &Batch, known: &Known) -> Card {
+    let dataset = known.names.dataset(batch.dataset());
+    let card = Card::new(format!("batch {}: {}", batch.id, batch.status))
+        .line("dataset", Cell::Text(dataset.to_owned()))
+        .line("segment", known.segments(batch))
+        .line("job", Cell::of(batch.job_id.map(|id| id.to_string())))
+        .line("records", Cell::count(batch.metrics.records_written))
+        .line("rejected", Cell::count(batch.metrics.records_failed))
+        .line("events", Cell::count(batch.metrics.events_written))
+        .line("size", Cell::Bytes(size(batch)))
+        .line("created", Cell::Time(batch.created));
+    let errors = batch.errors.iter().flatten();
+    let card = errors.fold(card, |card, error| {
+        card.error(
+            &error.code,
+            error.cause.as_ref().unwrap_or(&error.description),
+        )
+    });
+    card.part("Files", files(folder, batch))
+}
+
+fn table(batches: &[Batch], known: &Known) -> Table<9> {
     let rows = batches.iter().map(|batch| {
-        let size: u64 = batch.files.iter().map(|file| file.length).sum();
         [
             Cell::Text(batch.id.clone()),
-            Cell::Text(batch.dataset().to_owned()),
+            Cell::Text(known.names.dataset(batch.dataset()).to_owned()),
             Cell::Text(batch.status.to_string()),
             Cell::of(batch.job_id.map(|id| id.to_string())),
             Cell::count(batch.metrics.records_written),
-            Cell::Bytes(size),
+            Cell::Bytes(size(batch)),
             Cell::Time(batch.created),
             Cell::of(
                 batch
@@ -73,11 +149,12 @@ fn table(batches: &[Batch]) -> Table<8> {
                     .as_ref()
                     .map(|folder| folder.display().to_string()),
             ),
+            known.segments(batch),
         ]
     });
     Table {
         head: [
-            "ID", "DATASET", "STATUS", "JOB", "RECORDS", "SIZE", "CREATED", "FOLDER",
+            "ID", "DATASET", "STATUS", "JOB", "RECORDS", "SIZE", "CREATED", "FOLDER", "SEGMENT",
         ],
         rows: rows.collect(),
     }

@@ -1,3 +1,5 @@
+mod cards;
+
 use export::read_json;
 use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
@@ -12,10 +14,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, DatasetsCommand, DocumentsCommand, MergePoliciesCommand};
+use crate::card::{Card, print_object, wants_card};
 use crate::failure::Failure;
 use crate::listing::{Cell, Table, print_list};
 use crate::message::say;
-use crate::output::{print_json, read};
+use crate::output::{print_json, print_result, read};
 use crate::stores::{open, open_or_make};
 
 /// What errors call the argument that is an ID or a name.
@@ -44,16 +47,17 @@ pub fn datasets(arguments: &Arguments, command: &DatasetsCommand) -> Result<(), 
                         Cell::Text(dataset.name.clone()),
                     ]
                 });
-                Table {
+                Ok(Table {
                     head: ["ID", "CLASS", "CREATED", "NAME"],
                     rows: rows.collect(),
-                }
+                })
             })
         }
         DatasetsCommand::Get { id, store: at } => {
-            let dataset = open(arguments, &at.store)?.catalog().dataset(id)?;
+            let store = open(arguments, &at.store)?;
+            let dataset = store.catalog().dataset(id)?;
             let dataset = dataset.ok_or_else(|| Failure::not_found(Kind::Dataset, id))?;
-            print_json(&dataset)
+            print_object(arguments, &dataset, || cards::dataset(&store, &dataset))
         }
         DatasetsCommand::Delete { id, store: at } => {
             let store = open(arguments, &at.store)?;
@@ -81,7 +85,7 @@ pub fn merge_policies(
             for policy in read_merge_policies(&read(body)?)? {
                 made.push(put_merge_policy(store.catalog(), policy, Timestamp::now())?);
             }
-            print_one_or_list(&made)
+            print_one_or_list(arguments, &made, |made| cards::merge_policy(&store, made))
         }
         DocumentsCommand::Update {
             id,
@@ -94,12 +98,13 @@ pub fn merge_policies(
             let mut policy: MergePolicy = read_json(&read(body)?)?;
             policy.id = id;
             let made = put_merge_policy(store.catalog(), policy, Timestamp::now())?;
-            print_json(&made)
+            print_object(arguments, &made, || cards::merge_policy(&store, &made))
         }
         DocumentsCommand::Get { id, store: at } => {
             let store = open(arguments, &at.store)?;
             let id = policy_id(store.catalog(), id, ID)?;
-            print_json(&merge_policy(store.catalog(), &id, None)?)
+            let found = merge_policy(store.catalog(), &id, None)?;
+            print_object(arguments, &found, || cards::merge_policy(&store, &found))
         }
         DocumentsCommand::Delete { id, store: at } => {
             let store = open(arguments, &at.store)?;
@@ -121,10 +126,10 @@ fn list_merge_policies(arguments: &Arguments, store: &Store) -> Result<(), Failu
                 Cell::Text(policy.name.clone()),
             ]
         });
-        Table {
+        Ok(Table {
             head: ["ID", "VERSION", "", "NAME"],
             rows: rows.collect(),
-        }
+        })
     })
 }
 
@@ -137,7 +142,7 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
                 check_definition(&body)?;
                 made.push(put_segment(store.catalog(), body)?);
             }
-            print_one_or_list(&made)
+            print_one_or_list(arguments, &made, |made| Ok(cards::segment(made)))
         }
         DocumentsCommand::Update {
             id,
@@ -152,12 +157,14 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
                 body.insert("id".to_owned(), json!(id));
             }
             check_definition(&body)?;
-            print_json(&put_segment(store.catalog(), body)?)
+            let made = put_segment(store.catalog(), body)?;
+            print_object(arguments, &made, || Ok(cards::segment(&made)))
         }
         DocumentsCommand::Get { id, store: at } => {
             let store = open(arguments, &at.store)?;
             let id = segment_id(store.catalog(), id, ID)?;
-            print_json(&segment(store.catalog(), &id)?)
+            let found = segment(store.catalog(), &id)?;
+            print_object(arguments, &found, || Ok(cards::segment(&found)))
         }
         DocumentsCommand::Delete { id, store: at } => {
             let store = open(arguments, &at.store)?;
@@ -168,9 +175,16 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
     }
 }
 
-fn print_one_or_list(values: &[impl Serialize]) -> Result<(), Failure> {
+fn print_one_or_list<T: Serialize>(
+    arguments: &Arguments,
+    values: &[T],
+    card: impl Fn(&T) -> Result<Card, Failure>,
+) -> Result<(), Failure> {
     match values {
-        [one] => print_json(one),
-        list => print_json(&list),
+        [one] => print_object(arguments, one, || card(one)),
+        list if wants_card(arguments) => list
+            .iter()
+            .try_for_each(|one| print_object(arguments, one, || card(one))),
+        list => print_result(arguments, &list),
     }
 }

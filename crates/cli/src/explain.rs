@@ -2,6 +2,7 @@
 
 use profile_export::export::{Explanation, FragmentPart};
 use profile_export::request::MergePolicy;
+use profile_export::xdm::Identity;
 use serde_json::{Value, json};
 
 use crate::args::{Arguments, ExplainArgs};
@@ -30,7 +31,7 @@ pub fn explain(
     let (explanation, policy) = found;
     let explanation = explanation.ok_or_else(|| {
         Failure::missing(format!(
-            "no record has {wanted} as its primary identity; {}",
+            "no profile has {wanted}: without an identity graph (--merge-policy) only primary identities are known; {}",
             "the case of an id counts, that of a namespace does not; of whom there are only events, --events and \
              --empty-profiles tell"
         ))
@@ -42,10 +43,10 @@ pub fn explain(
             &json!({"mergePolicy": policy, "explanation": explanation}),
         );
     }
-    print(&written(&explanation, &policy))
+    print(&written(&explanation, wanted, &policy))
 }
 
-fn written(explanation: &Explanation, policy: &MergePolicy) -> String {
+fn written(explanation: &Explanation, wanted: &Identity, policy: &MergePolicy) -> String {
     let mut text = String::new();
     let verdict = match explanation.is_exported {
         true => "in the export",
@@ -55,6 +56,19 @@ fn written(explanation: &Explanation, policy: &MergePolicy) -> String {
         [first, others @ ..] => (first.as_str(), others),
         [] => ("nobody", &[][..]),
     };
+    let is_wanted = |identity: &String| {
+        let parts = identity.split_once(':');
+        parts.is_some_and(|(namespace, id)| {
+            namespace.eq_ignore_ascii_case(&wanted.namespace) && id == wanted.id
+        })
+    };
+    if !explanation.identities.iter().any(is_wanted) {
+        text.push_str(&format!(
+            "{} belongs to {}\n",
+            shown(&wanted.to_string()),
+            shown(first)
+        ));
+    }
     text.push_str(&format!("{} is {verdict}\n", shown(first)));
     if !others.is_empty() {
         text.push_str(&format!("one profile with {}\n", shown(&others.join(", "))));
@@ -178,11 +192,15 @@ fn events(explanation: &Explanation) -> String {
             event.timestamp.clone().unwrap_or_default(),
             event.ingested.clone(),
             event.dataset.clone(),
+            event.event_type.clone().unwrap_or_default(),
             event.id.clone(),
             event.reason.clone().unwrap_or_default(),
         ]
     });
-    let mut text = rows(["", "HAPPENED", "CAME IN", "DATASET", "ID", ""], rows_of);
+    let mut text = rows(
+        ["", "HAPPENED", "CAME IN", "DATASET", "TYPE", "ID", ""],
+        rows_of,
+    );
     let added = events.iter().filter(|event| event.is_added).count();
     if let Some(more) = events
         .len()

@@ -12,8 +12,10 @@ use serde_json::json;
 use crate::args::{Arguments, DemandArgs, ExportArgs, IfExistsArg, RunArgs};
 use crate::audience;
 use crate::bucket;
+use crate::card::print_object;
 use crate::failure::Failure;
 use crate::goal::Goal;
+use crate::jobs::card;
 use crate::message::say;
 use crate::origin::{Origin, Work};
 use crate::output::{bytes, count, print, print_result, read};
@@ -42,7 +44,7 @@ pub fn run(arguments: &Arguments, settings: &Settings, run: &RunArgs) -> Result<
         },
     };
     let (ended, rejected) = work.job(arguments, &request)?;
-    let finished = tell_end(arguments, ended, started)?;
+    let finished = tell_end(arguments, ended, started, || work.names(arguments))?;
     check_demands(&run.demands, &rows(&finished), rejected)?;
     work.forget_older(arguments)
 }
@@ -154,7 +156,9 @@ fn export_batches(
             Ok(false) => say(arguments, FORMS),
             Err(error) => {
                 // What is there has to be told, however it ends.
-                let _ = print_result(arguments, &finished.job);
+                let _ = print_object(arguments, &finished.job, || {
+                    Ok(card(&finished.job, &work.names(arguments)?))
+                });
                 return Err(Failure::failed(format!(
                     "{error}; the job has succeeded, its batches are in the folder and in no manifest: \
                      jobs delete {} and delete them, or --if-exists replace",
@@ -164,7 +168,7 @@ fn export_batches(
         }
     }
     let finished = if arguments.is_for_machines() {
-        tell_end(arguments, ended, started)?
+        tell_end(arguments, ended, started, || work.names(arguments))?
     } else {
         let finished = ended?;
         print(&written(&of_job(&finished, request)))?;

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
-use profile_export::platform::{Error, ErrorKind};
+use profile_export::jobs::Job;
+use profile_export::platform::{Error, ErrorKind, next_step};
 use profile_export::request::RequestError;
 use profile_export::store::{CatalogError, DecodeError, Kind, StoreError};
 
@@ -93,13 +94,29 @@ impl Failure {
         self.code == USAGE
     }
 
-    /// Says the message on standard error and gives the exit code.
+    /// A job that ended otherwise than by success, as somebody else ran it.
+    pub fn of_job(job: Job) -> Self {
+        let Some(error) = job.errors.first() else {
+            return Self::failed(format!("job {} is {}", job.id, job.status));
+        };
+        let message = error.msg.clone();
+        let job = Box::new(job);
+        Error::JobFailed {
+            id: job.id,
+            job,
+            message,
+        }
+        .into()
+    }
+
+    /// Says the message on standard error, and what to do about it, and gives the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            let named = self
-                .named
-                .map_or_else(String::new, |code| format!(" [{code}]"));
+            let named = (self.named.as_ref()).map_or_else(String::new, |code| format!(" [{code}]"));
             tell(&format!("profile-export: {}{named}", self.message));
+            if let Some(step) = self.named.as_deref().and_then(next_step) {
+                tell(&format!("next: {step}"));
+            }
         }
         ExitCode::from(self.code)
     }

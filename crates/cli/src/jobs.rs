@@ -1,3 +1,5 @@
+mod card;
+
 use std::time::Duration;
 
 use profile_export::jobs::{
@@ -8,21 +10,26 @@ use profile_export::request::ExportRequest;
 use profile_export::store::Store;
 
 use crate::args::{Arguments, JobsCommand, KeepArgs};
+use crate::card::print_object;
 use crate::failure::Failure;
 use crate::keep::forget_older;
 use crate::listing::{Cell, Table, print_list, wants_table};
 use crate::message::say;
+use crate::names::Names;
 use crate::output::{count, print_json, read, short};
 use crate::progress::Watch;
 use crate::stores::open;
 use crate::told::tell_end;
 
+pub use card::{card, segments};
+
 pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> {
     match command {
         JobsCommand::Create { request, store } => {
             let request = ExportRequest::from_json(&read(request)?)?;
-            let job = create_job(&open(arguments, &store.store)?, &request)?;
-            print_json(&job)
+            let store = open(arguments, &store.store)?;
+            let job = create_job(&store, &request)?;
+            print_job(arguments, &store, &job)
         }
         JobsCommand::Run {
             id,
@@ -58,12 +65,14 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             if !arguments.jsonl && !wants_table(arguments) {
                 return print_json(&list);
             }
-            print_list(arguments, &list, &list.records, || table(&list.records))
+            print_list(arguments, &list, &list.records, || {
+                Ok(table(&list.records, &Names::of(&store)?))
+            })
         }
         JobsCommand::Get { id, store } => {
             let store = open(arguments, &store.store)?;
             sweep(&store)?;
-            print_json(&get_job(&store, *id)?)
+            print_job(arguments, &store, &get_job(&store, *id)?)
         }
         JobsCommand::Watch { id, store } => watch(arguments, &open(arguments, &store.store)?, *id),
         JobsCommand::Retry {
@@ -81,7 +90,7 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             let watch = Watch::start(arguments, 0);
             let ended = retry_job(&store, *id, &options, &watch.progress);
             drop(watch);
-            tell_end(arguments, ended, started)?;
+            tell_end(arguments, ended, started, || Names::of(&store))?;
             forget_older(arguments, &store, keep.keep());
             Ok(())
         }
@@ -103,22 +112,21 @@ pub fn run(arguments: &Arguments, command: &JobsCommand) -> Result<(), Failure> 
             }
             let job = get_job(&store, *id)?;
             say(arguments, &format!("job {id} is {}", job.status));
-            print_json(&job)
+            print_job(arguments, &store, &job)
         }
     }
 }
 
+/// Prints a job with its errors.
+fn print_job(arguments: &Arguments, store: &Store, job: &Job) -> Result<(), Failure> {
+    print_object(arguments, job, || {
+        Ok(card::card_with_errors(job, &Names::of(store)?))
+    })
+}
+
 /// A table of jobs.
-pub fn table(jobs: &[Job]) -> Table<8> {
+pub fn table(jobs: &[Job], names: &Names) -> Table<8> {
     let rows = jobs.iter().map(|job| {
-        let segments = job
-            .filter
-            .as_ref()
-            .and_then(|filter| filter.segments.as_ref());
-        let segments = segments
-            .into_iter()
-            .flatten()
-            .map(|one| one.segment_id.as_str());
         let took = &job.metrics.total_time.total_time_in_ms;
         [
             Cell::Text(job.id.to_string()),
@@ -127,7 +135,7 @@ pub fn table(jobs: &[Job]) -> Table<8> {
             Cell::of(took.map(|took| format!("{took} ms"))),
             Cell::count(job.metrics.total_exported_profile_counter),
             Cell::count(job.metrics.total_exported_event_counter),
-            Cell::Text(short(&segments.collect::<Vec<_>>().join(", "))),
+            Cell::Text(short(&card::segments(job, names).join(", "))),
             Cell::of(
                 job.errors
                     .first()
@@ -148,7 +156,7 @@ fn run_one(arguments: &Arguments, store: &Store, id: i64, keep: &KeepArgs) -> Re
     let watch = Watch::start(arguments, 0);
     let finished = run_job(store, id, &RunOptions::default(), &watch.progress);
     drop(watch);
-    tell_end(arguments, finished, started)?;
+    tell_end(arguments, finished, started, || Names::of(store))?;
     forget_older(arguments, store, keep.keep());
     Ok(())
 }
@@ -201,14 +209,10 @@ fn watch(arguments: &Arguments, store: &Store, id: i64) -> Result<(), Failure> {
             std::thread::sleep(Duration::from_millis(100));
             continue;
         }
-        print_json(&job)?;
+        print_object(arguments, &job, || Ok(card::card(&job, &Names::of(store)?)))?;
         return match job.status {
             JobStatus::Succeeded => Ok(()),
-            status => {
-                let why = job.errors.first().map(|e| format!(": {}", e.msg));
-                let why = why.unwrap_or_default();
-                Err(Failure::failed(format!("job {id} is {status}{why}")))
-            }
+            _ => Err(Failure::of_job(job)),
         };
     }
 }

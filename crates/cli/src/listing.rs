@@ -52,7 +52,7 @@ pub fn print_list<T: Serialize, const N: usize>(
     arguments: &Arguments,
     whole: &impl Serialize,
     entries: &[T],
-    table: impl FnOnce() -> Table<N>,
+    table: impl FnOnce() -> Result<Table<N>, Failure>,
 ) -> Result<(), Failure> {
     if arguments.jsonl {
         return print_json_lines(entries);
@@ -65,7 +65,7 @@ pub fn print_list<T: Serialize, const N: usize>(
         (false, true) => Form::Terminal,
         (false, false) => Form::Plain,
     };
-    print(&table().text(form, Timestamp::now()))
+    print(&table()?.text(form, Timestamp::now()))
 }
 
 impl<const N: usize> Table<N> {
@@ -97,6 +97,11 @@ impl Cell {
     /// A number, if it is known.
     pub fn count(number: Option<u64>) -> Self {
         number.map_or(Self::Empty, Self::Count)
+    }
+
+    /// What people read on a terminal.
+    pub fn for_people(&self, now: Timestamp) -> String {
+        self.text(Form::Terminal, now)
     }
 
     fn text(&self, form: Form, now: Timestamp) -> String {

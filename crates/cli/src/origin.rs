@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::keep::forget_older;
 use crate::loading::{load_options, open_source, say_loaded};
 use crate::message::say;
+use crate::names::Names;
 use crate::progress::Watch;
 use crate::settings::Settings;
 use crate::stores::open;
@@ -124,6 +125,14 @@ impl<'a> Work<'a> {
                     Err(error) => (Err(error), 0),
                 })
             }
+        }
+    }
+
+    /// What the store calls its segments and datasets; of a source folder's nothing is known behind the export.
+    pub fn names(&self, arguments: &Arguments) -> Result<Names, Failure> {
+        match &self.origin {
+            Origin::Store(store) => Names::of(&open(arguments, store)?),
+            Origin::Source(_) => Ok(Names::default()),
         }
     }
 

@@ -1,14 +1,14 @@
 //! What an export would give, and its first rows.
 
 use profile_export::export::leaves;
-use profile_export::platform::{Error, Prepared};
+use profile_export::platform::{Error, PolicyChoice, Prepared};
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Arguments, PlanArgs, PreviewArgs};
 use crate::audience;
 use crate::failure::Failure;
-use crate::message::say;
+use crate::message::{say, shown};
 use crate::origin::Work;
 use crate::output::{print, print_result, print_rows};
 use crate::settings::Settings;
@@ -46,10 +46,11 @@ pub fn tell(
             prepared.outcomes(&work.run.writer)?,
             fields,
             prepared.policy.clone(),
+            why(prepared),
             prepared.request.clone(),
         ))
     })?;
-    let (unknown, outcomes, fields, policy, request) = found;
+    let (unknown, outcomes, fields, policy, why, request) = found;
     let lines = outcomes.iter().enumerate().map(|(number, outcome)| {
         let place = "(nothing is written)".to_owned();
         Written::new(&request, number, &outcome.counts, outcome.bytes, place)
@@ -68,7 +69,8 @@ pub fn tell(
                                "events": line.events, "bytes": line.bytes})
             })
             .collect();
-        let policy = json!({"id": policy.id, "name": policy.name, "version": policy.version});
+        let policy =
+            json!({"id": policy.id, "name": policy.name, "version": policy.version, "why": why});
         print_result(
             arguments,
             &json!({"request": request, "mergePolicy": policy, "fields": fields,
@@ -77,15 +79,17 @@ pub fn tell(
         )?;
         return Ok((rows, rejected));
     }
-    let why = match request.merge_policy {
-        Some(_) => "as asked",
-        None => "that of the segments' definitions, or the default",
-    };
     let empty = lines.iter().filter(|line| line.profiles == 0).count();
     let mut text = format!(
-        "{}merge policy: {} ({why})\nfields: {}\n",
+        "{}merge policy: {}{}, version {}: {}\nfields: {}\n",
         written(&lines),
-        policy.id,
+        shown(&policy.id),
+        match policy.name.is_empty() || policy.name == policy.id {
+            true => String::new(),
+            false => format!(" ({})", shown(&policy.name)),
+        },
+        policy.version,
+        shown(&why),
         fields.join(", "),
     );
     if empty > 0 {
@@ -97,11 +101,37 @@ pub fn tell(
     for line in left_out(lacking, duplicates) {
         text.push_str(&format!("{line}\n"));
     }
+    if !unknown.is_empty() {
+        let wanted = request.filter.and_then(|filter| filter.segments);
+        text.push_str(&format!(
+            "{} of {} segments: no record names them\n",
+            unknown.len(),
+            wanted.map_or(0, |segments| segments.len())
+        ));
+    }
     for segment in &unknown {
         text.push_str(&format!("{}\n", unknown_segment(segment)));
     }
     print(&text)?;
     Ok((rows, rejected))
+}
+
+/// Why it is the merge policy that it is.
+fn why(prepared: &Prepared) -> String {
+    match &prepared.choice {
+        PolicyChoice::Asked => "the request names it".to_owned(),
+        PolicyChoice::OfSegment(id) => {
+            let wanted = prepared.request.filter.as_ref();
+            let wanted = wanted.and_then(|filter| filter.segments.as_deref());
+            let mut named = std::iter::zip(wanted.unwrap_or_default(), &prepared.segment_names);
+            let name = named.find(|(segment, _)| segment.segment_id == *id);
+            let name = name.map_or(id, |(_, name)| name);
+            format!("the definition of the segment {name:?} names it")
+        }
+        PolicyChoice::Default => {
+            "the default, as neither the request nor a segment's definition names one".to_owned()
+        }
+    }
 }
 
 /// Shows the first profiles.

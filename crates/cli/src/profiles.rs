@@ -1,5 +1,7 @@
 //! One profile: looked up, or deleted.
 
+mod card;
+
 use std::path::Path;
 
 use profile_export::export::Progress;
@@ -11,9 +13,11 @@ use profile_export::xdm::{Identity, Timestamp};
 use serde_json::json;
 
 use crate::args::{Arguments, ProfilesCommand};
+use crate::card::print_object;
 use crate::failure::Failure;
 use crate::gone;
 use crate::message::{say, shown, tell};
+use crate::names::Names;
 use crate::output::{count, print, print_result};
 use crate::progress::Watch;
 use crate::stores::open;
@@ -81,11 +85,13 @@ fn get(
         "lastModifiedAt": found.last_modified.to_string(),
         "entity": found.row,
     });
-    if let Some(explained) = explained {
+    if let Some(explained) = &explained {
         told["fragments"] = json!(explained.fragments);
         told["fields"] = json!(explained.fields);
     }
-    print_result(arguments, &told)
+    print_object(arguments, &told, || {
+        Ok(card::card(&found, explained.as_ref(), &Names::of(store)?))
+    })
 }
 
 fn missing(identity: &Identity) -> Failure {

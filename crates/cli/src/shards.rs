@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::listing::{Cell, Table, print_list};
 use crate::message::say;
+use crate::names::Names;
 use crate::origin::{Origin, Work};
 use crate::output::{bytes, count, print, print_result};
 use crate::progress::Watch;
@@ -148,7 +149,9 @@ pub fn commit(arguments: &Arguments, commit: &CommitArgs) -> Result<(), Failure>
     let finished = match ended {
         Ok(Some(finished)) => finished,
         Ok(None) => return was_committed(arguments, &plan, &commit.out.display().to_string()),
-        Err(error) => return tell_end(arguments, Err(error), started).map(drop),
+        Err(error) => {
+            return tell_end(arguments, Err(error), started, || Names::of(&store)).map(drop);
+        }
     };
     if arguments.is_for_machines() {
         print_result(arguments, &finished.job)?;
@@ -218,19 +221,21 @@ pub fn list(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
         json!({"planId": id, "generation": pin.generation, "expires": expires, "jobId": pin.job})
     });
     let entries: Vec<_> = entries.collect();
-    print_list(arguments, &entries, &entries, || Table {
-        head: ["PLAN", "GENERATION", "EXPIRES", "JOB"],
-        rows: pins
-            .iter()
-            .map(|(id, pin)| {
-                [
-                    Cell::Text(id.clone()),
-                    Cell::count(u64::try_from(pin.generation).ok()),
-                    Cell::Text(Timestamp::from_millis(pin.expires).to_string()),
-                    Cell::count(pin.job.and_then(|job| u64::try_from(job).ok())),
-                ]
-            })
-            .collect(),
+    print_list(arguments, &entries, &entries, || {
+        Ok(Table {
+            head: ["PLAN", "GENERATION", "EXPIRES", "JOB"],
+            rows: pins
+                .iter()
+                .map(|(id, pin)| {
+                    [
+                        Cell::Text(id.clone()),
+                        Cell::count(u64::try_from(pin.generation).ok()),
+                        Cell::Text(Timestamp::from_millis(pin.expires).to_string()),
+                        Cell::count(pin.job.and_then(|job| u64::try_from(job).ok())),
+                    ]
+                })
+                .collect(),
+        })
     })
 }
 

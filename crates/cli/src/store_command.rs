@@ -10,6 +10,7 @@ use crate::gone::verify_gone;
 use crate::jobs;
 use crate::listing::print_list;
 use crate::message::{say, shown};
+use crate::names::Names;
 use crate::output::{bytes, count, print, print_result, table};
 use crate::progress::Watch;
 use crate::shards;
@@ -90,7 +91,9 @@ fn forget(arguments: &Arguments, store: &Store, keep: &Keep, dry_run: bool) -> R
         }
         false => forget_jobs(store, keep)?,
     };
-    print_list(arguments, &jobs, &jobs, || jobs::table(&jobs))?;
+    print_list(arguments, &jobs, &jobs, || {
+        Ok(jobs::table(&jobs, &Names::of(store)?))
+    })?;
     let done = if dry_run {
         "would be forgotten"
     } else {

@@ -8,9 +8,12 @@ use profile_export::platform::Error;
 use profile_export::request::ExportRequest;
 
 use crate::args::Arguments;
+use crate::card::print_object;
 use crate::failure::Failure;
+use crate::jobs::card;
 use crate::message::say;
-use crate::output::{bytes, count, print_result, table};
+use crate::names::Names;
+use crate::output::{bytes, count, table};
 
 /// What is said where exports lie side by side that no reader takes for one table.
 pub const FORMS: &str =
@@ -87,15 +90,18 @@ pub fn written(lines: &[Written]) -> String {
     table(["SEGMENT", "PROFILES", "EVENTS", "SIZE", "WHERE"], rows)
 }
 
-/// Prints a job that ended, however it did.
+/// Prints a job that ended, however it did; `names` are those of the store that it is of.
 pub fn tell_end(
     arguments: &Arguments,
     ended: Result<FinishedJob, Error>,
     started: Instant,
+    names: impl FnOnce() -> Result<Names, Failure>,
 ) -> Result<FinishedJob, Failure> {
     match ended {
         Ok(finished) => {
-            print_result(arguments, &finished.job)?;
+            print_object(arguments, &finished.job, || {
+                Ok(card(&finished.job, &names()?))
+            })?;
             for line in summary(&finished, started) {
                 say(arguments, &line);
             }
@@ -104,7 +110,7 @@ pub fn tell_end(
         Err(error) => {
             if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {
                 // How it ended is what the exit code has to say, not that this could not be printed.
-                let _ = print_result(arguments, job);
+                let _ = print_object(arguments, job, || Ok(card(job, &names()?)));
             }
             Err(error.into())
         }

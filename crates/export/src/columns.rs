@@ -26,6 +26,7 @@ pub(crate) enum Set {
     Events,
     EventTimes,
     EventIds,
+    EventTypes,
     CountedIdentities,
     CountedTimes,
 }

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use arrow::datatypes::DataType;
 use gather::{Column, RowRef};
 use merge::Groups;
 use xdm::{Class, FieldType, Fields, Timestamp};
@@ -11,6 +12,9 @@ use crate::columns::{FieldSet, Set};
 use crate::error::Result;
 use crate::people::EventRange;
 use crate::sources::Sources;
+
+/// The field that says what an event is.
+const EVENT_TYPE: &str = "eventType";
 
 /// What events are ordered by.
 ///
@@ -142,6 +146,35 @@ impl EventOrder {
             }
         }
         Ok(())
+    }
+}
+
+/// What each of these events is of, its `eventType`; none where records have anything but text there.
+pub(crate) fn event_types(sources: &Sources, events: &[RowRef]) -> Result<Vec<Option<String>>> {
+    let none = || Ok(vec![None; events.len()]);
+    if events.is_empty() {
+        return none();
+    }
+    let of_events = (sources.all.iter()).filter(|source| source.run.class == Class::Event);
+    for source in of_events {
+        if (source.run.kept_type(EVENT_TYPE)?).is_some_and(|kept| !is_text(&kept)) {
+            return none();
+        }
+    }
+    let fields: Fields = [(EVENT_TYPE.to_owned(), FieldType::String)]
+        .into_iter()
+        .collect();
+    let types = FieldSet::new(Set::EventTypes, &[Class::Event], &fields, sources)?;
+    of_each(&types, sources, events, |column, at| {
+        column.text(at).map(str::to_owned)
+    })
+}
+
+fn is_text(ty: &DataType) -> bool {
+    match ty {
+        DataType::Utf8 => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
     }
 }
 

@@ -10,6 +10,7 @@ use xdm::{Class, PersonKey, Timestamp};
 
 use crate::components::Profile;
 use crate::error::Result;
+use crate::event_order::event_types;
 use crate::export::Export;
 use crate::people::{EventRange, PeopleRows};
 use crate::pipeline::rows_of;
@@ -112,7 +113,7 @@ pub struct BatchMemberships {
     pub segments: Vec<String>,
     /// Whether one of the memberships is enough.
     pub takes: bool,
-    /// Those of the segments that are asked for.
+    /// Those of the segments that are asked for; all of the profile, where none are.
     pub memberships: Vec<MembershipSeen>,
 }
 
@@ -130,7 +131,7 @@ pub struct MembershipSeen {
     pub qualified: Option<String>,
     /// The fragment that it is from.
     pub fragment: usize,
-    /// Whether it counts.
+    /// Whether it counts; where no segment is asked for, whether somebody is in the segment by it.
     pub counts: bool,
     /// Why, or why not.
     pub reason: String,
@@ -144,6 +145,8 @@ pub struct EventPart {
     pub dataset: String,
     /// Its `_id`.
     pub id: String,
+    /// What it is, its `eventType`, where records have text there.
+    pub event_type: Option<String>,
     /// When it happened.
     pub timestamp: Option<String>,
     /// When it came in.
@@ -155,11 +158,11 @@ pub struct EventPart {
 }
 
 impl Export {
-    /// Why the profile of a primary identity is in the export, or is not; `None` where no record has that identity.
-    /// The namespace's case does not count.
+    /// Why the profile of an identity is in the export, or is not: of a primary identity, and with an identity graph of any
+    /// that records link. `None` where there is none. The namespace's case does not count.
     ///
     /// # Errors
-    /// A damaged run.
+    /// A damaged run; the export's progress was cancelled.
     pub fn explain(&self, namespace: &str, id: &str) -> Result<Option<Explanation>> {
         let plan = self.pipeline().plan();
         for (name, is_given) in [
@@ -172,8 +175,12 @@ impl Export {
                 return Err(RequestError::new(name, problem).into());
             }
         }
-        let key = PersonKey::of(namespace, id);
         let sources = self.pipeline().sources();
+        let Some(key) = self.person_of(PersonKey::of(namespace, id), self.progress())? else {
+            // A file that was cut says of nobody that it has them.
+            sources.check_whole()?;
+            return Ok(None);
+        };
         let keys = self.members_of(key);
         let is_left_out =
             (self.graph()).is_some_and(|g| matches!(g.profile(key), Profile::LeftOut));
@@ -306,10 +313,7 @@ impl Explainer<'_> {
     fn memberships(&self, filter: &MembershipFilter) -> Result<BatchMemberships> {
         let mut seen: Vec<MembershipSeen> = Vec::new();
         let sources = self.export.pipeline().sources();
-        let indexes = match filter.is_open() {
-            true => Vec::new(),
-            false => sources.indexes(filter)?,
-        };
+        let indexes = sources.indexes(filter)?;
         let evaluated = self.rows.evaluated.len();
         for (number, at) in self.all_fragments().enumerate() {
             let Some(Some(index)) = indexes.get(at.source as usize) else {
@@ -333,10 +337,11 @@ impl Explainer<'_> {
                     }
                     _ => {
                         let verdict = filter.verdict(&statuses, posting);
-                        (
-                            verdict == MembershipVerdict::Counts,
-                            reason(verdict, filter, &statuses),
-                        )
+                        let reason = match filter.is_open() {
+                            true => "no segment is asked for".to_owned(),
+                            false => reason(verdict, filter, &statuses),
+                        };
+                        (verdict == MembershipVerdict::Counts, reason)
                     }
                 };
                 seen.push(MembershipSeen {
@@ -460,12 +465,17 @@ impl Explainer<'_> {
         let ranges: Vec<EventRange> = self.rows.events.clone();
         let rows: Vec<RowRef> = ranges.iter().flat_map(rows_of).collect();
         let mut events = BTreeMap::new();
-        for (at, (time, id)) in std::iter::zip(&rows, pipeline.times_and_ids(&rows)?) {
+        let named = std::iter::zip(
+            pipeline.times_and_ids(&rows)?,
+            event_types(pipeline.sources(), &rows)?,
+        );
+        for (at, ((time, id), event_type)) in std::iter::zip(&rows, named) {
             let ingested = self.times.ingested(*at)?;
             let reason = why_not(plan.filter, ingested);
             let event = EventPart {
                 dataset: pipeline.sources().of(*at).dataset.clone(),
                 id: id.clone(),
+                event_type,
                 timestamp: time.map(|time| time.to_string()),
                 ingested: ingested.to_string(),
                 is_added: reason.is_none(),

@@ -112,12 +112,7 @@ impl ProfileReader {
         let sources = self.pipeline().sources();
         // What the one before read is let go of, as between chunks.
         sources.begin_chunk();
-        let identity = PersonKey::of(namespace, id);
-        let key = match self.is_person(identity) {
-            true => Some(identity),
-            false => self.linked_person(identity, progress)?,
-        };
-        let Some(key) = key else {
+        let Some(key) = self.0.person_of(PersonKey::of(namespace, id), progress)? else {
             return Ok(None);
         };
         let rows = self.0.rows_of_profile(key)?;
@@ -146,6 +141,21 @@ impl ProfileReader {
             last_modified,
         })
     }
+}
+
+impl Export {
+    /// One of the persons of the profile that an identity belongs to, the identity itself where it is somebody's
+    /// primary one, and with an identity graph whomever live records link it to.
+    pub(crate) fn person_of(
+        &self,
+        identity: PersonKey,
+        progress: &Progress,
+    ) -> Result<Option<PersonKey>> {
+        match self.is_person(identity) {
+            true => Ok(Some(identity)),
+            false => self.linked_person(identity, progress),
+        }
+    }
 
     /// Whether records of data have an identity as their primary one.
     fn is_person(&self, key: PersonKey) -> bool {
@@ -156,7 +166,7 @@ impl ProfileReader {
     /// A person of the profile that an identity belongs to which is no person's own: live records link it, or link others
     /// of which one is a person's, and so on.
     fn linked_person(&self, identity: PersonKey, progress: &Progress) -> Result<Option<PersonKey>> {
-        if self.0.graph().is_none() {
+        if self.graph().is_none() {
             return Ok(None);
         }
         let sources = self.pipeline().sources();
@@ -184,9 +194,7 @@ impl ProfileReader {
         }
         Ok(None)
     }
-}
 
-impl Export {
     /// The persons of the profile that a person belongs to, by their keys.
     pub(crate) fn members_of(&self, key: PersonKey) -> Vec<PersonKey> {
         match self.graph().map(|graph| graph.profile(key)) {

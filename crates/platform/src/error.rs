@@ -143,6 +143,27 @@ impl Error {
 }
 
 impl ErrorKind {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 16] = [
+        Self::BadRequest,
+        Self::BadSource,
+        Self::NotFound,
+        Self::Conflict,
+        Self::BadInput,
+        Self::InvalidDataset,
+        Self::NewerFormat,
+        Self::BadRecord,
+        Self::EmptyBatch,
+        Self::Damaged,
+        Self::Io,
+        Self::Catalog,
+        Self::Write,
+        Self::Cancelled,
+        Self::JobFailed,
+        Self::Internal,
+    ];
+
     /// The stable code of docs/errors.md.
     #[must_use]
     pub fn code(self) -> &'static str {

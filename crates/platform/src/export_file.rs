@@ -22,7 +22,7 @@ use crate::export_folder::Temporary;
 use crate::jobs::{BatchNames, NamedExport, RunOptions, sweep_goal};
 use crate::manifest::{ManifestBatch, ManifestFile};
 use crate::names::{segment_names, with_ids};
-use crate::resolve::resolve_policy;
+use crate::resolve::{PolicyChoice, choose_policy};
 
 /// Makes a file, which must not be there yet unless it is replaced: it is there whole or not at all.
 ///
@@ -77,6 +77,8 @@ pub struct Prepared {
     pub request: ExportRequest,
     /// The merge policy that it uses.
     pub policy: MergePolicy,
+    /// Why it is that one.
+    pub choice: PolicyChoice,
     /// The state of the store that it reads.
     pub generation: i64,
     /// What its segments are called, in the order of the request.
@@ -129,7 +131,7 @@ impl Prepared {
         max_identities: Option<u32>,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
-        let policy = resolve_policy(store.catalog(), &request)?;
+        let (policy, choice) = choose_policy(store.catalog(), &request)?;
         progress.begin(Phase::Prepare);
         let snapshot = store.snapshot(generation)?;
         let plan = Plan::new(
@@ -149,6 +151,7 @@ impl Prepared {
             segment_names: segment_names(store.catalog(), &request)?,
             request,
             policy,
+            choice,
         })
     }
 

@@ -20,6 +20,7 @@ mod members;
 mod memory;
 mod names;
 mod namespaces;
+mod next_step;
 mod output;
 mod policies;
 mod profile_report;
@@ -73,6 +74,7 @@ pub use namespaces::{
     ID_TYPES, IdentityNamespace, NamespaceBody, create_identity_namespace, identity_namespaces,
     namespace_number, replace_identity_namespace,
 };
+pub use next_step::next_step;
 pub use output::{OutputFolder, delete_batch};
 pub use policies::{
     delete_merge_policy, merge_policies, merge_policy, put_merge_policy, read_merge_policies,
@@ -99,6 +101,7 @@ pub use registry::{
     create_descriptor, create_schema, delete_descriptor, delete_schema, descriptor, descriptors,
     replace_descriptor, replace_schema, schemas_of_folder,
 };
+pub use resolve::PolicyChoice;
 pub use schedules::{
     NewSchedule, Schedule, ScheduleChange, ScheduleKind, ScheduleProperties, ScheduleRun,
     ScheduleState, ScheduledJob, change_schedule, create_schedule, delete_schedule, due_schedules,

@@ -30,8 +30,31 @@ pub(crate) fn plan_of(catalog: &Catalog, request: &ExportRequest) -> Result<Plan
 /// # Errors
 /// A policy that there isn't; segments whose definitions name different ones.
 pub(crate) fn resolve_policy(catalog: &Catalog, request: &ExportRequest) -> Result<MergePolicy> {
+    Ok(choose_policy(catalog, request)?.0)
+}
+
+/// Why a request uses its merge policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyChoice {
+    /// The request names it.
+    Asked,
+    /// The request does not, and the definition of its segment with this ID does.
+    OfSegment(String),
+    /// Neither does: it is the default.
+    Default,
+}
+
+/// The same with why it is that one.
+///
+/// # Errors
+/// As for [`resolve_policy`].
+pub(crate) fn choose_policy(
+    catalog: &Catalog,
+    request: &ExportRequest,
+) -> Result<(MergePolicy, PolicyChoice)> {
     if let Some(named) = &request.merge_policy {
-        return named_policy(catalog, &named.id, named.version, "mergePolicy");
+        let policy = named_policy(catalog, &named.id, named.version, "mergePolicy")?;
+        return Ok((policy, PolicyChoice::Asked));
     }
     let wanted = request.filter.as_ref().and_then(|f| f.segments.as_deref());
     let mut found: Option<(String, String)> = None;
@@ -59,12 +82,17 @@ pub(crate) fn resolve_policy(catalog: &Catalog, request: &ExportRequest) -> Resu
         }
     }
     match found {
-        Some((_, policy)) => named_policy(catalog, &policy, None, "mergePolicy"),
-        None => merge_policies(catalog)?
-            .into_iter()
-            .find(|policy| policy.default)
-            .ok_or_else(|| {
-                RequestError::new("mergePolicy", "missing, and there is no default").into()
-            }),
+        Some((segment, policy)) => {
+            let policy = named_policy(catalog, &policy, None, "mergePolicy")?;
+            Ok((policy, PolicyChoice::OfSegment(segment)))
+        }
+        None => {
+            let policies = merge_policies(catalog)?;
+            let default = policies.into_iter().find(|policy| policy.default);
+            let default = default.ok_or_else(|| {
+                RequestError::new("mergePolicy", "missing, and there is no default")
+            })?;
+            Ok((default, PolicyChoice::Default))
+        }
     }
 }

@@ -194,7 +194,7 @@ impl Export {
         told(py, rows)
     }
 
-    /// Why a primary identity is in it, or is not; `None` where no record has it.
+    /// Why the profile of an identity is in it, or is not; `None` where there is none.
     fn explain<'py>(
         &self,
         py: Python<'py>,

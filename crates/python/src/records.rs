@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use platform::{Error, Prepared};
+use platform::{Error, PolicyChoice, Prepared};
 use profile_export::export::{
     DatasetBatches, Export as EngineExport, Plan, UnionSchemas, snapshot_of,
 };
@@ -98,12 +98,12 @@ pub(crate) fn export_batches(
         .merge_policy
         .as_ref()
         .map(|policy| policy.id.as_str());
-    let policy = match merge_policy.or(asked) {
+    let (policy, choice) = match merge_policy.or(asked) {
         None => {
             let [policy, _] = MergePolicy::built_in();
-            policy
+            (policy, PolicyChoice::Default)
         }
-        Some(text) => read_policy(text)?,
+        Some(text) => (read_policy(text)?, PolicyChoice::Asked),
     };
     let mut sources = Sources::new();
     let parts = records.iter().map(|part| Part::new(part, &mut sources));
@@ -123,6 +123,7 @@ pub(crate) fn export_batches(
             segment_names: segment_ids(&request),
             request,
             policy,
+            choice,
             generation: 0,
             export: export.with_progress(Arc::clone(progress)),
         })

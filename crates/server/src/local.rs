@@ -1,6 +1,6 @@
 //! What the page asks beside the platform's own API: `/local/…`. Nothing of it changes a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use profile_export::arrow::datatypes::{DataType, Field};
 use profile_export::export::{Progress, UnionSchemas};
+use profile_export::jobs::JobStatus;
 use profile_export::platform::{
     Members, NamedSegment, Prepared, SegmentsToCount, estimate, expression_schema, first_members,
-    policy_of_segment, segments,
+    policy_of_segment, segment_jobs, segments,
 };
 use profile_export::request::ExportRequest;
 use profile_export::segment::{Expression, ExpressionError, Segment};
@@ -30,6 +31,8 @@ use crate::schemas::{Looked, Problems};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Segments that are shown, the largest; the page says that there are more.
 const MOST_SEGMENTS: usize = 300;
+/// The namespace of evaluated segments.
+const EVALUATED: &str = "ups";
 /// People that are shown of those whom an expression takes.
 const FIRST_MEMBERS: usize = 10;
 /// Rows of a preview.
@@ -193,7 +196,7 @@ pub(crate) async fn preview(
 /// Say why a profile is in an export, or is not
 #[utoipa::path(
     post, path = "/local/explain", tag = "The page", request_body = ExportRequest,
-    params(("identity" = String, Query, description = "A primary identity: NAMESPACE:ID")),
+    params(("identity" = String, Query, description = "NAMESPACE:ID: a primary identity, or with an identity graph any that records link")),
     responses((status = 200, description = "Conditions, fragments, fields, memberships, events", body = Looked), Problems),
 )]
 pub(crate) async fn explain(
@@ -214,7 +217,7 @@ pub(crate) async fn explain(
         let explanation = prepared.export.explain(&namespace, &id)?;
         let explanation = explanation.ok_or_else(|| {
             Problem::not_found(format!(
-                "no record has {identity:?} as its primary identity"
+                "no profile has {identity:?}: without an identity graph only primary identities are known"
             ))
         })?;
         let policy = &prepared.policy;
@@ -279,10 +282,10 @@ pub(crate) async fn schema(caller: ReadAccess) -> Answer<Json<Value>> {
     Ok(Json(schema.await?))
 }
 
-/// Count the members of each segment, by status
+/// Count the members of each segment, by status; those that are defined and that no record names have none
 #[utoipa::path(
     get, path = "/local/audiences", tag = "The page",
-    responses((status = 200, description = "The segments that were counted, the largest first", body = Looked), Problems),
+    responses((status = 200, description = "The segments that were counted, the largest first, and definitions behind them", body = Looked), Problems),
 )]
 pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
     let (app, scope) = (Arc::clone(caller.app()), caller.scope().clone());
@@ -293,27 +296,10 @@ pub(crate) async fn list_audiences(caller: ReadAccess) -> Answer<Json<Value>> {
 }
 
 fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) -> Answer<Value> {
-    let Some(wanted) = SegmentsToCount::of(store, progress)? else {
-        return Ok(json!({"audiences": [], "leftOut": 0}));
-    };
-    let Prepared {
-        generation, policy, ..
-    } = &wanted.prepared;
-    let of = (*generation, policy.id.clone(), policy.version);
-    let place = (scope.org.clone(), scope.sandbox.clone());
-    let held = app
-        .counted_audiences()
-        .get(&place)
-        .filter(|(held, _)| *held == of)
-        .cloned();
-    let counts = match held {
-        Some((_, counts)) => counts,
-        None => {
-            let counts = Arc::new(wanted.count()?);
-            app.counted_audiences()
-                .insert(place, (of, Arc::clone(&counts)));
-            counts
-        }
+    let wanted = SegmentsToCount::of(store, progress)?;
+    let counts = match &wanted {
+        Some(wanted) => counted(app, scope, wanted)?,
+        None => Arc::default(),
     };
     let definitions = segments(store.catalog())?;
     let name = |id: &str| {
@@ -334,11 +320,60 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         })
         .collect();
     audiences.sort_by_key(|(members, _)| std::cmp::Reverse(*members));
-    let left_out = audiences.len().saturating_sub(MOST_SEGMENTS);
+    let smaller = audiences.len().saturating_sub(MOST_SEGMENTS);
     let audiences = audiences.into_iter().take(MOST_SEGMENTS);
-    let audiences: Vec<Value> = audiences.map(|(_, audience)| audience).collect();
-    let policy = json!({"id": policy.id, "version": policy.version});
+    let mut audiences: Vec<Value> = audiences.map(|(_, audience)| audience).collect();
+    // Definitions that no record names: nobody is in them, or nobody has looked yet.
+    let named: BTreeSet<&str> = counts.keys().map(|(_, id)| id.as_str()).collect();
+    let defined = definitions
+        .iter()
+        .filter_map(|segment| segment["id"].as_str());
+    let mut others: Vec<&str> = defined.filter(|id| !named.contains(id)).collect();
+    let more = others.split_off(MOST_SEGMENTS.min(others.len()));
+    let evaluated = evaluated(store)?;
+    audiences.extend(others.into_iter().map(|id| {
+        json!({"namespace": EVALUATED, "id": id, "name": name(id), "realized": 0, "existing": 0, "exited": 0,
+               "isEvaluated": evaluated.contains(id)})
+    }));
+    let policy = wanted.as_ref().map(|wanted| {
+        let policy = &wanted.prepared.policy;
+        json!({"id": policy.id, "version": policy.version})
+    });
+    let left_out = smaller + more.len();
     Ok(json!({"audiences": audiences, "leftOut": left_out, "mergePolicy": policy}))
+}
+
+/// The members of the segments that records name, kept until the store changes.
+fn counted(
+    app: &App,
+    scope: &Scope,
+    wanted: &SegmentsToCount,
+) -> Answer<Arc<BTreeMap<NamedSegment, Members>>> {
+    let Prepared {
+        generation, policy, ..
+    } = &wanted.prepared;
+    let of = (*generation, policy.id.clone(), policy.version);
+    let place = (scope.org.clone(), scope.sandbox.clone());
+    let held = app
+        .counted_audiences()
+        .get(&place)
+        .filter(|(held, _)| *held == of)
+        .cloned();
+    if let Some((_, counts)) = held {
+        return Ok(counts);
+    }
+    let counts = Arc::new(wanted.count()?);
+    app.counted_audiences()
+        .insert(place, (of, Arc::clone(&counts)));
+    Ok(counts)
+}
+
+/// The segments that an evaluation has looked for members of.
+fn evaluated(store: &Store) -> Answer<BTreeSet<String>> {
+    let jobs = segment_jobs(store)?.into_iter();
+    let done = jobs.filter(|job| job.status == JobStatus::Succeeded);
+    let counted = done.flat_map(|job| job.metrics.segmented_profile_counter.into_keys());
+    Ok(counted.collect())
 }
 
 fn tree(fields: &Fields) -> Vec<Value> {

@@ -102,6 +102,7 @@ schemas! {
         .property("fields", string())
         .property("filter", object([]))
         .property("additionalFields", object([]))
+        .property("evaluationInfo", object(["segmentation"]).property("segmentation", boolean()))
         .property("status", one_of(JobStatus::ALL.iter().map(|status| status.word())))
         .property("requestId", string())
         .property("computeGatewayJobId", object([]))
@@ -120,7 +121,7 @@ schemas! {
                 .property("segmentId", string())
                 .property("segmentNs", string())
                 .property("didYouMean", string()))))
-        .property("errors", list(object(["code", "msg", "callStack"])))
+        .property("errors", list(job_error()))
         .property("imsOrgId", string())
         .property("creationTime", int64())
         .property("updateTime", int64());
@@ -215,7 +216,7 @@ schemas! {
             "totalTime", "totalProfiles", "totalProfilesByMergePolicy", "segmentedProfileCounter",
             "segmentedProfileByNamespaceCounter", "segmentedProfileByStatusCounter",
         ]))
-        .property("errors", list(object(["code", "msg", "callStack"])))
+        .property("errors", list(job_error()))
         .property("evaluationTime", int64().description(Some("What now means in expressions")))
         .property("creationTime", int64())
         .property("updateTime", int64())
@@ -274,7 +275,7 @@ schemas! {
         .property("lastRunEpoch", int64().description(Some("The due time that was done last")))
         .property("lastJobId", of_type(SchemaType::AnyValue)
             .description(Some("The job that was created last: a segment job's text, an export job's number")))
-        .property("errors", list(object(["code", "msg", "callStack"]))
+        .property("errors", list(job_error())
             .description(Some("Why no job could be created the last time")));
 
     SchedulePage => object(["_page", "children", "_links"])
@@ -381,6 +382,20 @@ schemas! {
         .property("updated", int64())
         .property("errors", list(object(["code", "description"])))
         .property("metrics", object([]));
+}
+
+/// Why a job failed.
+fn job_error() -> ObjectBuilder {
+    object(["code", "msg", "callStack"])
+        .property("code", string())
+        .property("msg", string())
+        .property("callStack", string())
+        .property(
+            "nextStep",
+            string().description(Some(
+                "What to do about it, where the code is one of docs/errors.md",
+            )),
+        )
 }
 
 /// An object that has these properties at least.

@@ -111,19 +111,21 @@ pub fn tell_estimates(
             entry
         })
         .collect();
-    print_list(arguments, &entries, &entries, || Table {
-        head: ["SEGMENT", "MEMBERS", "OF PROFILES", "MERGE POLICY", "NAME"],
-        rows: (lines.iter())
-            .map(|(one, found)| {
-                let text = |text: &str| Cell::Text(text.to_owned());
-                [
-                    text(&one.id),
-                    Cell::Count(found.members),
-                    Cell::Count(found.profiles),
-                    text(&found.policy),
-                    text(&one.name),
-                ]
-            })
-            .collect(),
+    print_list(arguments, &entries, &entries, || {
+        Ok(Table {
+            head: ["SEGMENT", "MEMBERS", "OF PROFILES", "MERGE POLICY", "NAME"],
+            rows: (lines.iter())
+                .map(|(one, found)| {
+                    let text = |text: &str| Cell::Text(text.to_owned());
+                    [
+                        text(&one.id),
+                        Cell::Count(found.members),
+                        Cell::Count(found.profiles),
+                        text(&found.policy),
+                        text(&one.name),
+                    ]
+                })
+                .collect(),
+        })
     })
 }

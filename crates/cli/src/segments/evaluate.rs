@@ -78,7 +78,7 @@ pub fn evaluate(
         head: ["SEGMENT", "IN", "ENTERED", "STAYED", "LEFT", "NAME"],
         rows: rows.collect(),
     };
-    print_list(arguments, &lines, &lines, || table)?;
+    print_list(arguments, &lines, &lines, || Ok(table))?;
     let opted_out: u64 = metrics.opted_out_profiles_by_merge_policy.values().sum();
     if opted_out > 0 {
         say(

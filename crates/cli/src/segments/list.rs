@@ -15,10 +15,10 @@ pub fn list(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
     print_list(arguments, &segments, &segments, || {
         let rows = segments.iter();
         let rows = rows.map(|s| [text(s, "id"), text(s, "mergePolicyId"), text(s, "name")]);
-        Table {
+        Ok(Table {
             head: ["ID", "MERGE POLICY", "NAME"],
             rows: rows.collect(),
-        }
+        })
     })
 }
 
@@ -50,16 +50,18 @@ pub fn list_with_counts(arguments: &Arguments, store: &Store) -> Result<(), Fail
             segment.insert("members".to_owned(), members);
         }
     }
-    print_list(arguments, &segments, &segments, || Table {
-        head: [
-            "ID",
-            "MERGE POLICY",
-            "REALIZED",
-            "EXISTING",
-            "EXITED",
-            "NAME",
-        ],
-        rows,
+    print_list(arguments, &segments, &segments, || {
+        Ok(Table {
+            head: [
+                "ID",
+                "MERGE POLICY",
+                "REALIZED",
+                "EXISTING",
+                "EXITED",
+                "NAME",
+            ],
+            rows,
+        })
     })
 }
 

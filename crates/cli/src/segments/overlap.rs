@@ -67,5 +67,7 @@ pub fn tell_overlap(
         head: ["FIRST", "SECOND", "IN BOTH", "IN FIRST", "IN SECOND"],
         rows,
     };
-    print_list(arguments, &whole, std::slice::from_ref(&whole), || table)
+    print_list(arguments, &whole, std::slice::from_ref(&whole), || {
+        Ok(table)
+    })
 }

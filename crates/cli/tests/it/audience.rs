@@ -198,6 +198,32 @@ fn a_plan_tells_what_an_export_gives_and_writes_nothing() {
     assert!(planned["mergePolicy"]["id"].is_string(), "{planned}");
     let shown = stdout(&run(&[&["plan"], &audience[..9]].concat()));
     assert!(shown.contains("1 of 2 batches have no profile"), "{shown}");
+    assert!(
+        shown.contains("1 of 2 segments: no record names them\n"),
+        "{shown}"
+    );
+    // Which merge policy, and why that one.
+    let policy = |arguments: &[&str]| {
+        let plan = ["plan", "--store", &store, "--fields", "_id"];
+        let shown = stdout(&run(&[&plan[..], arguments].concat()));
+        let line = shown
+            .lines()
+            .find_map(|line| line.strip_prefix("merge policy: "));
+        line.unwrap().to_owned()
+    };
+    let crm = policy(&["--merge-policy", "crm-first"]);
+    assert!(
+        crm.starts_with("crm-first ") && crm.ends_with(", version 1: the request names it"),
+        "{crm}"
+    );
+    let latest = policy(&["--segment", "Segment 0 of AAM"]);
+    assert!(
+        latest.starts_with("latest")
+            && latest.ends_with(": the definition of the segment \"Segment 0 of AAM\" names it"),
+        "{latest}"
+    );
+    let default = policy(&[]);
+    assert!(default.contains(": the default, as neither"), "{default}");
 }
 
 #[test]
@@ -493,6 +519,16 @@ fn an_explanation_is_for_people_and_for_machines() {
         &[&policy[..], &["--status", "exited"]].concat(),
     ));
     assert!(exited.contains("is not in the export"), "{exited}");
+    // By an identity that records link, where the policy has an identity graph.
+    let linked = |policy| explain("crmid:C00105", &["--merge-policy", policy]);
+    let told = stdout(&linked("crm-first-pdg"));
+    assert!(told.starts_with("crmid:C00105 belongs to ECID:"), "{told}");
+    assert!(
+        told.contains("one profile with Email:person105@example.com"),
+        "{told}"
+    );
+    let alone = linked("crm-first");
+    assert_eq!(alone.status.code(), Some(3), "{}", stderr(&alone));
     let nobody = explain("Email:nobody@example.com", &[]);
     assert_eq!(nobody.status.code(), Some(3), "{}", stderr(&nobody));
     assert_eq!(explain("nobody", &[]).status.code(), Some(2));

@@ -41,6 +41,52 @@ fn values_are_completed_from_the_store() {
         of(&["export", "--segment", "x", "--status", "ex"]),
         ["existing", "exited"]
     );
+    assert_eq!(of(&["jobs", "list", "--status", "SUC"]), ["SUCCEEDED"]);
+    assert_eq!(
+        of(&["jobs", "list", "--sort", "createdTime:a"]),
+        ["createdTime:asc"]
+    );
+    assert_eq!(of(&["export", "--since-job", ""])[..2], ["last", "1"]);
+    assert_eq!(of(&["export", "--segment-ns", "aa"]), ["aam"]);
+    assert_eq!(of(&["export", "--org", "def"]), ["default"]);
+    assert_eq!(
+        of(&["export", "--org", "default", "--sandbox", "p"]),
+        ["prod"]
+    );
+    assert_eq!(
+        of(&["export", "--org", "nobody's", "--sandbox", "p"]),
+        [""; 0]
+    );
+    let batches = stdout(&run(&["batches", "list", "--store", &store, "--tsv"]));
+    let batch = batches.lines().nth(1).unwrap().split('\t').next().unwrap();
+    for command in ["get", "files", "delete"] {
+        assert_eq!(of(&["batches", command, ""]).first().unwrap(), batch);
+    }
+    for command in ["get", "update", "delete"] {
+        assert_eq!(
+            of(&["merge-policies", command, "crm-first-"]),
+            ["crm-first-pdg"]
+        );
+        assert_eq!(of(&["segments", command, "4edc"]).len(), 1);
+    }
+    // Fields: the last of a list, a level at a time.
+    assert_eq!(of(&["export", "--fields", "personalE"]), ["personalEmail"]);
+    let below = of(&["export", "--fields", "_id,personalEmail.a"]);
+    assert_eq!(below, ["_id,personalEmail.address"]);
+    assert_eq!(
+        of(&["export", "--require", "_id,personalE"]),
+        ["_id,personalEmail"]
+    );
+    assert_eq!(of(&["export", "--events", "eventT"]), ["eventType"]);
+    // What is defined no more, and in records still, is there to be exported and not to be got.
+    stdout(&run(&[
+        "segments",
+        "delete",
+        "holiday-shoppers",
+        "--store",
+        &store,
+    ]));
+    assert_eq!(of(&["segments", "get", "holi"]), [""; 0]);
     // The line's own store, and none at all.
     let named = offered(None, &["export", "--store", &store, "--segment", "holi"]);
     assert_eq!(named, ["holiday-shoppers"]);

@@ -197,7 +197,11 @@ fn a_full_disk_is_a_clear_error_and_the_store_works_on() {
     assert_eq!(watched.status.code(), Some(1));
     let why = String::from_utf8_lossy(&watched.stderr).into_owned();
     assert!(
-        why.contains(&format!("is FAILED: {}", error["msg"].as_str().unwrap())),
+        why.contains(&format!(
+            "failed: {} [PE-0008]\nnext: {}\n",
+            error["msg"].as_str().unwrap(),
+            error["nextStep"].as_str().unwrap()
+        )),
         "{why}"
     );
     place.assert_sound();

@@ -80,7 +80,8 @@ fn a_damaged_parquet_file_is_one_line_of_error() {
         let output = program().args(arguments).arg(&file).output().unwrap();
         let message = stderr(&output);
         assert!(!message.contains("panicked"), "{n}: {message}");
-        assert!(message.lines().count() <= 1, "{n}: {message}");
+        let told = message.lines().filter(|line| !line.starts_with("next: "));
+        assert!(told.count() <= 1, "{n}: {message}");
         failed += usize::from(!output.status.success());
     }
     assert!(failed > 30, "{failed}");

@@ -367,3 +367,37 @@ fn datasets_have_the_fields_of_the_declared_schemas_that_they_are_created_on() {
     stdout(&place.run(&["ingest", "--from", text(&source)]));
     assert_eq!(points(other), "integer");
 }
+
+#[test]
+fn segments_and_datasets_stand_in_tables_by_their_names() {
+    let place = place();
+    place.export("Segment 0 of AAM");
+    stdout(&place.run(&["export", "--fields", "_id"]));
+    let column = |list: &str, name: &str| -> Vec<String> {
+        let tabs = stdout(&place.run(&[list, "list", "--tsv"]));
+        let mut lines = tabs.lines().map(|line| line.split('\t'));
+        let at = lines.next().unwrap().position(|head| head == name).unwrap();
+        let cells = lines.map(|mut cells| cells.nth(at).unwrap().to_owned());
+        cells.collect()
+    };
+    assert_eq!(column("jobs", "SEGMENTS"), ["", "Segment 0 of AAM"]);
+    assert_eq!(column("batches", "SEGMENT"), ["", "Segment 0 of AAM"]);
+    assert_eq!(column("batches", "DATASET"), ["Profile exports"; 2]);
+    // For machines they are IDs.
+    let batches = place.json(&["batches", "list"]);
+    let dataset = &batches[0]["relatedObjects"][0]["id"];
+    assert_eq!(dataset.as_str().unwrap().len(), 24, "{dataset}");
+    // A batch of a job that writes one for each segment has that one.
+    let two = [
+        "--segment",
+        "Segment 0 of AAM",
+        "--segment",
+        "Segment 1 of UPS",
+    ];
+    let two = [&["export", "--segment-per-batch"], &two[..]].concat();
+    stdout(&place.run(&two));
+    let mut newest = column("batches", "SEGMENT");
+    newest.truncate(2);
+    newest.sort();
+    assert_eq!(newest, ["Segment 0 of AAM", "Segment 1 of UPS"]);
+}

@@ -44,6 +44,9 @@ mod stopped;
 mod streams;
 #[cfg(target_os = "linux")]
 mod syncs;
+// `script` has other arguments elsewhere.
+#[cfg(target_os = "linux")]
+mod terminal;
 mod unwritable;
 mod waits;
 mod walk;

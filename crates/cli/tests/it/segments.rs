@@ -307,6 +307,11 @@ fn an_expression_becomes_memberships_that_exports_read() {
             .to_string(),
         members
     );
+    // The job says it, so that who asks for it again asks for the same.
+    let exported = of_store(&["export", "--segment", "buyers", "--evaluate", "--json"]);
+    assert_eq!(parsed(&exported)["evaluationInfo"]["segmentation"], true);
+    let without = parsed(&of_store(&["export", "--segment", "buyers", "--json"]));
+    assert!(without.get("evaluationInfo").is_none(), "{without}");
     let look = of_store(&["plan", "--segment", "buyers", "--evaluate"]);
     assert!(stderr(&look).contains("not evaluated"), "{}", stderr(&look));
     let unknown = of_store(&["export", "--segment", "nobody", "--evaluate"]);

@@ -142,7 +142,7 @@ fn an_explanation_names_the_winner_of_each_field_and_what_decided() {
     let loyalty = json!({"identityMap": identity, "at": "2020-01-03T00:00:00Z", "city": "Köln", "points": 7,
                          "segmentMembership": {"ups": {"gold": {"status": "exited"}}}});
     scratch.load(LOYALTY, &[loyalty]).unwrap();
-    let event = |id: &str, at: &str| json!({"identityMap": identity, "_id": id, "timestamp": "2019-01-01T00:00:00Z", "at": at});
+    let event = |id: &str, at: &str| json!({"identityMap": identity, "_id": id, "timestamp": "2019-01-01T00:00:00Z", "at": at, "eventType": format!("shop.{id}")});
     let events = [
         event("late", "2020-02-01T00:00:00Z"),
         event("early", "2019-02-01T00:00:00Z"),
@@ -214,17 +214,53 @@ fn an_explanation_names_the_winner_of_each_field_and_what_decided() {
             (1, false, "a better fragment has one of this segment")
         ]
     );
-    let events: Vec<(&str, bool)> = one
+    // An event's type is told, whether or not its field is exported.
+    let events: Vec<(&str, bool, Option<&str>)> = one
         .events
         .iter()
-        .map(|event| (event.id.as_str(), event.is_added))
+        .map(|event| {
+            (
+                event.id.as_str(),
+                event.is_added,
+                event.event_type.as_deref(),
+            )
+        })
         .collect();
-    assert_eq!(events, [("early", false), ("late", true)]);
+    assert_eq!(
+        events,
+        [
+            ("early", false, Some("shop.early")),
+            ("late", true, Some("shop.late"))
+        ]
+    );
     assert!(
         one.events[0]
             .reason
             .as_ref()
             .is_some_and(|why| why.contains("fromIngestTimestamp"))
+    );
+    // Where no segment is asked for all memberships are told.
+    let open = request(json!({"fields": "city"}));
+    let export = export_of(&scratch.store, &open, "timestampOrdered-none-mp");
+    let open = export.explain("Email", "a").unwrap().expect("the same");
+    assert!(open.is_exported && open.batches[0].takes);
+    let told: Vec<(&str, &str, bool, &str)> = (open.batches[0].memberships.iter())
+        .map(|seen| {
+            let (id, status) = (seen.segment_id.as_str(), seen.status.as_str());
+            (id, status, seen.counts, seen.reason.as_str())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("gold", "exited", false, "no segment is asked for"),
+            (
+                "gold",
+                "realized",
+                false,
+                "a better fragment has one of this segment"
+            )
+        ]
     );
     // The other status takes them, and nobody is another person.
     let export = export_of(&scratch.store, &body("exited"), "timestampOrdered-none-mp");
@@ -237,4 +273,42 @@ fn an_explanation_names_the_winner_of_each_field_and_what_decided() {
     assert!(export.explain("Email", "b").unwrap().is_none());
     check(&scratch.store, &body("exited"), "timestampOrdered-none-mp");
     check(&scratch.store, &body("realized"), "timestampOrdered-pdg-mp");
+}
+
+#[test]
+fn an_identity_that_records_link_is_explained_by_the_identity_graph() {
+    let scratch = Scratch::new();
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    let linked = json!({"identityMap": {"Email": [{"id": "a", "primary": true}], "Phone": [{"id": "1"}]}, "city": "Nice"});
+    scratch.load(CRM, &[linked]).unwrap();
+    let body = request(json!({"fields": "city"}));
+    let by_graph = export_of(&scratch.store, &body, "timestampOrdered-pdg-mp");
+    for (namespace, id) in [("Email", "a"), ("PHONE", "1")] {
+        let one = by_graph.explain(namespace, id).unwrap().expect(namespace);
+        assert_eq!(one.identities, ["Email:a"]);
+        assert!(one.is_exported && one.fields.len() == 1, "{one:?}");
+    }
+    assert!(by_graph.explain("Phone", "2").unwrap().is_none());
+    // Without a graph nobody is linked.
+    let alone = export_of(&scratch.store, &body, "timestampOrdered-none-mp");
+    assert!(alone.explain("Phone", "1").unwrap().is_none());
+}
+
+#[test]
+fn an_event_type_that_is_no_text_is_not_told() {
+    let scratch = Scratch::new();
+    scratch.dataset(CRM, Class::Profile, json!({}));
+    scratch.dataset(VISITS, Class::Event, json!({}));
+    let identity = json!({"Email": [{"id": "a", "primary": true}]});
+    scratch
+        .load(CRM, &[json!({"identityMap": identity, "city": "Nice"})])
+        .unwrap();
+    let event = json!({"identityMap": identity, "_id": "e", "timestamp": "2019-01-01T00:00:00Z", "eventType": 7});
+    scratch.load(VISITS, &[event]).unwrap();
+    let body =
+        request(json!({"fields": "city", "additionalFields": {"eventList": {"fields": "_id"}}}));
+    let export = export_of(&scratch.store, &body, "timestampOrdered-none-mp");
+    let one = export.explain("Email", "a").unwrap().expect("there is one");
+    assert_eq!(one.events.len(), 1);
+    assert_eq!(one.events[0].event_type, None);
 }

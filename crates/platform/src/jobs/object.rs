@@ -5,14 +5,15 @@ use std::error::Error as _;
 
 use catalog::{Document, JobRecord, JobStatus, Kind, new_id};
 use export::{
-    AdditionalFields, ExportRequest, FilterRequest, MapKeys, MergePolicyRef, Plan, SchemaRef,
-    SinceJob,
+    AdditionalFields, EvaluationInfo, ExportRequest, FilterRequest, MapKeys, MergePolicyRef, Plan,
+    SchemaRef, SinceJob,
 };
 use serde::{Deserialize, Serialize};
 use xdm::{Timestamp, epoch_millis};
 
 use super::since::JobChanges;
 use crate::error::{Error, Result};
+use crate::next_step::next_step;
 
 /// An export job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub struct Job {
     /// How namespaces are spelled as keys of maps, where the request says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_keys: Option<MapKeys>,
+    /// Whether its segments are evaluated first, where the request says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_info: Option<EvaluationInfo>,
 }
 
 /// Where a job's batches go.
@@ -220,9 +224,9 @@ pub struct JobTime {
     pub total_time_in_ms: Option<i64>,
 }
 
-/// Why a job failed.
+/// Why a job failed. As JSON it has what to do about it, too: `nextStep`, which follows from the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", into = "JobErrorObject")]
 pub struct JobError {
     /// A stable code; docs/errors.md lists them.
     pub code: String,
@@ -230,6 +234,28 @@ pub struct JobError {
     pub msg: String,
     /// The chain of causes, a line each.
     pub call_stack: String,
+}
+
+/// An error with what to do about it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobErrorObject {
+    code: String,
+    msg: String,
+    call_stack: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_step: Option<&'static str>,
+}
+
+impl From<JobError> for JobErrorObject {
+    fn from(error: JobError) -> Self {
+        Self {
+            next_step: next_step(&error.code),
+            code: error.code,
+            msg: error.msg,
+            call_stack: error.call_stack,
+        }
+    }
 }
 
 impl Job {
@@ -293,6 +319,7 @@ impl Job {
             row_per_identity: request.row_per_identity.clone(),
             since_job: request.since_job,
             map_keys: request.map_keys,
+            evaluation_info: request.evaluation_info.clone(),
         }
     }
 

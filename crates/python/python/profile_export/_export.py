@@ -340,7 +340,8 @@ class Export(ExportBatch):
         Parameters
         ----------
         identity : str
-            A primary identity: a namespace and an id, such as ``"Email:ann@example.com"``.
+            A namespace and an id, such as ``"Email:ann@example.com"``: a primary identity, or with a merge policy that
+            has an identity graph any that records link.
 
         Returns
         -------
@@ -351,13 +352,13 @@ class Export(ExportBatch):
         Raises
         ------
         NotFound
-            No record has it as its primary identity.
+            No profile has it.
         """
         found = self._export.explain(identity_of(identity), None)
         if found is None:
             raise NotFound(
-                f"no record has {identity} as its primary identity; the case of an id counts, that of a namespace does "
-                "not; of whom there are only events, events=True and empty_profiles=True tell",
+                f"no profile has {identity}: without an identity graph (merge_policy) only primary identities are known; "
+                "the case of an id counts, that of a namespace does not; of whom there are only events, events=True and empty_profiles=True tell",
                 "PE-0003",
             )
         return found

@@ -80,7 +80,7 @@ function row(one, largest) {
     cell("", box),
     cell("Audience", [element("div", { textContent: one.name ?? one.id }), element("div", { className: "id", textContent: key(one) })]),
     cell("Members", count(one.realized + one.existing), "number"),
-    cell("Realized, existing", bar(one, largest)),
+    cell("Realized, existing", one.isEvaluated === false ? element("span", { className: "faint", textContent: "not evaluated yet" }) : bar(one, largest)),
     cell("Exited", count(one.exited), "number"),
     cell("Exported, over time", line(history.get(one.id), "exports")),
     cell("Evaluated, over time", one.namespace === "ups" ? moved(evaluated.get(one.id)) : ""),
@@ -161,7 +161,7 @@ export async function show(rest, parameters, isNew) {
     json("/local/audiences"), json(`${paths.jobs}?limit=1000`), json(`${paths.evaluations}?status=SUCCEEDED&limit=100`),
   ]);
   audiences = counted.audiences;
-  policy = counted.mergePolicy;
+  policy = counted.mergePolicy ?? undefined;
   leftOut = counted.leftOut;
   history = histories(jobs.records);
   evaluated = evaluations(evaluating.children);

@@ -139,6 +139,23 @@ export async function segmentNames() {
   return new Map(segments.filter((one) => one.name).map((one) => [one.id, one.name]));
 }
 
+// The names of datasets by their IDs, asked for once; what there isn't any more is called by its ID.
+const named = new Map();
+export async function datasetNames(ids) {
+  const unknown = [...new Set(ids)].filter((id) => id && !named.has(id));
+  await Promise.all(unknown.map(async (id) => {
+    const found = await json(`${paths.catalog}/dataSets/${id}`).catch((error) => {
+      if (error.status === 404) return {};
+      throw error;
+    });
+    named.set(id, found[id]?.name ?? id);
+  }));
+  return named;
+}
+
+// The dataset that a batch is of.
+export const datasetOf = (batch) => batch.relatedObjects?.find((related) => related.type === "dataSet")?.id ?? "";
+
 export function audience(filter, names) {
   const segments = filter?.segments ?? [];
   return segments.map((one) => names.get(one.segmentId) ?? one.segmentId);

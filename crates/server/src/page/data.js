@@ -1,5 +1,5 @@
 // What there is: datasets, what came in, and the union schemas.
-import { byId, cell, count, element, fill, json, paths, time } from "/page/base.js";
+import { byId, cell, count, datasetNames, datasetOf, element, fill, json, paths, time } from "/page/base.js";
 
 function datasetRow(id, dataset) {
   return element(
@@ -12,15 +12,15 @@ function datasetRow(id, dataset) {
   );
 }
 
-function loadRow(id, batch) {
-  const dataset = batch.relatedObjects?.find((related) => related.type === "dataSet")?.id ?? "";
+function loadRow(id, batch, names) {
+  const dataset = datasetOf(batch);
   const errors = (batch.errors ?? []).map((error) =>
     element("div", { className: "error", textContent: `${error.code}: ${error.description}` }));
   return element(
     "tr", {},
     cell("Batch", id, "id"),
     cell("State", element("span", { className: batch.status, textContent: batch.status })),
-    cell("Dataset", dataset, "id"),
+    cell("Dataset", names.get(dataset) ?? dataset),
     cell("Loaded", count(batch.metrics?.recordsWritten), "number"),
     cell("Rejected", count(batch.metrics?.recordsFailed), "number"),
     cell("Created", time(batch.created)),
@@ -44,7 +44,8 @@ export async function show() {
   fill("dataset-rows", sets.map(([id, dataset]) => datasetRow(id, dataset)));
   byId("no-datasets").hidden = sets.length > 0;
   const loads = Object.entries(batches).filter(([, batch]) => batch.jobId === undefined);
-  fill("load-rows", loads.map(([id, batch]) => loadRow(id, batch)));
+  const names = await datasetNames(loads.map(([, batch]) => datasetOf(batch)));
+  fill("load-rows", loads.map(([id, batch]) => loadRow(id, batch, names)));
   byId("no-loads").hidden = loads.length > 0;
   byId("schema").replaceChildren(
     element("div", {}, element("h4", { textContent: "Profiles" }), tree(schema.profile)),

@@ -1,18 +1,24 @@
 // All exports: totals, a chart of them, the list, and their batches.
 import {
-  ask, audience, button, byId, cell, count, download, drawn, duration, element, ended, fail, fill, json, link, paths, segmentNames,
+  ask, audience, button, byId, cell, count, datasetNames, datasetOf, download, drawn, duration, element, ended, fail, fill, json, link, paths, segmentNames,
   short, size, time,
 } from "/page/base.js";
 
 const pageSize = 25;
 let names = new Map();
 
-function go(parameters, change) {
+// What is typed letter by letter is one step of the browser's history: from the second letter on it is replaced.
+function go(parameters, change, replaces = false) {
   for (const [name, value] of Object.entries(change)) {
     if (value) parameters.set(name, value);
     else parameters.delete(name);
   }
-  location.hash = `#/exports?${parameters}`;
+  if (!replaces) {
+    location.hash = `#/exports?${parameters}`;
+    return;
+  }
+  history.replaceState(null, "", `#/exports?${parameters}`);
+  dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 function jobRow(job) {
@@ -49,8 +55,8 @@ function jobRow(job) {
   );
 }
 
-function batchRow(id, batch) {
-  const dataset = batch.relatedObjects?.find((related) => related.type === "dataSet")?.id ?? "";
+function batchRow(id, batch, datasets) {
+  const dataset = datasetOf(batch);
   const wrote = batch.jobId !== undefined && batch.status === "success";
   const told = wrote
     ? (batch.files ?? []).map((file, i) =>
@@ -66,7 +72,7 @@ function batchRow(id, batch) {
     { id: `batch-${id}` },
     cell("Batch", id, "id"),
     cell("State", element("span", { className: batch.status, textContent: batch.status })),
-    cell("Dataset", dataset, "id"),
+    cell("Dataset", datasets.get(dataset) ?? dataset),
     cell("Records", count(batch.metrics?.recordsWritten), "number"),
     cell("Created", time(batch.created)),
     cell("Files, errors", told),
@@ -88,6 +94,15 @@ function totals(jobs) {
       element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: figure })),
     ),
   );
+}
+
+// Of which exports the figures are: of those that are shown, which may be a part of all.
+function totalsOf(jobs, page, parameters) {
+  const [state, words] = [parameters.get("status"), parameters.get("find")];
+  const kind = `${state ? `${state.toLowerCase()} ` : ""}exports`;
+  const all = page.link.next || parameters.get("offset") ? "" : "all ";
+  if (!words) return all ? `Of all ${count(jobs.length)} ${kind}` : `Of the ${count(jobs.length)} ${kind} on this page`;
+  return `Of ${count(jobs.length)} ${kind} with “${words}”, found in ${all || "the newest "}${count(page.records.length)}`;
 }
 
 function chart(jobs) {
@@ -116,22 +131,24 @@ function matches(job, words) {
 }
 
 export async function show(rest, parameters, isNew) {
-  const wanted = new URLSearchParams({ limit: parameters.get("find") ? 1000 : pageSize });
+  const words = parameters.get("find") ?? "";
+  if (byId("find").value !== words) byId("find").value = words;
+  const wanted = new URLSearchParams({ limit: words ? 1000 : pageSize });
   for (const name of ["offset", "status"]) if (parameters.get(name)) wanted.set(name, parameters.get(name));
   if (isNew) {
-    byId("find").value = parameters.get("find") ?? "";
     names = await segmentNames();
   }
   byId("status").value = parameters.get("status") ?? "";
   byId("status").onchange = (event) => go(parameters, { status: event.target.value, offset: "" });
-  byId("find").oninput = (event) => go(parameters, { find: event.target.value, offset: "" });
+  byId("find").oninput = (event) => go(parameters, { find: event.target.value, offset: "" }, parameters.has("find"));
   byId("find").form.onsubmit = (event) => event.preventDefault();
   const [page, batches] = await Promise.all([
     json(`${paths.jobs}?${wanted}`),
     json(`${paths.catalog}/batches?limit=${pageSize}`),
   ]);
-  const jobs = page.records.filter((job) => matches(job, parameters.get("find") ?? "")).slice(0, 100);
+  const jobs = page.records.filter((job) => matches(job, words)).slice(0, 100);
   totals(jobs);
+  byId("totals-of").textContent = totalsOf(jobs, page, parameters);
   chart(jobs);
   fill("job-rows", jobs.map(jobRow));
   byId("no-jobs").hidden = jobs.length > 0;
@@ -140,7 +157,8 @@ export async function show(rest, parameters, isNew) {
   byId("newest").hidden = !parameters.get("offset");
   byId("newest").onclick = () => go(parameters, { offset: "" });
   const list = Object.entries(batches);
-  fill("batch-rows", list.map(([id, batch]) => batchRow(id, batch)));
+  const datasets = await datasetNames(list.map(([, batch]) => datasetOf(batch)));
+  fill("batch-rows", list.map(([id, batch]) => batchRow(id, batch, datasets)));
   byId("no-batches").hidden = list.length > 0;
   const waits = (state) => ["loading", "staged", "processing"].includes(state);
   const busy = page.records.some((job) => !ended.includes(job.status)) || list.some(([, batch]) => waits(batch.status));

@@ -1,21 +1,8 @@
 // One export: what was asked, how far it is, what came out, and what to do next.
 import {
-  ask, audience, button, byId, cell, count, download, duration, element, ended, fail, json, paths, post, scope, segmentNames,
-  size, tell, time,
+  ask, audience, button, byId, cell, count, download, duration, element, ended, fail, json, link, paths, post, scope, segmentNames,
+  short, size, tell, time,
 } from "/page/base.js";
-
-// What docs/errors.md says to do.
-const steps = {
-  "PE-0001": "Mend the property, or the folder, that the message names.",
-  "PE-0002": "Mend the file that the message names.",
-  "PE-0003": "As the message says.",
-  "PE-0004": "Mend the record, or load with --on-bad-record skip.",
-  "PE-0005": "profile-export store verify lists all damage; load the data again, or profile-export store restore.",
-  "PE-0006": "Make room, or give rights; then run it again.",
-  "PE-0007": "Make room; keep the store off network shares.",
-  "PE-0008": "Make room, or give rights; then run it again.",
-  "PE-0010": "Run it again.",
-};
 
 export function requestOf(job) {
   return {
@@ -28,6 +15,7 @@ export function requestOf(job) {
     rowPerIdentity: job.rowPerIdentity,
     sinceJob: job.sinceJob,
     mapKeys: job.mapKeys,
+    evaluationInfo: job.evaluationInfo,
     destination: { datasetId: job.destination.datasetId, segmentPerBatch: job.destination.segmentPerBatch },
     schema: job.schema,
   };
@@ -68,6 +56,7 @@ export function asCommand(request) {
     add("--events-until", events.filter?.toIngestTimestamp);
   }
   add("--merge-policy", request.mergePolicy?.id);
+  if (request.evaluationInfo?.segmentation) words.push("--evaluate");
   if (request.destination?.segmentPerBatch) words.push("--segment-per-batch");
   add("--dataset", request.destination?.datasetId);
   words.push("--org", quoted(scope.org), "--sandbox", quoted(scope.sandbox));
@@ -101,6 +90,7 @@ function asked(job, names) {
     pair("Fields", job.fields ?? "all"),
     pair("Events", events ? events.fields || "all fields" : "none"),
     pair("Merge policy", `${job.mergePolicy.id}, version ${job.mergePolicy.version}`),
+    job.evaluationInfo?.segmentation ? pair("Segments", "evaluated first") : "",
     pair("Created", time(job.creationTime)),
   );
 }
@@ -109,7 +99,7 @@ function results(job, batches, names) {
   const own = job.destination.batches ?? [{ batchId: job.destination.batchId }];
   const rows = own.map((one) => {
     const batch = batches.get(one.batchId);
-    const name = one.segmentId ? (names.get(one.segmentId) ?? one.segmentId) : "all of them";
+    const name = one.segmentId ? (names.get(one.segmentId) ?? one.segmentId) : short(audience(job.filter, names));
     const files = (batch?.files ?? []).map((file, i) => {
       const saved = `${name.replace(/[^\w-]+/g, "-")}-${file.name.split("/").pop()}`;
       return button(`${saved} (${size(file.length)})`, `${one.batchId}-${i}`, () =>
@@ -149,7 +139,7 @@ export async function show([id]) {
   const errors = job.errors.map((error) =>
     element("div", { className: "problem" },
       element("p", { className: "error", textContent: `${error.code}: ${error.msg}` }),
-      element("p", { textContent: steps[error.code] ?? "" })),
+      element("p", { textContent: error.nextStep ?? "" })),
   );
   const unknown = (metrics.unknownSegments ?? []).map((one) =>
     element("p", { className: "problem", textContent:
@@ -164,6 +154,7 @@ export async function show([id]) {
       : button("Cancel", `cancel-${job.id}`, () => ask(`${paths.jobs}/${job.id}`, { method: "DELETE" }).catch(fail)),
     button("Copy as command", "command", () => copy(asCommand(request)).catch(fail)),
     button("Copy as curl", "curl", () => copy(asCurl(request)).catch(fail)),
+    link(`#/person?job=${job.id}`, "Why is somebody in it, or not?"),
   );
   let table = "";
   if (job.status === "SUCCEEDED") {

@@ -14,9 +14,10 @@ function segmentBox(one, chosen) {
   const box = element("input", { type: "checkbox", name: "segment", value: one.id, checked: chosen });
   box.dataset.namespace = one.namespace;
   const name = one.name ?? one.id;
+  const members = one.realized === undefined ? "not counted" : one.isEvaluated === false ? "not evaluated yet" : count(one.realized + one.existing);
   const line = element(
     "label", {}, box, element("span", { textContent: name }),
-    element("span", { className: "count", textContent: `${one.namespace} · ${one.realized === undefined ? "not counted" : count(one.realized + one.existing)}` }),
+    element("span", { className: "count", textContent: `${one.namespace} · ${members}` }),
   );
   line.dataset.text = `${name} ${one.id} ${one.namespace}`.toLowerCase();
   return line;
@@ -75,6 +76,7 @@ export function request() {
     const list = fields["event-fields"].value.trim();
     body.additionalFields = { eventList: list ? { fields: list } : {} };
   }
+  if (fields.evaluate.checked) body.evaluationInfo = { segmentation: true };
   body.schema = { name: "_xdm.context.profile" };
   return body;
 }
@@ -88,7 +90,9 @@ async function tellCount(body) {
     byId("live").textContent = `${count(plan.profiles)} profiles${events}`;
     const lines = plan.batches.filter((batch) => batch.segmentId).map((batch) =>
       element("li", { textContent: `${batch.segmentId}: ${count(batch.profiles)}` }));
-    const notes = plan.unknownSegments.map((id) => element("li", { className: "error", textContent: `no record names ${id}` }));
+    const notes = body.evaluationInfo
+      ? [element("li", { className: "faint", textContent: "counted as memberships are now; the export evaluates the segments first" })]
+      : plan.unknownSegments.map((id) => element("li", { className: "error", textContent: `no record names ${id}` }));
     byId("live-batches").replaceChildren(
       lines.length + notes.length ? element("ul", {}, ...lines, ...notes) : "",
       element("p", { className: "faint", textContent: `by the merge policy ${plan.mergePolicy.id}` }),

@@ -72,6 +72,13 @@ def text(browser, selector):
     return browser.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
 
+def text_with(browser, selector, words):
+    """The text of the element that has these words."""
+    return browser.execute_script("""
+        const texts = [...document.querySelectorAll(arguments[0])].map((element) => element.innerText);
+        return texts.find((text) => text.includes(arguments[1])) ?? "";""", selector, words)
+
+
 def picture(browser, name):
     PICTURES.mkdir(parents=True, exist_ok=True)
     assert browser.save_screenshot(str(PICTURES / f"{name}.png"))
@@ -188,7 +195,7 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
     until(lambda: "SUCCEEDED" in text(browser, "#job-card"))
     profiles = told.split()[0]
     assert f"{profiles} profiles" in text(browser, "#job-card"), (told, text(browser, "#job-card"))
-    until(lambda: ".parquet" in text(browser, "#job-card"))
+    until(lambda: "Segment-3-of-AAM-part-00000.parquet" in text(browser, "#job-card"))
     axe(browser)
     picture(browser, "job")
     # The same as a command gives the same.
@@ -206,10 +213,39 @@ def test_an_export_is_made_by_choosing_and_followed_to_its_files(browser, server
     until(lambda: browser.find_elements(By.CSS_SELECTOR, "#runs rect"))
     axe(browser)
     picture(browser, "exports")
+    assert text(browser, "#totals-of") == "Of all 3 exports"
+    before = browser.execute_script("return history.length")
     browser.find_element(By.ID, "find").send_keys("nothing like it")
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, "#job-rows tr"))
-    assert "find=" in browser.current_url
+    assert "find=nothing+like+it" in browser.current_url
+    assert text(browser, "#totals-of") == "Of 0 exports with “nothing like it”, found in all 3"
+    # All that was typed is one step, and the step back is in the field, too.
+    assert browser.execute_script("return history.length") == before + 1
+    browser.back()
+    until(lambda: len(browser.find_elements(By.CSS_SELECTOR, "#job-rows tr")) == 3)
+    assert browser.find_element(By.ID, "find").get_property("value") == ""
+    # Batches are told with the names of their datasets.
+    until(lambda: "Profile exports" in text(browser, "#batch-rows"))
     assert not errors(browser)
+
+
+def test_a_job_that_evaluates_its_segments_is_asked_for_again_as_it_was(browser, server):
+    segment = "85ae2c1b-7a0f-4a3e-8d52-3f0c9b6e7d21"
+    job = server.create(server.target(), fields="_id", filter={"segments": [{"segmentId": segment}]},
+                        evaluationInfo={"segmentation": True})
+    assert server.finished(job)["status"] == "SUCCEEDED"
+    open_page(browser, server, f"#/exports/{job}")
+    until(lambda: "evaluated first" in text(browser, "#job-card"))
+    words, curl = browser.execute_script("""return import("/page/job.js").then(async (job) => {
+        const base = await import("/page/base.js");
+        const request = job.requestOf(await base.json(`${base.paths.jobs}/${location.hash.split("/").pop()}`));
+        return [job.asCommand(request), job.asCurl(request)];
+    })""")
+    assert "--evaluate" in shlex.split(words) and '"segmentation":true' in curl
+    browser.find_element(By.CSS_SELECTOR, "[data-key=again]").click()
+    until(lambda: text(browser, "#job-title") not in ("", f"Job {job}"))
+    again = text(browser, "#job-title").removeprefix("Job ")
+    assert server.finished(again)["evaluationInfo"] == {"segmentation": True}
 
 
 def test_audiences_are_counted_and_compared(browser, server):
@@ -260,10 +296,37 @@ def test_audiences_are_counted_and_compared(browser, server):
     assert not errors(browser)
 
 
+def test_a_segment_that_is_defined_and_not_evaluated_is_chosen_and_evaluated_first(browser, server):
+    expression = {"type": "PQL", "format": "pql/text", "value": "personalEmail.address"}
+    made = server.ask("POST", "/data/core/ups/segment/definitions",
+                      json={"name": "With an address", "expression": expression, "schema": EVERYBODY["schema"]})
+    assert made.status_code == 200, made.text
+    id = made.json()["id"]
+    open_page(browser, server, "#/audiences")
+    row = until(lambda: text_with(browser, "#audience-rows tr", "With an address"))
+    assert "not evaluated yet" in row
+    go(browser, f"#/new?segment=ups:{id}")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, f"#segment-choice input[value='{id}']:checked"))
+    assert "not evaluated yet" in text_with(browser, "#segment-choice label", "With an address")
+    until(lambda: f"no record names {id}" in text(browser, "#live-batches"))
+    browser.find_element(By.NAME, "evaluate").click()
+    until(lambda: "the export evaluates the segments first" in text(browser, "#live-batches"))
+    axe(browser)
+    browser.find_element(By.ID, "start").click()
+    until(lambda: "SUCCEEDED" in text(browser, "#job-card"))
+    assert "evaluated first" in text(browser, "#job-card") and "With an address" in text(browser, "#job-card")
+    profiles = server.get("/data/core/ups/export/jobs")["records"][0]["metrics"]["totalExportedProfileCounter"]
+    assert profiles > 0
+    go(browser, "#/audiences")
+    until(lambda: "not evaluated yet" not in text_with(browser, "#audience-rows tr", "With an address"))
+    assert f"{profiles:,}" in text_with(browser, "#audience-rows tr", "With an address")
+    assert not errors(browser)
+
+
 def test_one_person_is_explained(browser, server):
     open_page(browser, server, "#/person?identity=email:person105@example.com")
     until(lambda: "Email:person105@example.com is exported" in text(browser, "#person-card"))
-    for part in ["What decides", "Fragments, best first", "crm-105"]:
+    for part in ["What decides", "Fragments, best first", "crm-105", "Memberships", "Segment 3 of AAM"]:
         assert part in text(browser, "#person-card"), part
     assert browser.find_elements(By.CSS_SELECTOR, "#person-card mark")
     axe(browser)
@@ -271,8 +334,30 @@ def test_one_person_is_explained(browser, server):
     form = browser.find_element(By.ID, "person-form")
     form.find_element(By.NAME, "segment").send_keys("no such segment", Keys.ENTER)
     until(lambda: "is not in no such segment" in text(browser, "#person-card"))
+    # Each event says what it is.
+    go(browser, "#/person?identity=email:person000@example.com")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#person-card .timeline strong"))
+    assert browser.find_element(By.CSS_SELECTOR, "#person-card .timeline strong").text
+    # From a job's card: why somebody is in that export, or not.
+    job = server.create(server.target(), fields="personalEmail", deduplicationKeys=["personalEmail.address"],
+                        filter={"segments": [{"segmentId": "holiday-shoppers", "status": ["exited"]}]})
+    assert server.finished(job)["status"] == "SUCCEEDED"
+    go(browser, f"#/exports/{job}")
+    until(lambda: browser.find_elements(By.LINK_TEXT, "Why is somebody in it, or not?"))[0].click()
+    until(lambda: browser.current_url.endswith(f"#/person?job={job}"))
+    form = browser.find_element(By.ID, "person-form")
+    assert form.find_element(By.NAME, "job").get_property("value") == str(job)
+    form.find_element(By.NAME, "identity").send_keys("email:person105@example.com", Keys.ENTER)
+    until(lambda: f"the export of job {job}" in text(browser, "#person-card"))
+    asked = {"filter": {"segments": [{"segmentId": "holiday-shoppers", "status": ["exited"]}]}}
+    explained = server.ask("POST", "/local/explain?identity=email:person105@example.com", json={**EVERYBODY, **asked})
+    verdict = "in" if explained.json()["explanation"]["isExported"] else "not in"
+    assert f"is {verdict} the export of job {job}" in text(browser, "#person-card")
+    assert "one was exported" in text(browser, "#person-card")
+    axe(browser)
+    picture(browser, "person-of-a-job")
     go(browser, "#/person?identity=Email:nobody@example.com")
-    until(lambda: "no record has" in text(browser, "#person-card"))
+    until(lambda: "no profile has" in text(browser, "#person-card"))
     # The browser logs each answer that is no success.
     assert all("404" in entry["message"] for entry in errors(browser))
 

@@ -106,6 +106,33 @@ fn a_person_is_explained_to_those_who_may_see_them() {
         .is(200);
     let again = server.get("/local/audiences").json();
     assert_eq!(again["audiences"][0]["id"], id);
+    // A definition that no record names stands behind them: nobody has looked for its members.
+    let of = |audiences: &Value, id: &str| {
+        let mut all = audiences["audiences"].as_array().unwrap().iter();
+        all.find(|one| one["id"] == id).unwrap().clone()
+    };
+    assert_eq!(
+        of(&again, "a-new-one"),
+        json!({"namespace": "ups", "id": "a-new-one", "name": "anew", "realized": 0, "existing": 0, "exited": 0,
+               "isEvaluated": false})
+    );
+    let nobody = json!({"id": "nobody", "name": "nobody", "expression": {"type": "PQL", "format": "pql/text", "value": "1 = 2"}});
+    server
+        .post("/data/core/ups/segment/definitions", &nobody)
+        .is(200);
+    let job = server.post(
+        "/data/core/ups/segment/jobs",
+        &json!([{"segmentId": "nobody"}]),
+    );
+    let path = format!(
+        "/data/core/ups/segment/jobs/{}",
+        job.json()["id"].as_str().unwrap()
+    );
+    while server.get(&path).json()["status"] != "SUCCEEDED" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let again = server.get("/local/audiences").json();
+    assert_eq!(of(&again, "nobody")["isEvaluated"], true);
     assert_eq!(server.ask("GET", "/local/audiences", &[], b"").status, 401);
     let scopes = server.ask("GET", "/local/scopes", &[], b"").json();
     assert_eq!(scopes["scopes"].as_array().unwrap().len(), 1, "{scopes}");
