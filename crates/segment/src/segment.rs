@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Evaluator, Patterns};
 use crate::frame::Frames;
 
-/// The column of rows that holds each profile's events, in the order of their timestamps and `_id`s.
+/// The column of rows that holds each profile's events, in the order of their timestamps and `_id`s: `CHAIN` and the first
+/// of them are told by where they stand, and neither field is looked at.
 pub const EVENTS: &str = TIME_SERIES_EVENTS;
 
 /// A segment: its ID, and an expression that fits a schema.

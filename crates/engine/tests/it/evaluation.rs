@@ -393,6 +393,66 @@ fn segments_of_segments_and_stored_memberships_are_seen_by_expressions() {
     assert_eq!(counts(&job, "stored"), [1, 0, 0, 0]);
 }
 
+/// The store keeps microseconds: of two events that a window takes for one moment, one is the earlier step.
+#[test]
+fn steps_within_a_millisecond_are_in_the_order_of_the_store_whatever_else_is_read() {
+    let scratch = store();
+    scratch.dataset("0000000000000000000000e2", Class::Event, json!({}));
+    let event = |id: &str, who: &str, micros: u32, kind: &str| {
+        json!({"_id": id, "timestamp": format!("2026-01-01T00:00:00.{micros:06}Z"), "eventType": kind,
+               "identityMap": {"CRMID": [{"id": who, "primary": true}]}})
+    };
+    // By the microsecond, whatever the IDs; of the same one by the IDs, whatever the datasets.
+    let views = [
+        event("z1", "before", 1, "view"),
+        event("a2", "behind", 2, "view"),
+        event("a3", "smaller", 5, "view"),
+        event("z4", "greater", 5, "view"),
+    ];
+    let buys = [
+        event("a1", "before", 2, "buy"),
+        event("z2", "behind", 1, "buy"),
+        event("z3", "smaller", 5, "buy"),
+        event("a4", "greater", 5, "buy"),
+    ];
+    scratch.load(VISITS, &buys).unwrap();
+    scratch.load("0000000000000000000000e2", &views).unwrap();
+    let steps =
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "view"), B: WHAT(eventType = "buy")])"#;
+    define(&scratch, "steps", steps, json!({}));
+    let window = r#"select A from xEvent where A.eventType = "view", B from xEvent where B.eventType = "buy" and B.timestamp occurs after A.timestamp"#;
+    define(&scratch, "window", window, json!({}));
+    let asked = json!({"filter": {"segments": [{"segmentId": "steps"}], "emptyProfiles": true}, "fields": "identityMap"});
+    let who = || -> Vec<String> {
+        let rows = scratch.rows(&request(asked.clone()));
+        rows.iter()
+            .map(|row| {
+                row["identityMap"]["CRMID"][0]["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    };
+    let job = evaluate(&scratch, 2).unwrap();
+    assert_eq!(
+        (counts(&job, "steps")[0], counts(&job, "window")[0]),
+        (2, 0)
+    );
+    assert_eq!(who(), ["before", "smaller"]);
+    define(
+        &scratch,
+        "ids",
+        "xEvent[_id = \"a1\" and timestamp occurs after now]",
+        json!({}),
+    );
+    let job = evaluate(&scratch, 3).unwrap();
+    assert_eq!(counts(&job, "steps"), [0, 2, 0, 0]);
+    assert_eq!(who(), ["before", "smaller"]);
+}
+
 #[test]
 fn a_clock_that_went_back_does_not_hide_what_is_found_later() {
     let scratch = store();

@@ -155,7 +155,8 @@ pub fn first_members(
     let snapshot = store.snapshot(None)?;
     let columns = Columns {
         identities: true,
-        persons: false,
+        event_keys: true,
+        ..Columns::default()
     };
     let segments = vec![segment.into()];
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;

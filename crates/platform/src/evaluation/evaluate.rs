@@ -121,6 +121,7 @@ impl Evaluation<'_> {
             };
             let columns = Columns {
                 identities: true,
+                event_keys: false,
                 persons: true,
             };
             let id = policy.id.clone();

@@ -94,6 +94,7 @@ pub fn explain_segment(
     let tree = Part::of(expression.root(), &|node| node, &schema, &mut segments)?;
     let columns = Columns {
         identities: true,
+        event_keys: true,
         persons: true,
     };
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;

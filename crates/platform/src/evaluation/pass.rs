@@ -70,6 +70,8 @@ impl Audience {
 pub(super) struct Columns {
     pub(super) identities: bool,
     pub(super) persons: bool,
+    /// The time and `_id` of each event, where there are events.
+    pub(super) event_keys: bool,
 }
 
 /// A pass over all profiles with what some segments read.
@@ -125,7 +127,7 @@ impl Pass {
         let mut segments: Vec<Segment> = audiences.into_iter().map(of).collect();
         let opt_outs = excluded.map(|_| segments.len());
         segments.extend(excluded.cloned());
-        let request = request_of(&segments, &unions, columns.identities);
+        let request = request_of(&segments, &unions, columns);
         let plan = Plan {
             persons: columns.persons,
             ..Plan::new(&request, policy, &unions)?
@@ -266,18 +268,15 @@ pub(super) fn refused(error: segment::Error) -> Error {
     }
 }
 
-/// The export that gives the rows which segments are evaluated over, with the identities of each or without.
-fn request_of(
-    segments: &[Segment],
-    unions: &UnionSchemas,
-    shows_identities: bool,
-) -> ExportRequest {
-    let columns: Vec<pql::typed::Columns> =
+/// The export that gives the rows which segments are evaluated over. Their events are in order whether or not what orders
+/// them is read, and an `_id` is most of what an event takes.
+fn request_of(segments: &[Segment], unions: &UnionSchemas, columns: Columns) -> ExportRequest {
+    let read: Vec<pql::typed::Columns> =
         segments.iter().map(|one| one.checked().columns()).collect();
-    let profile = columns.iter().flat_map(|columns| &columns.profile);
+    let profile = read.iter().flat_map(|columns| &columns.profile);
     let mut fields = paths(profile, &unions.profile);
     if let Some(fields) = &mut fields {
-        if shows_identities && unions.profile.get(IDENTITY_MAP).is_some() {
+        if columns.identities && unions.profile.get(IDENTITY_MAP).is_some() {
             fields.push(IDENTITY_MAP.to_owned());
         }
         if fields.is_empty() {
@@ -287,13 +286,18 @@ fn request_of(
             fields.extend(known.or(first).map(quote_part));
         }
     }
-    let reads_events = columns.iter().any(|columns| columns.events.is_some());
+    let reads_events = read.iter().any(|columns| columns.events.is_some());
     // Where there is no event there is no field to read.
     let events = (reads_events && unions.event.iter().next().is_some()).then(|| {
-        let read = columns.iter().filter_map(|columns| columns.events.as_ref());
+        let read = read.iter().filter_map(|columns| columns.events.as_ref());
         let fields = paths(read.flatten(), &unions.event).map(|mut fields| {
-            fields.push("timestamp".to_owned());
-            fields.push(quote_part("_id"));
+            if columns.event_keys {
+                fields.extend(["timestamp".to_owned(), quote_part("_id")]);
+            }
+            if fields.is_empty() {
+                // An event has a field at least: one that costs little.
+                fields.push("timestamp".to_owned());
+            }
             fields.join(",")
         });
         AdditionalFields {
@@ -339,4 +343,56 @@ fn paths<'a>(columns: impl Iterator<Item = &'a Column>, union: &Fields) -> Optio
     all.sort();
     all.dedup();
     Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of events for an expression.
+    fn event_fields(expression: &str, columns: Columns) -> Option<String> {
+        let event: Fields = [
+            ("_id".to_owned(), FieldType::String),
+            ("timestamp".to_owned(), FieldType::DateTime),
+            ("eventType".to_owned(), FieldType::String),
+        ]
+        .into_iter()
+        .collect();
+        let profile: Fields = [("id".to_owned(), FieldType::String)].into_iter().collect();
+        let schema = schema_of(&profile, &event);
+        let unions = UnionSchemas {
+            profile,
+            event,
+            ..UnionSchemas::default()
+        };
+        let segment = Segment::parse("it", expression, &schema).expect("an expression");
+        let request = request_of(&[segment], &unions, columns);
+        request.additional_fields?.event_list?.fields
+    }
+
+    #[test]
+    fn an_id_of_events_is_read_where_it_is_asked_for_alone() {
+        let chain =
+            r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b")])"#;
+        for (expression, fields) in [
+            (chain, "eventType"),
+            ("xEvent.count() > 1", "timestamp"),
+            (
+                r#"xEvent[timestamp occurs today and eventType = "a"]"#,
+                "eventType,timestamp",
+            ),
+            ("exists A from xEvent, B from xEvent where A != B", "_id"),
+        ] {
+            let found = event_fields(expression, Columns::default());
+            assert_eq!(found.as_deref(), Some(fields), "{expression}");
+        }
+        assert_eq!(event_fields("id", Columns::default()), None);
+        let columns = Columns {
+            event_keys: true,
+            ..Columns::default()
+        };
+        let found = event_fields(chain, columns);
+        assert_eq!(found.as_deref(), Some("eventType,timestamp,_id"));
+        assert_eq!(event_fields("id", columns), None);
+    }
 }

@@ -77,7 +77,12 @@ fn the_fields_are_named_from_the_row_down() {
         (
             "CHAIN(xEvent, timestamp, [A: WHAT(eventType = \"a\"), B: WHAT(commerce.order)])",
             "",
-            Some("commerce.order? eventType timestamp"),
+            Some("commerce.order? eventType"),
+        ),
+        (
+            "CHAIN(xEvent.topN(commerce.item.price, 3), timestamp, [A: WHAT(eventType = \"a\"), B: WHAT(commerce.order)])",
+            "",
+            Some("_id commerce.item.price commerce.order? eventType timestamp"),
         ),
         (
             "exists A from xEvent, B from xEvent where A != B",

@@ -18,7 +18,7 @@ use crate::acceptance::SEGMENTS;
 use crate::generate::Dice;
 use crate::interpreter::{World, read};
 use crate::people::{NOW, schema};
-use crate::rows::rows;
+use crate::rows::{pruned, rows};
 use crate::well_typed::condition;
 
 const PEOPLE: &str = include_str!("../../../pql/tests/it/fixtures/people.json");
@@ -179,6 +179,13 @@ fn an_evaluation_is_what_the_interpreter_says() {
             let expected = by_interpreter(&expression, &people, &schema);
             let asked = expression.check(&schema).unwrap().segments().to_vec();
             let rows = rows(&people, &schema);
+            let columns = expression.check(&schema).unwrap().columns();
+            let named = pruned(&rows, &columns);
+            assert_eq!(
+                evaluated(&expression, &named, &schema, &asked),
+                expected,
+                "with the columns alone that are read: {text}"
+            );
             assert_eq!(
                 evaluated(&expression, &rows, &schema, &asked),
                 expected,
