@@ -3,7 +3,7 @@ use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
     DatasetBody, check_definition, create_dataset, dataset_id, delete_merge_policy, delete_segment,
     merge_policies as list_policies, merge_policy, policy_id, put_merge_policy, put_segment,
-    segment, segment_id,
+    put_segments, segment, segment_id,
 };
 use profile_export::request::MergePolicy;
 use profile_export::store::{Kind, Store};
@@ -132,12 +132,9 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
     match command {
         DocumentsCommand::Create { body, store: at } => {
             let store = open_or_make(arguments, &at.store)?;
-            let mut made = Vec::new();
-            for body in read_segments(&read(body)?)? {
-                check_definition(&body)?;
-                made.push(put_segment(store.catalog(), body)?);
-            }
-            print_one_or_list(&made)
+            let bodies = read_segments(&read(body)?)?;
+            bodies.iter().try_for_each(check_definition)?;
+            print_one_or_list(&put_segments(store.catalog(), bodies)?)
         }
         DocumentsCommand::Update {
             id,

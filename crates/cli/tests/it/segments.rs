@@ -224,6 +224,54 @@ fn an_expression_that_is_none_is_named_with_its_place() {
     assert_eq!(read["name"], "a");
 }
 
+#[test]
+fn definitions_that_can_not_be_for_what_they_ask_for_are_refused_and_those_asked_for_stay() {
+    let folder = TempDir::new().unwrap();
+    let store = folder.path().join("store");
+    let store = store.to_str().unwrap();
+    let file = folder.path().join("definitions.json");
+    let of = |id: &str, expression: &str| json!({"id": id, "name": id, "expression": {"type": "PQL", "value": expression}});
+    let tell = |words: &[&str], body: &Value| {
+        std::fs::write(&file, body.to_string()).unwrap();
+        run(&[words, &[file.to_str().unwrap(), "--store", store]].concat())
+    };
+    let create = ["segments", "create"];
+    let (a, b) = (of("a", r#"inSegment("b")"#), of("b", "personalEmail"));
+    let refused = |told: std::process::Output, says: &str| {
+        assert_eq!(told.status.code(), Some(2), "{}", stderr(&told));
+        assert!(stderr(&told).contains(says), "{}", stderr(&told));
+    };
+    refused(tell(&create, &a), "\"b\"), which is not there");
+    // All of a list, or nothing.
+    refused(
+        tell(&create, &json!([of("c", "true"), a])),
+        "which is not there",
+    );
+    stdout(&tell(&create, &json!([a, b])));
+    refused(
+        tell(
+            &["segments", "update", "b"],
+            &of("b", r#"not inSegment("a")"#),
+        ),
+        "in a circle",
+    );
+    let delete = |id: &str| run(&["segments", "delete", id, "--store", store]);
+    let told = delete("b");
+    assert_eq!(told.status.code(), Some(5), "{}", stderr(&told));
+    assert!(
+        stderr(&told).contains(r#""a" asks for "b" by inSegment"#),
+        "{}",
+        stderr(&told)
+    );
+    let left = parsed(&run(&["segments", "list", "--store", store, "--json"]));
+    let left: Vec<&Value> = (left.as_array().unwrap().iter())
+        .map(|one| &one["id"])
+        .collect();
+    assert_eq!(left, ["a", "b"]);
+    stdout(&delete("a"));
+    stdout(&delete("b"));
+}
+
 /// The walk from an expression to its people: written, evaluated, exported, explained.
 #[test]
 fn an_expression_becomes_memberships_that_exports_read() {

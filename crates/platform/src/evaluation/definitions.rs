@@ -11,7 +11,7 @@ use xdm::Class;
 use crate::error::{Error, Result};
 use crate::policies::named_policy;
 use crate::resolve::resolve_policy;
-use crate::segments::{asked_segments, policy_of};
+use crate::segments::policy_of;
 
 /// The schema that expressions over a store are checked against: its union schemas.
 ///
@@ -58,16 +58,6 @@ pub fn check_definition(definition: &Value) -> Result<()> {
         true => expression_of(definition).map(drop),
         false => Ok(()),
     }
-}
-
-/// A definition that asks for a segment by `inSegment`, if one does.
-///
-/// # Errors
-/// The catalog can't be read.
-pub fn dependent_of(catalog: &Catalog, id: &str) -> Result<Option<String>> {
-    let mut all = asked_segments(catalog)?.into_iter();
-    let found = all.find(|(_, asked)| asked.iter().any(|one| one == id));
-    Ok(found.map(|(own, _)| own))
 }
 
 /// The merge policy that a segment is evaluated with: the one that is asked for, that of its definition, or the default.

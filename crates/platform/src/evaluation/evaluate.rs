@@ -247,7 +247,7 @@ fn by_key(persons: Vec<FoundPerson>) -> impl Iterator<Item = (PersonKey, FoundPe
     persons.into_iter().map(|person| (key_of(&person), person))
 }
 
-pub(super) fn id_of(definition: &Value) -> Option<String> {
+pub(crate) fn id_of(definition: &Value) -> Option<String> {
     let id = definition.get("id")?.as_str()?;
     Some(id.to_owned())
 }

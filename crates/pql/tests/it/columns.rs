@@ -117,4 +117,6 @@ fn segments_are_listed_once() {
         Expression::parse("inSegment(\"b\") and not (inSegment(\"a\") or inSegment(\"b\"))")
             .unwrap();
     assert_eq!(expression.check(&schema()).unwrap().segments(), ["a", "b"]);
+    // Without a schema, too.
+    assert_eq!(expression.segments(), ["a", "b"]);
 }
