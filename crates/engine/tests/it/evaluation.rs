@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use profile_export::jobs::JobStatus;
 use profile_export::platform::{
-    Result, SegmentJob, SegmentJobTarget, evaluate_segments, put_merge_policy, put_segment,
-    segment_jobs,
+    Result, SegmentJob, SegmentJobTarget, estimate_by_namespace, evaluate_segments,
+    expression_schema, policy_of_segment, put_merge_policy, put_segment, segment_jobs,
 };
 use profile_export::request::MergePolicy;
+use profile_export::segment::Segment;
 use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
@@ -250,7 +251,7 @@ fn each_definition_sees_people_by_its_own_merge_policy() {
         let by_namespace = &job.metrics.segmented_profile_by_namespace_counter;
         assert_eq!(
             json!(by_namespace["joined"]),
-            json!({"email": 1, "crmid": 1})
+            json!({"email": 1, "crmid": 2})
         );
         let word = if n == 1 { "realized" } else { "existing" };
         let both = [format!("alone {word} 1"), format!("joined {word} 1")];
@@ -451,6 +452,46 @@ fn steps_within_a_millisecond_are_in_the_order_of_the_store_whatever_else_is_rea
     let job = evaluate(&scratch, 3).unwrap();
     assert_eq!(counts(&job, "steps"), [0, 2, 0, 0]);
     assert_eq!(who(), ["before", "smaller"]);
+}
+
+/// A primary identity may be a field, and who has it no map at all.
+#[test]
+fn people_count_for_the_namespaces_of_their_primary_identities_and_of_their_maps() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    let mut bob = person("bob", 20);
+    bob["identityMap"] = json!({"Email": [{"id": "bob@example.com"}], "Phone": []});
+    scratch.load(CRM, &[person("ann", 20), bob]).unwrap();
+    let mail = json!({"Email": [{"id": "eve@example.com", "primary": true}]});
+    let eve = json!({"identityMap": mail, "person": {"age": 20}});
+    scratch.load(WEB, &[eve]).unwrap();
+    let expected: BTreeMap<String, u64> = [("crmid", 2), ("email", 2)]
+        .map(|(namespace, count)| (namespace.to_owned(), count))
+        .into();
+    let metrics = evaluate(&scratch, 1).unwrap().metrics;
+    assert_eq!(
+        metrics.segmented_profile_by_namespace_counter["adults"],
+        expected
+    );
+    let catalog = scratch.store.catalog();
+    let schema = expression_schema(catalog).unwrap();
+    let segment = Segment::parse("adults", "person.age >= 18", &schema).unwrap();
+    let policy = policy_of_segment(catalog, None, None).unwrap();
+    let (store, progress) = (&scratch.store, Arc::default());
+    let counted = estimate_by_namespace(store, policy, vec![segment], day(1), &progress).unwrap();
+    assert_eq!(counted.by_namespace, [expected]);
+    // An export counts everybody once: by the primary identity alone.
+    let members = json!({"filter": {"segments": [{"segmentId": "adults"}]}, "fields": "id"});
+    let job = scratch.run(&request(members)).unwrap();
+    let exported = job
+        .job
+        .metrics
+        .exported_profile_by_namespace_counter
+        .unwrap();
+    let exported: Vec<(&str, u64)> = (exported.iter())
+        .map(|(namespace, count)| (namespace.as_str(), *count))
+        .collect();
+    assert_eq!(exported, [("CRMID", 2), ("Email", 1)]);
 }
 
 #[test]

@@ -244,25 +244,36 @@ pub(super) fn add_by_namespace(total: &mut BTreeMap<String, u64>, counts: &BTree
     }
 }
 
-/// Which profiles of a chunk have identities of each namespace, in lower case.
+/// Which profiles of a chunk have identities of each namespace, in lower case: those of their maps, and the primary ones of
+/// the persons that they are, which a record may have in a field of its own.
 fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
-    let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
     let rows = chunk.rows.num_rows();
-    let maps = chunk.rows.column_by_name(IDENTITY_MAP);
-    let Some(maps) = maps.and_then(|column| column.as_map_opt()) else {
-        return Ok(BTreeMap::new());
+    let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+    let mut add = |namespace: &str, profile: usize| {
+        let namespace = namespace.to_ascii_lowercase();
+        let who = found.entry(namespace).or_insert_with(|| vec![false; rows]);
+        if let Some(slot) = who.get_mut(profile) {
+            *slot = true;
+        }
     };
-    let keys = cast(maps.keys(), &DataType::Utf8).map_err(export::Error::from)?;
-    let keys = keys.as_string::<i32>();
-    for (row, bounds) in maps.value_offsets().windows(2).enumerate() {
-        for at in bounds[0] as usize..bounds[1] as usize {
-            let key = keys.value(at).to_ascii_lowercase();
-            if let Some(slot) = found
-                .entry(key)
-                .or_insert_with(|| vec![false; rows])
-                .get_mut(row)
-            {
-                *slot = true;
+    if let Some(persons) = &chunk.persons {
+        for (profile, own) in persons.of_profiles().enumerate() {
+            for person in own {
+                add(persons.namespaces.value(person), profile);
+            }
+        }
+    }
+    let maps = chunk.rows.column_by_name(IDENTITY_MAP);
+    if let Some(maps) = maps.and_then(|column| column.as_map_opt()) {
+        let keys = cast(maps.keys(), &DataType::Utf8).map_err(export::Error::from)?;
+        let keys = keys.as_string::<i32>();
+        let identities = maps.values().as_list_opt::<i32>();
+        let is_there = |at: usize| {
+            identities.is_none_or(|lists| lists.is_valid(at) && lists.value_length(at) > 0)
+        };
+        for (profile, bounds) in maps.value_offsets().windows(2).enumerate() {
+            for at in (bounds[0] as usize..bounds[1] as usize).filter(|at| is_there(*at)) {
+                add(keys.value(at), profile);
             }
         }
     }

@@ -82,7 +82,8 @@ fn count(
     let segments = segments.into_iter().map(Into::into).collect();
     let columns = Columns {
         identities: counts_namespaces,
-        persons: false,
+        persons: counts_namespaces,
+        ..Columns::default()
     };
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     pass.run(|chunk| {
