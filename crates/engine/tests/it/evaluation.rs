@@ -494,6 +494,28 @@ fn people_count_for_the_namespaces_of_their_primary_identities_and_of_their_maps
     assert_eq!(exported, [("CRMID", 2), ("Email", 1)]);
 }
 
+/// Shared work is the time of who asks first; nobody's time is longer than all threads had.
+#[test]
+fn a_job_tells_how_long_each_condition_took() {
+    let scratch = store();
+    let slow = r#"id.matches("(a|b)+c{1,300}z")"#;
+    define(&scratch, "first", slow, json!({}));
+    define(&scratch, "second", slow, json!({}));
+    define(&scratch, "third", "optIn", json!({}));
+    let people: Vec<Value> = (0..2_000).map(|n| person(&format!("{n}"), 20)).collect();
+    scratch.load(CRM, &people).unwrap();
+    let metrics = evaluate(&scratch, 1).unwrap().metrics;
+    let took = &metrics.condition_time_in_ms;
+    assert_eq!(
+        took.keys().collect::<Vec<_>>(),
+        ["first", "second", "third"]
+    );
+    assert!(
+        took["first"] > 0.0 && took["first"] > took["second"],
+        "{took:?}"
+    );
+}
+
 #[test]
 fn a_clock_that_went_back_does_not_hide_what_is_found_later() {
     let scratch = store();

@@ -1,6 +1,7 @@
 //! What an evaluation changes in the memberships of some profiles.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
 use arrow::buffer::BooleanBuffer;
@@ -76,6 +77,8 @@ pub(super) struct SegmentCounts {
     pub(super) exited: u64,
     /// Those that are in, by the namespaces of their identities, in lower case.
     pub(super) by_namespace: BTreeMap<String, u64>,
+    /// How long its condition took, of all threads.
+    pub(super) took: Duration,
 }
 
 impl SegmentCounts {
@@ -84,6 +87,7 @@ impl SegmentCounts {
         self.stayed += other.stayed;
         self.left += other.left;
         self.exited += other.exited;
+        self.took += other.took;
         add_by_namespace(&mut self.by_namespace, &other.by_namespace);
     }
 
@@ -179,8 +183,10 @@ impl Evaluated<'_> {
                 }
             }
         }
-        for (counts, by_namespace) in changes.counts.iter_mut().zip(by_namespace(chunk)?) {
+        let told = by_namespace(chunk)?.into_iter().zip(&chunk.took);
+        for (counts, (by_namespace, took)) in changes.counts.iter_mut().zip(told) {
             counts.by_namespace = by_namespace;
+            counts.took = *took;
         }
         Ok(changes)
     }

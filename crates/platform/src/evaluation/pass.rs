@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
@@ -69,9 +70,9 @@ impl Audience {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Columns {
     pub(super) identities: bool,
-    pub(super) persons: bool,
     /// The time and `_id` of each event, where there are events.
     pub(super) event_keys: bool,
+    pub(super) persons: bool,
 }
 
 /// A pass over all profiles with what some segments read.
@@ -95,6 +96,8 @@ pub(super) struct Chunk {
     pub(super) persons: Option<PersonRows>,
     /// Who of the rows is in each of the segments that were given.
     pub(super) members: Vec<BooleanBuffer>,
+    /// How long each of these took; what several ask is the first one's.
+    pub(super) took: Vec<Duration>,
     /// How many opted out.
     pub(super) opted_out: u64,
 }
@@ -204,15 +207,18 @@ impl Pass {
             }
             false => (rows, None),
         };
-        let mut members = self.evaluation.members(&rows).map_err(refused)?;
+        let found = self.evaluation.timed_members(&rows).map_err(refused)?;
+        let (mut members, mut took): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let opted_out = self.opt_outs.and_then(|place| members.get(place).cloned());
         // Behind those that were given are others that these ask for.
         members.truncate(self.given);
+        took.truncate(self.given);
         Ok(Chunk {
             number,
             rows,
             persons,
             members,
+            took,
             opted_out: opted_out.map_or(0, |who| who.count_set_bits() as u64),
         })
     }
