@@ -421,6 +421,23 @@ fn an_explanation_says_which_part_decided_and_an_overlap_who_is_in_both() {
     assert_eq!(other["isIn"], false);
     assert_eq!(other["expression"]["parts"][1]["holds"], false);
     assert_eq!(other["expression"]["parts"][1]["parts"][0]["eventCount"], 1);
+    define(
+        "again",
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "commerce.purchase"), B: WHAT(eventType = "commerce.purchase")])"#,
+    );
+    let who = "Email:person226@example.com";
+    let told = stdout(&of_store(&[
+        "segments",
+        "explain",
+        "again",
+        "--identity",
+        who,
+    ]));
+    let (first, second) = told.rsplit_once("B: WHAT").unwrap();
+    for (step, event) in [(first, "visit-00675"), (second, "visit-00676")] {
+        let taken = "events that fit: 2; behind those of the steps before it takes 1";
+        assert!(step.contains(taken) && step.contains(event), "{told}");
+    }
     let nobody = of_store(&[
         "segments",
         "explain",
