@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod chain;
+mod contained;
 mod lists;
 mod occurs;
 mod pairs;
