@@ -634,6 +634,65 @@ fn a_segment_that_asks_for_another_sees_whom_that_leaves_out() {
     assert_eq!(counts(&job, "others"), [2, 0, 0, 0]);
 }
 
+/// Nobody evaluates it: what data says is what there is.
+#[test]
+fn a_segment_that_has_no_expression_is_asked_for_by_its_stored_memberships() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    put_segment(scratch.store.catalog(), json!({"id": "it's \"vip\""})).unwrap();
+    let asks = r#"inSegment("it's \"vip\"") and inSegment("adults")"#;
+    define(&scratch, "adult-vips", asks, json!({}));
+    // While nobody has any membership, too.
+    let job = evaluate(&scratch, 1).unwrap();
+    assert_eq!(counts(&job, "adult-vips"), [0, 0, 0, 0]);
+    let time = "2026-01-01T00:00:00Z";
+    let vip = |id: &str, membership: Value| {
+        let mut record = person(id, 20);
+        record["segmentMembership"] = json!({"UPS": {"it's \"vip\"": membership}});
+        record
+    };
+    let people = [
+        vip(
+            "realized",
+            json!({"status": "realized", "lastQualificationTime": time}),
+        ),
+        vip(
+            "existing",
+            json!({"status": "existing", "lastQualificationTime": time}),
+        ),
+        vip("unsaid", json!({"lastQualificationTime": time})),
+        vip(
+            "exited",
+            json!({"status": "exited", "lastQualificationTime": time}),
+        ),
+        person("none", 20),
+    ];
+    scratch.load(CRM, &people).unwrap();
+    let job = evaluate(&scratch, 2).unwrap();
+    assert_eq!(counts(&job, "adult-vips"), [3, 0, 0, 0]);
+    assert!(
+        !job.metrics
+            .segmented_profile_counter
+            .contains_key("it's \"vip\"")
+    );
+    let members = json!({"filter": {"segments": [{"segmentId": "adult-vips"}]}, "fields": "id"});
+    let rows = scratch.rows(&request(members));
+    let mut who: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    who.sort_unstable();
+    assert_eq!(who, ["existing", "realized", "unsaid"]);
+    // One whose expression can't be read says so by its name.
+    let odd = json!({"id": "odd", "expression": {"type": "ARL", "value": "x"}});
+    put_segment(scratch.store.catalog(), odd).unwrap();
+    define(&scratch, "asks-odd", "inSegment(\"odd\")", json!({}));
+    let target = SegmentJobTarget::Segments(vec!["asks-odd".to_owned()]);
+    let error = evaluate_segments(&scratch.store, &target, day(3), &Arc::default());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("segment odd, which is asked for") && error.contains("ARL"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_definition_without_an_expression_any_more_gives_its_segment_back_to_the_data() {
     let scratch = store();

@@ -3,10 +3,10 @@
 use catalog::Catalog;
 use export::{ExportRequest, RequestError};
 use merge::MergePolicy;
-use pql::{Expression, Schema};
+use pql::{Checked, Expression, Schema};
 use segment::schema_of;
 use serde_json::Value;
-use xdm::Class;
+use xdm::{Class, SEGMENT_MEMBERSHIP, SEGMENT_NAMESPACE};
 
 use crate::error::{Error, Result};
 use crate::policies::named_policy;
@@ -46,6 +46,19 @@ pub fn expression_of(definition: &Value) -> Result<Expression> {
 #[must_use]
 pub fn has_expression(definition: &Value) -> bool {
     definition.pointer("/expression/value").is_some()
+}
+
+/// Who is in a segment that is not evaluated: by the membership that data brought along, realized where it says nothing.
+pub(super) fn stored_members(id: &str, schema: &Schema) -> Result<Checked> {
+    // JSON's quotes are PQL's.
+    let quoted = Value::from(id);
+    let stored = format!("{SEGMENT_MEMBERSHIP}.get(\"{SEGMENT_NAMESPACE}\").get({quoted})");
+    let text = format!(
+        r#"{stored} and ({stored}.status.isNull() or {stored}.status in ["realized", "existing"])"#
+    );
+    // Every union schema of profiles has the field.
+    let expression = Expression::parse(&text).and_then(|expression| expression.check(schema));
+    expression.map_err(|error| Error::Panic(format!("the stored members of {id}: {error}")))
 }
 
 /// Refuses a definition whose expression can't be read. One without an expression is kept: it stands for memberships

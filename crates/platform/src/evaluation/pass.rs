@@ -21,7 +21,7 @@ use serde_json::Value;
 use store::Store;
 use xdm::{FieldType, Fields, IDENTITY_MAP, Timestamp, quote_part};
 
-use super::definitions::expression_of;
+use super::definitions::{expression_of, has_expression, stored_members};
 use crate::error::{Error, Result};
 use crate::jobs::what_it_said;
 
@@ -234,7 +234,7 @@ fn opted_out(unions: &UnionSchemas) -> Result<Option<Segment>> {
 }
 
 /// The segments, and behind them those that they ask for by `inSegment`, and these, and so on, by their definitions:
-/// evaluated as they are now, by the same merge policy.
+/// evaluated as they are now, by the same merge policy. Of one without an expression there is what is stored.
 fn with_asked(
     catalog: &Catalog,
     mut segments: Vec<Audience>,
@@ -256,12 +256,19 @@ fn with_asked(
                 let problem = format!("segment {id}, which is asked for: {problem}");
                 Error::Request(RequestError::new("expression", problem))
             };
-            let expression = expression_of(definition.value())?;
+            let definition = definition.value();
+            if !has_expression(definition) {
+                let checked = stored_members(&id, &schema)?;
+                segments.push(Audience::of_anybody(Segment::new(id, checked)));
+                continue;
+            }
+            let expression =
+                expression_of(definition).map_err(|error| refused(error.to_string()))?;
             let checked = expression
                 .check(&schema)
                 .map_err(|error| refused(error.to_string()))?;
             let segment = Segment::new(id, checked);
-            segments.push(Audience::of_definition(segment, definition.value()));
+            segments.push(Audience::of_definition(segment, definition));
         }
     }
     Ok(segments)
