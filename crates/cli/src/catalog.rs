@@ -2,8 +2,8 @@ use export::read_json;
 use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
     DatasetBody, check_definition, create_dataset, dataset_id, delete_merge_policy, delete_segment,
-    merge_policies as list_policies, merge_policy, policy_id, put_merge_policy, put_segment,
-    put_segments, segment, segment_id,
+    merge_policies as list_policies, merge_policy, misfit, policy_id, put_merge_policy,
+    put_segment, put_segments, segment, segment_id,
 };
 use profile_export::request::MergePolicy;
 use profile_export::store::{Kind, Store};
@@ -134,7 +134,9 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             let store = open_or_make(arguments, &at.store)?;
             let bodies = read_segments(&read(body)?)?;
             bodies.iter().try_for_each(check_definition)?;
-            print_one_or_list(&put_segments(store.catalog(), bodies)?)
+            let made = put_segments(store.catalog(), bodies)?;
+            warn_of_misfits(arguments, &store, &made)?;
+            print_one_or_list(&made)
         }
         DocumentsCommand::Update {
             id,
@@ -149,7 +151,9 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
                 body.insert("id".to_owned(), json!(id));
             }
             check_definition(&body)?;
-            print_json(&put_segment(store.catalog(), body)?)
+            let made = put_segment(store.catalog(), body)?;
+            warn_of_misfits(arguments, &store, std::slice::from_ref(&made))?;
+            print_json(&made)
         }
         DocumentsCommand::Get { id, store: at } => {
             let store = open(arguments, &at.store)?;
@@ -163,6 +167,25 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             Ok(())
         }
     }
+}
+
+/// Says which of some definitions can't be evaluated as the store is. They are kept: what they ask for may be loaded later.
+fn warn_of_misfits(
+    arguments: &Arguments,
+    store: &Store,
+    definitions: &[Value],
+) -> Result<(), Failure> {
+    for definition in definitions {
+        if let Some(problem) = misfit(store.catalog(), definition)? {
+            let id = definition.get("id").and_then(Value::as_str);
+            let id = id.unwrap_or_default();
+            say(
+                arguments,
+                &format!("warning: segment {id} can't be evaluated as the store is: {problem}"),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn print_one_or_list(values: &[impl Serialize]) -> Result<(), Failure> {

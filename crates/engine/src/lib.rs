@@ -185,7 +185,7 @@ pub mod platform {
         descriptor, descriptors, due_schedules, erase, estimate, estimate_by_namespace,
         evaluate_segments, explain_segment, expression_of, expression_schema, first_members,
         has_expression, identity_namespaces, identity_of_xid, is_bucket, load_incoming, load_rows,
-        members_by_segment, merge_policies, merge_policy, named_projection, namesake,
+        members_by_segment, merge_policies, merge_policy, misfit, named_projection, namesake,
         namespace_number, overlap, own_table, policy_id, policy_of_segment, profile_report,
         projection, projection_destination, projection_destinations, projections, put_merge_policy,
         put_projection, put_projection_destination, put_segment, put_segments, replace_descriptor,

@@ -46,8 +46,8 @@ pub use evaluation::{
     Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,
     SegmentJobSegment, SegmentJobTarget, StoredMembership, check_definition, create_segment_job,
     delete_segment_job, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
-    expression_of, expression_schema, first_members, has_expression, overlap, policy_of_segment,
-    run_segment_job, segment_job, segment_jobs,
+    expression_of, expression_schema, first_members, has_expression, misfit, overlap,
+    policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
 pub use export_file::{Outcome, PlannedBatch, Prepared, whole_file};
 pub use export_folder::{FolderExport, SourceOptions, export_folder, with_source};

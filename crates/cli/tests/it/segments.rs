@@ -272,6 +272,44 @@ fn definitions_that_can_not_be_for_what_they_ask_for_are_refused_and_those_asked
     stdout(&delete("b"));
 }
 
+#[test]
+fn what_is_most_likely_not_meant_is_warned_of_and_done() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let file = folder.path().join("definition.json");
+    let file = file.to_str().unwrap();
+    let create = |expression: &str, store: &str| {
+        let body = json!({"id": "a", "expression": {"type": "PQL", "value": expression}});
+        std::fs::write(file, body.to_string()).unwrap();
+        run(&["segments", "create", file, "--store", store])
+    };
+    let told = create("personalEmal.address", &store);
+    assert_eq!(parsed(&told)["id"], "a");
+    let near = "warning: segment a can't be evaluated as the store is: line 1, column 1: ";
+    assert!(
+        stderr(&told).contains(near) && stderr(&told).contains("\"personalEmail\""),
+        "{}",
+        stderr(&told)
+    );
+    let update = ["segments", "update", "a", file, "--store", &store];
+    assert!(stderr(&run(&update)).contains(near));
+    assert_eq!(stderr(&create("personalEmail.address", &store)), "");
+    // A store without a schema can't tell.
+    let empty = folder.path().join("empty");
+    let told = create("personalEmal.address", empty.to_str().unwrap());
+    assert_eq!(
+        (stdout(&told).is_empty(), stderr(&told).as_str()),
+        (false, "")
+    );
+
+    let estimate = |expression: &str| run(&["segments", "estimate", expression, "--store", &store]);
+    let warns =
+        |told: &std::process::Output| stderr(told).contains("warning: the expression is a number");
+    let (number, compared) = (estimate("xEvent.count()"), estimate("xEvent.count() > 0"));
+    assert!(warns(&number) && !warns(&compared), "{}", stderr(&number));
+    assert_eq!(stdout(&number), stdout(&estimate("true = true")));
+}
+
 /// The walk from an expression to its people: written, evaluated, exported, explained.
 #[test]
 fn an_expression_becomes_memberships_that_exports_read() {

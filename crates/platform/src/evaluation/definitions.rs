@@ -73,6 +73,22 @@ pub fn check_definition(definition: &Value) -> Result<()> {
     }
 }
 
+/// Why a definition can't be evaluated over the store as it is: a field that the union schemas don't have, and the like. None
+/// where it can, has no expression, or the store has no schema yet.
+///
+/// # Errors
+/// An expression that can't be read; the catalog can't be read.
+pub fn misfit(catalog: &Catalog, definition: &Value) -> Result<Option<String>> {
+    let has_fields = |class: Class| -> Result<bool> {
+        Ok(catalog.union(class, None)? != class.standard_fields())
+    };
+    if !has_expression(definition) || !(has_fields(Class::Profile)? || has_fields(Class::Event)?) {
+        return Ok(None);
+    }
+    let checked = expression_of(definition)?.check(&expression_schema(catalog)?);
+    Ok(checked.err().map(|error| error.to_string()))
+}
+
 /// The merge policy that a segment is evaluated with: the one that is asked for, that of its definition, or the default.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ mod spool;
 mod standing;
 
 pub use definitions::{
-    check_definition, expression_of, expression_schema, has_expression, policy_of_segment,
+    check_definition, expression_of, expression_schema, has_expression, misfit, policy_of_segment,
 };
 pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
 pub(crate) use evaluate::{evaluate_for, id_of};
