@@ -90,7 +90,7 @@ pub use export::{Export, ExportBatch, UnknownSegment};
 pub use graph::{GraphReport, LargeComponent};
 pub use lookup::{FoundProfile, ProfileReader};
 pub use map_keys::MapKeys;
-pub use persons::PersonRows;
+pub use persons::{PersonRows, ToldPersons};
 pub use plan::{EventPlan, IdentityRows, Plan};
 pub use profile_events::{FoundEvent, ProfileEvents};
 pub use records::{DatasetBatches, export_rows, snapshot_of};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::Catalog;
 use decode::{Input, Progress};
-use export::{ExportRequest, RequestError};
+use export::{ExportRequest, RequestError, ToldPersons};
 use merge::MergePolicy;
 use run::Snapshot;
 use segment::{Segment, schema_of};
@@ -122,7 +122,7 @@ impl Evaluation<'_> {
             let columns = Columns {
                 identities: true,
                 event_keys: false,
-                persons: true,
+                persons: ToldPersons::Memberships,
             };
             let id = policy.id.clone();
             let audiences = own.iter().map(|i| audiences[*i].clone()).collect();

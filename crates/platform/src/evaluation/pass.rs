@@ -10,7 +10,7 @@ use catalog::{Catalog, DocumentKind};
 use decode::{Phase, Progress};
 use export::{
     AdditionalFields, EventList, Export, ExportRequest, FilterRequest, PersonRows, Plan,
-    RequestError, Shard, UnionSchemas,
+    RequestError, Shard, ToldPersons, UnionSchemas,
 };
 use merge::MergePolicy;
 use pql::Expression;
@@ -72,7 +72,7 @@ pub(super) struct Columns {
     pub(super) identities: bool,
     /// The time and `_id` of each event, where there are events.
     pub(super) event_keys: bool,
-    pub(super) persons: bool,
+    pub(super) persons: ToldPersons,
 }
 
 /// A pass over all profiles with what some segments read.
@@ -201,11 +201,11 @@ impl Pass {
 
     fn chunk(&self, number: usize, rows: RecordBatch) -> Result<Chunk> {
         let (rows, persons) = match self.columns.persons {
-            true => {
+            ToldPersons::Identities | ToldPersons::Memberships => {
                 let (rows, persons) = PersonRows::split(&rows)?;
                 (rows, Some(persons))
             }
-            false => (rows, None),
+            ToldPersons::None => (rows, None),
         };
         let found = self.evaluation.timed_members(&rows).map_err(refused)?;
         let (mut members, mut took): (Vec<_>, Vec<_>) = found.into_iter().unzip();

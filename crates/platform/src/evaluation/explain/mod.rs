@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, UInt32Array
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use decode::Progress;
-use export::{RequestError, json_values};
+use export::{RequestError, ToldPersons, json_values};
 use merge::MergePolicy;
 use pql::{Expression, Schema};
 use segment::{EVENTS, Segment, schema_of};
@@ -107,7 +107,7 @@ pub fn explain_segment(
     let columns = Columns {
         identities: true,
         event_keys: true,
-        persons: true,
+        persons: ToldPersons::Memberships,
     };
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     let Some(pass) = pass.only(namespace, identity) else {
