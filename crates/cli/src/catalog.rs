@@ -4,8 +4,8 @@ use export::read_json;
 use platform::{read_merge_policies, read_segments};
 use profile_export::platform::{
     DatasetBody, check_definition, create_dataset, dataset_id, delete_merge_policy, delete_segment,
-    merge_policies as list_policies, merge_policy, policy_id, put_merge_policy, put_segment,
-    segment, segment_id,
+    merge_policies as list_policies, merge_policy, misfit, policy_id, put_merge_policy,
+    put_segment, put_segments, segment, segment_id,
 };
 use profile_export::request::MergePolicy;
 use profile_export::store::{Kind, Store};
@@ -137,11 +137,10 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
     match command {
         DocumentsCommand::Create { body, store: at } => {
             let store = open_or_make(arguments, &at.store)?;
-            let mut made = Vec::new();
-            for body in read_segments(&read(body)?)? {
-                check_definition(&body)?;
-                made.push(put_segment(store.catalog(), body)?);
-            }
+            let bodies = read_segments(&read(body)?)?;
+            bodies.iter().try_for_each(check_definition)?;
+            let made = put_segments(store.catalog(), bodies)?;
+            warn_of_misfits(arguments, &store, &made)?;
             print_one_or_list(arguments, &made, |made| Ok(cards::segment(made)))
         }
         DocumentsCommand::Update {
@@ -158,6 +157,7 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             }
             check_definition(&body)?;
             let made = put_segment(store.catalog(), body)?;
+            warn_of_misfits(arguments, &store, std::slice::from_ref(&made))?;
             print_object(arguments, &made, || Ok(cards::segment(&made)))
         }
         DocumentsCommand::Get { id, store: at } => {
@@ -173,6 +173,25 @@ pub fn segments(arguments: &Arguments, command: &DocumentsCommand) -> Result<(),
             Ok(())
         }
     }
+}
+
+/// Says which of some definitions can't be evaluated as the store is. They are kept: what they ask for may be loaded later.
+fn warn_of_misfits(
+    arguments: &Arguments,
+    store: &Store,
+    definitions: &[Value],
+) -> Result<(), Failure> {
+    for definition in definitions {
+        if let Some(problem) = misfit(store.catalog(), definition)? {
+            let id = definition.get("id").and_then(Value::as_str);
+            let id = id.unwrap_or_default();
+            say(
+                arguments,
+                &format!("warning: segment {id} can't be evaluated as the store is: {problem}"),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn print_one_or_list<T: Serialize>(

@@ -1,6 +1,7 @@
 //! Lists: tables for people, other forms for machines.
 
 use std::io::{IsTerminal, stdout};
+use std::time::Duration;
 
 use profile_export::xdm::Timestamp;
 use serde::Serialize;
@@ -23,6 +24,8 @@ pub enum Cell {
     Bytes(u64),
     /// A moment.
     Time(Timestamp),
+    /// How long something took: seconds.
+    Took(Duration),
 }
 
 /// A table of a list.
@@ -118,6 +121,8 @@ impl Cell {
                 format!("{} ({})", moment, age(now.seconds() - whole))
             }
             (Self::Time(at), _) => at.to_string(),
+            (Self::Took(time), Form::Terminal) => format!("{:.3} s", time.as_secs_f64()),
+            (Self::Took(time), _) => time.as_secs_f64().to_string(),
         }
     }
 }
@@ -150,17 +155,22 @@ mod tests {
                     Cell::Bytes(2048),
                     Cell::Time(at),
                 ],
-                [Cell::Empty, Cell::Count(1), Cell::Empty, Cell::Empty],
+                [
+                    Cell::Empty,
+                    Cell::Count(1),
+                    Cell::Empty,
+                    Cell::Took(Duration::from_micros(1_250_400)),
+                ],
             ],
         };
         assert_eq!(
             table.text(Form::Terminal, now),
             "NAME  ROWS    SIZE      CREATED\n\
-             a\\tb  12,345  2.00 KiB  2026-01-02T03:04:05Z (3 min ago)\n      1\n"
+             a\\tb  12,345  2.00 KiB  2026-01-02T03:04:05Z (3 min ago)\n      1                 1.250 s\n"
         );
         assert_eq!(
             table.text(Form::Tabs, now),
-            "NAME\tROWS\tSIZE\tCREATED\na\\tb\t12345\t2048\t2026-01-02T03:04:05.678Z\n\t1\t\t\n"
+            "NAME\tROWS\tSIZE\tCREATED\na\\tb\t12345\t2048\t2026-01-02T03:04:05.678Z\n\t1\t\t1.2504\n"
         );
         for (seconds, expected) in [
             (-1, "in the future"),

@@ -92,7 +92,7 @@ pub use graph::{GraphReport, LargeComponent};
 pub use lookup::{FoundProfile, ProfileReader};
 pub use map_keys::MapKeys;
 pub use members::{Members, NamedSegment};
-pub use persons::PersonRows;
+pub use persons::{PersonRows, ToldPersons};
 pub use plan::{EventPlan, IdentityRows, Plan};
 pub use profile_events::{FoundEvent, ProfileEvents};
 pub use records::{DatasetBatches, export_rows, snapshot_of};

@@ -25,7 +25,7 @@ use crate::event_order::{EventOrder, Tied};
 use crate::identity_rows::{MOST_BYTES, by_identity};
 use crate::map_keys::{MapKeys, namespaces_of, spelled, spelled_alone};
 use crate::people::{EventRange, PeopleRows, ProfileRows};
-use crate::persons::{PersonParts, Persons};
+use crate::persons::{MembershipParts, PersonParts, Persons, ToldPersons};
 use crate::plan::{Plan, identity_field};
 use crate::rows::complete;
 use crate::sources::{Source, Sources};
@@ -42,7 +42,7 @@ pub(crate) struct Pipeline {
     identity_map: Option<FieldSet>,
     /// `segmentMembership` of fragments and of evaluations, where it is a field of the rows.
     memberships: Option<FieldSet>,
-    /// The whole of it, where persons are told.
+    /// The whole of it, where those of persons are told.
     persons: Option<FieldSet>,
     events: Option<FieldSet>,
     /// What events are ordered by.
@@ -144,7 +144,8 @@ impl Pipeline {
         let are_evaluated = sources.all.iter().any(Source::is_evaluated);
         let memberships = of_memberships(Set::Memberships, shown.filter(|_| are_evaluated))?;
         let whole = segment_membership();
-        let persons = of_memberships(Set::Persons, plan.persons.then_some(&whole))?;
+        let of_persons = plan.persons == ToldPersons::Memberships;
+        let persons = of_memberships(Set::Persons, of_persons.then_some(&whole))?;
         let events = match &plan.events {
             None => None,
             Some(events) => {
@@ -195,14 +196,17 @@ impl Pipeline {
             })
         };
         let of_optional = |fields: &Option<FieldSet>| fields.as_ref().map(of).transpose();
-        let persons = match &self.persons {
+        let memberships_of_persons = match &self.persons {
             None => None,
-            Some(fields) => Some(PersonParts {
-                persons: Persons::default(),
+            Some(fields) => Some(MembershipParts {
                 evaluated: of(fields)?,
                 brought: of(fields)?,
             }),
         };
+        let persons = self.tells_persons().then(|| PersonParts {
+            persons: Persons::default(),
+            memberships: memberships_of_persons,
+        });
         let parts = Parts {
             profile: of(&self.profile)?,
             identity_map: of_optional(&self.identity_map)?,
@@ -258,14 +262,17 @@ impl Pipeline {
             None => None,
             Some(fields) => Some(self.gathered(fields, selected.with_evaluated())?),
         };
-        let persons = match &self.persons {
+        let memberships_of_persons = match &self.persons {
             None => None,
-            Some(fields) => Some(PersonParts {
-                persons: selected.persons,
+            Some(fields) => Some(MembershipParts {
                 evaluated: self.gathered(fields, selected.evaluated_of_persons)?,
                 brought: self.gathered(fields, selected.fragments.clone())?,
             }),
         };
+        let persons = self.tells_persons().then_some(PersonParts {
+            persons: selected.persons,
+            memberships: memberships_of_persons,
+        });
         let events = match &self.events {
             None => None,
             Some(fields) => Some(self.gathered(fields, selected.event_rows)?),
@@ -509,7 +516,7 @@ impl Pipeline {
             selected.namespaces.push(source.run.namespace(person)?);
             selected.fragments.push(fragments.iter().copied());
             selected.evaluated.push(evaluated.iter().copied());
-            if self.persons.is_some() {
+            if self.tells_persons() {
                 self.add_persons(&one, &mut selected)?;
             }
             if let Some(plan) = &self.plan.events {
@@ -529,6 +536,10 @@ impl Pipeline {
             order.put_in_order(&self.sources, &mut selected.of_empty, &tied_of_empty)?;
         }
         Ok(selected)
+    }
+
+    fn tells_persons(&self) -> bool {
+        self.plan.persons != ToldPersons::None
     }
 
     /// Adds the persons of a profile, in the order of their keys.

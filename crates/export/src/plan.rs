@@ -16,7 +16,7 @@ use crate::dedupe::{Deduplication, no_shard};
 use crate::error::Result;
 use crate::identity_rows::IDENTITY;
 use crate::map_keys::MapKeys;
-use crate::persons::person_fields;
+use crate::persons::{ToldPersons, person_fields};
 use crate::request::{EventList, ExportRequest, RequestError, SegmentRequest};
 use crate::shard::Shard;
 use crate::unions::UnionSchemas;
@@ -44,8 +44,8 @@ pub struct Plan {
     pub map_keys: MapKeys,
     /// Profiles of more identities are left out, where the policy has an identity graph.
     pub max_identities: Option<u32>,
-    /// Whether rows end with the persons that each profile is and their memberships, see [`PersonRows`](crate::PersonRows).
-    pub persons: bool,
+    /// What rows end with of the persons that each profile is, see [`PersonRows`](crate::PersonRows).
+    pub persons: ToldPersons,
 }
 
 /// A row for each identity of a namespace.
@@ -181,7 +181,7 @@ impl Plan {
             events,
             map_keys: request.map_keys.unwrap_or_default(),
             max_identities: None,
-            persons: false,
+            persons: ToldPersons::None,
         };
         if let Some(keys) = request
             .deduplication_keys
@@ -206,14 +206,14 @@ impl Plan {
             Field::new(TIME_SERIES_EVENTS, list_of(event), true)
         });
         let identity = (self.row_per_identity.as_ref()).map(|_| identity_field());
-        let persons = self.persons.then(person_fields).into_iter().flatten();
+        let persons = person_fields(self.persons);
         let fields = identity.into_iter().chain(fields).chain(events);
         Arc::new(Schema::new(fields.chain(persons).collect::<Vec<_>>()))
     }
 
     /// Whether it looks at who is in which segment.
     pub(crate) fn reads_memberships(&self) -> bool {
-        self.persons
+        self.persons == ToldPersons::Memberships
             || self.projection.needed().get(SEGMENT_MEMBERSHIP).is_some()
             || self.batches.iter().any(|filter| !filter.is_open())
     }

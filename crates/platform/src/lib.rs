@@ -3,6 +3,7 @@
 
 mod access;
 mod address;
+mod asked_segments;
 mod dataset_body;
 mod dataset_change;
 mod erasure;
@@ -37,6 +38,7 @@ mod written;
 
 pub use access::{EventPage, EventQuery, Lookup, Lookups, Property, identity_of_xid, xid_of};
 pub use address::{check_local, check_out, is_bucket};
+pub use asked_segments::asked_segments;
 pub use dataset_body::{DatasetBody, FileDescription, SchemaRefBody};
 pub use dataset_change::DatasetChange;
 pub use erasure::{DeletedProfile, Erasure, OtherJob, Told, delete_profile, erase};
@@ -44,8 +46,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{
     Audience, Estimate, ExplainedPart, SegmentExplanation, SegmentJob, SegmentJobMetrics,
     SegmentJobSegment, SegmentJobTarget, StoredMembership, check_definition, create_segment_job,
-    delete_segment_job, dependent_of, estimate, estimate_by_namespace, evaluate_segments,
-    explain_segment, expression_of, expression_schema, first_members, has_expression, overlap,
+    delete_segment_job, estimate, estimate_by_namespace, evaluate_segments, explain_segment,
+    expression_of, expression_schema, first_members, has_expression, misfit, overlap,
     policy_of_segment, run_segment_job, segment_job, segment_jobs,
 };
 pub use export::{Members, NamedSegment};
@@ -108,7 +110,7 @@ pub use schedules::{
     run_schedule, schedule, schedules,
 };
 pub use segments::{
-    asked_segments, delete_segment, namesake, put_segment, read_segments, segment, segments,
+    delete_segment, namesake, put_segment, put_segments, read_segments, segment, segments,
 };
 pub use sharded::{
     Committed, FinishedShards, FoundFile, GatheredBatch, PlanOptions, ShardFile, ShardManifest,

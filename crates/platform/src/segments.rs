@@ -1,13 +1,11 @@
 //! Segment definitions, as the catalog keeps them.
 
-use std::collections::BTreeMap;
-
 use catalog::{Catalog, DocumentKind, Kind, new_id};
 use export::{RequestError, read_json};
 use serde_json::Value;
 
+use crate::asked_segments::{check_asked, dependent_of};
 use crate::error::Result;
-use crate::evaluation::{expression_of, expression_schema};
 use crate::policies::named_policy;
 
 /// A segment definition.
@@ -24,29 +22,57 @@ pub fn segment(catalog: &Catalog, id: &str) -> Result<Value> {
 /// Deletes a segment definition; the memberships of profiles stay.
 ///
 /// # Errors
-/// There is no such segment.
+/// There is no such segment, or another one asks for it by `inSegment`.
 pub fn delete_segment(catalog: &Catalog, id: &str) -> Result<()> {
-    segment(catalog, id)?;
-    catalog.delete_document(DocumentKind::Segment, id)?;
-    Ok(())
+    catalog.atomically(|catalog| {
+        segment(catalog, id)?;
+        if let Some(dependent) = dependent_of(catalog, id)? {
+            return Err(catalog::Error::Conflict(format!(
+                "the segment {dependent:?} asks for {id:?} by inSegment; delete or change that one first"
+            ))
+            .into());
+        }
+        catalog.delete_document(DocumentKind::Segment, id)?;
+        Ok(())
+    })
 }
 
 /// Adds a segment definition or replaces it.
 ///
 /// # Errors
-/// As for a definition that data brings along; a name that another definition has.
+/// As for [`put_segments`].
 pub fn put_segment(catalog: &Catalog, segment: Value) -> Result<Value> {
     catalog.atomically(|catalog| {
-        if let Some(other) = namesake(catalog, &segment)? {
-            let name = segment.get("name").unwrap_or(&Value::Null);
-            return Err(catalog::Error::Conflict(format!(
-                "name: found {name}, which the segment definition {other:?} has already; change that one, or take \
-                 another name"
-            ))
-            .into());
-        }
-        load_segment(catalog, segment)
+        let kept = put_called(catalog, segment)?;
+        check_asked(catalog, std::slice::from_ref(&kept))?;
+        Ok(kept)
     })
+}
+
+/// Adds segment definitions or replaces them, all or none: they may ask for each other in any order.
+///
+/// # Errors
+/// As for a definition that data brings along; a name that another definition has; one that asks by `inSegment` for a
+/// segment that has no definition, or in a circle.
+pub fn put_segments(catalog: &Catalog, segments: Vec<Value>) -> Result<Vec<Value>> {
+    catalog.atomically(|catalog| {
+        let kept = segments.into_iter().map(|one| put_called(catalog, one));
+        let kept = kept.collect::<Result<Vec<_>>>()?;
+        check_asked(catalog, &kept)?;
+        Ok(kept)
+    })
+}
+
+/// Adds a definition whose name is its own.
+fn put_called(catalog: &Catalog, segment: Value) -> Result<Value> {
+    if let Some(other) = namesake(catalog, &segment)? {
+        let name = segment.get("name").unwrap_or(&Value::Null);
+        return Err(catalog::Error::Conflict(format!(
+            "name: found {name}, which the segment definition {other:?} has already; change that one, or take another name"
+        ))
+        .into());
+    }
+    load_segment(catalog, segment)
 }
 
 /// The ID of another definition that is called as this one is, if there is one. A definition that has had its name before
@@ -120,24 +146,6 @@ pub fn segments(catalog: &Catalog) -> Result<Vec<Value>> {
     Ok(segments.iter().map(|s| s.value().clone()).collect())
 }
 
-/// The segments that each definition asks for by `inSegment`, by the definition's ID. One that can't be evaluated asks for
-/// none.
-///
-/// # Errors
-/// The catalog can't be read.
-pub fn asked_segments(catalog: &Catalog) -> Result<BTreeMap<String, Vec<String>>> {
-    let schema = expression_schema(catalog)?;
-    let mut asked = BTreeMap::new();
-    for definition in segments(catalog)? {
-        let checked = expression_of(&definition).map(|expression| expression.check(&schema));
-        let id = definition.get("id").and_then(Value::as_str);
-        if let (Some(id), Ok(Ok(checked))) = (id, checked) {
-            asked.insert(id.to_owned(), checked.segments().to_vec());
-        }
-    }
-    Ok(asked)
-}
-
 /// Reads a definition, or a list of definitions.
 ///
 /// # Errors
@@ -193,27 +201,5 @@ mod tests {
             put_segment(catalog, of(id, "Gold")).expect("it has had the name before");
         }
         taken(of("c", "Gold"));
-    }
-
-    #[test]
-    fn definitions_say_whom_they_ask_for() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), Scope::default()).expect("a store");
-        for (id, expression) in [
-            ("a", "true"),
-            ("b", r#"inSegment("a") and not inSegment("x")"#),
-            ("broken", r#"inSegment("a") and nothing.like.it"#),
-        ] {
-            let expression = json!({"type": "PQL", "value": expression});
-            let definition = json!({"id": id, "expression": expression});
-            put_segment(store.catalog(), definition).expect("it is kept");
-        }
-        put_segment(store.catalog(), json!({"id": "none"})).expect("it is kept");
-        let asked = asked_segments(store.catalog()).expect("expressions");
-        let right = [("a", vec![]), ("b", vec!["a".to_owned(), "x".to_owned()])];
-        assert_eq!(
-            asked,
-            right.map(|(id, asked)| (id.to_owned(), asked)).into()
-        );
     }
 }

@@ -1,5 +1,5 @@
 use crate::schema::{Schema, Type};
-use crate::typed::{Columns, Condition, Test, Value};
+use crate::typed::{Columns, Condition, Term, Test, Value};
 use crate::{Error, Expression, check};
 
 /// A segment's expression that fits a schema.
@@ -45,6 +45,17 @@ impl Checked {
     #[must_use]
     pub fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// Whether it is a number that is worked out, such as `xEvent.count()`: who has one is in, be it 0, and of a count that is
+    /// everybody. A field that is a number is asked for by its name alone.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        let Test::Defined(value) = &*self.condition.test else {
+            return false;
+        };
+        let is_field = matches!(*value.term, Term::Field(..) | Term::Get(..));
+        matches!(value.ty, Type::Integer | Type::Double) && !is_field
     }
 
     /// The people in this segment who are not in the other.

@@ -1,10 +1,11 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::error::Problem;
 use crate::parse::parse;
 use crate::print::print;
-use crate::syntax::{Kind, Node};
-use crate::{Error, MAX_DEPTH, MAX_NODES, Span};
+use crate::syntax::{Kind, Literal, Node};
+use crate::{Error, Function, MAX_DEPTH, MAX_NODES, Span};
 
 /// An expression: its tree, and the text that the tree's spans are about.
 ///
@@ -49,6 +50,14 @@ impl Expression {
         &self.root
     }
 
+    /// The IDs of the segments it asks for by `inSegment`, in order, each once.
+    #[must_use]
+    pub fn segments(&self) -> Vec<String> {
+        let mut asked = BTreeSet::new();
+        collect_segments(&self.root, &mut asked);
+        asked.into_iter().collect()
+    }
+
     /// The text it was read from; of one that came as JSON or as a tree, the canonical text.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -83,6 +92,17 @@ impl std::str::FromStr for Expression {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::parse(text)
     }
+}
+
+fn collect_segments(node: &Node, asked: &mut BTreeSet<String>) {
+    if let Kind::Apply(Function::InSegment, nodes) = node.kind()
+        && let [id] = &nodes[..]
+        && let Kind::Literal(Literal::String(id)) = id.kind()
+    {
+        asked.insert(id.clone());
+    }
+    node.kind()
+        .for_each_child(&mut |child| collect_segments(child, asked));
 }
 
 /// How many nodes a tree has; roots and names of paths count, too.

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::{RecordBatch, StructArray};
 use arrow::buffer::BooleanBuffer;
@@ -11,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Evaluator, Patterns};
 use crate::frame::Frames;
 
-/// The column of rows that holds each profile's events, in the order of their timestamps and `_id`s.
+/// The column of rows that holds each profile's events, in the order of their timestamps and `_id`s: `CHAIN` and the first
+/// of them are told by where they stand, and neither field is looked at.
 pub const EVENTS: &str = TIME_SERIES_EVENTS;
 
 /// A segment: its ID, and an expression that fits a schema.
@@ -143,22 +145,34 @@ impl Evaluation {
     /// # Errors
     /// Rows of another schema; a profile of whose events there are too many combinations.
     pub fn members(&self, rows: &RecordBatch) -> Result<Vec<BooleanBuffer>> {
+        let members = self.timed_members(rows)?.into_iter();
+        Ok(members.map(|(members, _)| members).collect())
+    }
+
+    /// The same with how long each segment took. What several ask is worked out once, by the first of them that is
+    /// evaluated: it took all of that time, and the others none.
+    ///
+    /// # Errors
+    /// As for [`Evaluation::members`].
+    pub fn timed_members(&self, rows: &RecordBatch) -> Result<Vec<(BooleanBuffer, Duration)>> {
         match self.members_of(rows) {
             // Fewer profiles have fewer of them, but for one that has them all by itself.
             Err(Error::TooManyCombinations { .. }) if rows.num_rows() > 1 => {
                 let half = rows.num_rows() / 2;
-                let first = self.members(&rows.slice(0, half))?;
-                let second = self.members(&rows.slice(half, rows.num_rows() - half))?;
+                let first = self.timed_members(&rows.slice(0, half))?;
+                let second = self.timed_members(&rows.slice(half, rows.num_rows() - half))?;
                 let both = first.iter().zip(&second);
                 Ok(both
-                    .map(|(first, second)| first.iter().chain(second).collect())
+                    .map(|((first, took), (second, more))| {
+                        (first.iter().chain(second).collect(), *took + *more)
+                    })
                     .collect())
             }
             members => members,
         }
     }
 
-    fn members_of(&self, rows: &RecordBatch) -> Result<Vec<BooleanBuffer>> {
+    fn members_of(&self, rows: &RecordBatch) -> Result<Vec<(BooleanBuffer, Duration)>> {
         let count = rows.num_rows();
         let profiles = Column::of(Arc::new(StructArray::from(rows.clone())));
         let events = match rows.column_by_name(EVENTS) {
@@ -171,7 +185,7 @@ impl Evaluation {
         };
         let events = never_null(events, count)?;
         let mut members: HashMap<String, BooleanBuffer> = HashMap::new();
-        let mut all: HashMap<usize, BooleanBuffer> = HashMap::new();
+        let mut all: HashMap<usize, (BooleanBuffer, Duration)> = HashMap::new();
         for wave in &self.waves {
             let mut found = Vec::new();
             let mut evaluator = Evaluator::new(
@@ -185,18 +199,17 @@ impl Evaluation {
                 let Some(segment) = self.segments.get(*number) else {
                     continue;
                 };
+                let started = Instant::now();
                 let holds = evaluator.condition(segment.checked.condition());
-                found.push((
-                    *number,
-                    holds.map_err(|error| error.in_segment(&segment.id))?,
-                ));
+                let holds = holds.map_err(|error| error.in_segment(&segment.id))?;
+                found.push((*number, holds, started.elapsed()));
             }
             drop(evaluator);
-            for (number, holds) in found {
+            for (number, holds, took) in found {
                 if let Some(segment) = self.segments.get(number) {
                     members.insert(segment.id.clone(), holds.clone());
                 }
-                all.insert(number, holds);
+                all.insert(number, (holds, took));
             }
         }
         let numbers = 0..self.segments.len();

@@ -3,9 +3,7 @@
 use std::cmp::Ordering;
 
 use axum::http::StatusCode;
-use profile_export::platform::{
-    check_definition, delete_segment, dependent_of, namesake, put_segment, segment,
-};
+use profile_export::platform::{check_definition, delete_segment, namesake, put_segment, segment};
 use profile_export::store::Store;
 use profile_export::xdm::Timestamp;
 use serde_json::{Value, json};
@@ -25,7 +23,8 @@ pub(crate) const GENERATED: [&str; 5] = [
 /// Adds a definition.
 ///
 /// # Errors
-/// Its ID or its name is another one's; an expression that can't be read.
+/// Its ID or its name is another one's; an expression that can't be read, or that asks for a segment that is not there or
+/// for itself in a circle.
 pub(crate) fn create(store: &Store, mut definition: Value) -> Answer<Value> {
     // An ID that is no text is refused below, with everything else that is no definition.
     if let Some(id) = definition.get("id").and_then(Value::as_str)
@@ -43,7 +42,7 @@ pub(crate) fn create(store: &Store, mut definition: Value) -> Answer<Value> {
 /// Puts a definition in the place of the one with an ID.
 ///
 /// # Errors
-/// There is none; it has another ID, or another one's name; an expression that can't be read.
+/// There is none; it has another ID, or another one's name; an expression as for one that is created.
 pub(crate) fn replace(store: &Store, id: &str, mut definition: Value) -> Answer<Value> {
     let kept = segment(store.catalog(), id)?;
     if let Some(object) = definition.as_object_mut() {
@@ -100,12 +99,6 @@ fn put(store: &Store, definition: Value) -> Answer<Value> {
 /// # Errors
 /// There is none, or another one asks for it.
 pub(crate) fn remove(store: &Store, id: &str) -> Answer<()> {
-    segment(store.catalog(), id)?;
-    if let Some(dependent) = dependent_of(store.catalog(), id)? {
-        return Err(Problem::conflict(format!(
-            "the segment {dependent:?} asks for {id:?} by inSegment; delete or change that one first"
-        )));
-    }
     Ok(delete_segment(store.catalog(), id)?)
 }
 

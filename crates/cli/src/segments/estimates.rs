@@ -37,6 +37,18 @@ pub fn tell_estimates(
     let now = now(at.now.as_deref())?;
     let mut by_policy: Vec<(MergePolicy, Vec<usize>)> = Vec::new();
     for (number, one) in wanted.iter().enumerate() {
+        if one.checked(&schema)?.is_number() {
+            let whose = match one.definition {
+                Some(_) => format!("segment {}", one.name),
+                None => "the expression".to_owned(),
+            };
+            say(
+                arguments,
+                &format!(
+                    "warning: {whose} is a number, and whoever has one is in, also of 0; compare it, as in xEvent.count() > 0"
+                ),
+            );
+        }
         let policy = one.policy(store, at)?;
         match by_policy.iter_mut().find(|(known, _)| *known == policy) {
             Some((_, numbers)) => numbers.push(number),

@@ -1,5 +1,7 @@
 //! Definitions evaluated into memberships.
 
+use std::time::Duration;
+
 use profile_export::platform::{
     SegmentJobTarget, evaluate_segments, segment_id, segments as list_segments,
 };
@@ -42,6 +44,10 @@ pub fn evaluate(
             .to_owned()
     };
     let metrics = &job.metrics;
+    let took = |id: &str| {
+        let millis = metrics.condition_time_in_ms.get(id).copied();
+        Duration::from_secs_f64(millis.unwrap_or_default() / 1000.0)
+    };
     let counters = &metrics.segmented_profile_by_status_counter;
     let lines = metrics
         .segmented_profile_counter
@@ -58,24 +64,26 @@ pub fn evaluate(
                     count("existing"),
                     left.unwrap_or_default(),
                 ],
+                took(id),
             )
         });
     let lines: Vec<_> = lines.collect();
     if arguments.is_for_machines() {
         return print_result(arguments, &job);
     }
-    let rows = lines.iter().map(|(id, members, [entered, stayed, left])| {
+    let rows = (lines.iter()).map(|(id, members, [entered, stayed, left], took)| {
         [
             Cell::Text((*id).clone()),
             Cell::Count(*members),
             Cell::Count(*entered),
             Cell::Count(*stayed),
             Cell::Count(*left),
+            Cell::Took(*took),
             Cell::Text(name_of(id)),
         ]
     });
     let table = Table {
-        head: ["SEGMENT", "IN", "ENTERED", "STAYED", "LEFT", "NAME"],
+        head: ["SEGMENT", "IN", "ENTERED", "STAYED", "LEFT", "TIME", "NAME"],
         rows: rows.collect(),
     };
     print_list(arguments, &lines, &lines, || Ok(table))?;

@@ -96,9 +96,14 @@ fn add(part: &ExplainedPart, depth: usize, lines: &mut Vec<String>) {
         ));
     }
     if let Some(events) = part.event_count {
+        let taken = part.taken_count.map(|taken| {
+            let taken = count(taken);
+            format!("; behind those of the steps before it takes {taken}")
+        });
         lines.push(format!(
-            "       {indent}  events that fit: {}",
-            count(events)
+            "       {indent}  events that fit: {}{}",
+            count(events),
+            taken.unwrap_or_default()
         ));
     }
     for event in &part.events {

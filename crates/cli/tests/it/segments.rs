@@ -224,6 +224,92 @@ fn an_expression_that_is_none_is_named_with_its_place() {
     assert_eq!(read["name"], "a");
 }
 
+#[test]
+fn definitions_that_can_not_be_for_what_they_ask_for_are_refused_and_those_asked_for_stay() {
+    let folder = TempDir::new().unwrap();
+    let store = folder.path().join("store");
+    let store = store.to_str().unwrap();
+    let file = folder.path().join("definitions.json");
+    let of = |id: &str, expression: &str| json!({"id": id, "name": id, "expression": {"type": "PQL", "value": expression}});
+    let tell = |words: &[&str], body: &Value| {
+        std::fs::write(&file, body.to_string()).unwrap();
+        run(&[words, &[file.to_str().unwrap(), "--store", store]].concat())
+    };
+    let create = ["segments", "create"];
+    let (a, b) = (of("a", r#"inSegment("b")"#), of("b", "personalEmail"));
+    let refused = |told: std::process::Output, says: &str| {
+        assert_eq!(told.status.code(), Some(2), "{}", stderr(&told));
+        assert!(stderr(&told).contains(says), "{}", stderr(&told));
+    };
+    refused(tell(&create, &a), "\"b\"), which is not there");
+    // All of a list, or nothing.
+    refused(
+        tell(&create, &json!([of("c", "true"), a])),
+        "which is not there",
+    );
+    stdout(&tell(&create, &json!([a, b])));
+    refused(
+        tell(
+            &["segments", "update", "b"],
+            &of("b", r#"not inSegment("a")"#),
+        ),
+        "in a circle",
+    );
+    let delete = |id: &str| run(&["segments", "delete", id, "--store", store]);
+    let told = delete("b");
+    assert_eq!(told.status.code(), Some(5), "{}", stderr(&told));
+    assert!(
+        stderr(&told).contains(r#""a" asks for "b" by inSegment"#),
+        "{}",
+        stderr(&told)
+    );
+    let left = parsed(&run(&["segments", "list", "--store", store, "--json"]));
+    let left: Vec<&Value> = (left.as_array().unwrap().iter())
+        .map(|one| &one["id"])
+        .collect();
+    assert_eq!(left, ["a", "b"]);
+    stdout(&delete("a"));
+    stdout(&delete("b"));
+}
+
+#[test]
+fn what_is_most_likely_not_meant_is_warned_of_and_done() {
+    let folder = TempDir::new().unwrap();
+    let store = fixture_store(&folder);
+    let file = folder.path().join("definition.json");
+    let file = file.to_str().unwrap();
+    let create = |expression: &str, store: &str| {
+        let body = json!({"id": "a", "expression": {"type": "PQL", "value": expression}});
+        std::fs::write(file, body.to_string()).unwrap();
+        run(&["segments", "create", file, "--store", store])
+    };
+    let told = create("personalEmal.address", &store);
+    assert_eq!(parsed(&told)["id"], "a");
+    let near = "warning: segment a can't be evaluated as the store is: line 1, column 1: ";
+    assert!(
+        stderr(&told).contains(near) && stderr(&told).contains("\"personalEmail\""),
+        "{}",
+        stderr(&told)
+    );
+    let update = ["segments", "update", "a", file, "--store", &store];
+    assert!(stderr(&run(&update)).contains(near));
+    assert_eq!(stderr(&create("personalEmail.address", &store)), "");
+    // A store without a schema can't tell.
+    let empty = folder.path().join("empty");
+    let told = create("personalEmal.address", empty.to_str().unwrap());
+    assert_eq!(
+        (stdout(&told).is_empty(), stderr(&told).as_str()),
+        (false, "")
+    );
+
+    let estimate = |expression: &str| run(&["segments", "estimate", expression, "--store", &store]);
+    let warns =
+        |told: &std::process::Output| stderr(told).contains("warning: the expression is a number");
+    let (number, compared) = (estimate("xEvent.count()"), estimate("xEvent.count() > 0"));
+    assert!(warns(&number) && !warns(&compared), "{}", stderr(&number));
+    assert_eq!(stdout(&number), stdout(&estimate("true = true")));
+}
+
 /// The walk from an expression to its people: written, evaluated, exported, explained.
 #[test]
 fn an_expression_becomes_memberships_that_exports_read() {
@@ -279,7 +365,9 @@ fn an_expression_becomes_memberships_that_exports_read() {
 
     let again = of_store(&[&evaluate[..], &["--quiet"]].concat());
     let table = stdout(&again);
-    let line: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    let mut line: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    let took: f64 = line.remove(5).parse().unwrap();
+    assert!(took > 0.0, "{table}");
     let members = members.to_string();
     assert_eq!(
         line,
@@ -376,6 +464,23 @@ fn an_explanation_says_which_part_decided_and_an_overlap_who_is_in_both() {
     assert_eq!(other["isIn"], false);
     assert_eq!(other["expression"]["parts"][1]["holds"], false);
     assert_eq!(other["expression"]["parts"][1]["parts"][0]["eventCount"], 1);
+    define(
+        "again",
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "commerce.purchase"), B: WHAT(eventType = "commerce.purchase")])"#,
+    );
+    let who = "Email:person226@example.com";
+    let told = stdout(&of_store(&[
+        "segments",
+        "explain",
+        "again",
+        "--identity",
+        who,
+    ]));
+    let (first, second) = told.rsplit_once("B: WHAT").unwrap();
+    for (step, event) in [(first, "visit-00675"), (second, "visit-00676")] {
+        let taken = "events that fit: 2; behind those of the steps before it takes 1";
+        assert!(step.contains(taken) && step.contains(event), "{told}");
+    }
     let nobody = of_store(&[
         "segments",
         "explain",

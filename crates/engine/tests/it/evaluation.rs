@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use profile_export::jobs::JobStatus;
 use profile_export::platform::{
-    Result, SegmentJob, SegmentJobTarget, evaluate_segments, put_merge_policy, put_segment,
-    segment_jobs,
+    Result, SegmentJob, SegmentJobTarget, estimate_by_namespace, evaluate_segments,
+    expression_schema, policy_of_segment, put_merge_policy, put_segment, segment_jobs,
 };
 use profile_export::request::MergePolicy;
+use profile_export::segment::Segment;
 use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
@@ -250,7 +251,7 @@ fn each_definition_sees_people_by_its_own_merge_policy() {
         let by_namespace = &job.metrics.segmented_profile_by_namespace_counter;
         assert_eq!(
             json!(by_namespace["joined"]),
-            json!({"email": 1, "crmid": 1})
+            json!({"email": 1, "crmid": 2})
         );
         let word = if n == 1 { "realized" } else { "existing" };
         let both = [format!("alone {word} 1"), format!("joined {word} 1")];
@@ -393,6 +394,128 @@ fn segments_of_segments_and_stored_memberships_are_seen_by_expressions() {
     assert_eq!(counts(&job, "stored"), [1, 0, 0, 0]);
 }
 
+/// The store keeps microseconds: of two events that a window takes for one moment, one is the earlier step.
+#[test]
+fn steps_within_a_millisecond_are_in_the_order_of_the_store_whatever_else_is_read() {
+    let scratch = store();
+    scratch.dataset("0000000000000000000000e2", Class::Event, json!({}));
+    let event = |id: &str, who: &str, micros: u32, kind: &str| {
+        json!({"_id": id, "timestamp": format!("2026-01-01T00:00:00.{micros:06}Z"), "eventType": kind,
+               "identityMap": {"CRMID": [{"id": who, "primary": true}]}})
+    };
+    // By the microsecond, whatever the IDs; of the same one by the IDs, whatever the datasets.
+    let views = [
+        event("z1", "before", 1, "view"),
+        event("a2", "behind", 2, "view"),
+        event("a3", "smaller", 5, "view"),
+        event("z4", "greater", 5, "view"),
+    ];
+    let buys = [
+        event("a1", "before", 2, "buy"),
+        event("z2", "behind", 1, "buy"),
+        event("z3", "smaller", 5, "buy"),
+        event("a4", "greater", 5, "buy"),
+    ];
+    scratch.load(VISITS, &buys).unwrap();
+    scratch.load("0000000000000000000000e2", &views).unwrap();
+    let steps =
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "view"), B: WHAT(eventType = "buy")])"#;
+    define(&scratch, "steps", steps, json!({}));
+    let window = r#"select A from xEvent where A.eventType = "view", B from xEvent where B.eventType = "buy" and B.timestamp occurs after A.timestamp"#;
+    define(&scratch, "window", window, json!({}));
+    let asked = json!({"filter": {"segments": [{"segmentId": "steps"}], "emptyProfiles": true}, "fields": "identityMap"});
+    let who = || -> Vec<String> {
+        let rows = scratch.rows(&request(asked.clone()));
+        rows.iter()
+            .map(|row| {
+                row["identityMap"]["CRMID"][0]["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    };
+    let job = evaluate(&scratch, 2).unwrap();
+    assert_eq!(
+        (counts(&job, "steps")[0], counts(&job, "window")[0]),
+        (2, 0)
+    );
+    assert_eq!(who(), ["before", "smaller"]);
+    define(
+        &scratch,
+        "ids",
+        "xEvent[_id = \"a1\" and timestamp occurs after now]",
+        json!({}),
+    );
+    let job = evaluate(&scratch, 3).unwrap();
+    assert_eq!(counts(&job, "steps"), [0, 2, 0, 0]);
+    assert_eq!(who(), ["before", "smaller"]);
+}
+
+/// A primary identity may be a field, and who has it no map at all.
+#[test]
+fn people_count_for_the_namespaces_of_their_primary_identities_and_of_their_maps() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    let mut bob = person("bob", 20);
+    bob["identityMap"] = json!({"Email": [{"id": "bob@example.com"}], "Phone": []});
+    scratch.load(CRM, &[person("ann", 20), bob]).unwrap();
+    let mail = json!({"Email": [{"id": "eve@example.com", "primary": true}]});
+    let eve = json!({"identityMap": mail, "person": {"age": 20}});
+    scratch.load(WEB, &[eve]).unwrap();
+    let expected: BTreeMap<String, u64> = [("crmid", 2), ("email", 2)]
+        .map(|(namespace, count)| (namespace.to_owned(), count))
+        .into();
+    let metrics = evaluate(&scratch, 1).unwrap().metrics;
+    assert_eq!(
+        metrics.segmented_profile_by_namespace_counter["adults"],
+        expected
+    );
+    let catalog = scratch.store.catalog();
+    let schema = expression_schema(catalog).unwrap();
+    let segment = Segment::parse("adults", "person.age >= 18", &schema).unwrap();
+    let policy = policy_of_segment(catalog, None, None).unwrap();
+    let (store, progress) = (&scratch.store, Arc::default());
+    let counted = estimate_by_namespace(store, policy, vec![segment], day(1), &progress).unwrap();
+    assert_eq!(counted.by_namespace, [expected]);
+    // An export counts everybody once: by the primary identity alone.
+    let members = json!({"filter": {"segments": [{"segmentId": "adults"}]}, "fields": "id"});
+    let job = scratch.run(&request(members)).unwrap();
+    let exported = job
+        .job
+        .metrics
+        .exported_profile_by_namespace_counter
+        .unwrap();
+    let exported: Vec<(&str, u64)> = (exported.iter())
+        .map(|(namespace, count)| (namespace.as_str(), *count))
+        .collect();
+    assert_eq!(exported, [("CRMID", 2), ("Email", 1)]);
+}
+
+/// Shared work is the time of who asks first; nobody's time is longer than all threads had.
+#[test]
+fn a_job_tells_how_long_each_condition_took() {
+    let scratch = store();
+    let slow = r#"id.matches("(a|b)+c{1,300}z")"#;
+    define(&scratch, "first", slow, json!({}));
+    define(&scratch, "second", slow, json!({}));
+    define(&scratch, "third", "optIn", json!({}));
+    let people: Vec<Value> = (0..2_000).map(|n| person(&format!("{n}"), 20)).collect();
+    scratch.load(CRM, &people).unwrap();
+    let metrics = evaluate(&scratch, 1).unwrap().metrics;
+    let took = &metrics.condition_time_in_ms;
+    assert_eq!(
+        took.keys().collect::<Vec<_>>(),
+        ["first", "second", "third"]
+    );
+    assert!(
+        took["first"] > 0.0 && took["first"] > took["second"],
+        "{took:?}"
+    );
+}
+
 #[test]
 fn a_clock_that_went_back_does_not_hide_what_is_found_later() {
     let scratch = store();
@@ -509,6 +632,65 @@ fn a_segment_that_asks_for_another_sees_whom_that_leaves_out() {
     assert_eq!(counts(&job, "adults"), [1, 0, 0, 0]);
     // The opted out, and nobody.
     assert_eq!(counts(&job, "others"), [2, 0, 0, 0]);
+}
+
+/// Nobody evaluates it: what data says is what there is.
+#[test]
+fn a_segment_that_has_no_expression_is_asked_for_by_its_stored_memberships() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    put_segment(scratch.store.catalog(), json!({"id": "it's \"vip\""})).unwrap();
+    let asks = r#"inSegment("it's \"vip\"") and inSegment("adults")"#;
+    define(&scratch, "adult-vips", asks, json!({}));
+    // While nobody has any membership, too.
+    let job = evaluate(&scratch, 1).unwrap();
+    assert_eq!(counts(&job, "adult-vips"), [0, 0, 0, 0]);
+    let time = "2026-01-01T00:00:00Z";
+    let vip = |id: &str, membership: Value| {
+        let mut record = person(id, 20);
+        record["segmentMembership"] = json!({"UPS": {"it's \"vip\"": membership}});
+        record
+    };
+    let people = [
+        vip(
+            "realized",
+            json!({"status": "realized", "lastQualificationTime": time}),
+        ),
+        vip(
+            "existing",
+            json!({"status": "existing", "lastQualificationTime": time}),
+        ),
+        vip("unsaid", json!({"lastQualificationTime": time})),
+        vip(
+            "exited",
+            json!({"status": "exited", "lastQualificationTime": time}),
+        ),
+        person("none", 20),
+    ];
+    scratch.load(CRM, &people).unwrap();
+    let job = evaluate(&scratch, 2).unwrap();
+    assert_eq!(counts(&job, "adult-vips"), [3, 0, 0, 0]);
+    assert!(
+        !job.metrics
+            .segmented_profile_counter
+            .contains_key("it's \"vip\"")
+    );
+    let members = json!({"filter": {"segments": [{"segmentId": "adult-vips"}]}, "fields": "id"});
+    let rows = scratch.rows(&request(members));
+    let mut who: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    who.sort_unstable();
+    assert_eq!(who, ["existing", "realized", "unsaid"]);
+    // One whose expression can't be read says so by its name.
+    let odd = json!({"id": "odd", "expression": {"type": "ARL", "value": "x"}});
+    put_segment(scratch.store.catalog(), odd).unwrap();
+    define(&scratch, "asks-odd", "inSegment(\"odd\")", json!({}));
+    let target = SegmentJobTarget::Segments(vec!["asks-odd".to_owned()]);
+    let error = evaluate_segments(&scratch.store, &target, day(3), &Arc::default());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("segment odd, which is asked for") && error.contains("ARL"),
+        "{error}"
+    );
 }
 
 #[test]

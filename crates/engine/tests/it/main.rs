@@ -12,6 +12,7 @@ mod determinism;
 mod erasure;
 mod evaluation;
 mod explain;
+mod explained_segments;
 mod file_metadata;
 mod frozen;
 mod generate;

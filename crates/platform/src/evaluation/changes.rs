@@ -1,6 +1,7 @@
 //! What an evaluation changes in the memberships of some profiles.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
 use arrow::buffer::BooleanBuffer;
@@ -76,6 +77,8 @@ pub(super) struct SegmentCounts {
     pub(super) exited: u64,
     /// Those that are in, by the namespaces of their identities, in lower case.
     pub(super) by_namespace: BTreeMap<String, u64>,
+    /// How long its condition took, of all threads.
+    pub(super) took: Duration,
 }
 
 impl SegmentCounts {
@@ -84,6 +87,7 @@ impl SegmentCounts {
         self.stayed += other.stayed;
         self.left += other.left;
         self.exited += other.exited;
+        self.took += other.took;
         add_by_namespace(&mut self.by_namespace, &other.by_namespace);
     }
 
@@ -179,8 +183,10 @@ impl Evaluated<'_> {
                 }
             }
         }
-        for (counts, by_namespace) in changes.counts.iter_mut().zip(by_namespace(chunk)?) {
+        let told = by_namespace(chunk)?.into_iter().zip(&chunk.took);
+        for (counts, (by_namespace, took)) in changes.counts.iter_mut().zip(told) {
             counts.by_namespace = by_namespace;
+            counts.took = *took;
         }
         Ok(changes)
     }
@@ -244,25 +250,36 @@ pub(super) fn add_by_namespace(total: &mut BTreeMap<String, u64>, counts: &BTree
     }
 }
 
-/// Which profiles of a chunk have identities of each namespace, in lower case.
+/// Which profiles of a chunk have identities of each namespace, in lower case: those of their maps, and the primary ones of
+/// the persons that they are, which a record may have in a field of its own.
 fn namespaces(chunk: &Chunk) -> Result<BTreeMap<String, BooleanBuffer>> {
-    let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
     let rows = chunk.rows.num_rows();
-    let maps = chunk.rows.column_by_name(IDENTITY_MAP);
-    let Some(maps) = maps.and_then(|column| column.as_map_opt()) else {
-        return Ok(BTreeMap::new());
+    let mut found: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+    let mut add = |namespace: &str, profile: usize| {
+        let namespace = namespace.to_ascii_lowercase();
+        let who = found.entry(namespace).or_insert_with(|| vec![false; rows]);
+        if let Some(slot) = who.get_mut(profile) {
+            *slot = true;
+        }
     };
-    let keys = cast(maps.keys(), &DataType::Utf8).map_err(export::Error::from)?;
-    let keys = keys.as_string::<i32>();
-    for (row, bounds) in maps.value_offsets().windows(2).enumerate() {
-        for at in bounds[0] as usize..bounds[1] as usize {
-            let key = keys.value(at).to_ascii_lowercase();
-            if let Some(slot) = found
-                .entry(key)
-                .or_insert_with(|| vec![false; rows])
-                .get_mut(row)
-            {
-                *slot = true;
+    if let Some(persons) = &chunk.persons {
+        for (profile, own) in persons.of_profiles().enumerate() {
+            for person in own {
+                add(persons.namespaces.value(person), profile);
+            }
+        }
+    }
+    let maps = chunk.rows.column_by_name(IDENTITY_MAP);
+    if let Some(maps) = maps.and_then(|column| column.as_map_opt()) {
+        let keys = cast(maps.keys(), &DataType::Utf8).map_err(export::Error::from)?;
+        let keys = keys.as_string::<i32>();
+        let identities = maps.values().as_list_opt::<i32>();
+        let is_there = |at: usize| {
+            identities.is_none_or(|lists| lists.is_valid(at) && lists.value_length(at) > 0)
+        };
+        for (profile, bounds) in maps.value_offsets().windows(2).enumerate() {
+            for at in (bounds[0] as usize..bounds[1] as usize).filter(|at| is_there(*at)) {
+                add(keys.value(at), profile);
             }
         }
     }

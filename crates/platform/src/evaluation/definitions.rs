@@ -3,15 +3,15 @@
 use catalog::Catalog;
 use export::{ExportRequest, RequestError};
 use merge::MergePolicy;
-use pql::{Expression, Schema};
+use pql::{Checked, Expression, Schema};
 use segment::schema_of;
 use serde_json::Value;
-use xdm::Class;
+use xdm::{Class, SEGMENT_MEMBERSHIP, SEGMENT_NAMESPACE};
 
 use crate::error::{Error, Result};
 use crate::policies::named_policy;
 use crate::resolve::resolve_policy;
-use crate::segments::{asked_segments, policy_of};
+use crate::segments::policy_of;
 
 /// The schema that expressions over a store are checked against: its union schemas.
 ///
@@ -48,6 +48,19 @@ pub fn has_expression(definition: &Value) -> bool {
     definition.pointer("/expression/value").is_some()
 }
 
+/// Who is in a segment that is not evaluated: by the membership that data brought along, realized where it says nothing.
+pub(super) fn stored_members(id: &str, schema: &Schema) -> Result<Checked> {
+    // JSON's quotes are PQL's.
+    let quoted = Value::from(id);
+    let stored = format!("{SEGMENT_MEMBERSHIP}.get(\"{SEGMENT_NAMESPACE}\").get({quoted})");
+    let text = format!(
+        r#"{stored} and ({stored}.status.isNull() or {stored}.status in ["realized", "existing"])"#
+    );
+    // Every union schema of profiles has the field.
+    let expression = Expression::parse(&text).and_then(|expression| expression.check(schema));
+    expression.map_err(|error| Error::Panic(format!("the stored members of {id}: {error}")))
+}
+
 /// Refuses a definition whose expression can't be read. One without an expression is kept: it stands for memberships
 /// that data brings along. Whether the fields are there is looked at when it is evaluated.
 ///
@@ -60,14 +73,20 @@ pub fn check_definition(definition: &Value) -> Result<()> {
     }
 }
 
-/// A definition that asks for a segment by `inSegment`, if one does.
+/// Why a definition can't be evaluated over the store as it is: a field that the union schemas don't have, and the like. None
+/// where it can, has no expression, or the store has no schema yet.
 ///
 /// # Errors
-/// The catalog can't be read.
-pub fn dependent_of(catalog: &Catalog, id: &str) -> Result<Option<String>> {
-    let mut all = asked_segments(catalog)?.into_iter();
-    let found = all.find(|(_, asked)| asked.iter().any(|one| one == id));
-    Ok(found.map(|(own, _)| own))
+/// An expression that can't be read; the catalog can't be read.
+pub fn misfit(catalog: &Catalog, definition: &Value) -> Result<Option<String>> {
+    let has_fields = |class: Class| -> Result<bool> {
+        Ok(catalog.union(class, None)? != class.standard_fields())
+    };
+    if !has_expression(definition) || !(has_fields(Class::Profile)? || has_fields(Class::Event)?) {
+        return Ok(None);
+    }
+    let checked = expression_of(definition)?.check(&expression_schema(catalog)?);
+    Ok(checked.err().map(|error| error.to_string()))
 }
 
 /// The merge policy that a segment is evaluated with: the one that is asked for, that of its definition, or the default.

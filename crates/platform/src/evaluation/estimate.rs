@@ -7,7 +7,7 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 use decode::Progress;
-use export::json_values;
+use export::{ToldPersons, json_values};
 use merge::MergePolicy;
 use serde_json::Value;
 use store::Store;
@@ -82,7 +82,11 @@ fn count(
     let segments = segments.into_iter().map(Into::into).collect();
     let columns = Columns {
         identities: counts_namespaces,
-        persons: false,
+        persons: match counts_namespaces {
+            true => ToldPersons::Identities,
+            false => ToldPersons::None,
+        },
+        ..Columns::default()
     };
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     pass.run(|chunk| {
@@ -155,7 +159,8 @@ pub fn first_members(
     let snapshot = store.snapshot(None)?;
     let columns = Columns {
         identities: true,
-        persons: false,
+        event_keys: true,
+        ..Columns::default()
     };
     let segments = vec![segment.into()];
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;

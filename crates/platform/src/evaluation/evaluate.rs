@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::Catalog;
 use decode::{Input, Progress};
-use export::{ExportRequest, RequestError};
+use export::{ExportRequest, RequestError, ToldPersons};
 use merge::MergePolicy;
 use run::Snapshot;
 use segment::{Segment, schema_of};
@@ -121,7 +121,8 @@ impl Evaluation<'_> {
             };
             let columns = Columns {
                 identities: true,
-                persons: true,
+                event_keys: false,
+                persons: ToldPersons::Memberships,
             };
             let id = policy.id.clone();
             let audiences = own.iter().map(|i| audiences[*i].clone()).collect();
@@ -246,7 +247,7 @@ fn by_key(persons: Vec<FoundPerson>) -> impl Iterator<Item = (PersonKey, FoundPe
     persons.into_iter().map(|person| (key_of(&person), person))
 }
 
-pub(super) fn id_of(definition: &Value) -> Option<String> {
+pub(crate) fn id_of(definition: &Value) -> Option<String> {
     let id = definition.get("id")?.as_str()?;
     Some(id.to_owned())
 }

@@ -98,6 +98,9 @@ pub struct SegmentJobMetrics {
     pub segmented_profile_by_status_counter: BTreeMap<String, BTreeMap<String, u64>>,
     /// Profiles that this job took out.
     pub exited_profile_counter: BTreeMap<String, u64>,
+    /// How long the condition of each segment took in milliseconds, of all threads together and without the reading. What
+    /// several ask is worked out once, and is the time of the first of them.
+    pub condition_time_in_ms: BTreeMap<String, f64>,
 }
 
 /// Which segments are to be evaluated.
@@ -571,6 +574,8 @@ impl SegmentJob {
             (metrics.segmented_profile_by_status_counter)
                 .insert(own(), by_status.into_iter().collect());
             metrics.exited_profile_counter.insert(own(), counts.left);
+            let took = counts.took.as_micros() as f64 / 1000.0;
+            metrics.condition_time_in_ms.insert(own(), took);
         }
         job.set_status(JobStatus::Succeeded);
         job

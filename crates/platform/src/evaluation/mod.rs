@@ -11,11 +11,10 @@ mod spool;
 mod standing;
 
 pub use definitions::{
-    check_definition, dependent_of, expression_of, expression_schema, has_expression,
-    policy_of_segment,
+    check_definition, expression_of, expression_schema, has_expression, misfit, policy_of_segment,
 };
 pub use estimate::{Estimate, estimate, estimate_by_namespace, first_members, overlap};
-pub(crate) use evaluate::evaluate_for;
+pub(crate) use evaluate::{evaluate_for, id_of};
 pub use explain::{ExplainedPart, SegmentExplanation, StoredMembership, explain_segment};
 pub(crate) use job::create_scheduled_job;
 pub use job::{

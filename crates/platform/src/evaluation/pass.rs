@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
@@ -9,7 +10,7 @@ use catalog::{Catalog, DocumentKind};
 use decode::{Phase, Progress};
 use export::{
     AdditionalFields, EventList, Export, ExportRequest, FilterRequest, PersonRows, Plan,
-    RequestError, Shard, UnionSchemas,
+    RequestError, Shard, ToldPersons, UnionSchemas,
 };
 use merge::MergePolicy;
 use pql::Expression;
@@ -20,7 +21,7 @@ use serde_json::Value;
 use store::Store;
 use xdm::{FieldType, Fields, IDENTITY_MAP, Timestamp, quote_part};
 
-use super::definitions::expression_of;
+use super::definitions::{expression_of, has_expression, stored_members};
 use crate::error::{Error, Result};
 use crate::jobs::what_it_said;
 
@@ -69,7 +70,9 @@ impl Audience {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Columns {
     pub(super) identities: bool,
-    pub(super) persons: bool,
+    /// The time and `_id` of each event, where there are events.
+    pub(super) event_keys: bool,
+    pub(super) persons: ToldPersons,
 }
 
 /// A pass over all profiles with what some segments read.
@@ -93,6 +96,8 @@ pub(super) struct Chunk {
     pub(super) persons: Option<PersonRows>,
     /// Who of the rows is in each of the segments that were given.
     pub(super) members: Vec<BooleanBuffer>,
+    /// How long each of these took; what several ask is the first one's.
+    pub(super) took: Vec<Duration>,
     /// How many opted out.
     pub(super) opted_out: u64,
 }
@@ -125,7 +130,7 @@ impl Pass {
         let mut segments: Vec<Segment> = audiences.into_iter().map(of).collect();
         let opt_outs = excluded.map(|_| segments.len());
         segments.extend(excluded.cloned());
-        let request = request_of(&segments, &unions, columns.identities);
+        let request = request_of(&segments, &unions, columns);
         let plan = Plan {
             persons: columns.persons,
             ..Plan::new(&request, policy, &unions)?
@@ -196,21 +201,24 @@ impl Pass {
 
     fn chunk(&self, number: usize, rows: RecordBatch) -> Result<Chunk> {
         let (rows, persons) = match self.columns.persons {
-            true => {
+            ToldPersons::Identities | ToldPersons::Memberships => {
                 let (rows, persons) = PersonRows::split(&rows)?;
                 (rows, Some(persons))
             }
-            false => (rows, None),
+            ToldPersons::None => (rows, None),
         };
-        let mut members = self.evaluation.members(&rows).map_err(refused)?;
+        let found = self.evaluation.timed_members(&rows).map_err(refused)?;
+        let (mut members, mut took): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let opted_out = self.opt_outs.and_then(|place| members.get(place).cloned());
         // Behind those that were given are others that these ask for.
         members.truncate(self.given);
+        took.truncate(self.given);
         Ok(Chunk {
             number,
             rows,
             persons,
             members,
+            took,
             opted_out: opted_out.map_or(0, |who| who.count_set_bits() as u64),
         })
     }
@@ -226,7 +234,7 @@ fn opted_out(unions: &UnionSchemas) -> Result<Option<Segment>> {
 }
 
 /// The segments, and behind them those that they ask for by `inSegment`, and these, and so on, by their definitions:
-/// evaluated as they are now, by the same merge policy.
+/// evaluated as they are now, by the same merge policy. Of one without an expression there is what is stored.
 fn with_asked(
     catalog: &Catalog,
     mut segments: Vec<Audience>,
@@ -248,12 +256,19 @@ fn with_asked(
                 let problem = format!("segment {id}, which is asked for: {problem}");
                 Error::Request(RequestError::new("expression", problem))
             };
-            let expression = expression_of(definition.value())?;
+            let definition = definition.value();
+            if !has_expression(definition) {
+                let checked = stored_members(&id, &schema)?;
+                segments.push(Audience::of_anybody(Segment::new(id, checked)));
+                continue;
+            }
+            let expression =
+                expression_of(definition).map_err(|error| refused(error.to_string()))?;
             let checked = expression
                 .check(&schema)
                 .map_err(|error| refused(error.to_string()))?;
             let segment = Segment::new(id, checked);
-            segments.push(Audience::of_definition(segment, definition.value()));
+            segments.push(Audience::of_definition(segment, definition));
         }
     }
     Ok(segments)
@@ -266,18 +281,15 @@ pub(super) fn refused(error: segment::Error) -> Error {
     }
 }
 
-/// The export that gives the rows which segments are evaluated over, with the identities of each or without.
-fn request_of(
-    segments: &[Segment],
-    unions: &UnionSchemas,
-    shows_identities: bool,
-) -> ExportRequest {
-    let columns: Vec<pql::typed::Columns> =
+/// The export that gives the rows which segments are evaluated over. Their events are in order whether or not what orders
+/// them is read, and an `_id` is most of what an event takes.
+fn request_of(segments: &[Segment], unions: &UnionSchemas, columns: Columns) -> ExportRequest {
+    let read: Vec<pql::typed::Columns> =
         segments.iter().map(|one| one.checked().columns()).collect();
-    let profile = columns.iter().flat_map(|columns| &columns.profile);
+    let profile = read.iter().flat_map(|columns| &columns.profile);
     let mut fields = paths(profile, &unions.profile);
     if let Some(fields) = &mut fields {
-        if shows_identities && unions.profile.get(IDENTITY_MAP).is_some() {
+        if columns.identities && unions.profile.get(IDENTITY_MAP).is_some() {
             fields.push(IDENTITY_MAP.to_owned());
         }
         if fields.is_empty() {
@@ -287,13 +299,18 @@ fn request_of(
             fields.extend(known.or(first).map(quote_part));
         }
     }
-    let reads_events = columns.iter().any(|columns| columns.events.is_some());
+    let reads_events = read.iter().any(|columns| columns.events.is_some());
     // Where there is no event there is no field to read.
     let events = (reads_events && unions.event.iter().next().is_some()).then(|| {
-        let read = columns.iter().filter_map(|columns| columns.events.as_ref());
+        let read = read.iter().filter_map(|columns| columns.events.as_ref());
         let fields = paths(read.flatten(), &unions.event).map(|mut fields| {
-            fields.push("timestamp".to_owned());
-            fields.push(quote_part("_id"));
+            if columns.event_keys {
+                fields.extend(["timestamp".to_owned(), quote_part("_id")]);
+            }
+            if fields.is_empty() {
+                // An event has a field at least: one that costs little.
+                fields.push("timestamp".to_owned());
+            }
             fields.join(",")
         });
         AdditionalFields {
@@ -339,4 +356,56 @@ fn paths<'a>(columns: impl Iterator<Item = &'a Column>, union: &Fields) -> Optio
     all.sort();
     all.dedup();
     Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of events for an expression.
+    fn event_fields(expression: &str, columns: Columns) -> Option<String> {
+        let event: Fields = [
+            ("_id".to_owned(), FieldType::String),
+            ("timestamp".to_owned(), FieldType::DateTime),
+            ("eventType".to_owned(), FieldType::String),
+        ]
+        .into_iter()
+        .collect();
+        let profile: Fields = [("id".to_owned(), FieldType::String)].into_iter().collect();
+        let schema = schema_of(&profile, &event);
+        let unions = UnionSchemas {
+            profile,
+            event,
+            ..UnionSchemas::default()
+        };
+        let segment = Segment::parse("it", expression, &schema).expect("an expression");
+        let request = request_of(&[segment], &unions, columns);
+        request.additional_fields?.event_list?.fields
+    }
+
+    #[test]
+    fn an_id_of_events_is_read_where_it_is_asked_for_alone() {
+        let chain =
+            r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b")])"#;
+        for (expression, fields) in [
+            (chain, "eventType"),
+            ("xEvent.count() > 1", "timestamp"),
+            (
+                r#"xEvent[timestamp occurs today and eventType = "a"]"#,
+                "eventType,timestamp",
+            ),
+            ("exists A from xEvent, B from xEvent where A != B", "_id"),
+        ] {
+            let found = event_fields(expression, Columns::default());
+            assert_eq!(found.as_deref(), Some(fields), "{expression}");
+        }
+        assert_eq!(event_fields("id", Columns::default()), None);
+        let columns = Columns {
+            event_keys: true,
+            ..Columns::default()
+        };
+        let found = event_fields(chain, columns);
+        assert_eq!(found.as_deref(), Some("eventType,timestamp,_id"));
+        assert_eq!(event_fields("id", columns), None);
+    }
 }

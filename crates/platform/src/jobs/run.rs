@@ -15,7 +15,7 @@ use std::time::Instant;
 use arrow::datatypes::SchemaRef;
 use catalog::{Batch, JobMove, JobRecord, JobStatus, Kind};
 use decode::{Phase, Progress};
-use export::{BatchCounts, Export, ExportRequest, Plan, UnionSchemas};
+use export::{BatchCounts, Export, ExportRequest, Plan, ToldPersons, UnionSchemas};
 use merge::MergePolicy;
 use store::Store;
 use writer::{FileInfo, Format, Syncs, WriterOptions, publish};
@@ -302,7 +302,10 @@ impl<'a> RunningJob<'a> {
         let unions = UnionSchemas::from(&snapshot);
         let plan = Plan {
             max_identities: self.options.max_identities,
-            persons: since.is_some(),
+            persons: match &since {
+                Some(_) => ToldPersons::Memberships,
+                None => ToldPersons::None,
+            },
             ..Plan::new(&request.at_once().evaluated(), policy.clone(), &unions)?
         };
         let schema = plan.schema();

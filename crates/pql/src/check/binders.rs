@@ -166,7 +166,7 @@ impl Checker<'_> {
                 checked.extend(last);
                 let chain = Test::Chain {
                     source,
-                    order,
+                    order: (!by_time).then_some(order),
                     steps: checked,
                 };
                 Condition::new(chain, span)

@@ -5,6 +5,16 @@ use crate::Function;
 use crate::function::level;
 use crate::syntax::{Kind, Literal, Moment, Node, Range, Side, Step, Window};
 
+impl Step {
+    /// Its canonical text, as within a CHAIN: `C0: WHAT(…) COUNT(2)`.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut printer = Printer::default();
+        printer.in_item(|printer| printer.step(self));
+        printer.text
+    }
+}
+
 impl Printer {
     pub(super) fn ranges(&mut self, ranges: &[Range]) {
         for (at, range) in ranges.iter().enumerate() {

@@ -2,6 +2,10 @@ use std::collections::BTreeMap;
 
 use super::walk::{Below, below_condition, below_value};
 use super::{Aggregate, Condition, Term, Test, Value};
+use crate::schema::Type;
+
+/// What orders items of equal times.
+const ID: &str = "_id";
 
 /// The fields that an expression reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,8 +104,15 @@ impl Reader {
                 steps,
             } => {
                 self.value(source, true);
+                let has_ids = has_ids(&source.ty);
                 self.within(source, |reader| {
-                    reader.value(order, false);
+                    if let Some(order) = order {
+                        reader.value(order, false);
+                        if has_ids {
+                            let items = reader.scopes.last().cloned().unwrap_or_default();
+                            reader.mark(extended(items, &[ID.to_owned()]), false);
+                        }
+                    }
                     steps.iter().for_each(|s| reader.condition(&s.condition));
                 });
             }
@@ -201,6 +212,14 @@ impl Reader {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether items have what orders those of equal times.
+fn has_ids(list: &Type) -> bool {
+    let Type::Array(item) = list else {
+        return false;
+    };
+    matches!(&**item, Type::Object(fields) if fields.get(ID) == Some(&Type::String))
 }
 
 fn extended(mut origins: Vec<Origin>, path: &[String]) -> Vec<Origin> {

@@ -94,8 +94,9 @@ pub enum Test {
     Chain {
         /// The items.
         source: Value,
-        /// The time that orders the items, which it sees as scope 0; items of equal times are in the order of `_id`.
-        order: Value,
+        /// The time that orders the items, which it sees as scope 0: of equal milliseconds they are in the order of `_id`.
+        /// `None` where the items are in their order already: the profile's events by their timestamps.
+        order: Option<Value>,
         /// The steps, two at least.
         steps: Vec<Step>,
     },

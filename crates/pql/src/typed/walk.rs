@@ -98,7 +98,9 @@ macro_rules! walks {
                     }
                     Test::Chain { source, order, steps } => {
                         visit(Below::Value(source), 0);
-                        visit(Below::Value(order), 1);
+                        if let Some(order) = order {
+                            visit(Below::Value(order), 1);
+                        }
                         for step in steps {
                             visit(Below::Condition(&$($mutable)? step.condition), 1);
                         }

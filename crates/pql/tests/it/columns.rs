@@ -77,7 +77,12 @@ fn the_fields_are_named_from_the_row_down() {
         (
             "CHAIN(xEvent, timestamp, [A: WHAT(eventType = \"a\"), B: WHAT(commerce.order)])",
             "",
-            Some("commerce.order? eventType timestamp"),
+            Some("commerce.order? eventType"),
+        ),
+        (
+            "CHAIN(xEvent.topN(commerce.item.price, 3), timestamp, [A: WHAT(eventType = \"a\"), B: WHAT(commerce.order)])",
+            "",
+            Some("_id commerce.item.price commerce.order? eventType timestamp"),
         ),
         (
             "exists A from xEvent, B from xEvent where A != B",
@@ -107,9 +112,29 @@ fn the_fields_are_named_from_the_row_down() {
 }
 
 #[test]
+fn a_number_that_is_worked_out_is_told_from_a_condition() {
+    for (text, is_number) in [
+        ("xEvent.count()", true),
+        ("(Profile) => Profile.orders.sum(price)", true),
+        ("loyalty.points + 1", true),
+        ("loyalty.points", false),
+        ("xEvent.count() > 0", false),
+        ("xEvent", false),
+        ("numbers", false),
+    ] {
+        let expression = Expression::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let checked = expression.check(&schema());
+        let checked = checked.unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(checked.is_number(), is_number, "{text}");
+    }
+}
+
+#[test]
 fn segments_are_listed_once() {
     let expression =
         Expression::parse("inSegment(\"b\") and not (inSegment(\"a\") or inSegment(\"b\"))")
             .unwrap();
     assert_eq!(expression.check(&schema()).unwrap().segments(), ["a", "b"]);
+    // Without a schema, too.
+    assert_eq!(expression.segments(), ["a", "b"]);
 }

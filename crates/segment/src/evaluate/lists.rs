@@ -236,34 +236,6 @@ impl<'a> Evaluator<'a> {
         }))
     }
 
-    pub(super) fn is_in(
-        &mut self,
-        value: &'a Value,
-        list: &'a Value,
-        negated: bool,
-    ) -> Result<BooleanBuffer> {
-        let rows = self.rows();
-        let column = self.value(value)?;
-        let nulls = column.nulls(rows)?;
-        let lists = self.lists(list)?;
-        // One value a row, as lists of one.
-        let own = Lists {
-            offsets: (0..=rows as u32).collect(),
-            nulls: None,
-            items: Box::new(Column::of(column.flat(&value.ty, rows)?)),
-        };
-        let items = Items::of(&[
-            (&own, &Type::array_of(value.ty.clone())),
-            (&lists, &list.ty),
-        ])?;
-        let is_there = |row: usize| {
-            let key = items.key(0, row);
-            lists.range(row).any(|item| items.key(1, item) == key) != negated
-        };
-        let both = NullBuffer::union(nulls.as_ref(), lists.nulls.as_ref());
-        Ok(&BooleanBuffer::collect_bool(rows, is_there) & &valid(both, rows))
-    }
-
     pub(super) fn sets(
         &mut self,
         test: SetTest,
@@ -362,10 +334,10 @@ pub(super) fn item_type(ty: &Type) -> Result<&Type> {
 }
 
 /// Items of lists by keys that are equal where they are.
-struct Items(Vec<Rows>);
+pub(super) struct Items(Vec<Rows>);
 
 impl Items {
-    fn of(lists: &[(&Lists, &Type)]) -> Result<Self> {
+    pub(super) fn of(lists: &[(&Lists, &Type)]) -> Result<Self> {
         let mut columns = Vec::with_capacity(lists.len());
         for (lists, ty) in lists {
             columns.push(lists.items.flat(item_type(ty)?, lists.total())?);
@@ -382,7 +354,7 @@ impl Items {
         Ok(Self(rows.collect::<Result<_>>()?))
     }
 
-    fn key(&self, list: usize, item: usize) -> &[u8] {
+    pub(super) fn key(&self, list: usize, item: usize) -> &[u8] {
         // The numbers are those of the lists that it was made of.
         self.0.get(list).map_or(&[], |rows| rows.row(item).data())
     }

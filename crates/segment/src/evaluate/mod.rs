@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod chain;
+mod contained;
 mod lists;
 mod occurs;
 mod pairs;
@@ -137,7 +138,7 @@ impl<'a> Evaluator<'a> {
                 source,
                 order,
                 steps,
-            } => self.chain(source, order, steps)?,
+            } => self.chain(source, order.as_ref(), steps)?,
             Test::InSegment(id) => {
                 let members = self.members.get(id);
                 let members = members.ok_or_else(|| Error::lacking(&format!("segment {id}")))?;

@@ -37,14 +37,14 @@ pub(super) fn of_dictionary(
     }))
 }
 
-fn each(texts: &StringArray, test: impl Fn(&str) -> bool) -> BooleanBuffer {
+pub(super) fn each(texts: &StringArray, test: impl Fn(&str) -> bool) -> BooleanBuffer {
     BooleanBuffer::collect_bool(texts.len(), |row| {
         texts.is_valid(row) && test(texts.value(row))
     })
 }
 
 /// The only text, where it is one.
-fn only(column: &Column) -> Option<Option<&str>> {
+pub(super) fn only(column: &Column) -> Option<Option<&str>> {
     match column {
         Column::Constant(value) => {
             let texts = value.as_string_opt::<i32>()?;
@@ -56,7 +56,11 @@ fn only(column: &Column) -> Option<Option<&str>> {
 
 impl<'a> Evaluator<'a> {
     /// Where a test of each text holds.
-    fn of_texts(&mut self, value: &'a Value, test: impl Fn(&str) -> bool) -> Result<BooleanBuffer> {
+    pub(super) fn of_texts(
+        &mut self,
+        value: &'a Value,
+        test: impl Fn(&str) -> bool,
+    ) -> Result<BooleanBuffer> {
         let column = self.value(value)?;
         let rows = self.rows();
         match of_dictionary(&column, |values| Ok(each(values, &test)))? {

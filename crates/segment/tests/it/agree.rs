@@ -18,7 +18,7 @@ use crate::acceptance::SEGMENTS;
 use crate::generate::Dice;
 use crate::interpreter::{World, read};
 use crate::people::{NOW, schema};
-use crate::rows::rows;
+use crate::rows::{pruned, rows};
 use crate::well_typed::condition;
 
 const PEOPLE: &str = include_str!("../../../pql/tests/it/fixtures/people.json");
@@ -179,6 +179,13 @@ fn an_evaluation_is_what_the_interpreter_says() {
             let expected = by_interpreter(&expression, &people, &schema);
             let asked = expression.check(&schema).unwrap().segments().to_vec();
             let rows = rows(&people, &schema);
+            let columns = expression.check(&schema).unwrap().columns();
+            let named = pruned(&rows, &columns);
+            assert_eq!(
+                evaluated(&expression, &named, &schema, &asked),
+                expected,
+                "with the columns alone that are read: {text}"
+            );
             assert_eq!(
                 evaluated(&expression, &rows, &schema, &asked),
                 expected,
@@ -291,6 +298,46 @@ fn segments_are_evaluated_after_those_that_they_ask_for() {
     assert!(circle.unwrap_err().to_string().contains("circle"));
     let unknown = evaluation(vec![of("a", r#"inSegment("x")"#)]);
     assert!(unknown.unwrap_err().to_string().contains(r#""x""#));
+}
+
+/// A list that is written out is held against the events, not beside each of them; and a value against a list's items.
+#[test]
+fn lists_that_are_written_out_are_sets_to_which_each_value_is_held_once() {
+    let schema = schema();
+    let mut people = known();
+    let events = (0..40).map(|n| serde_json::json!({"_id": format!("{n:02}"), "timestamp": "2024-03-15T03:00:00Z", "type": (["A", "B", "C"][n % 3]),
+            "productListItems": [{"SKU": "x", "quantity": n}]}));
+    people.push(serde_json::json!({"profile": {"person": {"favoriteColors": ["red", "blue"]}, "numbers": [1, 2]},
+        "events": events.collect::<Vec<_>>(), "segments": []}));
+    let plain = rows(&people, &schema);
+    let mut taken = 0;
+    for text in [
+        r#"xEvent[type in ["A", "B", "D", "E"]].count() > 20"#,
+        r#"xEvent[type notIn ["A", "B", "D", "E"]].count() = 13"#,
+        r#"xEvent[productListItems.quantity in [1, 2, 3, 50]].count() = 3"#,
+        r#"xEvent[productListItems.quantity notIn [1, 2, 3, 50]].count() = 37"#,
+        r#"xEvent[type in [homeAddress.countryISO, "A"]]"#,
+        r#"orders.price in [10.5, 20]"#,
+        r#"person.isMember in [true]"#,
+        r#"person.favoriteColors.includes("red")"#,
+        r#""red" notIn person.favoriteColors"#,
+        r#"numbers.includes(2)"#,
+        r#"emailAddress notIn ["ann@uni.edu", "nobody"]"#,
+    ] {
+        let expression = Expression::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let expected = by_interpreter(&expression, &people, &schema);
+        taken += expected.iter().filter(|is_in| **is_in).count();
+        let checked = expression.check(&schema).unwrap();
+        let evaluation = Evaluation::new(vec![Segment::new("it", checked)], now()).unwrap();
+        // Fewer than events and values together have.
+        let evaluation = evaluation.with_most_combinations(100);
+        for rows in [&plain, &packed(&plain)] {
+            let members = evaluation.members(rows);
+            let members = members.unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(members[0].iter().collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+    assert!(taken > 10, "{taken}");
 }
 
 #[test]

@@ -16,5 +16,6 @@ mod people;
 mod well_typed;
 
 mod agree;
+mod chains;
 mod pairs;
 mod rows;

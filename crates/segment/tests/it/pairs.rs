@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::agree::{by_interpreter, now, runner};
 use crate::generate::Dice;
 use crate::people::schema;
-use crate::rows::rows;
+use crate::rows::{pruned, rows};
 
 /// The evaluation's time, in milliseconds.
 fn at(minutes: i64) -> i64 {
@@ -134,10 +134,14 @@ fn several_variables_are_what_the_interpreter_says() {
                 .check(&schema)
                 .unwrap_or_else(|e| panic!("{text}: {e}"));
             let expected = by_interpreter(&expression, &people, &schema);
+            let columns = checked.columns();
             let evaluation = Evaluation::new(vec![Segment::new("it", checked)], now()).unwrap();
-            let members = evaluation.members(&rows(&people, &schema)).unwrap();
-            let found: Vec<bool> = members[0].iter().collect();
-            assert_eq!(found, expected, "{text}: {people:?}");
+            let rows = rows(&people, &schema);
+            for rows in [&rows, &pruned(&rows, &columns)] {
+                let members = evaluation.members(rows).unwrap();
+                let found: Vec<bool> = members[0].iter().collect();
+                assert_eq!(found, expected, "{text}: {people:?}");
+            }
             Ok(())
         })
         .unwrap();

@@ -311,6 +311,11 @@ fn what_is_no_audience_is_refused_by_name() {
             json!({"expression": {"type": "PQL", "value": "("}}),
             "line 1, column",
         ),
+        (
+            definition("c", "C", r#"inSegment("nobody")"#),
+            r#"asks for inSegment("nobody"), which is not there"#,
+        ),
+        (definition("c", "C", r#"inSegment("c")"#), "in a circle"),
         (json!([]), "object"),
     ] {
         server.post(AUDIENCES, &body).refuses(400, says);

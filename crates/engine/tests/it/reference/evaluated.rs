@@ -86,8 +86,13 @@ impl Reference {
                 counts.count(was_in.is_some(), after.or(brought));
                 if takes {
                     let row = profile.merged();
-                    for namespace in row["identityMap"].as_object().into_iter().flatten() {
-                        let namespace = namespace.0.to_lowercase();
+                    let map = row["identityMap"].as_object().into_iter().flatten();
+                    let of_map = map.filter(|(_, ids)| !ids.as_array().unwrap().is_empty());
+                    let of_map = of_map.map(|(namespace, _)| namespace.to_lowercase());
+                    let own = persons
+                        .iter()
+                        .map(|(namespace, _)| namespace.to_lowercase());
+                    for namespace in of_map.chain(own).collect::<BTreeSet<_>>() {
                         *counts.by_namespace.entry(namespace).or_default() += 1;
                     }
                 }

@@ -85,11 +85,16 @@ fn time_of(text: &str) -> Held {
         moment,
         text.parse::<NaiveDate>(),
     ) {
-        (Ok(time), _, _) => Held::Time(time.to_utc()),
-        (_, Some(moment), _) => Held::Time(moment.and_utc()),
+        (Ok(time), _, _) => Held::Time(to_the_millisecond(time.to_utc())),
+        (_, Some(moment), _) => Held::Time(to_the_millisecond(moment.and_utc())),
         (_, _, Ok(day)) => Held::Time(midnight(day)),
         _ => Null,
     }
+}
+
+/// What is compared of a time.
+fn to_the_millisecond(time: DateTime<Utc>) -> DateTime<Utc> {
+    Utc.timestamp_millis_opt(time.timestamp_millis()).unwrap()
 }
 
 impl Held {
@@ -229,7 +234,7 @@ impl World<'_> {
                 source,
                 order,
                 steps,
-            } => self.chain(source, order, steps, scopes),
+            } => self.chain(source, order.as_ref(), steps, scopes),
             Test::InSegment(id) => (self.segments)(id),
         }
     }
@@ -249,11 +254,41 @@ impl World<'_> {
     }
 
     /// Each step takes the earliest items that it can, all strictly later than those before.
-    fn chain(&self, source: &Value, order: &Value, steps: &[Step], scopes: Scopes<'_>) -> bool {
+    fn chain(
+        &self,
+        source: &Value,
+        order: Option<&Value>,
+        steps: &[Step],
+        scopes: Scopes<'_>,
+    ) -> bool {
         let Some(items) = self.value(source, scopes).items() else {
             return false;
         };
-        let mut ordered: Vec<(DateTime<Utc>, String, Held)> = Vec::new();
+        match order {
+            None => self.walk(items.into_iter(), steps, scopes),
+            Some(order) => self.walk(self.ordered(items, order, scopes), steps, scopes),
+        }
+    }
+
+    fn walk(
+        &self,
+        mut items: impl Iterator<Item = Held>,
+        steps: &[Step],
+        scopes: Scopes<'_>,
+    ) -> bool {
+        steps.iter().all(|step| {
+            (0..step.count).all(|_| items.any(|item| self.about(item, &step.condition, scopes)))
+        })
+    }
+
+    /// Items by a time of theirs, to the millisecond, and by their `_id`s; those without the time are left out.
+    fn ordered(
+        &self,
+        items: Vec<Held>,
+        order: &Value,
+        scopes: Scopes<'_>,
+    ) -> impl Iterator<Item = Held> + use<> {
+        let mut ordered: Vec<(i64, String, Held)> = Vec::new();
         for item in items {
             let id = match &item {
                 Held::Members(m) if m.iter().any(|(n, _)| n == "_id") => item.member("_id"),
@@ -264,16 +299,13 @@ impl World<'_> {
                 _ => String::new(),
             };
             match self.of_item(item.clone(), order, scopes) {
-                Held::Time(time) => ordered.push((time, id, item)),
-                Held::Day(day) => ordered.push((midnight(day), id, item)),
+                Held::Time(time) => ordered.push((time.timestamp_millis(), id, item)),
+                Held::Day(day) => ordered.push((midnight(day).timestamp_millis(), id, item)),
                 _ => {}
             }
         }
         ordered.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        let mut items = ordered.into_iter().map(|(_, _, item)| item);
-        steps.iter().all(|step| {
-            (0..step.count).all(|_| items.any(|item| self.about(item, &step.condition, scopes)))
-        })
+        ordered.into_iter().map(|(_, _, item)| item)
     }
 
     fn value(&self, value: &Value, scopes: Scopes<'_>) -> Held {

@@ -1,24 +1,27 @@
 //! Why a person is in a segment, or is not: each part of the expression, and what it saw.
 
+mod filters;
+mod parts;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use decode::Progress;
-use export::{RequestError, json_values};
+use export::{RequestError, ToldPersons, json_values};
 use merge::MergePolicy;
-use pql::syntax::{Kind, Node, Quantifier, Root};
-use pql::{Expression, Function, Schema};
-use segment::{EVENTS, Evaluation, Segment, schema_of};
+use pql::{Expression, Schema};
+use segment::{EVENTS, Segment, schema_of};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Store;
 use xdm::{SEGMENT_NAMESPACE, Timestamp};
 
+use self::parts::Parts;
 use super::pass::{Audience, Chunk, Columns, Pass};
 use super::standing::Standing;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Why a person is in a segment, or is not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,14 +59,19 @@ pub struct ExplainedPart {
     pub text: String,
     /// Whether it holds.
     pub holds: bool,
-    /// What it is made of by `and`, `or` and `not`.
+    /// What it is made of by `and`, `or` and `not`; the steps of a CHAIN, each with all before it; of several variables each
+    /// one's own condition, which looks at no other.
     pub parts: Vec<ExplainedPart>,
     /// The profile's fields that it reads, where it is made of nothing: what is not there is null.
     pub values: Map<String, Value>,
-    /// The events that its filters take, the first ones, where it has filters over events.
+    /// The events that fit, the first ones, where it asks for events: that its filters take, that a path to a field of theirs
+    /// leads into. Of a step of a CHAIN those that it takes, in the order of the steps, if it takes any.
     pub events: Vec<Value>,
-    /// How many those are.
+    /// How many events fit.
     pub event_count: Option<u64>,
+    /// How many of them a step of a CHAIN takes, behind those of the steps before: as many as its COUNT where it is reached.
+    /// None where steps are not in the order of the events' timestamps.
+    pub taken_count: Option<u64>,
 }
 
 /// The most events that are shown of a part.
@@ -91,10 +99,15 @@ pub fn explain_segment(
         whole,
         definition.unwrap_or(&always),
     ));
-    let tree = Part::of(expression.root(), &|node| node, &schema, &mut segments)?;
+    let mut parts = Parts {
+        schema: &schema,
+        segments: &mut segments,
+    };
+    let tree = parts.part(expression.root(), &|node| node)?;
     let columns = Columns {
         identities: true,
-        persons: true,
+        event_keys: true,
+        persons: ToldPersons::Memberships,
     };
     let pass = Pass::new(store, &snapshot, policy, segments, now, columns, progress)?;
     let Some(pass) = pass.only(namespace, identity) else {
@@ -112,6 +125,12 @@ pub fn explain_segment(
     let row = json_values(&chunk.rows.slice(0, 1))?.pop();
     let row = row.unwrap_or_default();
     let events = each_event(&chunk.rows)?;
+    let seen = Seen {
+        chunk: &chunk,
+        row: &row,
+        events: events.as_ref(),
+        now,
+    };
     let persons = chunk.persons.as_ref();
     let identities = persons.map(|persons| {
         let all = persons.namespaces.iter().zip(&persons.ids);
@@ -122,9 +141,18 @@ pub fn explain_segment(
         identities: identities.unwrap_or_default(),
         is_in: holds(&chunk, 0),
         is_opted_out: chunk.opted_out > 0,
-        expression: tree.explained(&chunk, &row, &events, now)?,
+        expression: tree.explained(&seen)?,
         stored: stored(&chunk, id),
     }))
+}
+
+/// What is seen of the profile that is explained.
+struct Seen<'a> {
+    chunk: &'a Chunk,
+    row: &'a Value,
+    /// The profile once for each of its events, and these.
+    events: Option<&'a (RecordBatch, Vec<Value>)>,
+    now: Timestamp,
 }
 
 fn checked(expression: &Expression, schema: &Schema) -> Result<pql::Checked> {
@@ -158,148 +186,6 @@ fn stored(chunk: &Chunk, id: &str) -> Option<StoredMembership> {
             is_evaluated,
         })
     })
-}
-
-/// A part, by the number of its segment among those that are evaluated.
-struct Part {
-    text: String,
-    number: usize,
-    parts: Vec<Part>,
-    /// The paths of the profile's fields that it reads.
-    fields: Vec<Vec<String>>,
-    /// What its filters over events take, each as a condition on a profile of one event.
-    filters: Vec<pql::Checked>,
-}
-
-impl Part {
-    /// The parts of a node, each of which `close` puts into the binders around it.
-    fn of(
-        node: &Node,
-        close: &dyn Fn(Node) -> Node,
-        schema: &Schema,
-        segments: &mut Vec<Audience>,
-    ) -> Result<Self> {
-        let own = tree(close(node.clone()))?;
-        let checked = checked(&own, schema)?;
-        let number = segments.len();
-        let segment = Segment::new(format!(" part {number}"), checked.clone());
-        segments.push(Audience::of_anybody(segment));
-        let mut part = Self {
-            text: tree(node.clone()).unwrap_or_else(|_| own.clone()).to_text(),
-            number,
-            parts: Vec::new(),
-            fields: Vec::new(),
-            filters: Vec::new(),
-        };
-        match node.kind() {
-            Kind::Apply(Function::And | Function::Or | Function::Not, parts) => {
-                for inner in parts {
-                    part.parts.push(Self::of(inner, close, schema, segments)?);
-                }
-            }
-            Kind::Let(name, value, body) => {
-                let within = |inner: Node| {
-                    let kind = Kind::Let(name.clone(), value.clone(), Box::new(inner));
-                    close(Node::new(kind, node.span()))
-                };
-                part.parts.push(Self::of(body, &within, schema, segments)?);
-            }
-            _ => {
-                let columns = checked.columns();
-                let paths = columns.profile.into_iter().map(|column| column.path);
-                part.fields = paths.filter(|path| !path.is_empty()).collect();
-                collect_filters(node, close, schema, &mut part.filters);
-            }
-        }
-        Ok(part)
-    }
-
-    fn explained(
-        &self,
-        chunk: &Chunk,
-        row: &Value,
-        events: &Option<(RecordBatch, Vec<Value>)>,
-        now: Timestamp,
-    ) -> Result<ExplainedPart> {
-        let parts = self.parts.iter();
-        let parts = parts.map(|part| part.explained(chunk, row, events, now));
-        let values = self.fields.iter().map(|path| {
-            // What is in a list or a map is shown with all of it.
-            let mut found = Some(row);
-            let mut shown: Vec<&str> = Vec::new();
-            for name in path {
-                let Some(Value::Object(object)) = found else {
-                    break;
-                };
-                found = object.get(name);
-                shown.push(name);
-            }
-            (shown.join("."), found.cloned().unwrap_or(Value::Null))
-        });
-        let mut taken: Vec<usize> = Vec::new();
-        if let (Some((rows, _)), false) = (events, self.filters.is_empty()) {
-            let filters = self.filters.iter().enumerate();
-            let filters = filters.map(|(i, checked)| Segment::new(i.to_string(), checked.clone()));
-            let evaluation = Evaluation::new(filters.collect(), now);
-            // One that asks for other segments within a filter is not followed.
-            if let Ok(evaluation) = evaluation {
-                let members = evaluation.members(rows).map_err(super::pass::refused)?;
-                for members in members {
-                    taken.extend(members.set_indices());
-                }
-            }
-            taken.sort_unstable();
-            taken.dedup();
-        }
-        let event = |i: &usize| events.as_ref()?.1.get(*i).cloned();
-        Ok(ExplainedPart {
-            text: self.text.clone(),
-            holds: holds(chunk, self.number),
-            parts: parts.collect::<Result<_>>()?,
-            values: values.collect(),
-            events: taken.iter().take(MOST_EVENTS).filter_map(event).collect(),
-            event_count: (!self.filters.is_empty()).then_some(taken.len() as u64),
-        })
-    }
-}
-
-fn tree(node: Node) -> Result<Expression> {
-    let read = Expression::from_tree(&node);
-    read.map_err(|error| Error::Panic(format!("a part of an expression is none: {error}")))
-}
-
-/// Finds the filters over events in a node that stand by themselves: those that use variables around them don't check.
-fn collect_filters(
-    node: &Node,
-    close: &dyn Fn(Node) -> Node,
-    schema: &Schema,
-    filters: &mut Vec<pql::Checked>,
-) {
-    let is_over_events = match node.kind() {
-        Kind::Apply(Function::Filter, parts) => parts.first().is_some_and(is_events),
-        Kind::Quantified(Quantifier::Select | Quantifier::Exists, ranges) => match &ranges[..] {
-            [range] => is_events(&range.source),
-            _ => false,
-        },
-        _ => is_events(node),
-    };
-    if is_over_events {
-        let checked = Expression::from_tree(&close(node.clone()));
-        filters.extend(checked.ok().and_then(|one| one.check(schema).ok()));
-        return;
-    }
-    node.kind()
-        .for_each_child(&mut |child| collect_filters(child, close, schema, filters));
-}
-
-fn is_events(node: &Node) -> bool {
-    match node.kind() {
-        Kind::Fields(object, names) => {
-            let is_profile = matches!(object.kind(), Kind::Root(Root::Profile));
-            is_profile && matches!(&names[..], [name] if name.text == "xEvent")
-        }
-        _ => false,
-    }
 }
 
 /// The only profile of a chunk once for each of its events, with that event alone; and the events as JSON.
