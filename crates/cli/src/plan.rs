@@ -1,7 +1,7 @@
 //! What an export would give, and its first rows.
 
 use profile_export::export::leaves;
-use profile_export::platform::{Error, PolicyChoice, Prepared};
+use profile_export::platform::{Error, Prepared};
 use profile_export::request::ExportRequest;
 use serde_json::{Map, Value, json};
 
@@ -46,7 +46,7 @@ pub fn tell(
             prepared.outcomes(&work.run.writer)?,
             fields,
             prepared.policy.clone(),
-            why(prepared),
+            prepared.why_policy(),
             prepared.request.clone(),
         ))
     })?;
@@ -114,24 +114,6 @@ pub fn tell(
     }
     print(&text)?;
     Ok((rows, rejected))
-}
-
-/// Why it is the merge policy that it is.
-fn why(prepared: &Prepared) -> String {
-    match &prepared.choice {
-        PolicyChoice::Asked => "the request names it".to_owned(),
-        PolicyChoice::OfSegment(id) => {
-            let wanted = prepared.request.filter.as_ref();
-            let wanted = wanted.and_then(|filter| filter.segments.as_deref());
-            let mut named = std::iter::zip(wanted.unwrap_or_default(), &prepared.segment_names);
-            let name = named.find(|(segment, _)| segment.segment_id == *id);
-            let name = name.map_or(id, |(_, name)| name);
-            format!("the definition of the segment {name:?} names it")
-        }
-        PolicyChoice::Default => {
-            "the default, as neither the request nor a segment's definition names one".to_owned()
-        }
-    }
 }
 
 /// Shows the first profiles.

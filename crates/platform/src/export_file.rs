@@ -169,6 +169,26 @@ impl Prepared {
         Self::new(store, request, max_identities, progress)
     }
 
+    /// Why it uses the merge policy that it does, in words.
+    #[must_use]
+    pub fn why_policy(&self) -> String {
+        match &self.choice {
+            PolicyChoice::Asked => "the request names it".to_owned(),
+            PolicyChoice::OfSegment(id) => {
+                let wanted = self.request.filter.as_ref();
+                let wanted = wanted.and_then(|filter| filter.segments.as_deref());
+                let mut named = std::iter::zip(wanted.unwrap_or_default(), &self.segment_names);
+                let name = named.find(|(segment, _)| segment.segment_id == *id);
+                let name = name.map_or(id, |(_, name)| name);
+                format!("the definition of the segment {name:?} names it")
+            }
+            PolicyChoice::Default => {
+                "the default, as neither the request nor a segment's definition names one"
+                    .to_owned()
+            }
+        }
+    }
+
     /// Makes all rows and keeps none: how many each batch has, where it does not matter how long its file would be.
     ///
     /// # Errors

@@ -176,7 +176,9 @@ impl Export {
         let schema = self.prepared.export.schema();
         let fields: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
         let unknown: Vec<&String> = unknown.iter().map(|segment| &segment.id).collect();
-        let told = json!({"request": request, "mergePolicy": self.policy(), "fields": fields,
+        let mut policy = self.policy();
+        policy["why"] = json!(self.prepared.why_policy());
+        let told = json!({"request": request, "mergePolicy": policy, "fields": fields,
                           "unknownSegments": unknown, "batches": batches});
         Ok(to_python(py, &told)?)
     }

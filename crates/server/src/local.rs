@@ -168,7 +168,8 @@ pub(crate) async fn plan(
             "batches": batches,
             "fields": fields,
             "unknownSegments": unknown,
-            "mergePolicy": {"id": policy.id, "name": policy.name, "version": policy.version},
+            "mergePolicy": {"id": policy.id, "name": policy.name, "version": policy.version,
+                            "why": prepared.why_policy()},
         }))
     });
     Ok(Json(planned.await?))

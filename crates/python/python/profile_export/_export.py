@@ -321,8 +321,8 @@ class Export(ExportBatch):
         Returns
         -------
         dict
-            ``request``, ``mergePolicy``, ``fields``, ``unknownSegments`` (segments that no record names), and for each of
-            ``batches`` its ``profiles``, ``events``, ``bytes`` as Parquet, and the profiles that are left out: ``lacking``
+            ``request``, ``mergePolicy`` (with ``why``), ``fields``, ``unknownSegments`` (segments that no record names), and
+            for each of ``batches`` its ``profiles``, ``events``, ``bytes`` as Parquet, and the profiles that are left out: ``lacking``
             a mandatory field, ``duplicates`` by a key.
         """
         with watching(progress) as watcher:

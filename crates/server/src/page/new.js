@@ -95,7 +95,7 @@ async function tellCount(body) {
       : plan.unknownSegments.map((id) => element("li", { className: "error", textContent: `no record names ${id}` }));
     byId("live-batches").replaceChildren(
       lines.length + notes.length ? element("ul", {}, ...lines, ...notes) : "",
-      element("p", { className: "faint", textContent: `by the merge policy ${plan.mergePolicy.id}` }),
+      element("p", { className: "faint", textContent: `by the merge policy ${plan.mergePolicy.id}: ${plan.mergePolicy.why}` }),
     );
     if (byId("state").className === "bad") tell("Idle");
   } catch (error) {

@@ -29,6 +29,11 @@ fn a_plan_counts_what_an_export_would_have_and_writes_nothing() {
     assert_eq!(plan["batches"].as_array().unwrap().len(), 1);
     let everybody = server.post("/local/plan", &request(json!({}))).json();
     assert!(everybody["profiles"].as_u64().unwrap() > profiles);
+    let policy = &everybody["mergePolicy"];
+    assert!(
+        policy["why"].as_str().unwrap().starts_with("the default"),
+        "{policy}"
+    );
     let unknown = json!({"segments": [{"segmentId": "nobody"}]});
     let unknown = server
         .post("/local/plan", &request(json!({"filter": unknown})))
