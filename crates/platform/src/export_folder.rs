@@ -96,6 +96,10 @@ pub fn with_source<T>(
 
 /// The top-level fields of a class that a request asks for or looks at; `None` where it asks for all.
 fn wanted_fields(request: &ExportRequest, class: Class) -> Option<Vec<String>> {
+    if request.evaluates_segments() {
+        // Expressions may read any: definitions come with what is loaded.
+        return None;
+    }
     let filter = request.filter.as_ref();
     let (fields, looked_at) = match class {
         Class::Profile => {

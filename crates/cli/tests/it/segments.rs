@@ -414,6 +414,48 @@ fn an_expression_becomes_memberships_that_exports_read() {
     assert!(stderr(&into).contains("evaluations"), "{}", stderr(&into));
 }
 
+/// Expressions read fields and events that the export itself does not ask for.
+#[test]
+fn segments_are_evaluated_straight_from_a_source_folder_too() {
+    let folder = TempDir::new().unwrap();
+    let source = folder.path().join("source");
+    for (dataset, class, record) in [
+        (
+            "crm",
+            "profile",
+            r#"{"person": {"age": 20, "name": "Ann"}, "identityMap": {"Email": [{"id": "a@x.org", "primary": true}]}}"#,
+        ),
+        (
+            "visits",
+            "event",
+            r#"{"_id": "1", "timestamp": "2026-01-01T00:00:00Z", "eventType": "buy", "identityMap": {"Email": [{"id": "a@x.org", "primary": true}]}}"#,
+        ),
+    ] {
+        let own = source.join(dataset);
+        std::fs::create_dir_all(&own).unwrap();
+        let body = json!({"id": format!("{dataset:0<24}").replace(|c: char| !c.is_ascii_hexdigit(), "0"), "name": dataset, "class": class});
+        std::fs::write(own.join("dataset.json"), body.to_string()).unwrap();
+        std::fs::write(own.join("data.json"), record).unwrap();
+    }
+    let expression = r#"person.age >= 18 and xEvent[eventType = "buy"]"#;
+    let definition = json!([{"id": "buyers", "name": "Buyers", "expression": {"type": "PQL", "value": expression}}]);
+    std::fs::write(source.join("segments.json"), definition.to_string()).unwrap();
+    let rows = stdout(&run(&[
+        "export",
+        "--from",
+        source.to_str().unwrap(),
+        "--segment",
+        "buyers",
+        "--evaluate",
+        "--fields",
+        "person.name",
+        "--out",
+        "-",
+    ]));
+    let row: Value = serde_json::from_str(rows.trim()).unwrap();
+    assert_eq!(row, json!({"person": {"name": "Ann"}}));
+}
+
 /// Which part decided, and by which value or event: looked at in an export of the same people.
 #[test]
 fn an_explanation_says_which_part_decided_and_an_overlap_who_is_in_both() {
