@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
 use profile_export::jobs::get_job;
@@ -27,7 +28,8 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
                 ..BatchQuery::default()
             })?;
             print_list(arguments, &batches, &batches, || {
-                Ok(table(&batches, &Known::of(&store, &batches)?))
+                let by_name = arguments.tsv || stdout().is_terminal();
+                Ok(table(&batches, &Known::of(&store, &batches)?, by_name))
             })
         }
         BatchesCommand::Get { id, store } => {
@@ -133,11 +135,15 @@ fn card(folder: &Path, batch: &Batch, known: &Known) -> Card {
     card.part("Files", files(folder, batch))
 }
 
-fn table(batches: &[Batch], known: &Known) -> Table<9> {
+/// `by_name`: datasets by their names, which may have blanks.
+fn table(batches: &[Batch], known: &Known, by_name: bool) -> Table<9> {
     let rows = batches.iter().map(|batch| {
         [
             Cell::Text(batch.id.clone()),
-            Cell::Text(known.names.dataset(batch.dataset()).to_owned()),
+            Cell::Text(match by_name {
+                true => known.names.dataset(batch.dataset()).to_owned(),
+                false => batch.dataset().to_owned(),
+            }),
             Cell::Text(batch.status.to_string()),
             Cell::of(batch.job_id.map(|id| id.to_string())),
             Cell::count(batch.metrics.records_written),

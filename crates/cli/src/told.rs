@@ -100,7 +100,8 @@ pub fn tell_end(
     match ended {
         Ok(finished) => {
             print_object(arguments, &finished.job, || {
-                Ok(card(&finished.job, &names()?))
+                // The job has succeeded, whatever else can't be read now.
+                Ok(card(&finished.job, &names().unwrap_or_default()))
             })?;
             for line in summary(&finished, started) {
                 say(arguments, &line);
@@ -110,7 +111,9 @@ pub fn tell_end(
         Err(error) => {
             if let Error::JobFailed { job, .. } | Error::JobCancelled { job, .. } = &error {
                 // How it ended is what the exit code has to say, not that this could not be printed.
-                let _ = print_object(arguments, job, || Ok(card(job, &names()?)));
+                let _ = print_object(arguments, job, || {
+                    Ok(card(job, &names().unwrap_or_default()))
+                });
             }
             Err(error.into())
         }

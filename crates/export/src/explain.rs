@@ -1,12 +1,12 @@
 //! Why a profile is in an export, or is not: what was looked at, and what decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use filter::{EventFilter, MembershipFilter, MembershipVerdict};
+use filter::{EventFilter, MembershipFilter, MembershipVerdict, SegmentFilter};
 use gather::RowRef;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use xdm::{Class, PersonKey, Timestamp};
+use xdm::{Class, PersonKey, SEGMENT_MEMBERSHIP, Timestamp};
 
 use crate::components::Profile;
 use crate::error::Result;
@@ -313,7 +313,15 @@ impl Explainer<'_> {
     fn memberships(&self, filter: &MembershipFilter) -> Result<BatchMemberships> {
         let mut seen: Vec<MembershipSeen> = Vec::new();
         let sources = self.export.pipeline().sources();
-        let indexes = sources.indexes(filter)?;
+        let shown = match filter.is_open() {
+            true => Some(self.shown_segments()?),
+            false => None,
+        };
+        let indexes = match &shown {
+            // There is none to look at, and a filter of none looks at all.
+            Some(shown) if shown.segments.is_empty() => Vec::new(),
+            shown => sources.indexes(shown.as_ref().unwrap_or(filter))?,
+        };
         let evaluated = self.rows.evaluated.len();
         for (number, at) in self.all_fragments().enumerate() {
             let Some(Some(index)) = indexes.get(at.source as usize) else {
@@ -366,6 +374,29 @@ impl Explainer<'_> {
             segments: segments.collect(),
             takes: filter.is_open() || seen.iter().any(|one| one.counts),
             memberships: seen,
+        })
+    }
+
+    /// A filter of the segments that the profile's fragments show, where memberships are among the fields: whose index
+    /// is read is not that of everybody in the store.
+    fn shown_segments(&self) -> Result<MembershipFilter> {
+        let rows = json_values(&self.export.pipeline().each_alone(&self.rows)?)?;
+        let mut named: BTreeSet<(String, String)> = BTreeSet::new();
+        for row in &rows {
+            let maps = row.get(SEGMENT_MEMBERSHIP).and_then(Value::as_object);
+            for (namespace, segments) in maps.into_iter().flatten() {
+                let ids = segments.as_object().into_iter().flatten();
+                named.extend(ids.map(|(id, _)| (namespace.clone(), id.clone())));
+            }
+        }
+        let segments = named.into_iter().map(|(namespace, id)| SegmentFilter {
+            id,
+            namespace: Some(namespace),
+            statuses: Vec::new(),
+        });
+        Ok(MembershipFilter {
+            segments: segments.collect(),
+            ..MembershipFilter::default()
         })
     }
 

@@ -213,7 +213,7 @@ impl Plan {
 
     /// Whether it looks at who is in which segment.
     pub(crate) fn reads_memberships(&self) -> bool {
-        self.persons == ToldPersons::Memberships
+        self.persons != ToldPersons::None
             || self.projection.needed().get(SEGMENT_MEMBERSHIP).is_some()
             || self.batches.iter().any(|filter| !filter.is_open())
     }

@@ -60,7 +60,7 @@ pub(crate) fn check_asked(catalog: &Catalog, definitions: &[Value]) -> Result<()
     // Those that ask for nothing that is left go, until nobody does.
     loop {
         let is_ready = |id: &&String| !of(id).iter().any(|other| found.contains(other));
-        let ready: Vec<String> = found.iter().filter(is_ready).cloned().collect();
+        let ready: BTreeSet<String> = found.iter().filter(is_ready).cloned().collect();
         if ready.is_empty() {
             break;
         }

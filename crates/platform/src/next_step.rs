@@ -29,7 +29,7 @@ const STEPS: [(&str, &str); 12] = [
     ),
     (
         "PE-0006",
-        "Make room, or give rights; then run it again: profile-export jobs retry JOB",
+        "Make room, or give rights; then run it again; an export job by profile-export jobs retry JOB",
     ),
     (
         "PE-0007",
@@ -37,15 +37,15 @@ const STEPS: [(&str, &str); 12] = [
     ),
     (
         "PE-0008",
-        "Make room, or give rights; then run it again: profile-export jobs retry JOB",
+        "Make room, or give rights; then run it again; an export job by profile-export jobs retry JOB",
     ),
     (
         "PE-0009",
-        "Run it again where it is still wanted: profile-export jobs retry JOB",
+        "Run it again where it is still wanted, an export job by profile-export jobs retry JOB",
     ),
     (
         "PE-0010",
-        "Run it again: profile-export jobs retry JOB; send a batch's files in smaller parts or in another form",
+        "Run it again, an export job by profile-export jobs retry JOB; send a batch's files in smaller parts or in another form",
     ),
     ("106", "Send a file with records"),
 ];

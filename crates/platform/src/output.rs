@@ -5,7 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use catalog::{Batch, Error as CatalogError};
-use store::{FileLock, Scope, Store, StoreError, make_folder, remove_files, sweep_folder};
+use decode::Progress;
+use store::{
+    FileLock, Scope, Store, StoreError, make_folder, remove_files, sweep_folder, verify_file,
+};
 
 use crate::address::check_out;
 use crate::error::{Error, Result};
@@ -251,6 +254,20 @@ fn left_behind(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Resu
     left.retain(|batch| {
         batch.among.as_deref() == Some(&*real) && !named.batches().any(|it| it.id == batch.id)
     });
+    // What somebody has put in the place of a file of it is theirs.
+    for batch in &left {
+        for file in &batch.files {
+            let path = real.join(&file.name);
+            let is_there = path.try_exists().map_err(StoreError::io(&path))?;
+            if is_there && verify_file(&path, file, &Progress::default()).is_some() {
+                let problem = format!(
+                    "{} is not as the export wrote it whose batch {} the store has; delete it, or give another place",
+                    file.name, batch.id
+                );
+                return Err(Error::out(folder, problem));
+            }
+        }
+    }
     Ok(left)
 }
 

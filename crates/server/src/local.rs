@@ -1,6 +1,6 @@
 //! What the page asks beside the platform's own API: `/local/…`. Nothing of it changes a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -303,27 +303,25 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         None => Arc::default(),
     };
     let definitions = segments(store.catalog())?;
-    let name = |id: &str| {
-        let own = definitions.iter().find(|segment| segment["id"] == id);
-        own.and_then(|segment| segment["name"].as_str())
-    };
-    let mut audiences: Vec<(u64, Value)> = counts
-        .iter()
+    let names: HashMap<&str, &str> = (definitions.iter())
+        .filter_map(|segment| Some((segment["id"].as_str()?, segment["name"].as_str()?)))
+        .collect();
+    let name = |id: &str| names.get(id);
+    let mut largest: Vec<(&NamedSegment, &Members)> = counts.iter().collect();
+    largest.sort_by_key(|(_, members)| std::cmp::Reverse(members.realized + members.existing));
+    let smaller = largest.len().saturating_sub(MOST_SEGMENTS);
+    let largest = largest.into_iter().take(MOST_SEGMENTS);
+    let mut audiences: Vec<Value> = largest
         .map(|((namespace, id), members)| {
             let Members {
                 realized,
                 existing,
                 exited,
             } = members;
-            let audience = json!({"namespace": namespace, "id": id, "name": name(id), "realized": realized,
-                                  "existing": existing, "exited": exited});
-            (realized + existing, audience)
+            json!({"namespace": namespace, "id": id, "name": name(id), "realized": realized, "existing": existing,
+                   "exited": exited})
         })
         .collect();
-    audiences.sort_by_key(|(members, _)| std::cmp::Reverse(*members));
-    let smaller = audiences.len().saturating_sub(MOST_SEGMENTS);
-    let audiences = audiences.into_iter().take(MOST_SEGMENTS);
-    let mut audiences: Vec<Value> = audiences.map(|(_, audience)| audience).collect();
     // Definitions that no record names: nobody is in them, or nobody has looked yet.
     let named: BTreeSet<&str> = counts.keys().map(|(_, id)| id.as_str()).collect();
     let defined = definitions
@@ -331,7 +329,10 @@ fn audiences(app: &App, scope: &Scope, store: &Store, progress: &Arc<Progress>) 
         .filter_map(|segment| segment["id"].as_str());
     let mut others: Vec<&str> = defined.filter(|id| !named.contains(id)).collect();
     let more = others.split_off(MOST_SEGMENTS.min(others.len()));
-    let evaluated = evaluated(store)?;
+    let evaluated = match others.is_empty() {
+        true => BTreeSet::new(),
+        false => evaluated(store)?,
+    };
     audiences.extend(others.into_iter().map(|id| {
         json!({"namespace": EVALUATED, "id": id, "name": name(id), "realized": 0, "existing": 0, "exited": 0,
                "isEvaluated": evaluated.contains(id)})

@@ -1,6 +1,7 @@
 //! The card of a job.
 
 use profile_export::jobs::{Job, JobStatus};
+use profile_export::request::SinceJob;
 
 use crate::card::Card;
 use crate::listing::{Cell, Table};
@@ -25,7 +26,7 @@ pub fn card(job: &Job, names: &Names) -> Card {
     let evaluates = evaluates.is_some_and(|info| info.segmentation);
     let took = metrics.total_time.total_time_in_ms;
     Card::new(format!("job {}: {}", job.id, job.status))
-        .line("who", Cell::Text(who(job, names).join(", ")))
+        .line("who", Cell::Text(who(job, names)))
         .line("qualified", Cell::of(window))
         .line("fields", Cell::Text(job.fields.clone().unwrap_or_else(all)))
         .line(
@@ -37,7 +38,12 @@ pub fn card(job: &Job, names: &Names) -> Card {
             Cell::Text(format!("{}{version}", job.merge_policy.id)),
         )
         .line("segments", Cell::of(evaluates.then_some("evaluated first")))
+        .line("required", listed(job.mandatory_fields.as_deref()))
+        .line("one for each", listed(job.deduplication_keys.as_deref()))
+        .line("a row for each", Cell::of(job.row_per_identity.as_deref()))
+        .line("changes since", Cell::of(job.since_job.as_ref().map(since)))
         .line("into", Cell::Text(names.dataset(dataset).to_owned()))
+        .line("known to nobody", unknown(job))
         .line("created", Cell::Time(job.creation_time))
         .line("took", Cell::of(took.map(|took| format!("{took} ms"))))
         .line(
@@ -70,11 +76,41 @@ pub fn segments<'a>(job: &'a Job, names: &'a Names) -> Vec<&'a str> {
     wanted.map(|one| names.segment(&one.segment_id)).collect()
 }
 
-fn who<'a>(job: &'a Job, names: &'a Names) -> Vec<&'a str> {
-    match segments(job, names) {
-        none if none.is_empty() => vec!["everybody"],
-        some => some,
+/// The segments, with the statuses that count where the request says them.
+fn who(job: &Job, names: &Names) -> String {
+    let filter = job.filter.as_ref();
+    let wanted = filter.and_then(|filter| filter.segments.as_deref());
+    let wanted: Vec<String> = (wanted.into_iter().flatten())
+        .map(|one| {
+            let name = names.segment(&one.segment_id);
+            match &one.status {
+                Some(statuses) => format!("{name} ({})", statuses.join(" or ")),
+                None => name.to_owned(),
+            }
+        })
+        .collect();
+    match wanted.is_empty() {
+        true => "everybody".to_owned(),
+        false => wanted.join(", "),
     }
+}
+
+fn listed(texts: Option<&[String]>) -> Cell {
+    Cell::of(texts.map(|texts| texts.join(", ")))
+}
+
+fn since(job: &SinceJob) -> String {
+    match job {
+        SinceJob::Last => "the last job of this request".to_owned(),
+        SinceJob::Job(id) => format!("job {id}"),
+    }
+}
+
+/// The segments that no record names: mostly they are mistyped.
+fn unknown(job: &Job) -> Cell {
+    let unknown = &job.metrics.unknown_segments;
+    let ids: Vec<&str> = unknown.iter().map(|one| &*one.segment_id).collect();
+    Cell::of((!ids.is_empty()).then(|| ids.join(", ")))
 }
 
 /// The batches that a job wrote: until then they are IDs and nothing else.
@@ -98,7 +134,7 @@ fn batches(job: &Job, names: &Names) -> Table<3> {
     let one = job.destination.batch_id.iter().map(|id| {
         [
             Cell::Text(id.clone()),
-            Cell::Text(who(job, names).join(", ")),
+            Cell::Text(who(job, names)),
             Cell::count(job.metrics.total_exported_profile_counter),
         ]
     });

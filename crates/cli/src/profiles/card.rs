@@ -35,10 +35,11 @@ pub fn card(found: &FoundProfile, explained: Option<&Explanation>, names: &Names
     let all = all.map_or(&[][..], Vec::as_slice);
     let title = match all.len() > MOST_EVENTS {
         true => format!(
-            "Events: the newest {MOST_EVENTS} of {} (--json has all)",
+            "Events: the newest {MOST_EVENTS} of {} (--json has all, and all of them)",
             count(all.len() as u64)
         ),
-        false => "Events".to_owned(),
+        // Other fields of theirs than the columns' are there, too.
+        false => "Events (--json has all of them)".to_owned(),
     };
     card.part(title, events(all))
 }

@@ -444,12 +444,22 @@ fn what_a_killed_export_left_without_a_manifest_gives_way_to_the_next() {
         );
         refused(&again, 2, "no export wrote there");
     }
-    // A file of nobody's stays in the way, also in a folder of theirs.
+    // A file of nobody's stays in the way, and one that took the place of an export's.
     let replace = [&SEGMENTS[..], &["--if-exists", "replace"]].concat();
     fs::write(place.out.join("mine.txt"), "mine").unwrap();
     refused(&place.export(template, &replace), 2, "mine.txt");
     assert_eq!(place.data().len(), 3);
     fs::remove_file(place.out.join("mine.txt")).unwrap();
+    let first = place.out.join(&left[0]);
+    let written = fs::read(&first).unwrap();
+    fs::write(&first, "mine").unwrap();
+    refused(
+        &place.export(template, &replace),
+        2,
+        "not as the export wrote it",
+    );
+    assert_eq!(fs::read(&first).unwrap(), b"mine");
+    fs::write(&first, written).unwrap();
     stdout(&place.export(template, &[&replace[..], &["--dry-run"]].concat()));
     stdout(&place.export(template, &replace));
     let now = place.data();

@@ -13,6 +13,7 @@ use profile_export::segment::Segment;
 use profile_export::xdm::{Class, Timestamp};
 use serde_json::{Value, json};
 
+use crate::explain::export_of;
 use crate::scratch::{Scratch, request};
 
 const CRM: &str = "0000000000000000000000c1";
@@ -187,6 +188,30 @@ fn what_data_brought_is_where_an_evaluation_begins_and_gives_way_to_it() {
     let members = json!({"filter": {"segments": [{"segmentId": "adults"}]}});
     let found: Vec<String> = standings(&scratch, members).into_keys().collect();
     assert_eq!(found, ["ann", "dora"]);
+}
+
+/// Where no segment is asked for, those that the fields show are told, and what is evaluated stands before what data says.
+#[test]
+fn an_explanation_without_a_segment_tells_what_is_evaluated() {
+    let scratch = store();
+    define(&scratch, "adults", "person.age >= 18", json!({}));
+    let mut bob = person("bob", 10);
+    bob["segmentMembership"] = json!({"UPS": {"adults": {"status": "realized"}}});
+    scratch.load(CRM, &[bob]).unwrap();
+    evaluate(&scratch, 5).unwrap();
+    let told = |more: Value| -> Vec<(String, bool)> {
+        let export = export_of(&scratch.store, &request(more), "timestampOrdered-none-mp");
+        let found = export.explain("CRMID", "bob").unwrap().unwrap();
+        let all = found
+            .batches
+            .into_iter()
+            .flat_map(|batch| batch.memberships);
+        all.map(|one| (one.status, one.counts)).collect()
+    };
+    let right = [("exited".to_owned(), false), ("realized".to_owned(), false)];
+    assert_eq!(told(json!({})), right);
+    assert_eq!(told(json!({"fields": "segmentMembership"})), right);
+    assert_eq!(told(json!({"fields": "person.age"})), []);
 }
 
 #[test]

@@ -17,7 +17,7 @@ const CRM: &str = "0000000000000000000000a1";
 const LOYALTY: &str = "0000000000000000000000a2";
 const VISITS: &str = "0000000000000000000000e1";
 
-fn export_of(store: &Store, request: &Value, policy: &str) -> Export {
+pub fn export_of(store: &Store, request: &Value, policy: &str) -> Export {
     let request = ExportRequest::from_json(request.to_string().as_bytes()).unwrap();
     let request = with_ids(store.catalog(), &request).unwrap();
     let snapshot = store.snapshot(None).unwrap();
@@ -239,8 +239,8 @@ fn an_explanation_names_the_winner_of_each_field_and_what_decided() {
             .as_ref()
             .is_some_and(|why| why.contains("fromIngestTimestamp"))
     );
-    // Where no segment is asked for all memberships are told.
-    let open = request(json!({"fields": "city"}));
+    // Where no segment is asked for those that the fields show are told.
+    let open = request(json!({"fields": "city,segmentMembership"}));
     let export = export_of(&scratch.store, &open, "timestampOrdered-none-mp");
     let open = export.explain("Email", "a").unwrap().expect("the same");
     assert!(open.is_exported && open.batches[0].takes);

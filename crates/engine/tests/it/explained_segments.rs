@@ -17,7 +17,9 @@ fn ann(events: &[(&str, u32, &str, f64)]) -> Scratch {
     let scratch = Scratch::new();
     scratch.dataset(CRM, Class::Profile, json!({"primaryIdentity": "id=CRMID"}));
     scratch.dataset(VISITS, Class::Event, json!({}));
-    let person = json!({"id": "ann", "person": {"age": 20}});
+    let items = json!([{"sku": "a"}, {"sku": "b"}]);
+    let person =
+        json!({"id": "ann", "person": {"age": 20}, "orders": [{"id": "o1", "items": items}]});
     scratch.load(CRM, &[person]).unwrap();
     let map = json!({"CRMID": [{"id": "ann", "primary": true}]});
     let events = events.iter().map(|(id, minute, kind, price)| {
@@ -275,4 +277,48 @@ fn paths_and_functions_of_events_show_the_events_that_fit() {
     }
     let none = explained(&scratch, "person.age > 3");
     assert_eq!((none.event_count, none.values.len()), (None, 1));
+}
+
+/// What stands in a binder is no part by itself: it names what is not there outside.
+#[test]
+fn what_looks_at_an_item_or_a_variable_around_it_is_explained_as_a_whole() {
+    let scratch = ann(&[("e1", 1, "buy", 1.0), ("e2", 2, "view", 2.0)]);
+    for expression in [
+        "forall O from orders where (exists A from O.items, B from O.items where A.sku != B.sku)",
+        "orders[exists A from items, B from items where A.sku != B.sku].count() = 1",
+        r#"exists O from orders where O.id = "o1" and CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy"), B: WHAT(O.id = "o1")])"#,
+    ] {
+        let found = explained(&scratch, expression);
+        assert!(found.holds, "{expression}");
+        assert!(found.parts.is_empty(), "{expression}: {found:?}");
+    }
+}
+
+#[test]
+fn two_chains_beside_each_other_are_walked_each_by_itself() {
+    let scratch = ann(&[("e1", 1, "buy", 1.0), ("e2", 2, "view", 2.0)]);
+    let chain =
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(eventType = "buy"), B: WHAT(eventType = "view")])"#;
+    let found = explained(&scratch, &format!("({chain}) = ({chain})"));
+    assert!(found.holds);
+    let taken = |part: &ExplainedPart| -> Vec<Option<u64>> {
+        part.parts.iter().map(|step| step.taken_count).collect()
+    };
+    let chains: Vec<_> = found.parts.iter().map(taken).collect();
+    assert_eq!(chains, [[Some(1), Some(1)], [Some(1), Some(1)]]);
+}
+
+/// No count is better than a false one.
+#[test]
+fn what_compares_events_with_each_other_says_nothing_of_one_alone() {
+    let scratch = ann(&[("e1", 1, "view", 1.0), ("e2", 2, "view", 300.0)]);
+    let chain = explained(
+        &scratch,
+        "CHAIN(xEvent, timestamp, [A: WHAT(commerce.order.priceTotal > $1.xEvent.average(commerce.order.priceTotal))])",
+    );
+    let step = &chain.parts[0];
+    assert!(chain.holds && step.holds);
+    assert_eq!((step.event_count, step.taken_count), (None, None));
+    let all = explained(&scratch, r#""view" notIn xEvent.eventType"#);
+    assert_eq!((all.holds, all.event_count), (false, None));
 }

@@ -24,6 +24,11 @@ pub(super) fn filter_of(node: &Node) -> Option<Node> {
             }
             _ => None,
         },
+        // It asks about all that stands on its right together.
+        Kind::Apply(Function::NotIn, parts) => match &parts[..] {
+            [item, _] if is_over_events(item) => reads_events_once(node),
+            _ => None,
+        },
         Kind::Apply(function, parts) if is_test(*function) && parts.iter().any(is_over_events) => {
             reads_events_once(node)
         }
@@ -125,13 +130,8 @@ fn collect_variables(node: &Node, names: &mut BTreeSet<String>) {
 }
 
 /// The node, unless it compares events with each other.
-fn reads_events_once(node: &Node) -> Option<Node> {
+pub(super) fn reads_events_once(node: &Node) -> Option<Node> {
     (count_events(node) == 1).then(|| node.clone())
-}
-
-/// Whether a node looks at events.
-pub(super) fn reads_events(node: &Node) -> bool {
-    count_events(node) > 0
 }
 
 fn count_events(node: &Node) -> usize {
@@ -142,7 +142,7 @@ fn count_events(node: &Node) -> usize {
 }
 
 /// Whether a function works out something of each item.
-fn is_about_items(function: Function) -> bool {
+pub(super) fn is_about_items(function: Function) -> bool {
     use Function as F;
     matches!(
         function,
@@ -162,7 +162,6 @@ fn is_test(function: Function) -> bool {
             | F::Greater
             | F::GreaterOrEqual
             | F::In
-            | F::NotIn
             | F::Like
             | F::StartsWith
             | F::DoesNotStartWith

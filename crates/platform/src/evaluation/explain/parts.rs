@@ -5,13 +5,18 @@ use pql::{Checked, Expression, Function, Schema};
 use segment::{Evaluation, Segment};
 use serde_json::Value;
 
-use super::filters::{filter_of, is_by_time, is_over_events, own_of, reads_events};
+use super::filters::{
+    filter_of, is_about_items, is_by_time, is_over_events, own_of, reads_events_once,
+};
 use super::{ExplainedPart, MOST_EVENTS, Seen, checked, holds};
 use crate::error::{Error, Result};
 use crate::evaluation::pass::{Audience, refused};
 
 /// Puts a node into the binders around it.
 type Close<'a> = &'a dyn Fn(Node) -> Node;
+
+/// Steps of a CHAIN that are told: each is the chain up to it, evaluated.
+const MOST_STEPS: usize = 100;
 
 /// What parts are made with.
 pub(super) struct Parts<'a> {
@@ -57,7 +62,12 @@ impl Parts<'_> {
                 let columns = checked.columns();
                 let paths = columns.profile.into_iter().map(|column| column.path);
                 part.fields = paths.filter(|path| !path.is_empty()).collect();
-                self.look(node, close, &mut part)?;
+                match node.kind() {
+                    Kind::Chain(source, order, steps) => {
+                        self.steps((source, order, steps), close, &mut part)?;
+                    }
+                    _ => self.look(node, close, &mut part)?,
+                }
             }
         }
         Ok(part)
@@ -86,7 +96,12 @@ impl Parts<'_> {
     fn look(&mut self, node: &Node, close: Close<'_>, part: &mut Part) -> Result<()> {
         match node.kind() {
             Kind::Chain(source, order, steps) => {
-                return self.steps((source, order, steps), close, part);
+                // Beside others its steps would be walked behind theirs.
+                let text = tree(node.clone()).map(|tree| tree.to_text());
+                let (mut own, _) = self.alone(text.ok(), close(node.clone()))?;
+                self.steps((source, order, steps), close, &mut own)?;
+                part.parts.push(own);
+                return Ok(());
             }
             Kind::Quantified(quantifier, ranges) if ranges.len() > 1 => {
                 return self.variables(*quantifier, ranges, close, part);
@@ -101,17 +116,16 @@ impl Parts<'_> {
             part.filters.push(filter);
             return Ok(());
         }
-        let mut children = Vec::new();
-        node.kind()
-            .for_each_child(&mut |child| children.push(child));
-        children
+        within_scope(node)
             .into_iter()
             .try_for_each(|child| self.look(child, close, part))
     }
 
-    /// A condition on a profile of one event, unless it looks at a variable that is not around it.
+    /// A condition on a profile of one event, unless it looks at a variable that is not around it, or asks for another
+    /// segment: that is not followed.
     fn filter(&self, node: Node) -> Option<Checked> {
-        Expression::from_tree(&node).ok()?.check(self.schema).ok()
+        let checked = Expression::from_tree(&node).ok()?.check(self.schema).ok()?;
+        checked.segments().is_empty().then_some(checked)
     }
 
     /// The steps of a CHAIN, each of which is reached where the chain up to it holds.
@@ -123,18 +137,18 @@ impl Parts<'_> {
     ) -> Result<()> {
         let chain = |steps: Vec<Step>| {
             let kind = Kind::Chain(Box::new(source.clone()), Box::new(order.clone()), steps);
-            close(Node::new(kind, source.span()))
+            Node::new(kind, source.span())
         };
-        part.is_walk = is_by_time(source, order);
-        for (place, step) in steps.iter().enumerate() {
+        for (place, step) in steps.iter().enumerate().take(MOST_STEPS) {
             let up_to = steps.iter().take(place + 1).cloned().collect();
-            let (mut own, _) = self.alone(Some(step.to_text()), chain(up_to))?;
+            let (mut own, _) = self.alone(Some(step.to_text()), close(chain(up_to)))?;
             let one = Step {
                 count: None,
                 ..step.clone()
             };
-            if reads_events(source) {
-                own.filters.extend(self.filter(chain(vec![one])));
+            // A step that compares its event with others says nothing of an event alone.
+            if let Some(one) = reads_events_once(&chain(vec![one])) {
+                own.filters.extend(self.filter(close(one)));
             }
             own.count = match step.count.as_ref().map(Node::kind) {
                 Some(Kind::Literal(Literal::Integer(count))) => {
@@ -144,6 +158,9 @@ impl Parts<'_> {
             };
             part.parts.push(own);
         }
+        // Where it isn't known which events fit a step, nothing is known of those that the next ones take.
+        part.is_walk =
+            is_by_time(source, order) && part.parts.iter().all(|step| !step.filters.is_empty());
         Ok(())
     }
 
@@ -249,15 +266,38 @@ impl Part {
         let filters = self.filters.iter().enumerate();
         let filters = filters.map(|(i, checked)| Segment::new(i.to_string(), checked.clone()));
         let mut fits: Vec<usize> = Vec::new();
-        // One that asks for other segments within a filter is not followed.
-        if let Ok(evaluation) = Evaluation::new(filters.collect(), seen.now) {
-            for members in evaluation.members(rows).map_err(refused)? {
-                fits.extend(members.set_indices());
-            }
+        let evaluation = Evaluation::new(filters.collect(), seen.now).map_err(refused)?;
+        for members in evaluation.members(rows).map_err(refused)? {
+            fits.extend(members.set_indices());
         }
         fits.sort_unstable();
         fits.dedup();
         Ok(fits)
+    }
+}
+
+/// The nodes in a node that see the same items and variables as it does, and are about one event at a time.
+fn within_scope(node: &Node) -> Vec<&Node> {
+    match node.kind() {
+        Kind::Quantified(_, ranges) | Kind::Over(_, _, ranges) => ranges
+            .first()
+            .map(|range| &range.source)
+            .into_iter()
+            .collect(),
+        Kind::Let(_, value, _) => vec![value],
+        Kind::Lambda(..) => Vec::new(),
+        // Its list is looked at as a whole.
+        Kind::Apply(Function::NotIn, parts) => parts.first().into_iter().collect(),
+        Kind::Apply(function, parts)
+            if *function == Function::Filter || is_about_items(*function) =>
+        {
+            parts.first().into_iter().collect()
+        }
+        kind => {
+            let mut children = Vec::new();
+            kind.for_each_child(&mut |child| children.push(child));
+            children
+        }
     }
 }
 
