@@ -1,10 +1,10 @@
 //! A folder of the user's that exports go into, with a manifest of what it holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use catalog::{Batch, Error as CatalogError};
+use catalog::{Batch, BatchFile, Error as CatalogError};
 use decode::Progress;
 use store::{
     FileLock, Scope, Store, StoreError, make_folder, remove_files, sweep_folder, verify_file,
@@ -254,18 +254,23 @@ fn left_behind(folder: &Path, store: Option<&Path>, if_exists: IfExists) -> Resu
     left.retain(|batch| {
         batch.among.as_deref() == Some(&*real) && !named.batches().any(|it| it.id == batch.id)
     });
-    // What somebody has put in the place of a file of it is theirs.
-    for batch in &left {
-        for file in &batch.files {
-            let path = real.join(&file.name);
-            let is_there = path.try_exists().map_err(StoreError::io(&path))?;
-            if is_there && verify_file(&path, file, &Progress::default()).is_some() {
-                let problem = format!(
-                    "{} is not as the export wrote it whose batch {} the store has; delete it, or give another place",
-                    file.name, batch.id
-                );
-                return Err(Error::out(folder, problem));
-            }
+    // What somebody has put in the place of such a file is theirs. One export may have written over another's.
+    let mut written: BTreeMap<&str, Vec<&BatchFile>> = BTreeMap::new();
+    for file in left.iter().flat_map(|batch| &batch.files) {
+        written.entry(&file.name).or_default().push(file);
+    }
+    named
+        .spread_files()
+        .for_each(|name| drop(written.remove(name)));
+    for (name, files) in written {
+        let path = real.join(name);
+        let is_there = path.try_exists().map_err(StoreError::io(&path))?;
+        let is_own = |file: &&BatchFile| verify_file(&path, file, &Progress::default()).is_none();
+        if is_there && !files.iter().any(is_own) {
+            let problem = format!(
+                "{name} is not as an export of the store wrote it; delete it, or give another place"
+            );
+            return Err(Error::out(folder, problem));
         }
     }
     Ok(left)

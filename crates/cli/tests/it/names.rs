@@ -456,7 +456,7 @@ fn what_a_killed_export_left_without_a_manifest_gives_way_to_the_next() {
     refused(
         &place.export(template, &replace),
         2,
-        "not as the export wrote it",
+        "not as an export of the store wrote it",
     );
     assert_eq!(fs::read(&first).unwrap(), b"mine");
     fs::write(&first, written).unwrap();
