@@ -1,5 +1,4 @@
 use std::collections::{BTreeSet, HashMap};
-use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
 use profile_export::jobs::get_job;
@@ -28,8 +27,8 @@ pub fn run(arguments: &Arguments, command: &BatchesCommand) -> Result<(), Failur
                 ..BatchQuery::default()
             })?;
             print_list(arguments, &batches, &batches, || {
-                let by_name = arguments.tsv || stdout().is_terminal();
-                Ok(table(&batches, &Known::of(&store, &batches)?, by_name))
+                let known = Known::of(&store, &batches)?;
+                Ok(table(&batches, &known, wants_table(arguments)))
             })
         }
         BatchesCommand::Get { id, store } => {
